@@ -1,0 +1,139 @@
+/**
+ * The shape of each network, as one flat record per network. Names follow diffusers' and transformers' config files.
+ *
+ * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/transformers/transformer_flux.py
+ */
+
+export interface TransformerConfig {
+  /** Channels of one packed token: 16 latent channels × 2 × 2. */
+  in_channels: number;
+  /** Double-stream blocks (19 in FLUX.1). */
+  num_layers: number;
+  /** Single-stream blocks (38 in FLUX.1). */
+  num_single_layers: number;
+  attention_head_dim: number;
+  num_attention_heads: number;
+  /** Width of the T5 embedding. */
+  joint_attention_dim: number;
+  /** Width of the pooled CLIP embedding. */
+  pooled_projection_dim: number;
+  guidance_embeds: boolean;
+  /** Rotary dimensions per position axis (unused, row, column); sums to attention_head_dim. */
+  axes_dims_rope: readonly [number, number, number];
+}
+
+export interface T5Config {
+  vocab_size: number;
+  d_model: number;
+  d_kv: number;
+  d_ff: number;
+  num_layers: number;
+  num_heads: number;
+  relative_attention_num_buckets: number;
+  relative_attention_max_distance: number;
+  layer_norm_epsilon: number;
+  /** The gate's activation; FLUX's T5 v1.1 uses the tanh GELU. */
+  dense_act_fn: 'gelu_new';
+}
+
+export interface ClipConfig {
+  vocab_size: number;
+  hidden_size: number;
+  intermediate_size: number;
+  num_hidden_layers: number;
+  num_attention_heads: number;
+  max_position_embeddings: number;
+  layer_norm_eps: number;
+  hidden_act: 'quick_gelu' | 'gelu';
+  /** First position of this id is where the pooled embedding is read. */
+  eos_token_id: number;
+}
+
+export interface VaeConfig {
+  latent_channels: number;
+  /** Encoder order, as in diffusers; the decoder runs it backwards. */
+  block_out_channels: readonly number[];
+  layers_per_block: number;
+  norm_num_groups: number;
+  mid_block_add_attention: boolean;
+  scaling_factor: number;
+  shift_factor: number;
+}
+
+export interface SchedulerConfig {
+  use_dynamic_shifting: boolean;
+  /** Used only without dynamic shifting. */
+  shift: number;
+  base_image_seq_len: number;
+  max_image_seq_len: number;
+  base_shift: number;
+  max_shift: number;
+}
+
+export interface ModelConfig {
+  transformer: TransformerConfig;
+  text_encoder: ClipConfig;
+  text_encoder_2: T5Config;
+  vae: VaeConfig;
+  scheduler: SchedulerConfig;
+}
+
+/** Width of the residual stream. */
+export function hiddenSize(config: TransformerConfig): number {
+  return config.attention_head_dim * config.num_attention_heads;
+}
+
+/** FLUX.1 [dev], whose transformer SRPO fine-tunes without changing its shape. */
+export const FLUX1_DEV: ModelConfig = {
+  transformer: {
+    in_channels: 64,
+    num_layers: 19,
+    num_single_layers: 38,
+    attention_head_dim: 128,
+    num_attention_heads: 24,
+    joint_attention_dim: 4096,
+    pooled_projection_dim: 768,
+    guidance_embeds: true,
+    axes_dims_rope: [16, 56, 56],
+  },
+  text_encoder: {
+    vocab_size: 49408,
+    hidden_size: 768,
+    intermediate_size: 3072,
+    num_hidden_layers: 12,
+    num_attention_heads: 12,
+    max_position_embeddings: 77,
+    layer_norm_eps: 1e-5,
+    hidden_act: 'quick_gelu',
+    eos_token_id: 49407,
+  },
+  text_encoder_2: {
+    vocab_size: 32128,
+    d_model: 4096,
+    d_kv: 64,
+    d_ff: 10240,
+    num_layers: 24,
+    num_heads: 64,
+    relative_attention_num_buckets: 32,
+    relative_attention_max_distance: 128,
+    layer_norm_epsilon: 1e-6,
+    dense_act_fn: 'gelu_new',
+  },
+  vae: {
+    latent_channels: 16,
+    block_out_channels: [128, 256, 512, 512],
+    layers_per_block: 2,
+    norm_num_groups: 32,
+    mid_block_add_attention: true,
+    scaling_factor: 0.3611,
+    shift_factor: 0.1159,
+  },
+  scheduler: {
+    use_dynamic_shifting: true,
+    shift: 3,
+    base_image_seq_len: 256,
+    max_image_seq_len: 4096,
+    base_shift: 0.5,
+    max_shift: 1.15,
+  },
+};

@@ -1,0 +1,144 @@
+/**
+ * The errors people can act on. A class says who can fix it, a code says what it is, `details` carries the numbers.
+ *
+ * Cancellation is not one of them: it is the standard `AbortError`. Neither is an exception thrown by a caller's own callback.
+ */
+
+/** Every stable error code. The part before the slash names the class. */
+export type ErrorCode =
+  | 'input/required'
+  | 'input/type'
+  | 'input/out-of-range'
+  | 'input/size-unsupported'
+  | 'input/field-unsupported'
+  | 'input/conflict'
+  | 'input/prompt-too-long'
+  | 'format/truncated'
+  | 'format/header-invalid'
+  | 'format/header-too-large'
+  | 'format/offset-out-of-range'
+  | 'format/dtype-unsupported'
+  | 'format/tensor-missing'
+  | 'format/tensor-unexpected'
+  | 'format/shape-mismatch'
+  | 'format/config-unsupported'
+  | 'model/not-found'
+  | 'model/file-missing'
+  | 'model/manifest-invalid'
+  | 'model/hash-mismatch'
+  | 'model/version-unsupported'
+  | 'model/tokenizer-invalid'
+  | 'network/unreachable'
+  | 'network/status'
+  | 'network/truncated'
+  | 'storage/quota-exceeded'
+  | 'storage/unavailable'
+  | 'storage/write-failed'
+  | 'device/no-webgpu'
+  | 'device/limit-too-small'
+  | 'device/feature-missing'
+  | 'device/lost'
+  | 'device/out-of-memory'
+  | 'device/self-test-failed'
+  | 'device/worker-failed'
+  | 'inference/session-create'
+  | 'inference/run'
+  | 'inference/output-invalid';
+
+/** Plain data that survives structured clone. */
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+export interface FluxErrorOptions {
+  code: ErrorCode;
+  details?: ErrorDetails;
+  cause?: unknown;
+}
+
+export class FluxError extends Error {
+  override name = 'FluxError';
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  constructor(message: string, options: FluxErrorOptions) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = options.code;
+    this.details = options.details ?? {};
+  }
+}
+
+/** The caller can fix it: a request or argument is wrong. */
+export class InputError extends FluxError {
+  override name = 'InputError';
+}
+/** Whoever made the file can fix it: bytes are malformed. Permanent; retrying cannot help. */
+export class FormatError extends FluxError {
+  override name = 'FormatError';
+}
+/** Whoever deployed the bundle can fix it. */
+export class ModelError extends FluxError {
+  override name = 'ModelError';
+}
+/** The network failed; a retry may help. */
+export class NetworkError extends FluxError {
+  override name = 'NetworkError';
+}
+/** The disk or the browser's storage refused. */
+export class StorageError extends FluxError {
+  override name = 'StorageError';
+}
+/** The user's machine cannot do it, or stopped doing it. */
+export class DeviceError extends FluxError {
+  override name = 'DeviceError';
+}
+/** The runtime failed, or gave numbers that cannot be a picture. */
+export class InferenceError extends FluxError {
+  override name = 'InferenceError';
+}
+
+const CLASSES = { InputError, FormatError, ModelError, NetworkError, StorageError, DeviceError, InferenceError, FluxError };
+
+/** True for every error of this library; with `code`, for that code (`'device/lost'`) or that family (`'device/'`). */
+export function isFluxError(error: unknown, code?: ErrorCode | `${string}/`): error is FluxError {
+  if (!(error instanceof FluxError)) return false;
+  return code === undefined || (code.endsWith('/') ? error.code.startsWith(code) : error.code === code);
+}
+
+/** An error as plain data: structured clone keeps neither class nor own fields of an Error. */
+export interface WireError {
+  name: string;
+  message: string;
+  code?: ErrorCode;
+  details?: ErrorDetails;
+  stack?: string;
+  cause?: WireError;
+}
+
+/** Longest chain of causes that crosses a boundary; a cyclic or absurd chain is cut there. */
+const MAX_CAUSES = 4;
+
+export function toWireError(error: unknown, depth = 0): WireError {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
+  const wire: WireError = { name: error.name, message: error.message };
+  if (error.stack !== undefined) wire.stack = error.stack;
+  if (error instanceof FluxError) {
+    wire.code = error.code;
+    wire.details = error.details;
+  }
+  if (error.cause !== undefined && depth < MAX_CAUSES) wire.cause = toWireError(error.cause, depth + 1);
+  return wire;
+}
+
+/** The error a `WireError` came from: same class, code, details and message. `AbortError` becomes a DOMException where one exists. */
+export function fromWireError(wire: WireError): Error {
+  const cause = wire.cause === undefined ? undefined : fromWireError(wire.cause);
+  if (wire.code !== undefined) {
+    const Class = Object.hasOwn(CLASSES, wire.name) ? CLASSES[wire.name as keyof typeof CLASSES] : FluxError;
+    const error = new Class(wire.message, { code: wire.code, details: wire.details ?? {}, cause });
+    if (wire.stack !== undefined) error.stack = wire.stack;
+    return error;
+  }
+  const error = new Error(wire.message, cause === undefined ? undefined : { cause });
+  error.name = wire.name;
+  if (wire.stack !== undefined) error.stack = wire.stack;
+  return error;
+}

@@ -1,0 +1,89 @@
+import type { ModelConfig } from './config.ts';
+
+/**
+ * `manifest.json`: what a bundle is, and the only thing `export` and `runtime` agree on besides the graphs.
+ *
+ * @see ../../../ARCHITECTURE.md "A bundle"
+ */
+
+export const MANIFEST_SCHEMA = 1;
+
+/** Bytes per hashed chunk: small enough to refetch one, large enough that 10 GB needs only 40 KB of hashes. */
+export const CHUNK_BYTES = 8 * 1024 * 1024;
+
+/** How a linear layer's weight is stored. `q8`/`q4`: MatMulNBits blocks of 32 along the input. */
+export type WeightClass = 'f32' | 'f16' | 'q8' | 'q4';
+
+/** The six preset names of the API. */
+export type SizePreset =
+  | 'square_hd'
+  | 'square'
+  | 'portrait_4_3'
+  | 'portrait_16_9'
+  | 'landscape_4_3'
+  | 'landscape_16_9';
+
+export interface ImageSize {
+  width: number;
+  height: number;
+}
+
+/** One file of the bundle. Paths are one or two segments of `[A-Za-z0-9._-]{1,128}`. */
+export interface BundleFile {
+  path: string;
+  size: number;
+  /** Lower-case hex SHA-256 of the whole file. */
+  sha256: string;
+  /** Lower-case hex SHA-256 of each `chunk_bytes` piece, in order. */
+  chunks: string[];
+}
+
+/** One instance of a graph: a block with its weights. */
+export interface BundlePart {
+  /** `double_block.3`, `t5_layer.0`, `vae_out`, … */
+  name: string;
+  /** Key into `graphs`; absent for tables that are only read by row (`t5_embedding`, `clip_embedding`). */
+  graph?: string;
+  /** Path of the safetensors file; absent when the weights are baked into the graph or there are none. */
+  weights?: string;
+}
+
+/** Where a recipe could not be followed. */
+export interface QuantizationFallback {
+  /** `part/tensor` */
+  tensor: string;
+  asked: WeightClass;
+  used: WeightClass;
+  reason: string;
+}
+
+export interface Manifest {
+  schema: typeof MANIFEST_SCHEMA;
+  /** The `model` field of a request. */
+  model: string;
+  /** Human name, one line. */
+  name: string;
+  licence: { id: string; url?: string; notice?: string };
+  /** What the bundle was made from, free text per part (file names, revisions). Never a machine path. */
+  source: Record<string, string>;
+  config: ModelConfig;
+  tokenizers: {
+    /** CLIP. */
+    tokenizer: { folder: string; max_length: number };
+    /** T5; `max_length` is the default `max_sequence_length`. */
+    tokenizer_2: { folder: string; max_length: number };
+  };
+  sizes: Record<SizePreset, ImageSize>;
+  defaults: { size: SizePreset; num_inference_steps: number; guidance_scale: number };
+  examples?: string[];
+  quantization: {
+    /** What was asked for, by tensor class. */
+    recipe: Record<string, WeightClass>;
+    fallbacks: QuantizationFallback[];
+  };
+  /** Graph name → path. */
+  graphs: Record<string, string>;
+  parts: BundlePart[];
+  chunk_bytes: number;
+  files: BundleFile[];
+}
