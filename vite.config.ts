@@ -1,0 +1,70 @@
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig } from 'vitest/config';
+import { CHROMIUM_ARGS, findChromium } from './scripts/lib/chromium.mjs';
+
+/** SwiftShader and wasm on two cores: an honest test can take this long. */
+const SLOW_TEST_MS = 10 * 60_000;
+
+const executablePath = findChromium();
+
+/** The tests. The page has its own config: demo/vite.config.ts. */
+export default defineConfig({
+  worker: { format: 'es' },
+  optimizeDeps: {
+    // onnxruntime-web finds its .wasm beside itself through import.meta.url, which pre-bundling would move.
+    exclude: ['onnxruntime-web'],
+  },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          environment: 'node',
+          include: ['packages/*/src/**/*.test.ts', 'models/*/scenes/**/*.test.ts', 'test/contract/**/*.test.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'parity',
+          environment: 'node',
+          include: ['test/parity/**/*.test.ts'],
+          testTimeout: SLOW_TEST_MS,
+          hookTimeout: SLOW_TEST_MS,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.browser.test.ts'],
+          testTimeout: SLOW_TEST_MS,
+          hookTimeout: SLOW_TEST_MS,
+          // One page at a time: two would share one software GPU and two cores.
+          fileParallelism: false,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            instances: [{ browser: 'chromium' }],
+            provider: playwright({
+              launchOptions: { args: CHROMIUM_ARGS, ...(executablePath === undefined ? {} : { executablePath }) },
+            }),
+          },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          environment: 'node',
+          include: ['test/e2e/**/*.test.ts'],
+          testTimeout: SLOW_TEST_MS,
+          hookTimeout: SLOW_TEST_MS,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
