@@ -1,0 +1,1 @@
+export { createNodeBackend, type NodeBackendOptions } from './ort/node.ts';

@@ -1,0 +1,79 @@
+import type { AdapterReport } from './adapter-report.ts';
+import type { Ledger } from './ledger.ts';
+import type { SelfTestVerdict } from './verdict.ts';
+
+/**
+ * The seam to ONNX Runtime: three providers behind four nouns. A *backend* is one runtime in this process, a *stage* one phase of a
+ * generation with everything it allocates, a *session* one loaded graph, a *tensor* data where the kernels want it.
+ * Everything above this folder is written against these types and never imports onnxruntime.
+ */
+
+export type Dtype = 'float32' | 'uint8' | 'int64';
+
+export const DTYPE_BYTES: Readonly<Record<Dtype, number>> = { float32: 4, uint8: 1, int64: 8 };
+
+/** Data in JavaScript's memory, row-major, `dims` outermost first. */
+export interface HostTensor {
+  readonly dtype: Dtype;
+  readonly dims: readonly number[];
+  readonly data: Float32Array | Uint8Array | BigInt64Array;
+}
+
+/** A tensor where the kernels want it: a GPU buffer (WebGPU) or runtime memory (wasm, node). Owned by its stage until disposed. */
+export interface DeviceTensor {
+  readonly dtype: Dtype;
+  readonly dims: readonly number[];
+  /** Bytes of the values, without padding. */
+  readonly bytes: number;
+  readonly onDevice: true;
+  /** Frees the memory. Idempotent. While a run is in flight the memory goes when that run ends. */
+  dispose(): void;
+}
+
+/** One loaded graph. Lives as long as its stage. */
+export interface Session {
+  readonly graph: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** Streams `bytes` to `byteOffset` of the tensor being filled. The view may be reused as soon as the call returns. */
+export type TensorWriter = (byteOffset: number, bytes: Uint8Array) => void;
+
+/** One phase (text, denoise, decode). On WebGPU each has a `GPUDevice` of its own, so that its memory really goes when it closes. */
+export interface Stage {
+  readonly label: string;
+  /** Loads a graph, once per name; `bytes` is called only the first time. */
+  session(graph: string, bytes: () => Promise<Uint8Array>): Promise<Session>;
+  /**
+   * Allocates a tensor and lets `fill` stream its bytes straight into it (little-endian, in order or not).
+   * Offsets are multiples of 4, and so is the length of every piece but the one that ends the tensor.
+   */
+  upload(dtype: Dtype, dims: readonly number[], fill: (write: TensorWriter) => Promise<void>): Promise<DeviceTensor>;
+  /** Every output stays on the device and is the caller's to dispose. */
+  run(session: Session, feeds: Readonly<Record<string, HostTensor | DeviceTensor>>): Promise<Record<string, DeviceTensor>>;
+  /** Copies a float32 tensor to the host. Throws `device/lost` if the device was lost by then. */
+  read(tensor: DeviceTensor): Promise<Float32Array>;
+  /** Releases sessions, then buffers, then the device. Idempotent; waits for what is in flight. */
+  close(): Promise<void>;
+}
+
+export interface BackendInfo {
+  /** Version of onnxruntime. */
+  readonly runtimeVersion: string;
+  /** Which WebAssembly build runs the WebGPU provider. */
+  readonly build?: 'jspi' | 'asyncify';
+  readonly adapter?: AdapterReport;
+  /** Absent where no self-test is needed (CPU providers) or where it was switched off. */
+  readonly selfTest?: SelfTestVerdict;
+}
+
+export interface Backend {
+  readonly name: 'webgpu' | 'wasm' | 'node';
+  /** Counts everything this backend has allocated and not yet freed. */
+  readonly ledger: Ledger;
+  readonly info: BackendInfo;
+  openStage(label: string): Promise<Stage>;
+  /** Closes every open stage. Idempotent. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,30 @@
+import type { InferenceSession, Tensor } from 'onnxruntime-common';
+import { DTYPE_BYTES, type Dtype } from './backend.ts';
+import type { Memory, OrtModule } from './memory.ts';
+
+/** Tensors as plain typed arrays, for the providers that compute on the CPU (wasm, node). */
+export function createCpuMemory(ort: OrtModule, sessionOptions: InferenceSession.SessionOptions): Memory {
+  return {
+    sessionOptions,
+    isBrokenByFailure: false,
+    async upload(dtype, dims, fill) {
+      const bytes = new Uint8Array(elements(dims) * DTYPE_BYTES[dtype]);
+      await fill((byteOffset, piece) => bytes.set(piece, byteOffset));
+      return { tensor: new ort.Tensor(dtype, viewAs(dtype, bytes), dims), free() {} };
+    },
+    outputBytes: (bytes) => bytes,
+    read: async (tensor: Tensor) => (tensor.data as Float32Array).slice(),
+    assertAlive() {},
+    explain: async () => undefined,
+    close: async () => {},
+  };
+}
+
+function elements(dims: readonly number[]): number {
+  return dims.reduce((product, dim) => product * dim, 1);
+}
+
+function viewAs(dtype: Dtype, bytes: Uint8Array<ArrayBuffer>): Float32Array | Uint8Array | BigInt64Array {
+  if (dtype === 'float32') return new Float32Array(bytes.buffer);
+  return dtype === 'int64' ? new BigInt64Array(bytes.buffer) : bytes;
+}

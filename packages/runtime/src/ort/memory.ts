@@ -1,0 +1,31 @@
+import type { FluxError } from '@flux-srpo/core';
+import type { InferenceSession, Tensor } from 'onnxruntime-common';
+import type { Dtype, TensorWriter } from './backend.ts';
+
+/** The two exports of an onnxruntime package that a stage uses. */
+export interface OrtModule {
+  readonly InferenceSession: typeof InferenceSession;
+  readonly Tensor: typeof Tensor;
+}
+
+/** A tensor in a `Memory`, and how to give it back. */
+export interface Allocation {
+  readonly tensor: Tensor;
+  free(): void;
+}
+
+/** What differs between providers: where a stage's tensors live and what can go wrong there. */
+export interface Memory {
+  readonly sessionOptions: InferenceSession.SessionOptions;
+  /** True where a failed run leaves the runtime unusable. */
+  readonly isBrokenByFailure: boolean;
+  upload(dtype: Dtype, dims: readonly number[], fill: (write: TensorWriter) => Promise<void>): Promise<Allocation>;
+  /** Bytes that an output of the runtime adds to what `Ledger` counts; 0 where its buffers are counted themselves. */
+  outputBytes(bytes: number): number;
+  read(tensor: Tensor): Promise<Float32Array>;
+  /** Throws if what ran until now cannot be trusted. */
+  assertAlive(): void;
+  /** The typed error behind a failure of the runtime, where this memory knows better than the runtime's text. */
+  explain(): Promise<FluxError | undefined>;
+  close(): Promise<void>;
+}

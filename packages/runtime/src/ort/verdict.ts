@@ -1,0 +1,17 @@
+/** What the known-answer self-test said about one adapter with one runtime version. */
+export interface SelfTestVerdict {
+  /** Which rung of the ladder passed. */
+  readonly rung: 'subgroups' | 'no-subgroups';
+  /** Largest error of each kernel on that rung, relative to the largest reference value. */
+  readonly errors: Readonly<Record<string, number>>;
+  /** Why higher rungs were left, one line each; empty on the first rung. */
+  readonly steppedDown: readonly string[];
+  /** True when the verdict came from the store and the kernels did not run now. */
+  readonly remembered: boolean;
+}
+
+/** Where verdicts are remembered between visits. */
+export interface VerdictStore {
+  get(key: string): Promise<unknown>;
+  set(key: string, value: SelfTestVerdict): Promise<void>;
+}
