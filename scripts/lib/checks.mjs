@@ -1,0 +1,104 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT, runNode } from './process.mjs';
+
+/**
+ * @typedef {{ name: string, passed: number, failed: number, skipped: { name: string, reason: string }[], seconds: number }} Tally
+ */
+
+/** @returns {Promise<Tally>} */
+export function lint() {
+  return check('lint', () => runNode('node_modules/@biomejs/biome/bin/biome', ['check', '--error-on-warnings', '.']));
+}
+
+/** Each package by its own tsconfig (its own world of globals), then what lies outside the packages. */
+export function typecheck() {
+  return check('typecheck', async () => {
+    const packages = readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}`);
+    let worst = 0;
+    for (const project of [...packages, '.']) {
+      const code = await runNode('node_modules/typescript/bin/tsc', ['-p', project]);
+      if (code !== 0) console.error(`type errors in ${project}`);
+      worst = Math.max(worst, code);
+    }
+    return worst;
+  });
+}
+
+/**
+ * One Vitest project (vite.config.ts).
+ *
+ * @param {string} project
+ * @returns {Promise<Tally>}
+ */
+export async function vitest(project) {
+  const started = performance.now();
+  const file = join(ROOT, '.cache', 'tests', `${project}.json`);
+  mkdirSync(join(ROOT, '.cache', 'tests'), { recursive: true });
+  rmSync(file, { force: true });
+  process.env.TEST_TALLY = file;
+  const code = await runNode('node_modules/vitest/vitest.mjs', [
+    'run',
+    `--project=${project}`,
+    '--reporter=default',
+    '--reporter=./scripts/lib/tally-reporter.mjs',
+  ]);
+  const seconds = (performance.now() - started) / 1000;
+  const { passed, failed, skipped } = readTally(file);
+  // A run that ends badly without one failed test (a crash, an unhandled error) is a failure all the same.
+  return { name: project, passed, failed: code !== 0 && failed === 0 ? 1 : failed, skipped, seconds };
+}
+
+/**
+ * Tests that could not even start count as one failure, never as nothing.
+ *
+ * @param {string} name
+ * @returns {Tally}
+ */
+export function couldNotRun(name) {
+  return { name, passed: 0, failed: 1, skipped: [], seconds: 0 };
+}
+
+/** @param {string} file */
+function readTally(file) {
+  try {
+    return /** @type {Pick<Tally, 'passed' | 'failed' | 'skipped'>} */ (JSON.parse(readFileSync(file, 'utf8')));
+  } catch {
+    return { passed: 0, failed: 1, skipped: [] };
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {() => Promise<number>} run
+ * @returns {Promise<Tally>}
+ */
+async function check(name, run) {
+  const started = performance.now();
+  const code = await run();
+  const seconds = (performance.now() - started) / 1000;
+  return { name, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [], seconds };
+}
+
+/**
+ * Prints what ran, what did not and why, and the sum as the last line.
+ *
+ * @param {Tally[]} tallies
+ * @returns {number} exit code
+ */
+export function printTally(tallies) {
+  console.log();
+  for (const { name, passed, failed, seconds } of tallies) {
+    console.log(
+      `${name.padEnd(10)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ${seconds.toFixed(1).padStart(8)} s`,
+    );
+  }
+  const skipped = tallies.flatMap((tally) =>
+    tally.skipped.map((test) => `skipped: ${tally.name}: ${test.name} (${test.reason})`),
+  );
+  for (const line of skipped) console.log(line);
+  if (skipped.length > 0) console.log(`${skipped.length} skipped`);
+  const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0);
+  console.log(`${tallies.reduce((sum, tally) => sum + tally.passed, 0)} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}

@@ -1,0 +1,50 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/**
+ * Runs a tool's JavaScript with this Node, its output going straight to the terminal. No shell, so it is the same everywhere.
+ *
+ * @param {string} script relative to the root
+ * @param {string[]} args
+ * @returns {Promise<number>} exit code
+ */
+export function runNode(script, args) {
+  const child = spawn(process.execPath, [script, ...args], { cwd: ROOT, stdio: 'inherit' });
+  // A terminal sends Ctrl+C to both; a process manager's SIGTERM reaches only this one.
+  const stop = () => {
+    child.kill('SIGTERM');
+    process.exit(143);
+  };
+  process.once('SIGTERM', stop);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => {
+      process.off('SIGTERM', stop);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+/**
+ * Runs a command that is on the PATH and waits.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ env?: NodeJS.ProcessEnv, timeoutMs?: number, quiet?: boolean }} [options]
+ * @returns {boolean} whether it ran and ended with 0
+ */
+export function succeeds(command, args, { env, timeoutMs, quiet } = {}) {
+  // npx is a .cmd file on Windows, which only a shell can start; the arguments here are all our own words.
+  const shell = process.platform === 'win32' && command === 'npx';
+  const { status } = spawnSync(command, args, {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    stdio: quiet ? 'ignore' : 'inherit',
+    shell,
+    ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
+  });
+  return status === 0;
+}

@@ -1,0 +1,35 @@
+import { writeFileSync } from 'node:fs';
+
+/**
+ * A Vitest reporter that writes how many tests passed and failed, and which were skipped with which reason
+ * (Vitest's own JSON report drops the reasons), to the file that `TEST_TALLY` names.
+ *
+ * @implements {Pick<import('vitest/reporters').Reporter, 'onTestRunEnd'>}
+ */
+export default class TallyReporter {
+  /**
+   * @param {readonly import('vitest/node').TestModule[]} modules
+   * @param {readonly unknown[]} unhandledErrors
+   */
+  onTestRunEnd(modules, unhandledErrors) {
+    const file = process.env.TEST_TALLY;
+    if (file === undefined) return;
+    const tests = modules.flatMap((module) => [...module.children.allTests()]);
+    // A file or a hook that throws fails its module without failing a test of its own.
+    const brokenModules = modules.filter(
+      (module) => module.state() === 'failed' && [...module.children.allTests('failed')].length === 0,
+    );
+    const skipped = tests
+      .filter((test) => test.result().state === 'skipped')
+      .map((test) => {
+        const result = test.result();
+        return { name: test.fullName, reason: ('note' in result && result.note) || 'no reason given' };
+      });
+    const passed = tests.filter((test) => test.result().state === 'passed').length;
+    const failed = tests.filter((test) => test.result().state === 'failed').length;
+    writeFileSync(
+      file,
+      JSON.stringify({ passed, failed: failed + brokenModules.length + unhandledErrors.length, skipped }),
+    );
+  }
+}

@@ -1,0 +1,46 @@
+import { parseArgs } from 'node:util';
+import { couldNotRun, lint, printTally, typecheck, vitest } from './lib/checks.mjs';
+import { findOrInstallChromium } from './lib/install-chromium.mjs';
+import { runNode } from './lib/process.mjs';
+import { checkNode, installDependencies } from './lib/setup.mjs';
+
+/** `node scripts/run.mjs <command>`: every command sets up what it needs, so a fresh clone needs only Node and git. */
+const COMMANDS = {
+  /** Serve the demo page with the embedded model. */
+  async start() {
+    const { values } = parseArgs({
+      args: process.argv.slice(3),
+      options: { port: { type: 'string', default: process.env.PORT ?? '5173' }, host: { type: 'string' } },
+    });
+    const host = values.host === undefined ? [] : ['--host', values.host];
+    return runNode('node_modules/vite/bin/vite.js', ['demo', '--port', values.port, ...host]);
+  },
+
+  async typecheck() {
+    return printTally([await typecheck()]);
+  },
+
+  async test() {
+    const chromium = findOrInstallChromium();
+    const results = [await lint(), await typecheck()];
+    for (const project of ['unit', 'parity']) results.push(await vitest(project));
+    for (const project of ['browser', 'e2e'])
+      results.push(chromium === undefined ? couldNotRun(project) : await vitest(project));
+    return printTally(results);
+  },
+
+  /** `test` with the long tests too (test/README.md says which). */
+  async 'test:full'() {
+    process.env.TEST_FULL = '1';
+    return COMMANDS.test();
+  },
+};
+
+const name = process.argv[2] ?? '';
+if (!Object.hasOwn(COMMANDS, name)) {
+  console.error(`usage: node scripts/run.mjs ${Object.keys(COMMANDS).join(' | ')}`);
+  process.exit(2);
+}
+checkNode();
+installDependencies();
+process.exitCode = await COMMANDS[/** @type {keyof typeof COMMANDS} */ (name)]();
