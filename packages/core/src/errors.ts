@@ -95,7 +95,16 @@ export class InferenceError extends FluxError {
   override name = 'InferenceError';
 }
 
-const CLASSES = { InputError, FormatError, ModelError, NetworkError, StorageError, DeviceError, InferenceError, FluxError };
+const CLASSES = {
+  InputError,
+  FormatError,
+  ModelError,
+  NetworkError,
+  StorageError,
+  DeviceError,
+  InferenceError,
+  FluxError,
+};
 
 /** True for every error of this library; with `code`, for that code (`'device/lost'`) or that family (`'device/'`). */
 export function isFluxError(error: unknown, code?: ErrorCode | `${string}/`): error is FluxError {

@@ -15,13 +15,7 @@ export const CHUNK_BYTES = 8 * 1024 * 1024;
 export type WeightClass = 'f32' | 'f16' | 'q8' | 'q4';
 
 /** The six preset names of the API. */
-export type SizePreset =
-  | 'square_hd'
-  | 'square'
-  | 'portrait_4_3'
-  | 'portrait_16_9'
-  | 'landscape_4_3'
-  | 'landscape_16_9';
+export type SizePreset = 'square_hd' | 'square' | 'portrait_4_3' | 'portrait_16_9' | 'landscape_4_3' | 'landscape_16_9';
 
 export interface ImageSize {
   width: number;

@@ -1,0 +1,62 @@
+import { InputError } from './errors.ts';
+import type { ImageSize } from './manifest.ts';
+
+/**
+ * Pixels, latent cells and tokens.
+ *
+ * The VAE makes one latent cell of 8×8 pixels, packing makes one token of 2×2 latent cells: a token is 16×16 pixels.
+ */
+
+export const PIXELS_PER_LATENT = 8;
+export const PIXELS_PER_TOKEN = 16;
+
+/** Longest side: rope positions stay below 256, where even bfloat16 counts exactly. */
+export const MAX_SIDE = 4096;
+
+/** Rows and columns of cells; which cells is said where it is used. */
+export interface Grid {
+  height: number;
+  width: number;
+}
+
+/** Latent cells of a picture: h = H / 8, w = W / 8. */
+export function latentGrid(size: ImageSize): Grid {
+  return { height: size.height / PIXELS_PER_LATENT, width: size.width / PIXELS_PER_LATENT };
+}
+
+/** Tokens of a picture: H / 16 rows of W / 16. */
+export function tokenGrid(size: ImageSize): Grid {
+  return { height: size.height / PIXELS_PER_TOKEN, width: size.width / PIXELS_PER_TOKEN };
+}
+
+/** S_img, the number of image tokens. */
+export function tokenCount(size: ImageSize): number {
+  const { height, width } = tokenGrid(size);
+  return height * width;
+}
+
+/** `"1024x768"` (width first) as a checked size. */
+export function parseSize(text: string): ImageSize {
+  const match = /^(\d{1,6})x(\d{1,6})$/.exec(text);
+  if (match === null) throw unsupported(text);
+  return checkSize({ width: Number(match[1]), height: Number(match[2]) });
+}
+
+/** Refuses sizes the model cannot draw; sizes are never rounded, the caller would get another picture than asked for. */
+export function checkSize(size: ImageSize): ImageSize {
+  if (!isSide(size.width) || !isSide(size.height)) throw unsupported(`${size.width}x${size.height}`);
+  return size;
+}
+
+function isSide(pixels: number): boolean {
+  return (
+    Number.isInteger(pixels) && pixels >= PIXELS_PER_TOKEN && pixels <= MAX_SIDE && pixels % PIXELS_PER_TOKEN === 0
+  );
+}
+
+function unsupported(got: string): InputError {
+  return new InputError(
+    `size must be WIDTHxHEIGHT in multiples of ${PIXELS_PER_TOKEN} from ${PIXELS_PER_TOKEN} to ${MAX_SIDE}, got "${got.slice(0, 40)}"`,
+    { code: 'input/size-unsupported', details: { got: got.slice(0, 40), multiple: PIXELS_PER_TOKEN, max: MAX_SIDE } },
+  );
+}

@@ -1,0 +1,61 @@
+export { type Cancellation, throwIfAborted } from './cancellation.ts';
+export { checkPicture } from './checks.ts';
+export {
+  type ClipConfig,
+  FLUX1_DEV,
+  hiddenSize,
+  type ModelConfig,
+  type SchedulerConfig,
+  type T5Config,
+  type TransformerConfig,
+  type VaeConfig,
+} from './config.ts';
+export {
+  DeviceError,
+  type ErrorCode,
+  type ErrorDetails,
+  FluxError,
+  type FluxErrorOptions,
+  FormatError,
+  fromWireError,
+  InferenceError,
+  InputError,
+  isFluxError,
+  ModelError,
+  NetworkError,
+  StorageError,
+  toWireError,
+  type WireError,
+} from './errors.ts';
+export {
+  checkSize,
+  type Grid,
+  latentGrid,
+  MAX_SIDE,
+  PIXELS_PER_LATENT,
+  PIXELS_PER_TOKEN,
+  parseSize,
+  tokenCount,
+  tokenGrid,
+} from './geometry.ts';
+export { packLatents, unpackLatents } from './latents.ts';
+export {
+  type BundleFile,
+  type BundlePart,
+  CHUNK_BYTES,
+  type ImageSize,
+  MANIFEST_SCHEMA,
+  type Manifest,
+  type QuantizationFallback,
+  type SizePreset,
+  type WeightClass,
+} from './manifest.ts';
+export { checkSeed, fluxNoise, torchRandn } from './noise.ts';
+export { toRgb8, toRgba8 } from './pixels.ts';
+export { FLUX_PREVIEW, type PreviewFactors, previewRgba } from './preview.ts';
+export type { Progress } from './progress.ts';
+export { type RopeOptions, type RopeTables, ropeTables } from './rope.ts';
+export { eulerStep, predictX0 } from './sampler.ts';
+export { fluxSigmas, MAX_STEPS, muForTokens } from './schedule.ts';
+export { t5Bucket, t5PositionBias } from './t5-position.ts';
+export { modelTimestep, sinusoidalEmbedding, TIMESTEP_DIMS } from './timestep.ts';

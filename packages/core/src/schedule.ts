@@ -1,0 +1,61 @@
+import type { SchedulerConfig } from './config.ts';
+import { InputError } from './errors.ts';
+
+/** More steps than this is a mistake: the schedule no longer changes the picture and a run would take hours. */
+export const MAX_STEPS = 1000;
+
+/**
+ * How far the schedule is shifted towards noise: a line through (256 tokens, 0.5) and (4096 tokens, 1.15), not clamped.
+ *
+ * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/pipelines/flux/pipeline_flux.py `calculate_shift`
+ */
+export function muForTokens(tokens: number, scheduler: SchedulerConfig): number {
+  const slope =
+    (scheduler.max_shift - scheduler.base_shift) / (scheduler.max_image_seq_len - scheduler.base_image_seq_len);
+  return tokens * slope + (scheduler.base_shift - slope * scheduler.base_image_seq_len);
+}
+
+/**
+ * Noise levels of a run, from 1 (pure noise) down to 0 (picture).
+ *
+ * linspace(1, 1/steps, steps), then dynamic shift σ' = e^mu / (e^mu + 1/σ − 1) or static shift σ' = s·σ / (1 + (s − 1)·σ), then 0.
+ * diffusers makes the line in float64, rounds it to float32 and shifts in float32 (NumPy keeps float32 beside Python floats);
+ * every `fround` below is one of its roundings.
+ *
+ * @returns `[steps + 1]`, strictly decreasing
+ * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/schedulers/scheduling_flow_match_euler_discrete.py `set_timesteps`
+ */
+export function fluxSigmas(steps: number, tokens: number, scheduler: SchedulerConfig): Float32Array<ArrayBuffer> {
+  if (!Number.isInteger(steps) || steps < 1 || steps > MAX_STEPS) {
+    throw new InputError(`num_inference_steps must be an integer from 1 to ${MAX_STEPS}, got ${String(steps)}`, {
+      code: 'input/out-of-range',
+      details: { field: 'num_inference_steps', min: 1, max: MAX_STEPS },
+    });
+  }
+  const shift = scheduler.use_dynamic_shifting
+    ? dynamicShift(Math.exp(muForTokens(tokens, scheduler)))
+    : staticShift(scheduler.shift);
+  const stop = 1 / steps;
+  const stride = steps > 1 ? (stop - 1) / (steps - 1) : 0;
+  const sigmas = new Float32Array(steps + 1);
+  for (let i = 0; i < steps; i++) {
+    // np.linspace: start + i·stride, but the last point is `stop` itself.
+    const sigma = i > 0 && i === steps - 1 ? stop : 1 + i * stride;
+    sigmas[i] = shift(Math.fround(sigma));
+  }
+  return sigmas;
+}
+
+function dynamicShift(expMu: number): (sigma: number) => number {
+  const e = Math.fround(expMu);
+  return (sigma) => {
+    const odds = Math.fround(Math.fround(1 / sigma) - 1);
+    return Math.fround(e / Math.fround(e + odds));
+  };
+}
+
+function staticShift(shift: number): (sigma: number) => number {
+  const s = Math.fround(shift);
+  const excess = Math.fround(shift - 1);
+  return (sigma) => Math.fround(Math.fround(s * sigma) / Math.fround(1 + Math.fround(excess * sigma)));
+}
