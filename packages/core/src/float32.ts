@@ -1,6 +1,5 @@
 /**
- * Float32 arithmetic that JavaScript lacks: fused multiply-add, and the vectorised functions PyTorch uses on x86:
- * Cephes ln/sin/cos for noise, SLEEF exp for everything else.
+ * Float32 arithmetic that JavaScript lacks: fused multiply-add, and the Cephes ln/sin/cos that PyTorch's AVX2 code uses for noise.
  *
  * Values are JavaScript numbers that hold float32 exactly. The order of roundings is that of the x86 build, where the compiler contracts
  * multiply and add into FMA; `Math.log` and friends instead would move about one value in six by one unit in the last place.
@@ -35,7 +34,7 @@ const LN_POLYNOMIAL = [
   7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
   2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 ].map(f);
-const SQRT_HALF = f(0.70710678118654752);
+const SQRT_HALF = f(Math.SQRT1_2);
 // ln 2 in two parts, so that e·LN2_HIGH is exact.
 const LN2_LOW = f(-2.1219444e-4);
 const LN2_HIGH = 0.693359375;
@@ -64,8 +63,8 @@ export function cephesLn(value: number): number {
 const FOUR_OVER_PI = f(1.27323954473516);
 // −π/4 in three parts (Cody and Waite), so that subtracting j·π/4 loses nothing.
 const PI_4_A = -0.78515625;
-const PI_4_B = f(-2.4187564849853515625e-4);
-const PI_4_C = f(-3.77489497744594108e-8);
+const PI_4_B = f(-2.4187564849853516e-4);
+const PI_4_C = f(-3.774894977445941e-8);
 const COS_P0 = f(2.443315711809948e-5);
 const COS_P1 = f(-1.388731625493765e-3);
 const COS_P2 = f(4.166664568298827e-2);
@@ -97,25 +96,4 @@ export function cephesSinCos(theta: number, out: { sin: number; cos: number }): 
   const cos = swapped ? s : c;
   out.sin = (octant & 4) !== 0 ? -sin : sin;
   out.cos = (~(octant - 2) & 4) !== 0 ? -cos : cos;
-}
-
-const LN2_UPPER = 0.693145751953125;
-const LN2_LOWER = f(1.428606765330187e-6);
-const EXP_POLYNOMIAL = [
-  1.98527617612853646e-4, 1.39304355252534151e-3, 8.33336077630519867e-3, 4.16664853692054749e-2,
-  1.66666671633720398e-1, 0.5,
-].map(f);
-
-/**
- * e^x for results in the normal range of float32.
- *
- * @see https://github.com/shibatch/sleef/blob/3.6/src/libm/sleefsimdsp.c `xexpf`
- */
-export function sleefExp(x: number): number {
-  const power = Math.round(f(x * f(Math.LOG2E)));
-  let s = fma(power, -LN2_UPPER, x);
-  s = fma(power, -LN2_LOWER, s);
-  let u = EXP_POLYNOMIAL[0]!;
-  for (let i = 1; i < EXP_POLYNOMIAL.length; i++) u = fma(u, s, EXP_POLYNOMIAL[i]!);
-  return f(f(1 + fma(f(s * s), u, s)) * 2 ** power);
 }

@@ -50,6 +50,7 @@ export {
   type SizePreset,
   type WeightClass,
 } from './manifest.ts';
+export { MAX_MANIFEST_BYTES, parseManifest } from './manifest-parse.ts';
 export { checkSeed, fluxNoise, torchRandn } from './noise.ts';
 export { toRgb8, toRgba8 } from './pixels.ts';
 export { FLUX_PREVIEW, type PreviewFactors, previewRgba } from './preview.ts';

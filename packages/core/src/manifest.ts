@@ -70,6 +70,8 @@ export interface Manifest {
   sizes: Record<SizePreset, ImageSize>;
   defaults: { size: SizePreset; num_inference_steps: number; guidance_scale: number };
   examples?: string[];
+  /** Linear latent → RGB factors for previews, fitted to this model's VAE: [C][3] and the bias [3]. Absent: FLUX.1's own. */
+  preview?: { rows: [number, number, number][]; bias: [number, number, number] };
   quantization: {
     /** What was asked for, by tensor class. */
     recipe: Record<string, WeightClass>;

@@ -1,0 +1,274 @@
+import type { ClipConfig, ModelConfig, SchedulerConfig, T5Config, TransformerConfig, VaeConfig } from './config.ts';
+import { ModelError } from './errors.ts';
+import { MAX_SIDE, PIXELS_PER_TOKEN } from './geometry.ts';
+import {
+  type BundleFile,
+  type BundlePart,
+  CHUNK_BYTES,
+  type ImageSize,
+  MANIFEST_SCHEMA,
+  type Manifest,
+  type QuantizationFallback,
+  type SizePreset,
+  type WeightClass,
+} from './manifest.ts';
+import { MAX_STEPS } from './schedule.ts';
+import {
+  boolean,
+  integer,
+  invalid,
+  list,
+  matching,
+  number,
+  object,
+  oneOf,
+  optional,
+  type Read,
+  record,
+  text,
+} from './strict-json.ts';
+
+/** FLUX.1's manifest is about 0.5 MB; beyond this nothing is parsed. */
+export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+
+const MAX_FILES = 10_000;
+const MIN_CHUNK_BYTES = 4096;
+
+/** Wide enough for any network of this family, narrow enough that products of three stay exact. */
+const dimension = integer(1, 1 << 17);
+const count = integer(1, 1024);
+const name = matching(/^[A-Za-z0-9._-]{1,128}$/, '1 to 128 characters of A-Z a-z 0-9 . _ -');
+const sha256 = matching(/^[0-9a-f]{64}$/, '64 lower-case hex digits');
+const weightClass = oneOf<WeightClass>('f32', 'f16', 'q8', 'q4');
+const preset = oneOf<SizePreset>(
+  'square_hd',
+  'square',
+  'portrait_4_3',
+  'portrait_16_9',
+  'landscape_4_3',
+  'landscape_16_9',
+);
+
+/** One or two segments; `.` and `..` are not names. */
+const path = matching(
+  /^(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]{1,128}(?:\/(?!\.{1,2}$)[A-Za-z0-9._-]{1,128})?$/,
+  'one or two segments of 1 to 128 characters of A-Z a-z 0-9 . _ -',
+);
+const folder = matching(
+  /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}$/,
+  'one segment of 1 to 128 characters of A-Z a-z 0-9 . _ -',
+);
+
+const transformer = object<TransformerConfig>({
+  in_channels: dimension,
+  num_layers: integer(0, 1024),
+  num_single_layers: integer(0, 1024),
+  attention_head_dim: dimension,
+  num_attention_heads: count,
+  joint_attention_dim: dimension,
+  pooled_projection_dim: dimension,
+  guidance_embeds: boolean,
+  axes_dims_rope: list(integer(0, 4096), 3, 3) as Read<readonly number[]> as Read<TransformerConfig['axes_dims_rope']>,
+});
+
+const clip = object<ClipConfig>({
+  vocab_size: integer(1, 1 << 24),
+  hidden_size: dimension,
+  intermediate_size: dimension,
+  num_hidden_layers: count,
+  num_attention_heads: count,
+  max_position_embeddings: dimension,
+  layer_norm_eps: number(0, 1),
+  hidden_act: oneOf('quick_gelu', 'gelu'),
+  eos_token_id: integer(0, 1 << 24),
+});
+
+const t5 = object<T5Config>({
+  vocab_size: integer(1, 1 << 24),
+  d_model: dimension,
+  d_kv: dimension,
+  d_ff: dimension,
+  num_layers: count,
+  num_heads: count,
+  relative_attention_num_buckets: integer(2, 4096),
+  relative_attention_max_distance: integer(2, 1 << 20),
+  layer_norm_epsilon: number(0, 1),
+  dense_act_fn: oneOf('gelu_new'),
+});
+
+const vae = object<VaeConfig>({
+  latent_channels: dimension,
+  block_out_channels: list(dimension, 1, 8),
+  layers_per_block: integer(1, 16),
+  norm_num_groups: dimension,
+  mid_block_add_attention: boolean,
+  scaling_factor: number(1e-6, 1e6),
+  shift_factor: number(-1e6, 1e6),
+});
+
+const scheduler = object<SchedulerConfig>({
+  use_dynamic_shifting: boolean,
+  shift: number(1e-6, 1e6),
+  base_image_seq_len: integer(1, 1 << 24),
+  max_image_seq_len: integer(1, 1 << 24),
+  base_shift: number(-1e3, 1e3),
+  max_shift: number(-1e3, 1e3),
+});
+
+const side: Read<number> = (value, at) => {
+  const pixels = integer(PIXELS_PER_TOKEN, MAX_SIDE)(value, at);
+  if (pixels % PIXELS_PER_TOKEN !== 0) throw invalid(at, `a multiple of ${PIXELS_PER_TOKEN}`, value);
+  return pixels;
+};
+const size = object<ImageSize>({ width: side, height: side });
+const tokenizer = object<Manifest['tokenizers']['tokenizer']>({ folder, max_length: integer(1, 1 << 16) });
+
+const manifest = object<Manifest>({
+  schema: oneOf(MANIFEST_SCHEMA),
+  model: name,
+  name: text(200),
+  licence: object<Manifest['licence']>({
+    id: text(200),
+    url: optional(matching(/^https:\/\/[^\s]{1,500}$/, 'an https address')),
+    notice: optional(text(10_000)),
+  }),
+  source: record(name, text(2000), 100),
+  config: object<ModelConfig>({ transformer, text_encoder: clip, text_encoder_2: t5, vae, scheduler }),
+  tokenizers: object<Manifest['tokenizers']>({ tokenizer, tokenizer_2: tokenizer }),
+  sizes: object<Record<SizePreset, ImageSize>>({
+    square_hd: size,
+    square: size,
+    portrait_4_3: size,
+    portrait_16_9: size,
+    landscape_4_3: size,
+    landscape_16_9: size,
+  }),
+  defaults: object<Manifest['defaults']>({
+    size: preset,
+    num_inference_steps: integer(1, MAX_STEPS),
+    guidance_scale: number(0, 100),
+  }),
+  examples: optional(list(text(2000), 0, 1000)),
+  quantization: object<Manifest['quantization']>({
+    recipe: record(name, weightClass, 100),
+    fallbacks: list(
+      object<QuantizationFallback>({ tensor: text(300), asked: weightClass, used: weightClass, reason: text(500) }),
+      0,
+      100_000,
+    ),
+  }),
+  graphs: record(name, path, 1000),
+  parts: list(object<BundlePart>({ name, graph: optional(name), weights: optional(path) }), 1, MAX_FILES),
+  chunk_bytes: integer(MIN_CHUNK_BYTES, CHUNK_BYTES),
+  files: list(
+    object<BundleFile>({
+      path,
+      size: integer(0, Number.MAX_SAFE_INTEGER),
+      sha256,
+      chunks: list(sha256, 0, 100_000),
+    }),
+    1,
+    MAX_FILES,
+  ),
+});
+
+/** The manifest in these bytes of UTF-8, every promise in it checked that can be checked without the other files. */
+export function parseManifest(bytes: Uint8Array): Manifest {
+  if (bytes.byteLength > MAX_MANIFEST_BYTES) {
+    throw invalid('', `at most ${MAX_MANIFEST_BYTES} bytes`, bytes.byteLength);
+  }
+  const document = parseJson(bytes);
+  assertVersion(document);
+  const parsed = manifest(document, '');
+  assertConfig(parsed.config);
+  assertFiles(parsed);
+  return parsed;
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message.slice(0, 200) : String(cause);
+    throw new ModelError(`manifest: the document must be JSON in UTF-8, got: ${message}`, {
+      code: 'model/manifest-invalid',
+      details: { field: '', expected: 'JSON in UTF-8' },
+      cause,
+    });
+  }
+}
+
+/** First, because a document of another version is not wrong, only not for this library. */
+function assertVersion(document: unknown): void {
+  const schema: unknown =
+    typeof document === 'object' && document !== null
+      ? Object.entries(document).find(([key]) => key === 'schema')?.[1]
+      : undefined;
+  if (!Number.isInteger(schema) || schema === MANIFEST_SCHEMA) return;
+  throw new ModelError(
+    `manifest: schema must be ${MANIFEST_SCHEMA}, got ${schema as number}; update this library or convert the model again`,
+    { code: 'model/version-unsupported', details: { expected: MANIFEST_SCHEMA, got: schema } },
+  );
+}
+
+function assertConfig({ transformer: dit, text_encoder, text_encoder_2, vae: decoder }: ModelConfig): void {
+  const rotary = dit.axes_dims_rope.reduce((sum, dims) => sum + dims, 0);
+  if (rotary !== dit.attention_head_dim || dit.axes_dims_rope.some((dims) => dims % 2 !== 0)) {
+    throw invalid(
+      'config.transformer.axes_dims_rope',
+      `three even numbers that sum to ${dit.attention_head_dim}`,
+      `[${dit.axes_dims_rope}]`,
+    );
+  }
+  if (text_encoder.hidden_size % text_encoder.num_attention_heads !== 0) {
+    throw invalid(
+      'config.text_encoder.hidden_size',
+      `a multiple of ${text_encoder.num_attention_heads} heads`,
+      text_encoder.hidden_size,
+    );
+  }
+  agree('config.text_encoder.hidden_size', dit.pooled_projection_dim, text_encoder.hidden_size);
+  agree('config.text_encoder_2.d_model', dit.joint_attention_dim, text_encoder_2.d_model);
+  agree('config.vae.latent_channels', dit.in_channels / 4, decoder.latent_channels);
+  for (const channels of decoder.block_out_channels) {
+    if (channels % decoder.norm_num_groups !== 0) {
+      throw invalid('config.vae.block_out_channels', `multiples of ${decoder.norm_num_groups} groups`, channels);
+    }
+  }
+}
+
+function agree(field: string, expected: number, got: number): void {
+  if (got !== expected) throw invalid(field, `${expected} as config.transformer says`, got);
+}
+
+function assertFiles({ files, chunk_bytes, graphs, parts, tokenizers }: Manifest): void {
+  const listed = new Set<string>();
+  for (const [i, file] of files.entries()) {
+    if (file.path === 'manifest.json') throw invalid(`files[${i}].path`, 'a file other than the manifest', file.path);
+    if (listed.has(file.path)) throw invalid(`files[${i}].path`, 'listed once', file.path);
+    listed.add(file.path);
+    const chunks = Math.ceil(file.size / chunk_bytes);
+    if (file.chunks.length !== chunks) {
+      throw invalid(`files[${i}].chunks`, `${chunks} hashes for ${file.size} bytes`, file.chunks.length);
+    }
+  }
+  for (const [graph, file] of Object.entries(graphs)) {
+    if (!listed.has(file)) throw invalid(`graphs.${graph}`, 'one of files', file);
+  }
+  const names = new Set<string>();
+  for (const [i, part] of parts.entries()) {
+    if (names.has(part.name)) throw invalid(`parts[${i}].name`, 'used once', part.name);
+    names.add(part.name);
+    if (part.graph === undefined && part.weights === undefined)
+      throw invalid(`parts[${i}]`, 'a graph, weights or both', part);
+    if (part.graph !== undefined && !Object.hasOwn(graphs, part.graph))
+      throw invalid(`parts[${i}].graph`, 'one of graphs', part.graph);
+    if (part.weights !== undefined && !listed.has(part.weights))
+      throw invalid(`parts[${i}].weights`, 'one of files', part.weights);
+  }
+  for (const [kind, { folder: name }] of Object.entries(tokenizers)) {
+    if (!files.some((file) => file.path.startsWith(`${name}/`))) {
+      throw invalid(`tokenizers.${kind}.folder`, 'a folder with files listed in files', name);
+    }
+  }
+}
