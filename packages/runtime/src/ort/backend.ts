@@ -30,10 +30,17 @@ export interface DeviceTensor {
   dispose(): void;
 }
 
+/** What a graph says of one of its inputs. Symbolic dimensions are strings. */
+export interface SessionInput {
+  readonly name: string;
+  readonly dtype: string;
+  readonly dims: readonly (number | string)[];
+}
+
 /** One loaded graph. Lives as long as its stage. */
 export interface Session {
   readonly graph: string;
-  readonly inputs: readonly string[];
+  readonly inputs: readonly SessionInput[];
   readonly outputs: readonly string[];
 }
 
@@ -51,7 +58,10 @@ export interface Stage {
    */
   upload(dtype: Dtype, dims: readonly number[], fill: (write: TensorWriter) => Promise<void>): Promise<DeviceTensor>;
   /** Every output stays on the device and is the caller's to dispose. */
-  run(session: Session, feeds: Readonly<Record<string, HostTensor | DeviceTensor>>): Promise<Record<string, DeviceTensor>>;
+  run(
+    session: Session,
+    feeds: Readonly<Record<string, HostTensor | DeviceTensor>>,
+  ): Promise<Record<string, DeviceTensor>>;
   /** Copies a float32 tensor to the host. Throws `device/lost` if the device was lost by then. */
   read(tensor: DeviceTensor): Promise<Float32Array>;
   /** Releases sessions, then buffers, then the device. Idempotent; waits for what is in flight. */

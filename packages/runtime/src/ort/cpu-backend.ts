@@ -1,10 +1,11 @@
 import type { InferenceSession } from 'onnxruntime-common';
-import type { Backend, Stage } from './backend.ts';
+import type { Backend } from './backend.ts';
 import { createCpuMemory } from './cpu-memory.ts';
 import { createLedger } from './ledger.ts';
 import type { OrtModule } from './memory.ts';
-import { createMutex } from './mutex.ts';
+import { mutexOf } from './mutex.ts';
 import { createStage } from './stage.ts';
+import { createStages } from './stages.ts';
 
 export interface CpuBackendOptions {
   name: 'node' | 'wasm';
@@ -16,20 +17,15 @@ export interface CpuBackendOptions {
 /** A backend whose tensors are JavaScript's own memory. */
 export function createCpuBackend({ name, ort, runtimeVersion, sessionOptions }: CpuBackendOptions): Backend {
   const ledger = createLedger();
-  const mutex = createMutex();
-  const stages = new Set<Stage>();
+  const stages = createStages();
   return {
     name,
     ledger,
     info: { runtimeVersion },
-    async openStage(label) {
-      const stage = createStage({ label, ort, mutex, ledger, memory: createCpuMemory(ort, sessionOptions) });
-      stages.add(stage);
-      return stage;
-    },
-    async dispose() {
-      await Promise.all([...stages].map((stage) => stage.close()));
-      stages.clear();
-    },
+    openStage: async (label) =>
+      stages.add(
+        createStage({ label, ort, mutex: mutexOf(ort), ledger, memory: createCpuMemory(ort, sessionOptions) }),
+      ),
+    dispose: stages.closeAll,
   };
 }

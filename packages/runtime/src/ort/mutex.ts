@@ -41,3 +41,16 @@ function workerFailed(cause: unknown): DeviceError {
     cause,
   });
 }
+
+/** A runtime module is one instance however many backends are made of it, so its mutex belongs to the module. */
+const mutexes = new WeakMap<object, Mutex>();
+
+/** The one mutex of an imported onnxruntime module. */
+export function mutexOf(ort: object): Mutex {
+  let mutex = mutexes.get(ort);
+  if (mutex === undefined) {
+    mutex = createMutex();
+    mutexes.set(ort, mutex);
+  }
+  return mutex;
+}

@@ -1,6 +1,6 @@
 import { FluxError, InferenceError } from '@flux-srpo/core';
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
-import { DTYPE_BYTES, type DeviceTensor, type Dtype, type HostTensor, type Session, type Stage } from './backend.ts';
+import { type DeviceTensor, DTYPE_BYTES, type Dtype, type HostTensor, type Session, type SessionInput, type Stage } from './backend.ts';
 import type { Ledger } from './ledger.ts';
 import type { Memory, OrtModule } from './memory.ts';
 import type { Mutex } from './mutex.ts';
@@ -36,7 +36,11 @@ export function createStage({ label, ort, mutex, ledger, memory }: StageOptions)
   }
 
   /** The error to throw for `cause`; poisons the mutex when the runtime cannot go on. */
-  async function failure(code: 'inference/session-create' | 'inference/run', graph: string, cause: unknown): Promise<FluxError> {
+  async function failure(
+    code: 'inference/session-create' | 'inference/run',
+    graph: string,
+    cause: unknown,
+  ): Promise<FluxError> {
     if (cause instanceof FluxError) return cause;
     if (memory.isBrokenByFailure || isTrap(cause)) mutex.poison(cause);
     const explained = await memory.explain();
@@ -94,10 +98,12 @@ export function createStage({ label, ort, mutex, ledger, memory }: StageOptions)
         try {
           memory.assertAlive();
           const inputs = Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, toTensor(ort, feed)]));
-          const outputs = Object.entries(await loaded.session.run(inputs)).map(([name, tensor]): [string, StageTensor] => {
-            const bytes = memory.outputBytes(tensor.size * DTYPE_BYTES[tensor.type as Dtype]);
-            return [name, own(tensor, { bytes }, () => tensor.dispose())];
-          });
+          const outputs = Object.entries(await loaded.session.run(inputs)).map(
+            ([name, tensor]): [string, StageTensor] => {
+              const bytes = memory.outputBytes(tensor.size * DTYPE_BYTES[tensor.type as Dtype]);
+              return [name, own(tensor, { bytes }, () => tensor.dispose())];
+            },
+          );
           memory.assertAlive();
           return Object.fromEntries(outputs);
         } catch (cause) {
@@ -142,7 +148,7 @@ export function createStage({ label, ort, mutex, ledger, memory }: StageOptions)
 
 class LoadedSession implements Session {
   readonly graph: string;
-  readonly inputs: readonly string[];
+  readonly inputs: readonly SessionInput[];
   readonly outputs: readonly string[];
   readonly session: InferenceSession;
   readonly released: () => void;
@@ -151,7 +157,9 @@ class LoadedSession implements Session {
     this.graph = graph;
     this.session = session;
     this.released = released;
-    this.inputs = session.inputNames;
+    this.inputs = session.inputMetadata.map((input) =>
+      input.isTensor ? { name: input.name, dtype: input.type, dims: input.shape } : { name: input.name, dtype: '?', dims: [] },
+    );
     this.outputs = session.outputNames;
   }
 }
@@ -192,13 +200,15 @@ function toTensor(ort: OrtModule, feed: HostTensor | DeviceTensor): Tensor {
 
 /** Checked before the runtime sees them: on some builds its own complaint costs the whole worker. */
 function assertNames(session: Session, feeds: Readonly<Record<string, unknown>>): void {
-  const missing = session.inputs.filter((name) => !Object.hasOwn(feeds, name));
-  const unexpected = Object.keys(feeds).filter((name) => !session.inputs.includes(name));
+  const expected = session.inputs.map(({ name }) => name);
+  const got = Object.keys(feeds);
+  const missing = expected.filter((name) => !Object.hasOwn(feeds, name));
+  const unexpected = got.filter((name) => !expected.includes(name));
   if (missing.length === 0 && unexpected.length === 0) return;
-  throw new InferenceError(
-    `graph "${session.graph}" expects inputs [${session.inputs}], got [${Object.keys(feeds)}]`,
-    { code: 'inference/run', details: { graph: session.graph, missing, unexpected } },
-  );
+  throw new InferenceError(`graph "${session.graph}" expects inputs [${expected}], got [${got}]`, {
+    code: 'inference/run',
+    details: { graph: session.graph, missing, unexpected },
+  });
 }
 
 /** WebAssembly traps, `Aborted()`, and the TypeErrors of a glue whose memory is gone: nothing after them can be trusted. */

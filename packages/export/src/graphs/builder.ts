@@ -1,0 +1,166 @@
+import { type AttributeInit, encodeGraph, type GraphNode, type TensorInit, type ValueInfo } from './onnx.ts';
+import type { ClassOf, TensorClass, WeightSlot } from './slots.ts';
+import { type WeightInput, weightInputs } from './weights.ts';
+
+/** A size known when the graph is built, or the name of one that is known only when it runs. */
+export type Dim = number | string;
+
+/** A value of the graph under construction: its ONNX name and what is known of its shape. */
+export interface Value {
+  readonly name: string;
+  readonly dims: readonly Dim[];
+}
+
+export interface LinearOptions {
+  /** Default true. */
+  bias?: boolean;
+  tensorClass: TensorClass;
+}
+
+const MICROSOFT = 'com.microsoft';
+const BLOCK = 32;
+
+/**
+ * Writes one block kind as an ONNX graph whose weights are inputs.
+ *
+ * The block functions beside this file call it in the order of the paper's equations; the weights they touch are
+ * recorded as {@link WeightSlot}s, so the plan of what a checkpoint must provide and the graph come from one description.
+ */
+export class GraphBuilder {
+  readonly slots: WeightSlot[] = [];
+  readonly #name: string;
+  readonly #classOf: ClassOf;
+  readonly #nodes: GraphNode[] = [];
+  readonly #inputs: ValueInfo[] = [];
+  readonly #outputs: ValueInfo[] = [];
+  readonly #valueInfo: ValueInfo[] = [];
+  readonly #initializers = new Map<string, TensorInit>();
+  readonly #weights: WeightInput[] = [];
+  #counter = 0;
+
+  constructor(name: string, classOf: ClassOf) {
+    this.#name = name;
+    this.#classOf = classOf;
+  }
+
+  /** What must be fed at every run besides the data inputs, in order. */
+  get weightInputs(): readonly WeightInput[] {
+    return this.#weights;
+  }
+
+  input(name: string, dims: readonly Dim[], dtype: 'float32' | 'int64' = 'float32'): Value {
+    this.#inputs.push({ name, dtype, dims });
+    return { name, dims };
+  }
+
+  /** Names `value` as an output of the graph. */
+  output(name: string, value: Value): void {
+    const producer = this.#nodes.findLast((node) => node.outputs.includes(value.name));
+    if (!producer) throw new Error(`output ${name} of ${this.#name} is not produced by any node`);
+    for (const node of this.#nodes) node.inputs = node.inputs.map((input) => (input === value.name ? name : input));
+    producer.outputs = producer.outputs.map((output) => (output === value.name ? name : output));
+    const known = this.#valueInfo.findIndex((info) => info.name === value.name);
+    if (known >= 0) this.#valueInfo.splice(known, 1);
+    this.#outputs.push({ name, dtype: 'float32', dims: value.dims });
+  }
+
+  /** A weight that is used as it is stored: a norm's scale, a bias, a convolution kernel. */
+  plain(name: string, shape: readonly number[], tensorClass: TensorClass): Value {
+    this.#slot({ name, kind: 'plain', shape, tensorClass });
+    return { name, dims: shape };
+  }
+
+  /** y = x·Wᵀ + b, in whatever class the recipe gives `name`. `x` is [..., K]; the result is [..., N]. */
+  linear(name: string, x: Value, features: number, options: LinearOptions): Value {
+    const inner = x.dims.at(-1);
+    if (typeof inner !== 'number') throw new Error(`linear ${name} needs a known input width`);
+    const slot: WeightSlot = {
+      name: `${name}.weight`,
+      kind: 'linear',
+      shape: [features, inner],
+      tensorClass: options.tensorClass,
+    };
+    const weightClass = this.#classOf(slot);
+    this.#slot(slot);
+    const bias = options.bias === false ? undefined : this.plain(`${name}.bias`, [features], 'bias');
+    const dims = [...x.dims.slice(0, -1), features];
+    if (weightClass === 'f32' || weightClass === 'f16') {
+      const product = this.node('MatMul', [x, `${name}.weight`], dims);
+      return bias ? this.node('Add', [product, bias], dims) : product;
+    }
+    // The bias goes into input 5: an Add after MatMulNBits is not fused by the web runtime.
+    return this.contrib(
+      'MatMulNBits',
+      [x, `${name}.weight`, `${name}.scales`, '', '', ...(bias ? [bias] : [])],
+      dims,
+      { K: inner, N: features, bits: weightClass === 'q4' ? 4 : 8, block_size: BLOCK },
+    );
+  }
+
+  node(op: string, inputs: readonly (Value | string)[], dims: readonly Dim[], attributes: AttributeInit = {}): Value {
+    return this.#emit(op, '', inputs, [dims], attributes)[0] as Value;
+  }
+
+  /** A node with several outputs. */
+  nodes(
+    op: string,
+    inputs: readonly (Value | string)[],
+    dims: readonly (readonly Dim[])[],
+    attributes: AttributeInit = {},
+  ): Value[] {
+    return this.#emit(op, '', inputs, dims, attributes);
+  }
+
+  /** A node of ONNX Runtime's own operator set; its shape is written down, since no checker can infer it. */
+  contrib(op: string, inputs: readonly (Value | string)[], dims: readonly Dim[], attributes: AttributeInit = {}): Value {
+    const value = this.#emit(op, MICROSOFT, inputs, [dims], attributes)[0] as Value;
+    this.#valueInfo.push({ name: value.name, dtype: 'float32', dims });
+    return value;
+  }
+
+  /** A small constant, shared by every use of the same name. */
+  constant(name: string, dtype: 'float32' | 'int64', dims: readonly number[], values: readonly number[]): string {
+    this.#initializers.set(name, { name, dtype, dims, values });
+    return name;
+  }
+
+  /** `dims` may use 0 (keep) and −1 (the rest), as ONNX's Reshape does; `result` is what comes out. */
+  reshape(x: Value, dims: readonly number[], result: readonly Dim[]): Value {
+    const shape = this.constant(`shape_${dims.join('_').replaceAll('-', 'm')}`, 'int64', [dims.length], dims);
+    return this.node('Reshape', [x, shape], result);
+  }
+
+  build(): Uint8Array {
+    return encodeGraph({
+      name: this.#name,
+      nodes: this.#nodes,
+      inputs: [...this.#inputs, ...this.#weights.map(({ name, dtype, dims }) => ({ name, dtype, dims }))],
+      outputs: this.#outputs,
+      initializers: [...this.#initializers.values()],
+      valueInfo: this.#valueInfo,
+    });
+  }
+
+  #slot(slot: WeightSlot): void {
+    this.slots.push(slot);
+    this.#weights.push(...weightInputs(slot, this.#classOf(slot)));
+  }
+
+  #emit(
+    op: string,
+    domain: string,
+    inputs: readonly (Value | string)[],
+    dims: readonly (readonly Dim[])[],
+    attributes: AttributeInit,
+  ): Value[] {
+    const outputs = dims.map((shape) => ({ name: `${op}_${++this.#counter}`, dims: shape }));
+    this.#nodes.push({
+      op,
+      domain,
+      inputs: inputs.map((input) => (typeof input === 'string' ? input : input.name)),
+      outputs: outputs.map((value) => value.name),
+      attributes,
+    });
+    return outputs;
+  }
+}

@@ -1,0 +1,114 @@
+import { onnx } from '@flux-srpo/formats';
+
+/** The little of ONNX that the graph builders need, as plain data; {@link encodeGraph} turns it into a model file. */
+
+export type AttributeInit = Readonly<Record<string, number | string | readonly number[]>>;
+
+export interface GraphNode {
+  op: string;
+  domain: string;
+  /** An empty string is an optional input left out. */
+  inputs: readonly string[];
+  outputs: readonly string[];
+  attributes: AttributeInit;
+}
+
+export interface ValueInfo {
+  name: string;
+  dtype: 'float32' | 'uint8' | 'int64';
+  /** A string is the name of a size known only at run time. */
+  dims: readonly (number | string)[];
+}
+
+export interface TensorInit {
+  name: string;
+  dtype: 'float32' | 'int64';
+  dims: readonly number[];
+  values: readonly number[];
+}
+
+export interface GraphInit {
+  name: string;
+  nodes: readonly GraphNode[];
+  inputs: readonly ValueInfo[];
+  outputs: readonly ValueInfo[];
+  initializers: readonly TensorInit[];
+  valueInfo: readonly ValueInfo[];
+}
+
+/** Opset 23 has RMSNormalization and RotaryEmbedding as standard operators. */
+const OPSET = 23n;
+const IR_VERSION = 11n;
+
+/** Attributes that are floats even when their value is a whole number. */
+const FLOAT_ATTRIBUTES = new Set(['epsilon', 'scale', 'alpha']);
+
+export function encodeGraph(graph: GraphInit): Uint8Array {
+  return onnx.encodeModel({
+    irVersion: IR_VERSION,
+    producerName: 'flux-srpo',
+    opsetImport: [
+      { domain: '', version: OPSET },
+      { domain: 'com.microsoft', version: 1n },
+    ],
+    graph: {
+      name: graph.name,
+      node: graph.nodes.map((node) => ({
+        opType: node.op,
+        domain: node.domain,
+        input: [...node.inputs],
+        output: [...node.outputs],
+        attribute: Object.entries(node.attributes).map(([name, value]) => attribute(name, value)),
+      })),
+      input: graph.inputs.map(valueInfo),
+      output: graph.outputs.map(valueInfo),
+      initializer: graph.initializers.map(initializer),
+      valueInfo: graph.valueInfo.map(valueInfo),
+    },
+  });
+}
+
+function attribute(name: string, value: number | string | readonly number[]): onnx.AttributeInit {
+  const { AttributeType } = onnx;
+  if (typeof value === 'string') return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) };
+  if (typeof value !== 'number') return { name, type: AttributeType.INTS, ints: value.map(BigInt) };
+  if (FLOAT_ATTRIBUTES.has(name)) return { name, type: AttributeType.FLOAT, f: value };
+  return { name, type: AttributeType.INT, i: BigInt(value) };
+}
+
+function valueInfo({ name, dtype, dims }: ValueInfo): onnx.ValueInfoInit {
+  return {
+    name,
+    type: {
+      value: {
+        case: 'tensorType',
+        value: {
+          elemType: elementType(dtype),
+          shape: {
+            dim: dims.map((dim) => ({
+              value:
+                typeof dim === 'number'
+                  ? { case: 'dimValue' as const, value: BigInt(dim) }
+                  : { case: 'dimParam' as const, value: dim },
+            })),
+          },
+        },
+      },
+    },
+  };
+}
+
+function initializer({ name, dtype, dims, values }: TensorInit): onnx.TensorInit {
+  const data = dtype === 'float32' ? Float32Array.from(values) : BigInt64Array.from(values, BigInt);
+  return {
+    name,
+    dataType: elementType(dtype),
+    dims: dims.map(BigInt),
+    rawData: new Uint8Array(data.buffer),
+  };
+}
+
+export function elementType(dtype: ValueInfo['dtype']): number {
+  const { DataType } = onnx;
+  return { float32: DataType.FLOAT, uint8: DataType.UINT8, int64: DataType.INT64 }[dtype];
+}

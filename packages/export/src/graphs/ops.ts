@@ -1,0 +1,106 @@
+import type { Dim, GraphBuilder, Value } from './builder.ts';
+import type { TensorClass } from './slots.ts';
+
+/** x·sigmoid(x) */
+export function silu(g: GraphBuilder, x: Value): Value {
+  return g.node('Mul', [x, g.node('Sigmoid', [x], x.dims)], x.dims);
+}
+
+/** The tanh approximation, which is the one FLUX and T5 v1.1 were trained with. */
+export function geluTanh(g: GraphBuilder, x: Value): Value {
+  return g.node('Gelu', [x], x.dims, { approximate: 'tanh' });
+}
+
+export function add(g: GraphBuilder, a: Value, b: Value): Value {
+  return g.node('Add', [a, b], a.dims);
+}
+
+/** T5's and the q/k norms: x / rms(x) · scale over the last axis, no mean, no bias. */
+export function rmsNorm(g: GraphBuilder, name: string, x: Value, epsilon: number): Value {
+  const width = x.dims.at(-1) as number;
+  return g.node('RMSNormalization', [x, g.plain(`${name}.scale`, [width], 'norm')], x.dims, { axis: -1, epsilon });
+}
+
+/** LayerNorm with learned scale and bias. */
+export function layerNorm(g: GraphBuilder, name: string, x: Value, epsilon: number): Value {
+  const width = x.dims.at(-1) as number;
+  const scale = g.plain(`${name}.scale`, [width], 'norm');
+  const bias = g.plain(`${name}.bias`, [width], 'norm');
+  return g.node('LayerNormalization', [x, scale, bias], x.dims, { axis: -1, epsilon });
+}
+
+/** adaLN: LayerNorm without learned affine, then ·(1+scale) + shift, which is LayerNormalization's own scale and bias. */
+export function adaLayerNorm(g: GraphBuilder, x: Value, shift: Value, onePlusScale: Value): Value {
+  return g.node('LayerNormalization', [x, onePlusScale, shift], x.dims, { axis: -1, epsilon: 1e-6 });
+}
+
+/** Cuts a modulation row [k·H] into k vectors of [H]. */
+export function cutModulation(g: GraphBuilder, row: Value, count: number): Value[] {
+  const width = (row.dims[0] as number) / count;
+  return g.nodes('Split', [row], Array.from({ length: count }, () => [width]), { axis: 0, num_outputs: count });
+}
+
+/** x + gate·branch, the gate a vector [H] for all tokens. */
+export function gatedResidual(g: GraphBuilder, x: Value, gate: Value, branch: Value): Value {
+  return add(g, x, g.node('Mul', [branch, gate], x.dims));
+}
+
+/** RMSNorm of q or k over each head's dimensions. x: [1, S, heads·D]. */
+export function headNorm(g: GraphBuilder, name: string, x: Value, heads: number): Value {
+  const [batch, tokens, width] = x.dims as [Dim, Dim, number];
+  const headDim = width / heads;
+  const perHead = g.reshape(x, [0, 0, heads, headDim], [batch, tokens, heads, headDim]);
+  return g.reshape(rmsNorm(g, name, perHead, 1e-6), [0, 0, width], x.dims);
+}
+
+/** Rotates interleaved pairs (2k, 2k+1) of each head. x: [1, S, heads·D]; cos, sin: [1, S, D/2]. */
+export function rotary(g: GraphBuilder, x: Value, cos: Value, sin: Value, heads: number): Value {
+  return g.node('RotaryEmbedding', [x, cos, sin], x.dims, { interleaved: 1, num_heads: heads });
+}
+
+export interface AttentionOptions {
+  heads: number;
+  /** Default 1/√D. */
+  scale?: number;
+  /** Added to the scores, [1, heads or 1, S_q, S_k]. */
+  bias?: Value;
+}
+
+/** softmax(q·kᵀ·scale + bias)·v per head, without mask. q: [1, S_q, heads·D]; k, v: [1, S_k, heads·D]. */
+export function attention(g: GraphBuilder, q: Value, k: Value, v: Value, options: AttentionOptions): Value {
+  const inputs = options.bias ? [q, k, v, '', '', options.bias] : [q, k, v];
+  const attributes = { num_heads: options.heads, ...(options.scale === undefined ? {} : { scale: options.scale }) };
+  return g.contrib('MultiHeadAttention', inputs, q.dims, attributes);
+}
+
+/**
+ * The widest hidden layer of an MLP that is computed in one piece. At 4608 tokens a wider float32 activation would
+ * pass 167.8 MB, above which ONNX Runtime Web re-creates the buffer at every run.
+ */
+export const MAX_MLP_CHUNK = 6144;
+
+/** How an MLP's hidden layer is cut: one suffix and width per chunk; a single chunk has no suffix. */
+export function mlpChunks(hidden: number): { suffix: string; width: number }[] {
+  const count = Math.ceil(hidden / MAX_MLP_CHUNK);
+  if (count === 1) return [{ suffix: '', width: hidden }];
+  if (hidden % count !== 0) throw new Error(`an MLP of ${hidden} cannot be cut into ${count} equal chunks`);
+  return Array.from({ length: count }, (_, i) => ({ suffix: `.${i}`, width: hidden / count }));
+}
+
+/** Σ over chunks c of W_out.c·gelu(W_in.c·x + b_in.c), plus the output's bias once when `bias` is set. */
+export function chunkedMlp(
+  g: GraphBuilder,
+  x: Value,
+  names: { in: string; out: string },
+  hidden: number,
+  options: { bias: boolean; tensorClass: TensorClass },
+): Value {
+  const width = x.dims.at(-1) as number;
+  const { tensorClass } = options;
+  return mlpChunks(hidden)
+    .map((chunk, index) => {
+      const inner = geluTanh(g, g.linear(`${names.in}${chunk.suffix}`, x, chunk.width, { tensorClass }));
+      return g.linear(`${names.out}${chunk.suffix}`, inner, width, { tensorClass, bias: options.bias && index === 0 });
+    })
+    .reduce((sum, part) => add(g, sum, part));
+}

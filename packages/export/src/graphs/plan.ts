@@ -1,0 +1,122 @@
+import type { ModelConfig, WeightClass } from '@flux-srpo/core';
+import { GraphBuilder } from './builder.ts';
+import type { ClassOf, PartPlan, WeightSlot } from './slots.ts';
+import { clipFinal, clipLayer, t5Final, t5Layer } from './text.ts';
+import {
+  conditioning,
+  doubleBlock,
+  embedImage,
+  embedText,
+  finalLayer,
+  joinStreams,
+  modulation,
+  singleBlock,
+} from './transformer.ts';
+import { vaeIn, vaeOut, vaeUp } from './vae.ts';
+import type { WeightInput } from './weights.ts';
+
+type Describe = (g: GraphBuilder) => void;
+
+/** Every graph of a model of this shape, by name. */
+function graphFamilies(config: ModelConfig): Record<string, Describe> {
+  const { transformer, text_encoder, text_encoder_2, vae } = config;
+  return {
+    clip_layer: (g) => clipLayer(g, text_encoder),
+    clip_final: (g) => clipFinal(g, text_encoder),
+    t5_layer: (g) => t5Layer(g, text_encoder_2),
+    t5_final: (g) => t5Final(g, text_encoder_2),
+    conditioning: (g) => conditioning(g, transformer),
+    modulation_6: (g) => modulation(g, transformer, 6),
+    modulation_3: (g) => modulation(g, transformer, 3),
+    modulation_2: (g) => modulation(g, transformer, 2),
+    embed_image: (g) => embedImage(g, transformer),
+    embed_text: (g) => embedText(g, transformer),
+    double_block: (g) => doubleBlock(g, transformer),
+    join_streams: (g) => joinStreams(g, transformer),
+    single_block: (g) => singleBlock(g, transformer),
+    final_layer: (g) => finalLayer(g, transformer),
+    vae_in: (g) => vaeIn(g, vae),
+    ...Object.fromEntries(
+      vae.block_out_channels.map((_, level) => [`vae_up.${level}`, (g: GraphBuilder) => vaeUp(g, vae, level)]),
+    ),
+    vae_out: (g) => vaeOut(g, vae),
+  };
+}
+
+function describe(graph: string, config: ModelConfig, classOf: ClassOf): GraphBuilder {
+  const families = graphFamilies(config);
+  const family = Object.hasOwn(families, graph) ? families[graph] : undefined;
+  if (!family) throw new Error(`there is no graph named ${graph}`);
+  const g = new GraphBuilder(graph, classOf);
+  family(g);
+  return g;
+}
+
+export interface BuiltGraph {
+  /** A complete ONNX model. */
+  bytes: Uint8Array;
+  /** Its weight inputs, in order. */
+  weights: readonly WeightInput[];
+}
+
+/** Writes the graph `graph` with each weight in the class `classOf` says. */
+export function buildGraph(graph: string, config: ModelConfig, classOf: ClassOf): BuiltGraph {
+  const g = describe(graph, config, classOf);
+  return { bytes: g.build(), weights: g.weightInputs };
+}
+
+const AS_FLOAT: ClassOf = (): WeightClass => 'f32';
+
+/** Every part of a model of this shape in run order, with the weights it takes. */
+export function planParts(config: ModelConfig): PartPlan[] {
+  const { transformer, text_encoder: clip, text_encoder_2: t5, vae } = config;
+  const slotsOf = new Map<string, readonly WeightSlot[]>();
+  const part = (name: string, graph: string): PartPlan => {
+    const slots = slotsOf.get(graph) ?? describe(graph, config, AS_FLOAT).slots;
+    slotsOf.set(graph, slots);
+    return { name, graph, slots };
+  };
+  const times = (count: number, make: (i: number) => PartPlan[]) => Array.from({ length: count }, (_, i) => make(i)).flat();
+
+  return [
+    {
+      name: 'clip_embedding',
+      slots: [
+        { name: 'token', kind: 'plain', shape: [clip.vocab_size, clip.hidden_size], tensorClass: 'table' },
+        { name: 'position', kind: 'plain', shape: [clip.max_position_embeddings, clip.hidden_size], tensorClass: 'bias' },
+      ],
+    },
+    ...times(clip.num_hidden_layers, (i) => [part(`clip_layer.${i}`, 'clip_layer')]),
+    part('clip_final', 'clip_final'),
+    {
+      name: 't5_embedding',
+      slots: [
+        { name: 'token', kind: 'plain', shape: [t5.vocab_size, t5.d_model], tensorClass: 'table' },
+        {
+          name: 'position_bias',
+          kind: 'plain',
+          shape: [t5.relative_attention_num_buckets, t5.num_heads],
+          tensorClass: 'bias',
+        },
+      ],
+    },
+    ...times(t5.num_layers, (i) => [part(`t5_layer.${i}`, 't5_layer')]),
+    part('t5_final', 't5_final'),
+    part('conditioning', 'conditioning'),
+    ...times(transformer.num_layers, (i) => [
+      part(`modulation.double_block.${i}.img`, 'modulation_6'),
+      part(`modulation.double_block.${i}.txt`, 'modulation_6'),
+    ]),
+    ...times(transformer.num_single_layers, (i) => [part(`modulation.single_block.${i}`, 'modulation_3')]),
+    part('modulation.final', 'modulation_2'),
+    part('embed_text', 'embed_text'),
+    part('embed_image', 'embed_image'),
+    ...times(transformer.num_layers, (i) => [part(`double_block.${i}`, 'double_block')]),
+    part('join_streams', 'join_streams'),
+    ...times(transformer.num_single_layers, (i) => [part(`single_block.${i}`, 'single_block')]),
+    part('final_layer', 'final_layer'),
+    part('vae_in', 'vae_in'),
+    ...vae.block_out_channels.map((_, level) => part(`vae_up.${level}`, `vae_up.${level}`)),
+    part('vae_out', 'vae_out'),
+  ];
+}

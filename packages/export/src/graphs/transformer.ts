@@ -1,0 +1,146 @@
+import { hiddenSize, type TransformerConfig } from '@flux-srpo/core';
+import type { GraphBuilder, Value } from './builder.ts';
+import {
+  adaLayerNorm,
+  add,
+  attention,
+  chunkedMlp,
+  cutModulation,
+  gatedResidual,
+  headNorm,
+  rotary,
+  silu,
+} from './ops.ts';
+
+/*
+ * The flow transformer's blocks, one function per block kind. Token order is [text, image] everywhere.
+ *
+ * @see https://github.com/black-forest-labs/flux/blob/802fb47/src/flux/modules/layers.py
+ */
+
+/** Width of the sinusoidal embedding of a timestep or guidance value. */
+const SINUSOID_WIDTH = 256;
+/** FLUX's MLPs are four times the stream's width. */
+const MLP_RATIO = 4;
+
+/** silu(time_in(t) + guidance_in(g) + vector_in(pooled)), one row per denoising step. Every adaLN reads only this. */
+export function conditioning(g: GraphBuilder, config: TransformerConfig): void {
+  const width = hiddenSize(config);
+  const embed = (name: string, x: Value): Value => {
+    const hidden = silu(g, g.linear(`${name}.in_layer`, x, width, { tensorClass: 'embedder' }));
+    return g.linear(`${name}.out_layer`, hidden, width, { tensorClass: 'embedder' });
+  };
+  let vec = embed('time_in', g.input('timestep_proj', ['R', SINUSOID_WIDTH]));
+  if (config.guidance_embeds) {
+    vec = add(g, vec, embed('guidance_in', g.input('guidance_proj', ['R', SINUSOID_WIDTH])));
+  }
+  // pooled is one row, the same at every step: it broadcasts over R.
+  vec = add(g, vec, embed('vector_in', g.input('pooled', [1, config.pooled_projection_dim])));
+  g.output('silu_vec', silu(g, vec));
+}
+
+/** The raw adaLN linear of `chunks` vectors: [R, H] → [R, chunks·H]. */
+export function modulation(g: GraphBuilder, config: TransformerConfig, chunks: number): void {
+  const width = hiddenSize(config);
+  const vec = g.input('silu_vec', ['R', width]);
+  g.output('modulation', g.linear('lin', vec, chunks * width, { tensorClass: 'modulation' }));
+}
+
+export function embedImage(g: GraphBuilder, config: TransformerConfig): void {
+  const latents = g.input('latents', [1, 'S_img', config.in_channels]);
+  g.output('hidden', g.linear('img_in', latents, hiddenSize(config), { tensorClass: 'embedder' }));
+}
+
+export function embedText(g: GraphBuilder, config: TransformerConfig): void {
+  const embeds = g.input('prompt_embeds', [1, 'S_txt', config.joint_attention_dim]);
+  g.output('hidden', g.linear('txt_in', embeds, hiddenSize(config), { tensorClass: 'embedder' }));
+}
+
+/** Image and text in two streams with their own weights, meeting in one attention. */
+export function doubleBlock(g: GraphBuilder, config: TransformerConfig): void {
+  const width = hiddenSize(config);
+  const heads = config.num_attention_heads;
+  const ropeWidth = config.attention_head_dim / 2;
+  const img = g.input('img', [1, 'S_img', width]);
+  const txt = g.input('txt', [1, 'S_txt', width]);
+  const imgMod = cutModulation(g, g.input('img_mod', [6 * width]), 6);
+  const txtMod = cutModulation(g, g.input('txt_mod', [6 * width]), 6);
+  const cos = g.input('rope_cos', [1, 'S_img', ropeWidth]);
+  const sin = g.input('rope_sin', [1, 'S_img', ropeWidth]);
+
+  const project = (stream: 'img' | 'txt', x: Value, [shift, scale]: Value[]): { q: Value; k: Value; v: Value } => {
+    const normed = adaLayerNorm(g, x, shift as Value, scale as Value);
+    const linear = (name: string) => g.linear(`${stream}_attn.${name}`, normed, width, { tensorClass: 'attention' });
+    return {
+      q: headNorm(g, `${stream}_attn.norm_q`, linear('q'), heads),
+      k: headNorm(g, `${stream}_attn.norm_k`, linear('k'), heads),
+      v: linear('v'),
+    };
+  };
+  const text = project('txt', txt, txtMod);
+  const image = project('img', img, imgMod);
+
+  // Text positions are all (0, 0, 0), so their rotation is the identity: only the image's q and k turn.
+  const joint: Value['dims'] = [1, 'S', width];
+  const k = g.node('Concat', [text.k, rotary(g, image.k, cos, sin, heads)], joint, { axis: 1 });
+  const v = g.node('Concat', [text.v, image.v], joint, { axis: 1 });
+  const imgAttended = attention(g, rotary(g, image.q, cos, sin, heads), k, v, { heads });
+  const txtAttended = attention(g, text.q, k, v, { heads });
+
+  const finish = (stream: 'img' | 'txt', x: Value, attended: Value, mod: Value[]): Value => {
+    const [, , gate1, shift2, scale2, gate2] = mod as [Value, Value, Value, Value, Value, Value];
+    const projected = g.linear(`${stream}_attn.proj`, attended, width, { tensorClass: 'attention' });
+    const mixed = gatedResidual(g, x, gate1, projected);
+    const names = { in: `${stream}_mlp.0`, out: `${stream}_mlp.2` };
+    const mlp = chunkedMlp(g, adaLayerNorm(g, mixed, shift2, scale2), names, MLP_RATIO * width, {
+      bias: true,
+      tensorClass: 'mlp',
+    });
+    return gatedResidual(g, mixed, gate2, mlp);
+  };
+  g.output('img_out', finish('img', img, imgAttended, imgMod));
+  g.output('txt_out', finish('txt', txt, txtAttended, txtMod));
+}
+
+/** [text, image] as one sequence, for the single-stream blocks. */
+export function joinStreams(g: GraphBuilder, config: TransformerConfig): void {
+  const width = hiddenSize(config);
+  const txt = g.input('txt', [1, 'S_txt', width]);
+  const img = g.input('img', [1, 'S_img', width]);
+  g.output('hidden', g.node('Concat', [txt, img], [1, 'S', width], { axis: 1 }));
+}
+
+/** Attention and MLP in parallel on the joined sequence; one output projection, cut by its input columns. */
+export function singleBlock(g: GraphBuilder, config: TransformerConfig): void {
+  const width = hiddenSize(config);
+  const heads = config.num_attention_heads;
+  const ropeWidth = config.attention_head_dim / 2;
+  const hidden = g.input('hidden', [1, 'S', width]);
+  const [shift, scale, gate] = cutModulation(g, g.input('mod', [3 * width]), 3) as [Value, Value, Value];
+  const cos = g.input('rope_cos', [1, 'S', ropeWidth]);
+  const sin = g.input('rope_sin', [1, 'S', ropeWidth]);
+
+  const normed = adaLayerNorm(g, hidden, shift, scale);
+  const linear = (name: string) => g.linear(name, normed, width, { tensorClass: 'attention' });
+  const q = rotary(g, headNorm(g, 'norm_q', linear('q'), heads), cos, sin, heads);
+  const k = rotary(g, headNorm(g, 'norm_k', linear('k'), heads), cos, sin, heads);
+  const attended = attention(g, q, k, linear('v'), { heads });
+
+  const projected = g.linear('proj_attn', attended, width, { tensorClass: 'attention' });
+  const names = { in: 'mlp', out: 'proj_mlp' };
+  const mlp = chunkedMlp(g, normed, names, MLP_RATIO * width, { bias: false, tensorClass: 'mlp' });
+  g.output('hidden_out', gatedResidual(g, hidden, gate, add(g, projected, mlp)));
+}
+
+/** Drops the text tokens, then the last adaLN and the projection to packed latents: the velocity noise − image. */
+export function finalLayer(g: GraphBuilder, config: TransformerConfig): void {
+  const width = hiddenSize(config);
+  const hidden = g.input('hidden', [1, 'S', width]);
+  const textLength = g.input('text_length', [1], 'int64');
+  const [shift, scale] = cutModulation(g, g.input('mod', [2 * width]), 2) as [Value, Value];
+  const end = g.constant('slice_end', 'int64', [1], [2 ** 31 - 1]);
+  const axis = g.constant('slice_axis', 'int64', [1], [1]);
+  const image = g.node('Slice', [hidden, textLength, end, axis], [1, 'S_img', width]);
+  const normed = adaLayerNorm(g, image, shift, scale);
+  g.output('velocity', g.linear('linear', normed, config.in_channels, { tensorClass: 'final' }));
+}

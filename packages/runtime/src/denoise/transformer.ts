@@ -1,0 +1,162 @@
+import { type ImageSize, ropeTables, type TransformerConfig, tokenCount, tokenGrid } from '@flux-srpo/core';
+import type { DeviceTensor, HostTensor } from '../ort/backend.ts';
+import { type Phase, TensorScope } from '../phase.ts';
+import { hostTensor } from '../tensor.ts';
+import type { ModulationTables } from './conditioning.ts';
+
+/** What stays the same for every step of one generation. Device tensors inside belong to `scope`. */
+export interface Conditioned {
+  size: ImageSize;
+  textTokens: number;
+  /** The prompt after `txt_in`, [1, S_txt, H]: where every step's text stream starts. */
+  text: DeviceTensor;
+  modulation: ModulationTables;
+  /** For the double blocks, image tokens only: [1, S_img, D/2]. */
+  imageRope: { cos: DeviceTensor; sin: DeviceTensor };
+  /** For the single blocks, text then image: [1, S, D/2]. */
+  jointRope: { cos: DeviceTensor; sin: DeviceTensor };
+}
+
+/** Uploads what every step reads and embeds the prompt; all of it is held by `scope`. */
+export async function condition(
+  phase: Phase,
+  config: TransformerConfig,
+  scope: TensorScope,
+  inputs: { size: ImageSize; promptEmbeds: Float32Array; modulation: ModulationTables },
+): Promise<Conditioned> {
+  const { size, promptEmbeds, modulation } = inputs;
+  const textTokens = promptEmbeds.length / config.joint_attention_dim;
+  const place = async (role: string, tokens: number, table: Float32Array) =>
+    scope.replace(role, await phase.place([1, tokens, config.attention_head_dim / 2], table));
+  const grid = tokenGrid(size);
+  const imageTokens = tokenCount(size);
+  const image = ropeTables(grid, config.axes_dims_rope, { textTokens: 0 });
+  const joint = ropeTables(grid, config.axes_dims_rope, { textTokens });
+  const imageRope = {
+    cos: await place('image_cos', imageTokens, image.cos),
+    sin: await place('image_sin', imageTokens, image.sin),
+  };
+  const jointRope = {
+    cos: await place('joint_cos', textTokens + imageTokens, joint.cos),
+    sin: await place('joint_sin', textTokens + imageTokens, joint.sin),
+  };
+  const prompt_embeds = hostTensor([1, textTokens, config.joint_attention_dim], promptEmbeds);
+  const { hidden } = await phase.run('embed_text', { prompt_embeds }, ['hidden'], { once: true });
+  const text = scope.replace('text', hidden);
+  return { size, textTokens, text, modulation, imageRope, jointRope };
+}
+
+/** Blocks one step goes through; progress counts them. */
+export function blockCount(config: TransformerConfig): number {
+  return config.num_layers + config.num_single_layers;
+}
+
+/**
+ * The flow transformer: velocity = noise − image, predicted from noisy latents.
+ *
+ * Block by block, and within a block image by image, so that weights are touched once per step however many images there are.
+ *
+ * @param latents n arrays of [S_img, 64]
+ * @param step row of the modulation tables
+ * @returns n arrays of [S_img, 64]
+ */
+export async function predictVelocity(
+  phase: Phase,
+  config: TransformerConfig,
+  conditioned: Conditioned,
+  latents: readonly Float32Array[],
+  step: number,
+  onBlock: (block: number) => void,
+): Promise<Float32Array[]> {
+  const { modulation, imageRope, jointRope, textTokens } = conditioned;
+  const mod = (name: string): HostTensor => {
+    const row = modulation.row(name, step);
+    return hostTensor([row.length], row);
+  };
+  const images = latents.map(() => new ImageStreams(conditioned.text));
+  try {
+    for (const [i, image] of images.entries()) {
+      const data = latents[i] as Float32Array;
+      const packed = hostTensor([1, data.length / config.in_channels, config.in_channels], data);
+      image.setImg((await phase.run('embed_image', { latents: packed }, ['hidden'])).hidden);
+    }
+    for (let block = 0; block < config.num_layers; block++) {
+      const shared = {
+        img_mod: mod(`double_block.${block}.img`),
+        txt_mod: mod(`double_block.${block}.txt`),
+        rope_cos: imageRope.cos,
+        rope_sin: imageRope.sin,
+      };
+      for (const image of images) {
+        const feeds = { img: image.img, txt: image.txt, ...shared };
+        const { img_out, txt_out } = await phase.run(`double_block.${block}`, feeds, ['img_out', 'txt_out']);
+        image.setImg(img_out);
+        image.setTxt(txt_out);
+      }
+      onBlock(block);
+    }
+    for (const image of images) {
+      image.join((await phase.run('join_streams', { txt: image.txt, img: image.img }, ['hidden'])).hidden);
+    }
+    for (let block = 0; block < config.num_single_layers; block++) {
+      const shared = { mod: mod(`single_block.${block}`), rope_cos: jointRope.cos, rope_sin: jointRope.sin };
+      for (const image of images) {
+        const { hidden_out } = await phase.run(`single_block.${block}`, { hidden: image.img, ...shared }, [
+          'hidden_out',
+        ]);
+        image.setImg(hidden_out);
+      }
+      onBlock(config.num_layers + block);
+    }
+    const text_length: HostTensor = { dtype: 'int64', dims: [1], data: BigInt64Array.of(BigInt(textTokens)) };
+    const velocities: Float32Array[] = [];
+    for (const image of images) {
+      const feeds = { hidden: image.img, text_length, mod: mod('final') };
+      const { velocity } = await phase.run('final_layer', feeds, ['velocity']);
+      velocities.push(await phase.read(image.setImg(velocity)));
+    }
+    return velocities;
+  } finally {
+    for (const image of images) image.release();
+  }
+}
+
+/** The hidden states of one image on their way through the blocks; each new state frees the one before. */
+class ImageStreams {
+  readonly #scope = new TensorScope();
+  #img: DeviceTensor | undefined;
+  /** Starts as the prompt's embedding, which all steps share and this object does not own. */
+  #txt: DeviceTensor;
+
+  constructor(text: DeviceTensor) {
+    this.#txt = text;
+  }
+
+  get img(): DeviceTensor {
+    if (!this.#img) throw new Error('the image has not been embedded yet');
+    return this.#img;
+  }
+
+  get txt(): DeviceTensor {
+    return this.#txt;
+  }
+
+  setImg(tensor: DeviceTensor): DeviceTensor {
+    this.#img = this.#scope.replace('img', tensor);
+    return tensor;
+  }
+
+  setTxt(tensor: DeviceTensor): void {
+    this.#txt = this.#scope.replace('txt', tensor);
+  }
+
+  /** From here on the image stream holds [text, image]. */
+  join(tensor: DeviceTensor): void {
+    this.#scope.release();
+    this.setImg(tensor);
+  }
+
+  release(): void {
+    this.#scope.release();
+  }
+}

@@ -1,0 +1,359 @@
+import {
+  checkPicture,
+  eulerStep,
+  FLUX_PREVIEW,
+  fluxNoise,
+  fluxSigmas,
+  latentGrid,
+  type PreviewFactors,
+  type Progress,
+  predictX0,
+  previewRgba,
+  toRgb8,
+  tokenCount,
+} from '@flux-srpo/core';
+import type { Bundle } from './bundle/bundle.ts';
+import { decodeLatents, decodeStages } from './decode/vae.ts';
+import { modulationPartCount, modulationTables } from './denoise/conditioning.ts';
+import type { StepCache } from './denoise/step-cache.ts';
+import { blockCount, condition, predictVelocity } from './denoise/transformer.ts';
+import type { Backend } from './ort/backend.ts';
+import type { LedgerSnapshot } from './ort/ledger.ts';
+import { Phase, type Residency, TensorScope } from './phase.ts';
+import { type GenerateRequest, type ResolvedRequest, resolveRequest } from './request.ts';
+import { encodeClip } from './text/clip.ts';
+import { encodeT5 } from './text/t5.ts';
+import { loadTokenizers, type Tokenizers } from './text/tokenize.ts';
+
+export interface PipelineOptions {
+  bundle: Bundle;
+  /** The pipeline owns it from here on: `dispose()` disposes it. */
+  backend: Backend;
+  /**
+   * Bytes of device memory the weights may take. When all of them fit, they stay between pictures; otherwise each phase
+   * loads its own and gives them back. Default 4 GiB.
+   */
+  memoryBudget?: number | undefined;
+}
+
+/** A small picture of what is being drawn: one pixel per latent cell. */
+export interface Preview {
+  image: number;
+  step: number;
+  width: number;
+  height: number;
+  rgba: Uint8ClampedArray<ArrayBuffer>;
+}
+
+export interface GenerateOptions {
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
+  onPreview?: ((preview: Preview) => void) | undefined;
+  /** May skip steps; `undefined` computes every one. */
+  stepCache?: StepCache | undefined;
+  /**
+   * Sees every number on the way: `prompt_embeds` [1, S_txt, D], `pooled_prompt_embeds` [1, D], `sigmas` [steps + 1], `noise` [n, S_img, 64],
+   * `latents_001` … [n, S_img, 64] after each step, `decoded` [n, 3, H, W] before clamping. The arrays must not be changed.
+   */
+  onTensor?: ((name: string, shape: readonly number[], data: Float32Array) => void) | undefined;
+}
+
+export interface GeneratedImage {
+  width: number;
+  height: number;
+  /** [H, W, 3] */
+  rgb: Uint8Array;
+}
+
+/** Milliseconds. */
+export interface Timings {
+  encode: number;
+  prepare: number;
+  denoise: number;
+  decode: number;
+  total: number;
+  steps: number[];
+}
+
+export interface GenerateResult {
+  images: GeneratedImage[];
+  /** The request with every default filled in, the seed included. */
+  request: ResolvedRequest;
+  seed: number;
+  timings: Timings;
+  /** What the backend held at the end, and at its peak during this generation. */
+  memory: LedgerSnapshot;
+  /** Steps the step cache answered. */
+  skippedSteps: number;
+  /** Prompt tokens that did not fit, by encoder. */
+  dropped: { clip: number; t5: number };
+}
+
+export interface Pipeline {
+  readonly bundle: Bundle;
+  readonly backend: Backend;
+  /** One at a time; further calls wait their turn. */
+  generate(request: GenerateRequest, options?: GenerateOptions): Promise<GenerateResult>;
+  /** Frees all weights; the next generation loads them again. */
+  unload(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+interface PromptEmbedding {
+  /** [S_txt, D] */
+  promptEmbeds: Float32Array;
+  /** [D_clip] */
+  pooled: Float32Array;
+  dropped: { clip: number; t5: number };
+}
+
+const DEFAULT_MEMORY_BUDGET = 4 * 1024 ** 3;
+/** Prompts whose embeddings are remembered; each is up to 8 MB, and people go back and forth between few. */
+const REMEMBERED_PROMPTS = 4;
+
+export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
+  return new FluxPipeline(options, await loadTokenizers(options.bundle));
+}
+
+class FluxPipeline implements Pipeline {
+  readonly bundle: Bundle;
+  readonly backend: Backend;
+  readonly #tokenizers: Tokenizers;
+  readonly #text: Phase;
+  readonly #denoise: Phase;
+  readonly #decode: Phase;
+  readonly #prompts = new Map<string, PromptEmbedding>();
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor({ bundle, backend, memoryBudget = DEFAULT_MEMORY_BUDGET }: PipelineOptions, tokenizers: Tokenizers) {
+    this.bundle = bundle;
+    this.backend = backend;
+    this.#tokenizers = tokenizers;
+    const residency = residencyFor(bundle, memoryBudget);
+    this.#text = new Phase(backend, bundle, 'text', residency);
+    this.#denoise = new Phase(backend, bundle, 'denoise', residency);
+    this.#decode = new Phase(backend, bundle, 'decode', residency);
+  }
+
+  generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<GenerateResult> {
+    return this.#inTurn(() => {
+      options.signal?.throwIfAborted();
+      return this.#generate(resolveRequest(request, this.bundle.manifest), options);
+    });
+  }
+
+  unload(): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const phase of [this.#text, this.#denoise, this.#decode]) await phase.close();
+    });
+  }
+
+  async dispose(): Promise<void> {
+    await this.unload();
+    await this.backend.dispose();
+  }
+
+  async #generate(request: ResolvedRequest, options: GenerateOptions): Promise<GenerateResult> {
+    const { config } = this.bundle.manifest;
+    const { size, steps, n, seed } = request;
+    const { onProgress, onTensor, signal } = options;
+    const clock = new Clock();
+    this.backend.ledger.resetPeaks();
+
+    // 1. Encode the prompt
+    const { promptEmbeds, pooled, dropped } = await this.#encodePrompt(request, options);
+    onTensor?.('prompt_embeds', [1, request.maxSequenceLength, config.text_encoder_2.d_model], promptEmbeds);
+    onTensor?.('pooled_prompt_embeds', [1, config.text_encoder.hidden_size], pooled);
+    clock.lap('encode');
+
+    // 2. Prepare the noise, the schedule and everything that depends on the timestep alone
+    const tokens = tokenCount(size);
+    const sigmas = fluxSigmas(steps, tokens, config.scheduler);
+    const noise = fluxNoise(seed, n, latentGrid(size));
+    onTensor?.('sigmas', [steps + 1], sigmas);
+    onTensor?.('noise', [n, tokens, config.transformer.in_channels], noise);
+    let latents = split(noise, n);
+    let skippedSteps = 0;
+    const scope = new TensorScope();
+    try {
+      this.#denoise.begin(this.#hooks(options));
+      const counted = this.#counter('encode', options, this.#textLayers(), modulationPartCount(config.transformer));
+      const modulation = await modulationTables(
+        this.#denoise,
+        config.transformer,
+        sigmas.subarray(0, steps),
+        request.guidance,
+        pooled,
+        counted,
+      );
+      const conditioned = await condition(this.#denoise, config.transformer, scope, { size, promptEmbeds, modulation });
+      clock.lap('prepare');
+
+      // 3. Denoise
+      const blocks = blockCount(config.transformer);
+      for (let step = 0; step < steps; step++) {
+        const [sigma, sigmaNext] = [sigmas[step] as number, sigmas[step + 1] as number];
+        const report = (block: number) => onProgress?.({ stage: 'denoise', step, steps, block: block + 1, blocks, sigma });
+        let velocities = options.stepCache?.reuse(step, sigmas, latents);
+        if (velocities) {
+          skippedSteps++;
+        } else {
+          velocities = await predictVelocity(this.#denoise, config.transformer, conditioned, latents, step, report);
+          options.stepCache?.computed(step, velocities);
+        }
+        this.#preview(options, request, step, latents, velocities, sigma);
+        latents = latents.map((x, i) => eulerStep(x, (velocities as Float32Array[])[i] as Float32Array, sigma, sigmaNext));
+        onTensor?.(latentsName(step), [n, tokens, config.transformer.in_channels], concat(latents));
+        clock.step();
+      }
+      clock.lap('denoise');
+    } finally {
+      scope.release();
+      await this.#denoise.end();
+    }
+
+    // 4. Decode
+    const decoded: Float32Array[] = [];
+    try {
+      this.#decode.begin(this.#hooks(options));
+      const counted = this.#counter('decode', options, 0, n * decodeStages(config.vae));
+      for (const image of latents) decoded.push(await decodeLatents(this.#decode, config.vae, image, size, counted));
+    } finally {
+      await this.#decode.end();
+    }
+    onTensor?.('decoded', [n, 3, size.height, size.width], concat(decoded));
+    signal?.throwIfAborted();
+    const images = decoded.map((planar) => {
+      checkPicture(planar);
+      return { ...size, rgb: toRgb8(planar, size) };
+    });
+    clock.lap('decode');
+    const memory = this.backend.ledger.snapshot();
+    return { images, request, seed, timings: clock.timings(), memory, skippedSteps, dropped };
+  }
+
+  async #encodePrompt(request: ResolvedRequest, options: GenerateOptions): Promise<PromptEmbedding> {
+    const key = JSON.stringify([request.prompt, request.maxSequenceLength]);
+    const known = this.#prompts.get(key);
+    if (known) return known;
+    const { config, tokenizers } = this.bundle.manifest;
+    const clip = this.#tokenizers.clip.tokenize(request.prompt, tokenizers.tokenizer.max_length);
+    const t5 = this.#tokenizers.t5.tokenize(request.prompt, request.maxSequenceLength);
+    const counted = this.#counter('encode', options, 0, this.#textLayers(), modulationPartCount(config.transformer));
+    try {
+      this.#text.begin(this.#hooks(options));
+      const pooled = await encodeClip(this.#text, config.text_encoder, clip.ids, counted);
+      const promptEmbeds = await encodeT5(this.#text, config.text_encoder_2, t5.ids, counted);
+      const embedding = { promptEmbeds, pooled, dropped: { clip: clip.dropped, t5: t5.dropped } };
+      this.#remember(key, embedding);
+      return embedding;
+    } finally {
+      await this.#text.end();
+    }
+  }
+
+  #remember(key: string, embedding: PromptEmbedding): void {
+    const oldest = this.#prompts.keys().next();
+    if (this.#prompts.size >= REMEMBERED_PROMPTS && !oldest.done) this.#prompts.delete(oldest.value);
+    this.#prompts.set(key, embedding);
+  }
+
+  #preview(
+    { onPreview }: GenerateOptions,
+    { size }: ResolvedRequest,
+    step: number,
+    latents: readonly Float32Array[],
+    velocities: readonly Float32Array[],
+    sigma: number,
+  ): void {
+    if (!onPreview) return;
+    const factors: PreviewFactors = this.bundle.manifest.preview ?? FLUX_PREVIEW;
+    const grid = latentGrid(size);
+    for (const [image, x] of latents.entries()) {
+      const rgba = previewRgba(predictX0(x, velocities[image] as Float32Array, sigma), grid, factors);
+      onPreview({ image, step, ...grid, rgba });
+    }
+  }
+
+  #textLayers(): number {
+    const { text_encoder, text_encoder_2 } = this.bundle.manifest.config;
+    return text_encoder.num_hidden_layers + text_encoder_2.num_layers;
+  }
+
+  /** Reports one more of `before + count + after` at each call, starting after `before`. */
+  #counter(
+    stage: 'encode' | 'decode',
+    { onProgress }: GenerateOptions,
+    before: number,
+    count: number,
+    after = 0,
+  ): () => void {
+    let done = before;
+    return () => onProgress?.({ stage, done: ++done, total: before + count + after });
+  }
+
+  #hooks({ signal, onProgress }: GenerateOptions) {
+    const total = this.bundle.weightBytes;
+    return {
+      signal,
+      onLoad: (part: string) => onProgress?.({ stage: 'load', loaded: this.bundle.bytesRead, total, part }),
+    };
+  }
+
+  #inTurn<T>(work: () => T | Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** `keep` when all weights fit into the budget, even if every one of them is widened to float32 on the way. */
+function residencyFor(bundle: Bundle, memoryBudget: number): Residency {
+  return 2 * bundle.weightBytes <= memoryBudget ? 'keep' : 'release';
+}
+
+/** `latents_001` for the latents after the first step. */
+function latentsName(step: number): string {
+  return `latents_${String(step + 1).padStart(3, '0')}`;
+}
+
+function split(data: Float32Array, count: number): Float32Array[] {
+  const length = data.length / count;
+  return Array.from({ length: count }, (_, i) => data.slice(i * length, (i + 1) * length));
+}
+
+function concat(arrays: readonly Float32Array[]): Float32Array {
+  const out = new Float32Array(arrays.reduce((sum, array) => sum + array.length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    out.set(array, at);
+    at += array.length;
+  }
+  return out;
+}
+
+class Clock {
+  readonly #start = performance.now();
+  #last = this.#start;
+  #stepStart = this.#start;
+  readonly #laps = { encode: 0, prepare: 0, denoise: 0, decode: 0 };
+  readonly #steps: number[] = [];
+
+  /** Ends phase `name` now. */
+  lap(name: 'encode' | 'prepare' | 'denoise' | 'decode'): void {
+    const now = performance.now();
+    this.#laps[name] = now - this.#last;
+    this.#last = now;
+    this.#stepStart = now;
+  }
+
+  step(): void {
+    const now = performance.now();
+    this.#steps.push(now - this.#stepStart);
+    this.#stepStart = now;
+  }
+
+  timings(): Timings {
+    return { ...this.#laps, total: performance.now() - this.#start, steps: this.#steps };
+  }
+}

@@ -1,0 +1,61 @@
+import { encodePng } from '@flux-srpo/formats';
+import type { Bundle } from './bundle/bundle.ts';
+import type { GeneratedImage, GenerateResult } from './pipeline.ts';
+
+/** What made a picture, as it is written into its PNG. */
+export interface PictureSettings {
+  prompt: string;
+  steps: number;
+  guidance: number;
+  seed: number;
+  /** Which picture of the batch this is; all share the seed. */
+  index: number;
+  n: number;
+  width: number;
+  height: number;
+  maxSequenceLength: number;
+  model: string;
+  /** SHA-256 of the bundle's manifest. */
+  bundle: string;
+  sampler: 'euler';
+  /** Where the noise comes from: torch's CPU generator, bit for bit. */
+  rng: 'torch-cpu';
+}
+
+export function pictureSettings(result: GenerateResult, index: number, bundle: Bundle): PictureSettings {
+  const { prompt, steps, guidance, seed, n, size, maxSequenceLength } = result.request;
+  return {
+    prompt,
+    steps,
+    guidance,
+    seed,
+    index,
+    n,
+    width: size.width,
+    height: size.height,
+    maxSequenceLength,
+    model: bundle.manifest.model,
+    bundle: bundle.identity,
+    sampler: 'euler',
+    rng: 'torch-cpu',
+  };
+}
+
+/**
+ * A PNG that says how it was made: the `parameters` text that A1111 and its relatives read, and the same as JSON under `flux-srpo`.
+ * The same picture and settings give the same bytes.
+ */
+export function encodePicture(image: GeneratedImage, settings: PictureSettings): Uint8Array {
+  const { prompt, steps, guidance, seed, width, height, model, bundle } = settings;
+  const fields = [
+    `Steps: ${steps}`,
+    'Sampler: Euler',
+    'CFG scale: 1',
+    `Distilled CFG Scale: ${guidance}`,
+    `Seed: ${seed}`,
+    `Size: ${width}x${height}`,
+    `Model: ${model}`,
+    `Model hash: ${bundle.slice(0, 10)}`,
+  ];
+  return encodePng(image, { parameters: `${prompt}\n${fields.join(', ')}`, 'flux-srpo': JSON.stringify(settings) });
+}

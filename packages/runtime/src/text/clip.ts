@@ -1,0 +1,57 @@
+import { type ClipConfig, ModelError } from '@flux-srpo/core';
+import { type Phase, TensorScope } from '../phase.ts';
+import { hostTensor } from '../tensor.ts';
+import { readRows } from './rows.ts';
+
+/** Lowest finite float32: added to a score, it leaves nothing of it after softmax. */
+const MASKED = -3.4028234663852886e38;
+
+/**
+ * CLIP's pooled embedding: the final LayerNorm's output at the first end-of-text token, without projection.
+ *
+ * @param ids [S] padded token ids
+ * @returns [C]
+ */
+export async function encodeClip(
+  phase: Phase,
+  config: ClipConfig,
+  ids: readonly number[],
+  onLayer: () => void,
+): Promise<Float32Array> {
+  const tokens = ids.length;
+  const width = config.hidden_size;
+  const end = ids.indexOf(config.eos_token_id);
+  if (end < 0) {
+    throw new ModelError(`the CLIP tokenizer must end a prompt with id ${config.eos_token_id}, got none`, {
+      code: 'model/tokenizer-invalid',
+      details: { eos: config.eos_token_id },
+    });
+  }
+  const table = await phase.bundle.weights('clip_embedding');
+  const embedded = await readRows(table, 'token', ids, phase.signal);
+  const positions = await readRows(table, 'position', Array.from(ids.keys()), phase.signal);
+  for (let i = 0; i < embedded.length; i++) embedded[i] += positions[i];
+
+  const scope = new TensorScope();
+  try {
+    const mask = hostTensor([1, 1, tokens, tokens], causalMask(tokens));
+    let hidden = hostTensor([1, tokens, width], embedded) as Parameters<Phase['run']>[1][string];
+    for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+      const { hidden_out } = await phase.run(`clip_layer.${layer}`, { hidden, causal_mask: mask }, ['hidden_out']);
+      hidden = scope.replace('hidden', hidden_out);
+      onLayer();
+    }
+    const { normed } = await phase.run('clip_final', { hidden }, ['normed']);
+    const states = await phase.read(scope.replace('hidden', normed));
+    return states.slice(end * width, (end + 1) * width);
+  } finally {
+    scope.release();
+  }
+}
+
+/** [S, S], 0 where query i may see key j ≤ i. */
+function causalMask(tokens: number): Float32Array {
+  const mask = new Float32Array(tokens * tokens);
+  for (let query = 0; query < tokens; query++) mask.fill(MASKED, query * tokens + query + 1, (query + 1) * tokens);
+  return mask;
+}

@@ -1,0 +1,42 @@
+import { ModelError } from '@flux-srpo/core';
+import { type Safetensors, widen } from '@flux-srpo/formats';
+
+/**
+ * Reads rows of an embedding table without loading the table.
+ *
+ * @param ids row numbers, in order, repeats allowed
+ * @returns [ids.length, width]
+ */
+export async function readRows(
+  file: Safetensors,
+  tensor: string,
+  ids: readonly number[],
+  signal?: AbortSignal,
+): Promise<Float32Array> {
+  const info = file.tensors.get(tensor);
+  const [rows = 0, width = 0] = info?.shape ?? [];
+  if (!info || info.shape.length !== 2) {
+    throw new ModelError(`${tensor} must be a table of rank 2, got ${info ? `rank ${info.shape.length}` : 'nothing'}`, {
+      code: 'model/manifest-invalid',
+      details: { tensor },
+    });
+  }
+  const rowBytes = info.bytes / rows;
+  const out = new Float32Array(ids.length * width);
+  const cache = new Map<number, Float32Array>();
+  for (const [i, id] of ids.entries()) {
+    if (id >= rows) {
+      throw new ModelError(`token id ${id} is outside the vocabulary of ${tensor} (${rows} rows)`, {
+        code: 'model/tokenizer-invalid',
+        details: { tensor, id, rows },
+      });
+    }
+    let row = cache.get(id);
+    if (!row) {
+      row = widen(info.dtype, await file.readRange(tensor, id * rowBytes, rowBytes, signal));
+      cache.set(id, row);
+    }
+    out.set(row, i * width);
+  }
+  return out;
+}

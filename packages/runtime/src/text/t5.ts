@@ -1,0 +1,40 @@
+import { type T5Config, t5PositionBias } from '@flux-srpo/core';
+import { widen } from '@flux-srpo/formats';
+import { type Phase, TensorScope } from '../phase.ts';
+import { hostTensor } from '../tensor.ts';
+import { readRows } from './rows.ts';
+
+/**
+ * T5's last hidden state. No mask: FLUX was trained with the padding taking part.
+ *
+ * @param ids [S_txt] padded token ids
+ * @returns prompt_embeds [S_txt, D]
+ */
+export async function encodeT5(
+  phase: Phase,
+  config: T5Config,
+  ids: readonly number[],
+  onLayer: () => void,
+): Promise<Float32Array> {
+  const tokens = ids.length;
+  const table = await phase.bundle.weights('t5_embedding');
+  const embedded = await readRows(table, 'token', ids, phase.signal);
+  const biasInfo = table.require('position_bias', [config.relative_attention_num_buckets, config.num_heads]);
+  const biasTable = widen(biasInfo.dtype, await table.read('position_bias', phase.signal));
+
+  const scope = new TensorScope();
+  try {
+    const bias = await phase.place([1, config.num_heads, tokens, tokens], t5PositionBias(biasTable, tokens, config));
+    scope.replace('bias', bias);
+    let hidden = hostTensor([1, tokens, config.d_model], embedded) as Parameters<Phase['run']>[1][string];
+    for (let layer = 0; layer < config.num_layers; layer++) {
+      const { hidden_out } = await phase.run(`t5_layer.${layer}`, { hidden, position_bias: bias }, ['hidden_out']);
+      hidden = scope.replace('hidden', hidden_out);
+      onLayer();
+    }
+    const { prompt_embeds } = await phase.run('t5_final', { hidden }, ['prompt_embeds']);
+    return await phase.read(scope.replace('hidden', prompt_embeds));
+  } finally {
+    scope.release();
+  }
+}

@@ -1,0 +1,100 @@
+import { ModelError } from '@flux-srpo/core';
+import type { Bundle } from '../bundle/bundle.ts';
+
+/** A prompt as one encoder sees it. */
+export interface PromptTokens {
+  /** Exactly `max_length` ids, padded. */
+  ids: number[];
+  /** Ids of the prompt itself that did not fit, special tokens not counted. */
+  dropped: number;
+}
+
+/** Longest piece of a prompt that is tokenized at all; a token is at most a few dozen characters, so nothing that fits is cut. */
+const MAX_PROMPT_CHARACTERS = 100_000;
+
+type Encode = (text: string) => number[];
+
+interface SpecialIds {
+  bos?: number;
+  eos: number;
+  pad: number;
+}
+
+export class PromptTokenizer {
+  readonly #encode: Encode;
+  readonly #special: SpecialIds;
+
+  constructor(encode: Encode, special: SpecialIds) {
+    this.#encode = encode;
+    this.#special = special;
+  }
+
+  /**
+   * Tokenizes as diffusers' FLUX pipeline does (`padding="max_length", truncation=True`): the prompt is cut so that the
+   * special tokens still fit, then padded to `maxLength`.
+   */
+  tokenize(prompt: string, maxLength: number): PromptTokens {
+    const { bos, eos, pad } = this.#special;
+    const body = this.#encode(prompt.toWellFormed().slice(0, MAX_PROMPT_CHARACTERS));
+    const room = maxLength - (bos === undefined ? 1 : 2);
+    const ids = [...(bos === undefined ? [] : [bos]), ...body.slice(0, room), eos];
+    while (ids.length < maxLength) ids.push(pad);
+    return { ids, dropped: Math.max(0, body.length - room) };
+  }
+}
+
+export interface Tokenizers {
+  clip: PromptTokenizer;
+  t5: PromptTokenizer;
+}
+
+/** Both tokenizers of a bundle, through transformers.js. Loaded lazily: the library is larger than the rest of the worker. */
+export async function loadTokenizers(bundle: Bundle): Promise<Tokenizers> {
+  const { tokenizer, tokenizer_2 } = bundle.manifest.tokenizers;
+  const [clip, t5] = await Promise.all([
+    loadTokenizer(bundle, tokenizer.folder, true),
+    loadTokenizer(bundle, tokenizer_2.folder, false),
+  ]);
+  return { clip, t5 };
+}
+
+async function loadTokenizer(bundle: Bundle, folder: string, needsBos: boolean): Promise<PromptTokenizer> {
+  const { PreTrainedTokenizer } = await import('@huggingface/transformers');
+  const [json, config] = await Promise.all([
+    readJson(bundle, `${folder}/tokenizer.json`),
+    readJson(bundle, `${folder}/tokenizer_config.json`),
+  ]);
+  let tokenizer: InstanceType<typeof PreTrainedTokenizer>;
+  try {
+    tokenizer = new PreTrainedTokenizer(json, config);
+  } catch (cause) {
+    throw new ModelError(`${folder}/tokenizer.json cannot be used as a tokenizer`, {
+      code: 'model/tokenizer-invalid',
+      details: { folder },
+      cause,
+    });
+  }
+  const special = (name: 'bos' | 'eos' | 'pad'): number => {
+    const id: unknown = tokenizer[`${name}_token_id`];
+    if (typeof id === 'number') return id;
+    throw new ModelError(
+      `${folder}/tokenizer_config.json must name a ${name}_token that the vocabulary has, got none`,
+      {
+        code: 'model/tokenizer-invalid',
+        details: { folder, token: name },
+      },
+    );
+  };
+  const ids: SpecialIds = { eos: special('eos'), pad: special('pad') };
+  if (needsBos) ids.bos = special('bos');
+  return new PromptTokenizer((text) => tokenizer.encode(text, { add_special_tokens: false }), ids);
+}
+
+async function readJson(bundle: Bundle, path: string): Promise<unknown> {
+  const bytes = await bundle.read(path);
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new ModelError(`${path} is not JSON`, { code: 'model/tokenizer-invalid', details: { path }, cause });
+  }
+}
