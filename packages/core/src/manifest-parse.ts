@@ -31,6 +31,9 @@ import {
 /** FLUX.1's manifest is about 0.5 MB; beyond this nothing is parsed. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
+/** What a tokenizer is read from. */
+const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json'];
+
 const MAX_FILES = 10_000;
 const MIN_CHUNK_BYTES = 4096;
 
@@ -123,6 +126,9 @@ const side: Read<number> = (value, at) => {
 const size = object<ImageSize>({ width: side, height: side });
 const tokenizer = object<Manifest['tokenizers']['tokenizer']>({ folder, max_length: integer(1, 1 << 16) });
 
+/** TypeScript does not know that a list of exactly three is a triple. */
+const rgb = list(number(-1e3, 1e3), 3, 3) as Read<number[]> as Read<[number, number, number]>;
+
 const manifest = object<Manifest>({
   schema: oneOf(MANIFEST_SCHEMA),
   model: name,
@@ -149,6 +155,7 @@ const manifest = object<Manifest>({
     guidance_scale: number(0, 100),
   }),
   examples: optional(list(text(2000), 0, 1000)),
+  preview: optional(object<NonNullable<Manifest['preview']>>({ rows: list(rgb, 1, 1024), bias: rgb })),
   quantization: object<Manifest['quantization']>({
     recipe: record(name, weightClass, 100),
     fallbacks: list(
@@ -172,12 +179,13 @@ const manifest = object<Manifest>({
   ),
 });
 
-/** The manifest in these bytes of UTF-8, every promise in it checked that can be checked without the other files. */
-export function parseManifest(bytes: Uint8Array): Manifest {
-  if (bytes.byteLength > MAX_MANIFEST_BYTES) {
-    throw invalid('', `at most ${MAX_MANIFEST_BYTES} bytes`, bytes.byteLength);
-  }
-  const document = parseJson(bytes);
+/**
+ * The manifest in this text, every promise in it checked that can be checked without the other files.
+ * Whoever read the text bounds its bytes by `MAX_MANIFEST_BYTES` first.
+ */
+export function parseManifest(json: string): Manifest {
+  if (json.length > MAX_MANIFEST_BYTES) throw invalid('', `at most ${MAX_MANIFEST_BYTES} bytes`, json.length);
+  const document = parseJson(json);
   assertVersion(document);
   const parsed = manifest(document, '');
   assertConfig(parsed.config);
@@ -185,14 +193,14 @@ export function parseManifest(bytes: Uint8Array): Manifest {
   return parsed;
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+function parseJson(json: string): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return JSON.parse(json);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message.slice(0, 200) : String(cause);
-    throw new ModelError(`manifest: the document must be JSON in UTF-8, got: ${message}`, {
+    throw new ModelError(`manifest: the document must be JSON, got: ${message}`, {
       code: 'model/manifest-invalid',
-      details: { field: '', expected: 'JSON in UTF-8' },
+      details: { field: '', expected: 'JSON' },
       cause,
     });
   }
@@ -267,8 +275,8 @@ function assertFiles({ files, chunk_bytes, graphs, parts, tokenizers }: Manifest
       throw invalid(`parts[${i}].weights`, 'one of files', part.weights);
   }
   for (const [kind, { folder: name }] of Object.entries(tokenizers)) {
-    if (!files.some((file) => file.path.startsWith(`${name}/`))) {
-      throw invalid(`tokenizers.${kind}.folder`, 'a folder with files listed in files', name);
+    for (const file of TOKENIZER_FILES) {
+      if (!listed.has(`${name}/${file}`)) throw invalid(`tokenizers.${kind}.folder`, `a folder with ${file} in files`, name);
     }
   }
 }

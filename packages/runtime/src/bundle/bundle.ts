@@ -1,0 +1,150 @@
+import {
+  type BundleFile,
+  type BundlePart,
+  isFluxError,
+  type Manifest,
+  MAX_MANIFEST_BYTES,
+  ModelError,
+  parseManifest,
+} from '@flux-srpo/core';
+import { type ByteSource, openSafetensors, type Safetensors, sha256Hex } from '@flux-srpo/formats';
+import { type BundleFiles, fileMissing } from './bundle-files.ts';
+import { ChunkCache } from './chunk-cache.ts';
+import { verifiedSource } from './verified-source.ts';
+
+/** Two chunks: reads go forward, and a tensor may straddle one border. */
+const CACHED_CHUNKS = 2;
+
+/** An opened bundle. Everything read through it is what the manifest says, or an error. */
+export interface Bundle {
+  readonly manifest: Manifest;
+  /** Lower-case hex SHA-256 of the manifest's bytes. */
+  readonly identity: string;
+  /** Where it came from, for messages. */
+  readonly name: string;
+  /** A listed file, whole. */
+  read(path: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /** A listed file, in ranges. Closed with the bundle. */
+  source(path: string): Promise<ByteSource>;
+  /** The bytes of a graph. */
+  graph(name: string): Promise<Uint8Array<ArrayBuffer>>;
+  part(name: string): BundlePart;
+  /** The tensors of a part. */
+  weights(part: string): Promise<Safetensors>;
+  close(): Promise<void>;
+}
+
+export async function openBundle(files: BundleFiles): Promise<Bundle> {
+  const { bytes, json } = await readManifest(files);
+  const manifest = parseManifest(json);
+  const identity = await sha256Hex(bytes);
+
+  const listed = new Map(manifest.files.map((file): [string, BundleFile] => [file.path, file]));
+  const parts = new Map(manifest.parts.map((part): [string, BundlePart] => [part.name, part]));
+  const cache = new ChunkCache(CACHED_CHUNKS);
+  const sources = new Map<string, Promise<ByteSource>>();
+  const tensors = new Map<string, Promise<Safetensors>>();
+
+  async function openSource(path: string): Promise<ByteSource> {
+    const file = listed.get(path);
+    if (file === undefined) throw notListed(path);
+    const raw = await files.open(path);
+    try {
+      return verifiedSource(raw, file, manifest.chunk_bytes, cache);
+    } catch (error) {
+      await raw.close?.();
+      throw error;
+    }
+  }
+
+  const bundle: Bundle = {
+    manifest,
+    identity,
+    name: files.name,
+    async read(path, signal) {
+      const source = await bundle.source(path);
+      return source.read(0, source.size, signal);
+    },
+    source: (path) => once(sources, path, () => openSource(path)),
+    async graph(name) {
+      const path = manifest.graphs[name];
+      if (path === undefined) throw notListed(`graph "${name}"`);
+      return bundle.read(path);
+    },
+    part(name) {
+      const part = parts.get(name);
+      if (part === undefined) throw notListed(`part "${name}"`);
+      return part;
+    },
+    weights: (name) =>
+      once(tensors, name, async () => {
+        const { weights } = bundle.part(name);
+        if (weights === undefined) throw notListed(`weights of part "${name}"`);
+        return openSafetensors(await bundle.source(weights));
+      }),
+    async close() {
+      const opened = await Promise.allSettled(sources.values());
+      sources.clear();
+      tensors.clear();
+      cache.clear();
+      for (const result of opened) if (result.status === 'fulfilled') await result.value.close?.();
+    },
+  };
+  return bundle;
+
+  function notListed(what: string): ModelError {
+    return new ModelError(`${what} is not in the manifest of ${files.name}`, {
+      code: 'model/file-missing',
+      details: { bundle: files.name, what },
+    });
+  }
+}
+
+async function readManifest(files: BundleFiles): Promise<{ bytes: Uint8Array; json: string }> {
+  let source: ByteSource;
+  try {
+    source = await files.open('manifest.json');
+  } catch (cause) {
+    if (!isFluxError(cause, 'model/file-missing')) throw cause;
+    throw new ModelError(`there is no model at ${files.name}: manifest.json is missing`, {
+      code: 'model/not-found',
+      details: { bundle: files.name },
+      cause,
+    });
+  }
+  try {
+    if (source.size > MAX_MANIFEST_BYTES) {
+      throw new ModelError(`manifest: the document must be at most ${MAX_MANIFEST_BYTES} bytes, got ${source.size}`, {
+        code: 'model/manifest-invalid',
+        details: { field: '', expected: MAX_MANIFEST_BYTES, got: source.size },
+      });
+    }
+    const bytes = await source.read(0, source.size);
+    return { bytes, json: decodeUtf8(bytes) };
+  } finally {
+    await source.close?.();
+  }
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new ModelError('manifest: the document must be UTF-8, got other bytes', {
+      code: 'model/manifest-invalid',
+      details: { field: '', expected: 'UTF-8' },
+      cause,
+    });
+  }
+}
+
+/** The value under `key`, made at most once unless making it failed. */
+function once<T>(made: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  let value = made.get(key);
+  if (value === undefined) {
+    value = make();
+    made.set(key, value);
+    value.catch(() => made.delete(key));
+  }
+  return value;
+}

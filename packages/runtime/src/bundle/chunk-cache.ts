@@ -1,0 +1,30 @@
+/**
+ * The last few chunks that were read and verified, whichever file they are of: a tensor is rarely aligned with chunks, so the next read
+ * begins in the chunk where the last one ended. Memory is bounded by `capacity` chunks however many files are open.
+ */
+export class ChunkCache {
+  readonly #capacity: number;
+  /** In order of use, oldest first. */
+  readonly #chunks = new Map<string, Promise<Uint8Array>>();
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /** The chunk of this key; `load` runs if it is not here. A failed load is forgotten, so that a retry reads again. */
+  get(key: string, load: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    const chunk = this.#chunks.get(key) ?? load();
+    this.#chunks.delete(key);
+    this.#chunks.set(key, chunk);
+    chunk.catch(() => {
+      if (this.#chunks.get(key) === chunk) this.#chunks.delete(key);
+    });
+    const [oldest] = this.#chunks.keys();
+    if (this.#chunks.size > this.#capacity && oldest !== undefined) this.#chunks.delete(oldest);
+    return chunk;
+  }
+
+  clear(): void {
+    this.#chunks.clear();
+  }
+}

@@ -1,0 +1,49 @@
+import { type BundleFile, ModelError } from '@flux-srpo/core';
+import { type ByteSource, checkRange, sha256Hex } from '@flux-srpo/formats';
+import type { ChunkCache } from './chunk-cache.ts';
+
+/**
+ * A file of a bundle whose every byte is checked before anyone sees it: reads fetch whole chunks, and a chunk that does not hash to what
+ * the manifest says is an error, not data.
+ */
+export function verifiedSource(raw: ByteSource, file: BundleFile, chunkBytes: number, cache: ChunkCache): ByteSource {
+  if (raw.size !== file.size) {
+    throw new ModelError(`${file.path} must be ${file.size} bytes as the manifest says, got ${raw.size}; fetch it again`, {
+      code: 'model/hash-mismatch',
+      details: { path: file.path, expectedBytes: file.size, gotBytes: raw.size },
+    });
+  }
+
+  async function loadChunk(index: number): Promise<Uint8Array> {
+    const offset = index * chunkBytes;
+    const bytes = await raw.read(offset, Math.min(chunkBytes, file.size - offset));
+    const expected = file.chunks[index]!;
+    const got = await sha256Hex(bytes);
+    if (got === expected) return bytes;
+    throw new ModelError(`${file.path}: chunk ${index} must hash to ${expected}, got ${got}; fetch it again`, {
+      code: 'model/hash-mismatch',
+      details: { path: file.path, chunk: index, offset, expected, got },
+    });
+  }
+
+  const source: ByteSource = {
+    size: file.size,
+    name: file.path,
+    async read(offset, length, signal) {
+      signal?.throwIfAborted();
+      checkRange(source, offset, length);
+      const out = new Uint8Array(length);
+      for (let index = Math.floor(offset / chunkBytes); index * chunkBytes < offset + length; index++) {
+        // Without the signal: another reader may wait for the same chunk.
+        const chunk = await cache.get(`${file.path}#${index}`, () => loadChunk(index));
+        signal?.throwIfAborted();
+        const from = Math.max(offset, index * chunkBytes);
+        const to = Math.min(offset + length, index * chunkBytes + chunk.length);
+        out.set(chunk.subarray(from - index * chunkBytes, to - index * chunkBytes), from - offset);
+      }
+      return out;
+    },
+    ...(raw.close === undefined ? {} : { close: raw.close.bind(raw) }),
+  };
+  return source;
+}

@@ -1,0 +1,131 @@
+import { DeviceError } from '@flux-srpo/core';
+import type { AdapterReport } from './adapter-report.ts';
+import type { Stage } from './backend.ts';
+import { canUseSubgroups } from './device.ts';
+import { KERNEL_CASES, type KernelCase } from './kernel-cases.ts';
+import type { SelfTestVerdict, VerdictStore } from './verdict.ts';
+import { defaultVerdictStore } from './verdict-store.ts';
+
+/**
+ * Drivers can make a kernel silently wrong (FlashAttention with 4-lane subgroups is one that was found). So each new adapter answers
+ * questions whose answers are known, at the tile shapes the model uses, and steps down a ladder: with subgroups, without, not at all.
+ */
+
+/** Part of the key under which a verdict is remembered: raise it when the cases change. */
+export const SELF_TEST_VERSION = 1;
+
+export interface SelfTestOptions {
+  /** Default: IndexedDB, or memory where there is none. */
+  store?: VerdictStore;
+  /** Changes a kernel's output [flat] in place before it is judged: how tests plant a wrong kernel. */
+  tamper?: (kernel: string, rung: SelfTestVerdict['rung'], output: Float32Array) => void;
+}
+
+export interface SelfTestSubject {
+  adapter: AdapterReport;
+  runtimeVersion: string;
+  openStage(label: string, subgroups: boolean): Promise<Stage>;
+}
+
+interface Finding {
+  kernel: string;
+  /** max|got − want| / max|want| */
+  error: number;
+  tolerance: number;
+}
+
+export async function selfTest(subject: SelfTestSubject, options: SelfTestOptions = {}): Promise<SelfTestVerdict> {
+  const store = options.store ?? defaultVerdictStore();
+  const key = verdictKey(subject);
+  const known = await store.get(key);
+  if (isVerdict(known)) return { ...known, remembered: true };
+
+  const rungs: SelfTestVerdict['rung'][] = canUseSubgroups(subject.adapter)
+    ? ['subgroups', 'no-subgroups']
+    : ['no-subgroups'];
+  const steppedDown: string[] = [];
+  let worst: Finding | undefined;
+  for (const rung of rungs) {
+    const findings = await askKernels(subject, rung, options.tamper);
+    const wrong = findings.find(({ error, tolerance }) => !(error <= tolerance));
+    if (wrong === undefined) {
+      const errors = Object.fromEntries(findings.map(({ kernel, error }) => [kernel, error]));
+      const verdict: SelfTestVerdict = { rung, errors, steppedDown, remembered: false };
+      await store.set(key, verdict);
+      return verdict;
+    }
+    worst = wrong;
+    steppedDown.push(`${rung}: ${describe(wrong)}`);
+  }
+  throw new DeviceError(
+    `this GPU computes wrong numbers: ${steppedDown.join('; ')}. Update the driver or browser, or use the CPU`,
+    {
+      code: 'device/self-test-failed',
+      details: { kernel: worst?.kernel, error: worst?.error, tolerance: worst?.tolerance, steppedDown },
+    },
+  );
+}
+
+/** Asks until the first wrong answer. */
+async function askKernels(
+  { openStage }: SelfTestSubject,
+  rung: SelfTestVerdict['rung'],
+  tamper: SelfTestOptions['tamper'],
+): Promise<Finding[]> {
+  const stage = await openStage('self-test', rung === 'subgroups');
+  try {
+    const findings: Finding[] = [];
+    for (const kernelCase of KERNEL_CASES) {
+      const output = await ask(stage, kernelCase);
+      tamper?.(kernelCase.kernel, rung, output);
+      const error = relativeError(output, kernelCase.answer());
+      findings.push({ kernel: kernelCase.kernel, error, tolerance: kernelCase.tolerance });
+      if (!(error <= kernelCase.tolerance)) break;
+    }
+    return findings;
+  } finally {
+    await stage.close();
+  }
+}
+
+async function ask(stage: Stage, { kernel, graph, feeds }: KernelCase): Promise<Float32Array> {
+  const session = await stage.session(kernel, async () => graph());
+  const { y } = await stage.run(session, feeds());
+  return stage.read(y!);
+}
+
+/** NaN anywhere makes it NaN, which no tolerance admits. */
+function relativeError(got: Float32Array, want: Float32Array): number {
+  if (got.length !== want.length) return Number.NaN;
+  let maxError = 0;
+  let maxWant = 0;
+  for (let i = 0; i < want.length; i++) {
+    const error = Math.abs(got[i]! - want[i]!);
+    if (Number.isNaN(error)) return Number.NaN;
+    maxError = Math.max(maxError, error);
+    maxWant = Math.max(maxWant, Math.abs(want[i]!));
+  }
+  return maxError / maxWant;
+}
+
+function describe({ kernel, error, tolerance }: Finding): string {
+  return `${kernel} is off by ${error.toExponential(1)} of the largest value, allowed ${tolerance.toExponential(1)}`;
+}
+
+function verdictKey({ adapter, runtimeVersion }: SelfTestSubject): string {
+  const { vendor, architecture, device, description, subgroupMinSize, subgroupMaxSize, features } = adapter;
+  const identity = [vendor, architecture, device, description, subgroupMinSize, subgroupMaxSize, features];
+  return `flux-srpo self-test ${SELF_TEST_VERSION} ${JSON.stringify([runtimeVersion, ...identity])}`;
+}
+
+/** The store is a browser's disk: what comes out of it may be of any age. */
+function isVerdict(value: unknown): value is SelfTestVerdict {
+  if (typeof value !== 'object' || value === null) return false;
+  const { rung, errors, steppedDown } = value as Partial<SelfTestVerdict>;
+  return (
+    (rung === 'subgroups' || rung === 'no-subgroups') &&
+    typeof errors === 'object' &&
+    errors !== null &&
+    Array.isArray(steppedDown)
+  );
+}

@@ -1,0 +1,24 @@
+import { createStore, get, set } from 'idb-keyval';
+import type { SelfTestVerdict, VerdictStore } from './verdict.ts';
+
+/** For this thread's life only. */
+export function memoryVerdictStore(): VerdictStore {
+  const verdicts = new Map<string, SelfTestVerdict>();
+  return {
+    get: async (key) => verdicts.get(key),
+    set: async (key, verdict) => {
+      verdicts.set(key, verdict);
+    },
+  };
+}
+
+/** IndexedDB, which workers have too; memory where it is missing or refuses (private windows): then the test runs once per worker. */
+export function defaultVerdictStore(): VerdictStore {
+  const memory = memoryVerdictStore();
+  if (typeof indexedDB === 'undefined') return memory;
+  const database = createStore('flux-srpo', 'self-test');
+  return {
+    get: (key) => get<unknown>(key, database).catch(() => memory.get(key)),
+    set: (key, verdict) => set(key, verdict, database).catch(() => memory.set(key, verdict)),
+  };
+}

@@ -1,0 +1,92 @@
+import type { Env } from 'onnxruntime-common';
+import type { Backend } from './backend.ts';
+import { createCpuBackend } from './cpu-backend.ts';
+import { canUseSubgroups, openDevice, probeAdapter } from './device.ts';
+import { createGpuMemory } from './gpu-memory.ts';
+import { createLedger } from './ledger.ts';
+import type { OrtModule } from './memory.ts';
+import { mutexOf } from './mutex.ts';
+import { type SelfTestOptions, selfTest } from './self-test.ts';
+import { createStage } from './stage.ts';
+import { createStages } from './stages.ts';
+
+/**
+ * onnxruntime-web: the wasm provider, and WebGPU through its JSPI build where the browser has it, else through asyncify.
+ * Call these in a dedicated worker: a trap or a hang in WebAssembly is only survived by replacing the thread.
+ */
+
+export type WebGpuBuild = 'jspi' | 'asyncify';
+
+export interface WasmBackendOptions {
+  /** Where the `.wasm` file is served; default: beside the runtime's module. */
+  wasmUrl?: string;
+}
+
+export interface WebGpuBackendOptions extends WasmBackendOptions {
+  /** Default: `jspi` where WebAssembly can suspend (10 MB smaller, faster, survives a failed run), else `asyncify`. */
+  build?: WebGpuBuild;
+  /** Least limits the caller needs, by WebGPU name; checked before a device is made. */
+  requiredLimits?: Readonly<Record<string, number>>;
+  /** `false` skips the known-answer test: only where the same adapter was tested by other means. */
+  selfTest?: SelfTestOptions | false;
+}
+
+interface WebModule extends OrtModule {
+  readonly env: Env;
+}
+
+/** onnxruntime-web on the CPU, one thread. */
+export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
+  const ort = configure(await import('onnxruntime-web/wasm'), options);
+  return createCpuBackend({
+    name: 'wasm',
+    ort,
+    runtimeVersion: versionOf(ort),
+    sessionOptions: { executionProviders: ['wasm'] },
+  });
+}
+
+/** onnxruntime-web on WebGPU, a device per stage, with kernels that have just shown, or have shown before, that they compute right. */
+export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): Promise<Backend> {
+  const adapter = await probeAdapter();
+  const build = options.build ?? ('Suspending' in WebAssembly ? 'jspi' : 'asyncify');
+  const ort = configure(
+    build === 'jspi' ? await import('onnxruntime-web/jspi') : await import('onnxruntime-web/webgpu'),
+    options,
+  );
+  const runtimeVersion = versionOf(ort);
+  const ledger = createLedger();
+  const stages = createStages();
+
+  const openStage = async (label: string, subgroups: boolean) => {
+    const open = await openDevice({ label, ledger, subgroups, requiredLimits: options.requiredLimits ?? {} });
+    const memory = createGpuMemory({ ort, open, isBrokenByFailure: build === 'asyncify' });
+    return stages.add(createStage({ label, ort, mutex: mutexOf(ort), ledger, memory }));
+  };
+
+  const verdict =
+    options.selfTest === false
+      ? undefined
+      : await selfTest({ adapter, runtimeVersion: `${runtimeVersion} ${build}`, openStage }, options.selfTest);
+  const subgroups = verdict === undefined ? canUseSubgroups(adapter) : verdict.rung === 'subgroups';
+  ledger.resetPeaks();
+
+  return {
+    name: 'webgpu',
+    ledger,
+    info: { runtimeVersion, build, adapter, ...(verdict === undefined ? {} : { selfTest: verdict }) },
+    openStage: (label) => openStage(label, subgroups),
+    dispose: stages.closeAll,
+  };
+}
+
+/** One thread: WebGPU needs no more, and more need cross-origin isolation. Must come before the first session. */
+function configure(ort: WebModule, { wasmUrl }: WasmBackendOptions): WebModule {
+  ort.env.wasm.numThreads = 1;
+  if (wasmUrl !== undefined) ort.env.wasm.wasmPaths = { wasm: wasmUrl };
+  return ort;
+}
+
+function versionOf(ort: WebModule): string {
+  return ort.env.versions.web ?? ort.env.versions.common;
+}
