@@ -1,4 +1,5 @@
-import { onnx } from '@flux-srpo/formats';
+import { create } from '@bufbuild/protobuf';
+import { decodeModel, encodeModel, TensorProtoSchema } from '@flux-srpo/formats/onnx';
 import { elementType } from './onnx.ts';
 import type { WeightInput } from './weights.ts';
 
@@ -13,28 +14,16 @@ export function bakeWeights(
   weights: readonly WeightInput[],
   data: ReadonlyMap<string, Uint8Array>,
 ): Uint8Array {
-  const decoded = onnx.decodeModel(model);
-  const graph = decoded.graph;
+  const decoded = decodeModel(model);
+  const { graph } = decoded;
   if (!graph) throw new Error('the model has no graph');
   const baked = new Set(weights.map((weight) => weight.name));
-  return onnx.encodeModel({
-    ...decoded,
-    graph: {
-      ...graph,
-      input: graph.input.filter((input) => !baked.has(input.name)),
-      initializer: [
-        ...graph.initializer,
-        ...weights.map((weight) => {
-          const bytes = data.get(weight.name);
-          if (!bytes) throw new Error(`no data for ${weight.name}`);
-          return {
-            name: weight.name,
-            dataType: elementType(weight.dtype),
-            dims: weight.dims.map(BigInt),
-            rawData: bytes,
-          };
-        }),
-      ],
-    },
-  });
+  graph.input = graph.input.filter((input) => !baked.has(input.name));
+  for (const { name, dtype, dims } of weights) {
+    const rawData = data.get(name);
+    if (!rawData) throw new Error(`no data for ${name}`);
+    const dataType = elementType(dtype);
+    graph.initializer.push(create(TensorProtoSchema, { name, dataType, dims: dims.map(BigInt), rawData }));
+  }
+  return encodeModel(decoded);
 }

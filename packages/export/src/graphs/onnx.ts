@@ -1,4 +1,13 @@
-import { onnx } from '@flux-srpo/formats';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import {
+  AttributeProto_AttributeType as AttributeType,
+  type AttributeProtoSchema,
+  createModel,
+  encodeModel,
+  TensorProto_DataType as DataType,
+  type TensorProtoSchema,
+  type ValueInfoProtoSchema,
+} from '@flux-srpo/formats/onnx';
 
 /** The little of ONNX that the graph builders need, as plain data; {@link encodeGraph} turns it into a model file. */
 
@@ -36,21 +45,12 @@ export interface GraphInit {
   valueInfo: readonly ValueInfo[];
 }
 
-/** Opset 23 has RMSNormalization and RotaryEmbedding as standard operators. */
-const OPSET = 23n;
-const IR_VERSION = 11n;
-
 /** Attributes that are floats even when their value is a whole number. */
 const FLOAT_ATTRIBUTES = new Set(['epsilon', 'scale', 'alpha']);
 
 export function encodeGraph(graph: GraphInit): Uint8Array {
-  return onnx.encodeModel({
-    irVersion: IR_VERSION,
+  const model = createModel({
     producerName: 'flux-srpo',
-    opsetImport: [
-      { domain: '', version: OPSET },
-      { domain: 'com.microsoft', version: 1n },
-    ],
     graph: {
       name: graph.name,
       node: graph.nodes.map((node) => ({
@@ -66,17 +66,17 @@ export function encodeGraph(graph: GraphInit): Uint8Array {
       valueInfo: graph.valueInfo.map(valueInfo),
     },
   });
+  return encodeModel(model);
 }
 
-function attribute(name: string, value: number | string | readonly number[]): onnx.AttributeInit {
-  const { AttributeType } = onnx;
+function attribute(name: string, value: number | string | readonly number[]): MessageInitShape<typeof AttributeProtoSchema> {
   if (typeof value === 'string') return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) };
   if (typeof value !== 'number') return { name, type: AttributeType.INTS, ints: value.map(BigInt) };
   if (FLOAT_ATTRIBUTES.has(name)) return { name, type: AttributeType.FLOAT, f: value };
   return { name, type: AttributeType.INT, i: BigInt(value) };
 }
 
-function valueInfo({ name, dtype, dims }: ValueInfo): onnx.ValueInfoInit {
+function valueInfo({ name, dtype, dims }: ValueInfo): MessageInitShape<typeof ValueInfoProtoSchema> {
   return {
     name,
     type: {
@@ -98,7 +98,7 @@ function valueInfo({ name, dtype, dims }: ValueInfo): onnx.ValueInfoInit {
   };
 }
 
-function initializer({ name, dtype, dims, values }: TensorInit): onnx.TensorInit {
+function initializer({ name, dtype, dims, values }: TensorInit): MessageInitShape<typeof TensorProtoSchema> {
   const data = dtype === 'float32' ? Float32Array.from(values) : BigInt64Array.from(values, BigInt);
   return {
     name,
@@ -109,6 +109,5 @@ function initializer({ name, dtype, dims, values }: TensorInit): onnx.TensorInit
 }
 
 export function elementType(dtype: ValueInfo['dtype']): number {
-  const { DataType } = onnx;
   return { float32: DataType.FLOAT, uint8: DataType.UINT8, int64: DataType.INT64 }[dtype];
 }

@@ -1,0 +1,112 @@
+import { type ImageSize, InputError, type Manifest, type Progress, parseSize } from '@flux-srpo/core';
+import {
+  createPipeline,
+  encodePicture,
+  type GenerateRequest,
+  type GenerateResult,
+  openBundle,
+  type Pipeline,
+  pictureSettings,
+} from '@flux-srpo/runtime';
+import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
+import { formatSeconds } from '../format.ts';
+import { outputPaths, writeOutput } from '../output.ts';
+import { numberOption, parseOptions, required, UsageError } from '../options.ts';
+import { progressBar } from '../progress.ts';
+import { TensorFile } from '../tensor-file.ts';
+
+export async function runGenerate(args: string[], signal: AbortSignal): Promise<void> {
+  const { values, positionals } = parseOptions(args, {
+    model: { type: 'string' },
+    prompt: { type: 'string' },
+    size: { type: 'string' },
+    steps: { type: 'string' },
+    guidance: { type: 'string' },
+    seed: { type: 'string' },
+    n: { type: 'string' },
+    'max-sequence-length': { type: 'string' },
+    out: { type: 'string', default: 'picture.png' },
+    'save-latents': { type: 'string' },
+    json: { type: 'boolean', default: false },
+  });
+  if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"; quote the prompt`);
+  if (values.prompt === undefined) throw new InputError('--prompt is required', { code: 'input/required' });
+  const model = required(values.model, '--model');
+  const bundle = await openBundle(folderBundle(model));
+  const request: GenerateRequest = {
+    prompt: values.prompt,
+    size: sizeOption(values.size, bundle.manifest),
+    steps: numberOption(values.steps, 'steps'),
+    guidance: numberOption(values.guidance, 'guidance'),
+    seed: numberOption(values.seed, 'seed'),
+    n: numberOption(values.n, 'n'),
+    maxSequenceLength: numberOption(values['max-sequence-length'], 'max-sequence-length'),
+  };
+  const pipeline = await createPipeline({ bundle, backend: createNodeBackend() });
+  const tensors = values['save-latents'] === undefined ? undefined : new TensorFile(values['save-latents']);
+  const bar = progressBar('generate', values.json);
+  try {
+    const result = await pipeline.generate(request, {
+      signal,
+      onProgress: (progress) => bar.update(fraction(progress), label(progress)),
+      ...(tensors ? { onTensor: tensors.add } : {}),
+    });
+    bar.stop();
+    const files = outputPaths(values.out, result.images.length);
+    for (const [i, image] of result.images.entries()) {
+      await writeOutput(files[i] as string, encodePicture(image, pictureSettings(result, i, pipeline.bundle)));
+    }
+    await tensors?.write();
+    printResult(result, files, pipeline, values.json);
+  } finally {
+    bar.stop();
+    await pipeline.dispose();
+  }
+}
+
+function printResult(result: GenerateResult, files: string[], { bundle, backend }: Pipeline, json: boolean): void {
+  const { request, seed, timings, memory, dropped } = result;
+  if (json) {
+    const { name, info } = backend;
+    const record = { files, ...request, model: bundle.manifest.model, bundle: bundle.identity, backend: name, runtime: info.runtimeVersion, timings, memory, dropped };
+    process.stdout.write(`${JSON.stringify(record)}\n`);
+    return;
+  }
+  if (dropped.t5 > 0) process.stderr.write(`the prompt is ${dropped.t5} tokens too long; its end was not used\n`);
+  process.stdout.write(`${files.join(' ')}  seed ${seed}  ${formatSeconds(timings.total / 1000)}\n`);
+}
+
+function sizeOption(value: string | undefined, { sizes }: Manifest): ImageSize | undefined {
+  if (value === undefined) return undefined;
+  if (Object.hasOwn(sizes, value)) return sizes[value as keyof typeof sizes];
+  if (/^\d/.test(value)) return parseSize(value);
+  throw new InputError(`--size must be WIDTHxHEIGHT or one of ${Object.keys(sizes).join(', ')}, got "${value}"`, {
+    code: 'input/size-unsupported',
+    details: { field: 'size' },
+  });
+}
+
+/** Denoising is nearly all of the time; the rest is shown as the ends of the bar. */
+function fraction(progress: Progress): number {
+  switch (progress.stage) {
+    case 'load':
+      return 0;
+    case 'encode':
+      return 0.1 * (progress.done / progress.total);
+    case 'denoise':
+      return 0.1 + 0.8 * ((progress.step + progress.block / progress.blocks) / progress.steps);
+    case 'decode':
+      return 0.9 + 0.1 * (progress.done / progress.total);
+  }
+}
+
+function label(progress: Progress): string {
+  switch (progress.stage) {
+    case 'load':
+      return `load ${progress.part}`;
+    case 'denoise':
+      return `step ${progress.step + 1} of ${progress.steps}`;
+    default:
+      return progress.stage;
+  }
+}

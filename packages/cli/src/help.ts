@@ -1,0 +1,36 @@
+export const HELP = {
+  overview: `flux-srpo: FLUX.1 SRPO text-to-image on your own machine
+
+  flux-srpo convert <pipeline-folder> --out <bundle>     make a bundle from a diffusers folder
+  flux-srpo inspect <bundle | file.safetensors>          show what is inside
+  flux-srpo generate --model <bundle> --prompt <text>    make a picture
+
+"flux-srpo <command> --help" lists a command's options.
+`,
+  convert: `flux-srpo convert <pipeline-folder> --out <bundle>
+
+  --out <folder>       where the bundle goes; must not exist, or be a bundle to replace
+  --dtype <class>      f32, f16, q8 or q4 (default q4)
+  --info <file.json>   model id, name, licence, sizes, defaults, examples of the bundle
+  --bake               write the weights into the graphs (faster on the native CPU runtime, one graph per block)
+  --json               print the summary as one JSON object
+
+The bundle appears only when it is complete: an interrupted conversion leaves nothing behind that looks like one.
+`,
+  inspect: `flux-srpo inspect <bundle | file.safetensors>
+
+  --json               print everything as one JSON object
+`,
+  generate: `flux-srpo generate --model <bundle> --prompt <text>
+
+  --size <size>                 WIDTHxHEIGHT in multiples of 16, or a preset name of the bundle
+  --steps <n>                   denoising steps (default: the bundle's)
+  --guidance <x>                distilled guidance (default: the bundle's)
+  --seed <n>                    0 … 2^53 - 1; random when absent
+  --n <count>                   pictures of one batch of noise (default 1)
+  --max-sequence-length <n>     T5 tokens, padding included (default: the bundle's)
+  --out <file.png>              default picture.png; with --n 2, picture_0.png and picture_1.png
+  --save-latents <file>         every tensor on the way, as float32 safetensors
+  --json                        print settings, timings, memory and files as one JSON object
+`,
+};

@@ -1,0 +1,43 @@
+import { runConvert } from './commands/convert.ts';
+import { runGenerate } from './commands/generate.ts';
+import { runInspect } from './commands/inspect.ts';
+import { exitCodeFor, report } from './failure.ts';
+import { HELP } from './help.ts';
+import { UsageError } from './options.ts';
+
+type Command = (args: string[], signal: AbortSignal) => Promise<void>;
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  convert: runConvert,
+  inspect: runInspect,
+  generate: runGenerate,
+};
+
+/** Ctrl-C once asks for a clean stop; twice, the shell's usual end. */
+function interruptSignal(): AbortSignal {
+  const controller = new AbortController();
+  process.once('SIGINT', () => controller.abort());
+  process.once('SIGTERM', () => controller.abort());
+  return controller.signal;
+}
+
+async function main([name, ...args]: string[]): Promise<void> {
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    process.stdout.write(HELP.overview);
+    return;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!command) throw new UsageError(`there is no command "${name}"; try: ${Object.keys(COMMANDS).join(', ')}`);
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(HELP[name as keyof typeof HELP]);
+    return;
+  }
+  await command(args, interruptSignal());
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  report(error);
+  process.exitCode = exitCodeFor(error);
+}

@@ -1,0 +1,41 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { InputError } from '@flux-srpo/core';
+
+/** The command line itself is wrong. */
+export class UsageError extends InputError {
+  constructor(message: string) {
+    super(message, { code: 'input/field-unsupported' });
+  }
+}
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+
+/** Node's own strict parser, its complaints turned into {@link UsageError}s of one line. */
+export function parseOptions<const O extends Options>(args: string[], options: O) {
+  try {
+    return parseArgs({ args, options, strict: true, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message.split('. ')[0] ?? 'the options cannot be read');
+  }
+}
+
+export function required(value: string | undefined, name: string): string {
+  if (value !== undefined && value !== '') return value;
+  throw new InputError(`${name} is required`, { code: 'input/required', details: { field: name } });
+}
+
+/** The one positional argument of a command. */
+export function onlyPositional(positionals: readonly string[], what: string): string {
+  if (positionals.length > 1) throw new UsageError(`expected one ${what}, got ${positionals.length}: ${positionals.join(' ')}`);
+  return required(positionals[0], what);
+}
+
+/** A decimal number, for the engine to bound. "4x", "" and "NaN" are not numbers. */
+export function numberOption(value: string | undefined, name: string): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (value.trim() === '' || !Number.isFinite(number)) {
+    throw new InputError(`--${name} must be a number, got "${value}"`, { code: 'input/type', details: { field: name } });
+  }
+  return number;
+}
