@@ -1,0 +1,63 @@
+import { FormatError } from '@flux-srpo/core';
+
+/** Bytes of our own making: never on shared memory, so that every web API takes them. */
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Something of known size that is read in ranges: a file, a `Blob`, a URL, memory. */
+export interface ByteSource {
+  /** Bytes in all. */
+  readonly size: number;
+  /** For messages. */
+  readonly name: string;
+  /** Exactly `length` bytes from `offset`, in a buffer the caller owns; rejects rather than giving fewer. */
+  read(offset: number, length: number, signal?: AbortSignal): Promise<Bytes>;
+  close?(): Promise<void>;
+}
+
+/** The one place where ranges are checked; every source calls it first. */
+export function checkRange(source: Pick<ByteSource, 'size' | 'name'>, offset: number, length: number): void {
+  const isRange = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+  if (isRange && offset + length <= source.size) return;
+  throw new FormatError(
+    `${source.name}: range must lie within ${source.size} bytes, got ${length} bytes at ${offset}; the file may be cut short`,
+    { code: 'format/offset-out-of-range', details: { name: source.name, size: source.size, offset, length } },
+  );
+}
+
+/** The error for a source that ended early, for instance because the file changed after it was opened. */
+export function truncated(name: string, expected: number, got: number): FormatError {
+  return new FormatError(`${name}: expected ${expected} bytes, got ${got}; the file is cut short or was changed`, {
+    code: 'format/truncated',
+    details: { name, expected, got },
+  });
+}
+
+/** A source over bytes in memory. Reads are copies. */
+export function bytesSource(bytes: Uint8Array, name: string): ByteSource {
+  const source: ByteSource = {
+    size: bytes.byteLength,
+    name,
+    async read(offset, length, signal) {
+      signal?.throwIfAborted();
+      checkRange(source, offset, length);
+      return bytes.slice(offset, offset + length) as Bytes;
+    },
+  };
+  return source;
+}
+
+/** A source over a `Blob` or `File`: the picked file of an input element, or a file of the origin's private storage. */
+export function blobSource(blob: Blob, name: string): ByteSource {
+  const source: ByteSource = {
+    size: blob.size,
+    name,
+    async read(offset, length, signal) {
+      signal?.throwIfAborted();
+      checkRange(source, offset, length);
+      const bytes = new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
+      if (bytes.length !== length) throw truncated(name, length, bytes.length);
+      return bytes;
+    },
+  };
+  return source;
+}

@@ -1,0 +1,114 @@
+import { FormatError } from '@flux-srpo/core';
+import type { Dtype } from './dtype.ts';
+
+/**
+ * Half-precision floats as their 16 bits in a Uint16Array, to and from float32.
+ *
+ * float16: sign, 5 bits of exponent (bias 15), 10 of mantissa. bfloat16: the upper half of a float32.
+ * Narrowing rounds to nearest, ties to even, as torch and IEEE 754 do; too large becomes infinity; every NaN becomes one quiet NaN.
+ */
+
+const f32 = new Float32Array(1);
+const u32 = new Uint32Array(f32.buffer);
+
+/** One float32 as float16 bits. */
+export function toF16(value: number): number {
+  f32[0] = value;
+  const bits = u32[0]!;
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  // 65520 and above round to infinity.
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  if (magnitude < 0x38800000) {
+    // Subnormal: adding 0.5 puts float16's last place (2^-24) at float32's, so that the addition itself rounds to even.
+    u32[0] = magnitude;
+    f32[0] = f32[0]! + 0.5;
+    return sign | (u32[0]! - 0x3f000000);
+  }
+  return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
+}
+
+/** One float16, from its bits. */
+export function fromF16(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >>> 10) & 0x1f;
+  const mantissa = bits & 0x3ff;
+  if (exponent === 0) return sign * mantissa * 2 ** -24;
+  if (exponent === 31) return mantissa === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
+}
+
+/** One float32 as bfloat16 bits. */
+export function toBf16(value: number): number {
+  f32[0] = value;
+  const bits = u32[0]!;
+  if ((bits & 0x7fffffff) > 0x7f800000) return ((bits >>> 16) & 0x8000) | 0x7fc0;
+  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+}
+
+/** Float32 to float16 bits. */
+export function f32ToF16(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const out = new Uint16Array(values.length);
+  for (let i = 0; i < out.length; i++) out[i] = toF16(values[i]!);
+  return out;
+}
+
+let f16Values: Float32Array | undefined;
+
+/** Float16 bits to float32, exact. */
+export function f16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
+  // All 65,536 values (256 KB) once: a look-up is several times faster than taking each apart.
+  f16Values ??= Float32Array.from({ length: 65536 }, (_, i) => fromF16(i));
+  const table = f16Values;
+  const out = new Float32Array(bits.length);
+  for (let i = 0; i < out.length; i++) out[i] = table[bits[i]!]!;
+  return out;
+}
+
+/** Float32 to bfloat16 bits. */
+export function f32ToBf16(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const out = new Uint16Array(values.length);
+  for (let i = 0; i < out.length; i++) out[i] = toBf16(values[i]!);
+  return out;
+}
+
+/** Bfloat16 bits to float32, exact. */
+export function bf16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
+  const out = new Uint32Array(bits.length);
+  for (let i = 0; i < out.length; i++) out[i] = bits[i]! << 16;
+  return new Float32Array(out.buffer);
+}
+
+/**
+ * Float32 values of a little-endian F32, F16 or BF16 tensor; exact. F64 is refused: narrowing is a choice of the caller.
+ *
+ * @returns a view of `bytes` for aligned F32, else a new array
+ */
+export function widen(dtype: Dtype, bytes: Uint8Array): Float32Array {
+  switch (dtype) {
+    case 'F32': {
+      const aligned = align(bytes, 4);
+      return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
+    }
+    case 'F16':
+      return f16ToF32(halves(bytes));
+    case 'BF16':
+      return bf16ToF32(halves(bytes));
+    default:
+      throw new FormatError(`expected a tensor of F32, F16 or BF16, got ${dtype}`, {
+        code: 'format/dtype-unsupported',
+        details: { dtype },
+      });
+  }
+}
+
+function halves(bytes: Uint8Array): Uint16Array {
+  const aligned = align(bytes, 2);
+  return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2);
+}
+
+/** Typed arrays refuse an odd start; every platform with WebGPU or Node is little-endian, so bytes need no swapping. */
+function align(bytes: Uint8Array, unit: number): Uint8Array {
+  return bytes.byteOffset % unit === 0 ? bytes : bytes.slice();
+}

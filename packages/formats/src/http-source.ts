@@ -1,0 +1,210 @@
+import { FormatError, NetworkError } from '@flux-srpo/core';
+import { type ByteSource, type Bytes, checkRange } from './byte-source.ts';
+
+/** A server that ignores `Range` is read through from the start, but no further than this before the wanted bytes. */
+const MAX_SKIPPED_BYTES = 16 * 1024 * 1024;
+
+export interface HttpSourceOptions {
+  fetch?: typeof fetch;
+  headers?: Readonly<Record<string, string>>;
+  /** Aborts opening, and every read. */
+  signal?: AbortSignal;
+  /** Bytes of the file where they are known, from a manifest for instance; else the server is asked. */
+  size?: number;
+}
+
+/** A source over a URL, one `Range` request per read. Nothing is retried here and nothing is trusted: every answer is measured. */
+export async function httpSource(url: string | URL, options: HttpSourceOptions = {}): Promise<ByteSource> {
+  const name = shortName(url);
+  const request = new RangeRequest(url, name, options);
+  const size = options.size ?? (await request.askSize());
+  const source: ByteSource = {
+    size,
+    name,
+    async read(offset, length, signal) {
+      signal?.throwIfAborted();
+      options.signal?.throwIfAborted();
+      checkRange(source, offset, length);
+      return length === 0 ? new Uint8Array(0) : await request.read(offset, length, size, signal);
+    },
+  };
+  return source;
+}
+
+class RangeRequest {
+  readonly #url: string | URL;
+  readonly #name: string;
+  readonly #options: HttpSourceOptions;
+
+  constructor(url: string | URL, name: string, options: HttpSourceOptions) {
+    this.#url = url;
+    this.#name = name;
+    this.#options = options;
+  }
+
+  /** The file's size: from `Content-Range`, or where cross-origin rules hide it, from `HEAD`. */
+  async askSize(): Promise<number> {
+    const response = await this.#fetch({ headers: { range: 'bytes=0-0' } });
+    await response.body?.cancel();
+    if (response.status === 206) {
+      const total = contentRange(response)?.total;
+      if (total !== undefined) return total;
+      return (
+        plainLength(await this.#fetch({ method: 'HEAD' })) ?? this.#fail('must tell its size, got none; pass `size`')
+      );
+    }
+    // An empty file has no byte 0.
+    if (response.status === 416) return contentRange(response)?.total ?? this.#failStatus(response);
+    if (response.status !== 200) this.#failStatus(response);
+    this.#refuseHtml(response);
+    return plainLength(response) ?? this.#fail('must tell its size, got none; pass `size`');
+  }
+
+  async read(offset: number, length: number, size: number, signal: AbortSignal | undefined): Promise<Bytes> {
+    const end = offset + length;
+    const response = await this.#fetch({ headers: { range: `bytes=${offset}-${end - 1}` } }, signal);
+    try {
+      if (response.status === 206) {
+        this.#checkContentRange(response, offset, end, size);
+        return await this.#body(response, 0, length, true, signal);
+      }
+      if (response.status === 416) this.#failRange(offset, length, size);
+      if (response.status !== 200) this.#failStatus(response);
+      this.#refuseHtml(response);
+      const whole = plainLength(response);
+      if (whole !== undefined && whole !== size) this.#fail(`must have ${size} bytes, got ${whole}`);
+      if (offset > MAX_SKIPPED_BYTES) {
+        this.#fail(`must answer range requests with 206, got 200; serve it from a host that supports ranges`, {
+          status: 200,
+        });
+      }
+      return await this.#body(response, offset, length, end === size, signal);
+    } catch (error) {
+      // Frees the connection; the body is of no more use.
+      await response.body?.cancel().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** `length` bytes after the first `skip`; with `mustEnd`, one byte more is a lie about the length. */
+  async #body(
+    response: Response,
+    skip: number,
+    length: number,
+    mustEnd: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<Bytes> {
+    const out = new Uint8Array(length);
+    const wanted = skip + length;
+    let seen = 0;
+    const reader = response.body?.getReader();
+    try {
+      while (reader !== undefined) {
+        const { done, value } = await this.#guard(() => reader.read(), signal);
+        if (done) break;
+        const from = Math.max(skip - seen, 0);
+        const piece = value.subarray(from, Math.max(wanted - seen, 0));
+        if (piece.length > 0) out.set(piece, seen + from - skip);
+        seen += value.length;
+        if (seen > wanted || (seen === wanted && !mustEnd)) break;
+      }
+    } finally {
+      await reader?.cancel().catch(() => undefined);
+      reader?.releaseLock();
+    }
+    if (seen > wanted && mustEnd) this.#fail(`must answer with ${length} bytes, got more`);
+    if (seen < wanted) {
+      throw new NetworkError(`${this.#name}: expected ${wanted} bytes of body, got ${seen}; try again`, {
+        code: 'network/truncated',
+        details: { name: this.#name, expected: wanted, got: seen },
+      });
+    }
+    return out;
+  }
+
+  #checkContentRange(response: Response, offset: number, end: number, size: number): void {
+    const range = contentRange(response);
+    // Hidden from cross-origin pages unless the server exposes it; the length of the body is checked either way.
+    if (range === undefined) return;
+    if (range.start === offset && range.end === end && (range.total === undefined || range.total === size)) return;
+    this.#fail(`must answer with bytes ${offset}-${end - 1}/${size}, got "${response.headers.get('content-range')}"`);
+  }
+
+  #refuseHtml(response: Response): void {
+    // Servers of single-page apps answer a missing file with their index page and status 200.
+    if (response.headers.get('content-type')?.includes('text/html')) this.#fail('must be a file, got an HTML page');
+  }
+
+  async #fetch(init: { method?: string; headers?: Record<string, string> }, signal?: AbortSignal): Promise<Response> {
+    const signals = [signal, this.#options.signal].filter((each) => each !== undefined);
+    const { fetch: fetcher = fetch, headers } = this.#options;
+    return await this.#guard(
+      () =>
+        fetcher(this.#url, {
+          ...init,
+          // A compressed answer would count its bytes differently. Browsers ask for identity with ranges by themselves.
+          headers: { 'accept-encoding': 'identity', ...headers, ...init.headers },
+          ...(signals.length > 0 ? { signal: AbortSignal.any(signals) } : {}),
+        }),
+      signal,
+    );
+  }
+
+  /** Failures of the network as our error, unless they are the caller's own abort. */
+  async #guard<T>(act: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    try {
+      return await act();
+    } catch (cause) {
+      signal?.throwIfAborted();
+      this.#options.signal?.throwIfAborted();
+      throw new NetworkError(`${this.#name}: the server could not be reached or the connection broke; try again`, {
+        code: 'network/unreachable',
+        details: { name: this.#name },
+        cause,
+      });
+    }
+  }
+
+  #failStatus(response: Response): never {
+    this.#fail(`must answer with 206, got ${response.status} ${response.statusText}`.trimEnd(), {
+      status: response.status,
+    });
+  }
+
+  #failRange(offset: number, length: number, size: number): never {
+    throw new FormatError(`${this.#name}: expected ${size} bytes, but the server has no ${length} bytes at ${offset}`, {
+      code: 'format/truncated',
+      details: { name: this.#name, size, offset, length },
+    });
+  }
+
+  #fail(problem: string, details: Record<string, unknown> = {}): never {
+    throw new NetworkError(`${this.#name}: the server ${problem}`, {
+      code: 'network/status',
+      details: { name: this.#name, ...details },
+    });
+  }
+}
+
+/** `bytes start-last/total`, or `bytes *` and the total; with an exclusive end. */
+function contentRange(response: Response): { start?: number; end?: number; total?: number } | undefined {
+  const match = /^bytes (?:(\d+)-(\d+)|\*)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '');
+  if (match === null) return undefined;
+  const [, start, last, total] = match;
+  return {
+    ...(start === undefined ? {} : { start: Number(start), end: Number(last) + 1 }),
+    ...(total === '*' ? {} : { total: Number(total) }),
+  };
+}
+
+/** `Content-Length`, where it counts the bytes of the file itself. */
+function plainLength(response: Response): number | undefined {
+  const length = response.headers.get('content-length');
+  if (length === null || !response.ok || response.headers.get('content-encoding') !== null) return undefined;
+  return Number(length);
+}
+
+/** The last path segment: queries may hold signatures, and errors get logged. */
+function shortName(url: string | URL): string {
+  return String(url).split(/[?#]/)[0]!.split('/').pop() || 'file';
+}

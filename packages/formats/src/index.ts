@@ -1,0 +1,16 @@
+export { type ByteSink, bytesSink } from './byte-sink.ts';
+export { type ByteSource, type Bytes, blobSource, bytesSource, checkRange } from './byte-source.ts';
+export { DTYPE_BITS, type Dtype, isDtype, tensorBytes } from './dtype.ts';
+export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, widen } from './half.ts';
+export { type HttpSourceOptions, httpSource } from './http-source.ts';
+export { encodePng, type RgbImage, readPngText } from './png.ts';
+export { readSafetensors, Safetensors } from './safetensors.ts';
+export { MAX_HEADER_BYTES, type TensorInfo } from './safetensors-header.ts';
+export {
+  planSafetensors,
+  type SafetensorsLayout,
+  type TensorData,
+  type TensorSpec,
+  writeSafetensors,
+} from './safetensors-writer.ts';
+export { createSha256, type Sha256, sha256Hex } from './sha256.ts';

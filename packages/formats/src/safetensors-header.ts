@@ -1,0 +1,240 @@
+import { FormatError } from '@flux-srpo/core';
+import { type Dtype, isDtype, tensorBytes } from './dtype.ts';
+
+/**
+ * The JSON header of a safetensors file, parsed strictly in one pass.
+ *
+ * Not `JSON.parse`: it keeps the last of two equal keys, accepts 1e3 and 1.0 for 1000 and 1, rounds integers past 2^53 and builds whatever
+ * hostile nesting it is given. The grammar here is so small that the checks are the parser.
+ *
+ * @see https://github.com/huggingface/safetensors/blob/24b0b28/safetensors/src/tensor.rs `Metadata::validate`
+ */
+
+/** The reference's limit on the header. */
+export const MAX_HEADER_BYTES = 100_000_000;
+
+export interface TensorInfo {
+  readonly dtype: Dtype;
+  /** Outermost first; empty for a scalar. */
+  readonly shape: readonly number[];
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  /** Length in bytes. */
+  readonly bytes: number;
+}
+
+export interface SafetensorsHeader {
+  /** The file's own `__metadata__`. */
+  metadata: ReadonlyMap<string, string>;
+  /** In the order of their data. */
+  tensors: ReadonlyMap<string, TensorInfo>;
+}
+
+interface Entry {
+  name: string;
+  dtype: Dtype;
+  shape: number[];
+  begin: number;
+  end: number;
+}
+
+/**
+ * Parses and validates the header of `name`.
+ *
+ * @param bytes the header alone, without its length
+ * @param dataStart where tensor data begins in the file
+ * @param fileSize bytes of the whole file, which the last tensor must end at exactly
+ */
+export function parseHeader(bytes: Uint8Array, name: string, dataStart: number, fileSize: number): SafetensorsHeader {
+  const { metadata, entries } = new HeaderParser(decodeUtf8(bytes, name), name).parse();
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  const tensors = new Map<string, TensorInfo>();
+  let at = 0;
+  for (const { name: tensor, dtype, shape, begin, end } of entries) {
+    if (begin !== at) {
+      const what = begin > at ? 'leave no hole' : 'not overlap';
+      throw offsetError(name, `tensor "${show(tensor)}" must ${what}: expected data at ${at}, got ${begin}`, {
+        tensor,
+      });
+    }
+    const expected = tensorBytes(dtype, shape);
+    if (expected !== end - begin) {
+      throw new FormatError(
+        `${name}: tensor "${show(tensor)}" of ${dtype} [${shape.join(', ')}] must take ${expected} bytes, got ${end - begin}`,
+        { code: 'format/shape-mismatch', details: { name, tensor, expected, got: end - begin } },
+      );
+    }
+    tensors.set(tensor, { dtype, shape, offset: dataStart + begin, bytes: end - begin });
+    at = end;
+  }
+  if (dataStart + at !== fileSize) {
+    const code = dataStart + at > fileSize ? 'format/truncated' : 'format/offset-out-of-range';
+    throw new FormatError(
+      `${name}: the file must end with its last tensor: expected ${dataStart + at} bytes, got ${fileSize}`,
+      { code, details: { name, expected: dataStart + at, got: fileSize } },
+    );
+  }
+  return { metadata, tensors };
+}
+
+function decodeUtf8(bytes: Uint8Array, name: string): string {
+  try {
+    // A byte order mark stays in, so that it is refused like anything else before the brace.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw headerError(name, 'must be UTF-8, got bytes that are not', undefined, cause);
+  }
+}
+
+class HeaderParser {
+  readonly #text: string;
+  readonly #name: string;
+  #at = 0;
+
+  constructor(text: string, name: string) {
+    this.#text = text;
+    this.#name = name;
+  }
+
+  parse(): { metadata: Map<string, string>; entries: Entry[] } {
+    if (this.#text[0] !== '{') throw this.#error('must begin with "{"');
+    const entries: Entry[] = [];
+    const metadata = new Map<string, string>();
+    this.#object((key) => {
+      if (key === '__metadata__') this.#object((field) => metadata.set(field, this.#string('a metadata value')));
+      else entries.push(this.#entry(key));
+    });
+    this.#space();
+    if (this.#at < this.#text.length) throw this.#error('must end after its object');
+    return { metadata, entries };
+  }
+
+  #entry(name: string): Entry {
+    let dtype: Dtype | undefined;
+    let shape: number[] | undefined;
+    let offsets: number[] | undefined;
+    this.#object((field) => {
+      if (field === 'dtype') dtype = this.#dtype(name);
+      else if (field === 'shape') shape = this.#integers();
+      else if (field === 'data_offsets') offsets = this.#integers();
+      else throw this.#error(`must not have field "${show(field)}" in tensor "${show(name)}"`);
+    });
+    if (dtype === undefined || shape === undefined || offsets === undefined) {
+      throw this.#error(`must give dtype, shape and data_offsets of tensor "${show(name)}"`);
+    }
+    const [begin, end] = offsets;
+    if (offsets.length !== 2 || begin === undefined || end === undefined || end < begin) {
+      throw offsetError(
+        this.#name,
+        `tensor "${show(name)}" must have offsets [begin, end], got [${offsets.slice(0, 4)}]`,
+        {
+          tensor: name,
+        },
+      );
+    }
+    return { name, dtype, shape, begin, end };
+  }
+
+  #dtype(tensor: string): Dtype {
+    const dtype = this.#string('a dtype');
+    if (isDtype(dtype)) return dtype;
+    throw new FormatError(`${this.#name}: tensor "${show(tensor)}" has unknown dtype "${show(dtype)}"`, {
+      code: 'format/dtype-unsupported',
+      details: { name: this.#name, tensor, dtype: show(dtype) },
+    });
+  }
+
+  /** `{ "key": value, … }`; `visit` parses the value. */
+  #object(visit: (key: string) => void): void {
+    this.#expect('{');
+    if (this.#skip('}')) return;
+    const seen = new Set<string>();
+    do {
+      const key = this.#string('a key');
+      if (seen.has(key)) throw this.#error(`must not repeat key "${show(key)}"`);
+      seen.add(key);
+      this.#expect(':');
+      visit(key);
+    } while (this.#skip(','));
+    this.#expect('}');
+  }
+
+  #integers(): number[] {
+    this.#expect('[');
+    const out: number[] = [];
+    if (this.#skip(']')) return out;
+    do {
+      this.#space();
+      INTEGER.lastIndex = this.#at;
+      const digits = INTEGER.exec(this.#text)?.[0];
+      const value = Number(digits);
+      if (digits === undefined || !Number.isSafeInteger(value))
+        throw this.#error('must have plain integers up to 2^53');
+      this.#at += digits.length;
+      out.push(value);
+    } while (this.#skip(','));
+    this.#expect(']');
+    return out;
+  }
+
+  #string(what: string): string {
+    this.#space();
+    STRING.lastIndex = this.#at;
+    const literal = STRING.exec(this.#text)?.[0];
+    if (literal === undefined) throw this.#error(`must have ${what} as a string`);
+    const value: string = literal.includes('\\') ? JSON.parse(literal) : literal.slice(1, -1);
+    if (LONE_SURROGATE.test(value)) throw this.#error('must not escape half a character');
+    this.#at += literal.length;
+    return value;
+  }
+
+  #expect(char: string): void {
+    if (!this.#skip(char)) throw this.#error(`must have "${char}"`);
+  }
+
+  #skip(char: string): boolean {
+    this.#space();
+    if (this.#text[this.#at] !== char) return false;
+    this.#at++;
+    return true;
+  }
+
+  #space(): void {
+    while (SPACE.has(this.#text[this.#at] ?? '')) this.#at++;
+  }
+
+  #error(rule: string): FormatError {
+    const got = this.#text.slice(this.#at, this.#at + 24);
+    return headerError(
+      this.#name,
+      `${rule}, got ${got === '' ? 'its end' : JSON.stringify(got)} at character ${this.#at}`,
+    );
+  }
+}
+
+const SPACE = new Set([' ', '\n', '\r', '\t']);
+// The lookahead refuses 007, 1.5 and 1e3.
+const INTEGER = /(?:0|[1-9]\d*)(?![\d.eE])/y;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON strings must escape them
+const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** A hostile name must not flood the message. */
+function show(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+function headerError(name: string, rule: string, details?: Record<string, unknown>, cause?: unknown): FormatError {
+  return new FormatError(`${name}: the safetensors header ${rule}`, {
+    code: 'format/header-invalid',
+    details: { name, ...details },
+    cause,
+  });
+}
+
+function offsetError(name: string, problem: string, details: { tensor: string }): FormatError {
+  return new FormatError(`${name}: ${problem}`, {
+    code: 'format/offset-out-of-range',
+    details: { name, tensor: show(details.tensor) },
+  });
+}

@@ -1,0 +1,68 @@
+import { FormatError } from '@flux-srpo/core';
+import { type ByteSource, type Bytes, checkRange } from './byte-source.ts';
+import { MAX_HEADER_BYTES, parseHeader, type SafetensorsHeader, type TensorInfo } from './safetensors-header.ts';
+
+/** Bytes of the header's length: a little-endian u64 at the start of the file. */
+const LENGTH_BYTES = 8;
+
+/** An open safetensors file: its header, and its tensors in ranges. */
+export class Safetensors implements SafetensorsHeader {
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly #source: ByteSource;
+
+  constructor(source: ByteSource, header: SafetensorsHeader) {
+    this.#source = source;
+    this.metadata = header.metadata;
+    this.tensors = header.tensors;
+  }
+
+  /** What the header says of a tensor; throws when there is none of that name. */
+  info(name: string): TensorInfo {
+    const info = this.tensors.get(name);
+    if (info !== undefined) return info;
+    throw new FormatError(`${this.#source.name}: expected a tensor "${name}", got none`, {
+      code: 'format/tensor-missing',
+      details: { name: this.#source.name, tensor: name },
+    });
+  }
+
+  /** All bytes of a tensor, little-endian, row-major. */
+  read(name: string, signal?: AbortSignal): Promise<Bytes> {
+    return this.readRange(name, 0, this.info(name).bytes, signal);
+  }
+
+  /** `length` bytes from `byteOffset` within a tensor: some rows of an embedding table, or a tensor in pieces. */
+  async readRange(name: string, byteOffset: number, length: number, signal?: AbortSignal): Promise<Bytes> {
+    const { offset, bytes } = this.info(name);
+    checkRange({ size: bytes, name: `${this.#source.name} "${name}"` }, byteOffset, length);
+    return await this.#source.read(offset + byteOffset, length, signal);
+  }
+}
+
+/** Reads and checks the header of a safetensors file; no tensor is read. The caller keeps and closes the source. */
+export async function readSafetensors(source: ByteSource, signal?: AbortSignal): Promise<Safetensors> {
+  if (source.size < LENGTH_BYTES) {
+    throw new FormatError(`${source.name}: a safetensors file must have 8 bytes or more, got ${source.size}`, {
+      code: 'format/truncated',
+      details: { name: source.name, expected: LENGTH_BYTES, got: source.size },
+    });
+  }
+  const start = await source.read(0, LENGTH_BYTES, signal);
+  const length = new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
+  const room = source.size - LENGTH_BYTES;
+  if (length > BigInt(MAX_HEADER_BYTES)) {
+    throw new FormatError(`${source.name}: the header must have up to ${MAX_HEADER_BYTES} bytes, got ${length}`, {
+      code: 'format/header-too-large',
+      details: { name: source.name, max: MAX_HEADER_BYTES, got: String(length) },
+    });
+  }
+  if (length > BigInt(room)) {
+    throw new FormatError(`${source.name}: the header must fit in the ${room} bytes that follow, got ${length}`, {
+      code: 'format/truncated',
+      details: { name: source.name, expected: Number(length), got: room },
+    });
+  }
+  const header = await source.read(LENGTH_BYTES, Number(length), signal);
+  return new Safetensors(source, parseHeader(header, source.name, LENGTH_BYTES + header.length, source.size));
+}
