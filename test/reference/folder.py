@@ -1,5 +1,6 @@
 """A pipeline.json and the tokenizers → a diffusers pipeline folder, and the other way for configs and tensor lists."""
 
+import hashlib
 import json
 import pathlib
 import shutil
@@ -73,7 +74,12 @@ def describe(spec: dict, saved: pathlib.Path) -> dict:
             [prefix + name, list(value.shape), *mean_std(component, name, tuple(value.shape), spec["text_encoder_2"]["d_kv"])]
             for name, value in sorted(state.items())
         ]
-        components[component] = {"file": stem, "shards": spec["shards"].get(component, 1), "tensors": tensors}
+        digest = hashlib.sha256()
+        for row in tensors:
+            digest.update(tensor(component, *row).numpy().tobytes())
+        # `sha256`: of all values, in the order of the list. It tells a wrong synthesis from a wrong model.
+        components[component] = {"file": stem, "shards": spec["shards"].get(component, 1), "sha256": digest.hexdigest(),
+                                 "tensors": tensors}
     return {"name": spec["name"], "tokenizers": {"tokenizer": "clip", "tokenizer_2": "t5"}, "files": files,
             "components": components}
 
