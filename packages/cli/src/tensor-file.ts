@@ -4,7 +4,7 @@ import { writeOutput } from './output.ts';
 /** Collects float32 tensors by name and writes them as one safetensors file. */
 export class TensorFile {
   readonly #path: string;
-  readonly #tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
+  readonly #tensors = new Map<string, { shape: readonly number[]; data: Float32Array<ArrayBuffer> }>();
 
   constructor(path: string) {
     this.#path = path;
@@ -16,11 +16,8 @@ export class TensorFile {
 
   async write(): Promise<void> {
     const sink = bytesSink();
-    const entries = [...this.#tensors].map(([name, { shape }]) => ({ name, dtype: 'F32' as const, shape }));
-    await writeSafetensors(sink, entries, (name) => {
-      const data = this.#tensors.get(name)?.data ?? new Float32Array();
-      return [new Uint8Array(data.buffer, data.byteOffset, data.byteLength)];
-    });
+    const entries = [...this.#tensors].map(([name, { shape, data }]) => ({ name, dtype: 'F32' as const, shape, data }));
+    await writeSafetensors(sink, entries, ({ data }) => new Uint8Array(data.buffer));
     await writeOutput(this.#path, sink.bytes());
   }
 }

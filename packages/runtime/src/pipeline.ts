@@ -5,6 +5,7 @@ import {
   fluxNoise,
   fluxSigmas,
   latentGrid,
+  type Manifest,
   type PreviewFactors,
   type Progress,
   predictX0,
@@ -19,7 +20,7 @@ import type { StepCache } from './denoise/step-cache.ts';
 import { blockCount, condition, predictVelocity } from './denoise/transformer.ts';
 import type { Backend } from './ort/backend.ts';
 import type { LedgerSnapshot } from './ort/ledger.ts';
-import { Phase, type Residency, TensorScope } from './phase.ts';
+import { Phase, type PhaseHooks, type Residency, TensorScope } from './phase.ts';
 import { type GenerateRequest, type ResolvedRequest, resolveRequest } from './request.ts';
 import { encodeClip } from './text/clip.ts';
 import { encodeT5 } from './text/t5.ts';
@@ -122,6 +123,9 @@ class FluxPipeline implements Pipeline {
   readonly #text: Phase;
   readonly #denoise: Phase;
   readonly #decode: Phase;
+  /** Bytes on disk of each part that runs, by name. */
+  readonly #sizes: ReadonlyMap<string, number>;
+  readonly #weightBytes: number;
   readonly #prompts = new Map<string, PromptEmbedding>();
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -129,7 +133,9 @@ class FluxPipeline implements Pipeline {
     this.bundle = bundle;
     this.backend = backend;
     this.#tokenizers = tokenizers;
-    const residency = residencyFor(bundle, memoryBudget);
+    this.#sizes = weightSizes(bundle.manifest);
+    this.#weightBytes = [...this.#sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
+    const residency = residencyFor(this.#weightBytes, memoryBudget);
     this.#text = new Phase(backend, bundle, 'text', residency);
     this.#denoise = new Phase(backend, bundle, 'denoise', residency);
     this.#decode = new Phase(backend, bundle, 'decode', residency);
@@ -158,10 +164,11 @@ class FluxPipeline implements Pipeline {
     const { size, steps, n, seed } = request;
     const { onProgress, onTensor, signal } = options;
     const clock = new Clock();
+    const loaded = { bytes: 0 };
     this.backend.ledger.resetPeaks();
 
     // 1. Encode the prompt
-    const { promptEmbeds, pooled, dropped } = await this.#encodePrompt(request, options);
+    const { promptEmbeds, pooled, dropped } = await this.#encodePrompt(request, options, loaded);
     onTensor?.('prompt_embeds', [1, request.maxSequenceLength, config.text_encoder_2.d_model], promptEmbeds);
     onTensor?.('pooled_prompt_embeds', [1, config.text_encoder.hidden_size], pooled);
     clock.lap('encode');
@@ -176,7 +183,7 @@ class FluxPipeline implements Pipeline {
     let skippedSteps = 0;
     const scope = new TensorScope();
     try {
-      this.#denoise.begin(this.#hooks(options));
+      this.#denoise.begin(this.#hooks(options, loaded));
       const counted = this.#counter('encode', options, this.#textLayers(), modulationPartCount(config.transformer));
       const modulation = await modulationTables(
         this.#denoise,
@@ -215,7 +222,7 @@ class FluxPipeline implements Pipeline {
     // 4. Decode
     const decoded: Float32Array[] = [];
     try {
-      this.#decode.begin(this.#hooks(options));
+      this.#decode.begin(this.#hooks(options, loaded));
       const counted = this.#counter('decode', options, 0, n * decodeStages(config.vae));
       for (const image of latents) decoded.push(await decodeLatents(this.#decode, config.vae, image, size, counted));
     } finally {
@@ -232,7 +239,11 @@ class FluxPipeline implements Pipeline {
     return { images, request, seed, timings: clock.timings(), memory, skippedSteps, dropped };
   }
 
-  async #encodePrompt(request: ResolvedRequest, options: GenerateOptions): Promise<PromptEmbedding> {
+  async #encodePrompt(
+    request: ResolvedRequest,
+    options: GenerateOptions,
+    loaded: { bytes: number },
+  ): Promise<PromptEmbedding> {
     const key = JSON.stringify([request.prompt, request.maxSequenceLength]);
     const known = this.#prompts.get(key);
     if (known) return known;
@@ -241,7 +252,7 @@ class FluxPipeline implements Pipeline {
     const t5 = this.#tokenizers.t5.tokenize(request.prompt, request.maxSequenceLength);
     const counted = this.#counter('encode', options, 0, this.#textLayers(), modulationPartCount(config.transformer));
     try {
-      this.#text.begin(this.#hooks(options));
+      this.#text.begin(this.#hooks(options, loaded));
       const pooled = await encodeClip(this.#text, config.text_encoder, clip.ids, counted);
       const promptEmbeds = await encodeT5(this.#text, config.text_encoder_2, t5.ids, counted);
       const embedding = { promptEmbeds, pooled, dropped: { clip: clip.dropped, t5: t5.dropped } };
@@ -292,11 +303,14 @@ class FluxPipeline implements Pipeline {
     return () => onProgress?.({ stage, done: ++done, total: before + count + after });
   }
 
-  #hooks({ signal, onProgress }: GenerateOptions) {
-    const total = this.bundle.weightBytes;
+  /** Hooks for a phase; `loaded` counts the bytes of weights read in this generation. */
+  #hooks({ signal, onProgress }: GenerateOptions, loaded: { bytes: number }): PhaseHooks {
     return {
       signal,
-      onLoad: (part: string) => onProgress?.({ stage: 'load', loaded: this.bundle.bytesRead, total, part }),
+      onLoad: (part) => {
+        loaded.bytes += this.#sizes.get(part) ?? 0;
+        onProgress?.({ stage: 'load', loaded: loaded.bytes, total: this.#weightBytes, part });
+      },
     };
   }
 
@@ -307,9 +321,19 @@ class FluxPipeline implements Pipeline {
   }
 }
 
+/** Bytes on disk of every part that runs (embedding tables are read by row, never loaded). */
+function weightSizes(manifest: Manifest): Map<string, number> {
+  const fileSizes = new Map(manifest.files.map((file) => [file.path, file.size]));
+  return new Map(
+    manifest.parts
+      .filter((part) => part.graph !== undefined && part.weights !== undefined)
+      .map((part) => [part.name, fileSizes.get(part.weights as string) ?? 0]),
+  );
+}
+
 /** `keep` when all weights fit into the budget, even if every one of them is widened to float32 on the way. */
-function residencyFor(bundle: Bundle, memoryBudget: number): Residency {
-  return 2 * bundle.weightBytes <= memoryBudget ? 'keep' : 'release';
+function residencyFor(weightBytes: number, memoryBudget: number): Residency {
+  return 2 * weightBytes <= memoryBudget ? 'keep' : 'release';
 }
 
 /** `latents_001` for the latents after the first step. */

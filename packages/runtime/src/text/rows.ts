@@ -13,14 +13,8 @@ export async function readRows(
   ids: readonly number[],
   signal?: AbortSignal,
 ): Promise<Float32Array> {
-  const info = file.tensors.get(tensor);
-  const [rows = 0, width = 0] = info?.shape ?? [];
-  if (!info || info.shape.length !== 2) {
-    throw new ModelError(`${tensor} must be a table of rank 2, got ${info ? `rank ${info.shape.length}` : 'nothing'}`, {
-      code: 'model/manifest-invalid',
-      details: { tensor },
-    });
-  }
+  const info = file.info(tensor);
+  const [rows = 0, width = 0] = info.shape;
   const rowBytes = info.bytes / rows;
   const out = new Float32Array(ids.length * width);
   const cache = new Map<number, Float32Array>();
