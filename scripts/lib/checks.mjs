@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT, runNode } from './process.mjs';
 
@@ -11,12 +11,14 @@ export function lint() {
   return check('lint', () => runNode('node_modules/@biomejs/biome/bin/biome', ['check', '--error-on-warnings', '.']));
 }
 
-/** Each package by its own tsconfig (its own world of globals), then what lies outside the packages. */
+/** Each package and model by its own tsconfig (its own world of globals), then what lies outside them. */
 export function typecheck() {
   return check('typecheck', async () => {
-    const packages = readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}`);
+    const projects = ['packages', 'models'].flatMap((folder) =>
+      readdirSync(join(ROOT, folder)).map((name) => `${folder}/${name}`),
+    );
     let worst = 0;
-    for (const project of [...packages, '.']) {
+    for (const project of [...projects.filter((path) => existsSync(join(ROOT, path, 'tsconfig.json'))), '.']) {
       const code = await runNode('node_modules/typescript/bin/tsc', ['-p', project]);
       if (code !== 0) console.error(`type errors in ${project}`);
       worst = Math.max(worst, code);

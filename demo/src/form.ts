@@ -1,0 +1,76 @@
+import type { ImageRequest, LoadedModel, SizePreset } from 'flux-srpo';
+import { element } from './elements.ts';
+
+const form = element('form', HTMLFormElement);
+const prompt = element('prompt', HTMLTextAreaElement);
+const size = element('size', HTMLSelectElement);
+const steps = element('steps', HTMLInputElement);
+const seed = element('seed', HTMLInputElement);
+const generate = element('generate', HTMLButtonElement);
+const cancel = element('cancel', HTMLButtonElement);
+
+export interface FormHandlers {
+  onGenerate: () => void;
+  onCancel: () => void;
+}
+
+export function listen({ onGenerate, onCancel }: FormHandlers): void {
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    if (!generate.disabled) onGenerate();
+  });
+  cancel.addEventListener('click', onCancel);
+  element('dice', HTMLButtonElement).addEventListener('click', rollSeed);
+  addEventListener('keydown', (event) => {
+    // requestSubmit checks the fields first, as the button does.
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+    if (event.key === 'Escape' && !cancel.disabled) onCancel();
+  });
+}
+
+/** Fills the form with what the model offers. */
+export function offer(model: LoadedModel): void {
+  for (const [name, { width, height }] of Object.entries(model.sizes)) {
+    size.add(new Option(`${name.replaceAll('_', ' ')} · ${width} × ${height}`, name));
+  }
+  size.value = model.defaults.size;
+  steps.value = String(model.defaults.num_inference_steps);
+  rollSeed();
+  prompt.value ||= model.examples[0] ?? '';
+  element('examples', HTMLFieldSetElement).replaceChildren(
+    ...model.examples.slice(0, 6).map((example) => {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.textContent = example;
+      button.addEventListener('click', () => {
+        prompt.value = example;
+        prompt.focus();
+      });
+      return button;
+    }),
+  );
+  setRunning(false);
+}
+
+export function readRequest(model: LoadedModel): ImageRequest {
+  return {
+    model: model.model,
+    prompt: prompt.value,
+    size: size.value as SizePreset,
+    num_inference_steps: steps.valueAsNumber,
+    seed: seed.valueAsNumber,
+  };
+}
+
+/** Focus never stays on a button that has just been disabled. */
+export function setRunning(isRunning: boolean): void {
+  const from = isRunning ? generate : cancel;
+  const to = isRunning ? cancel : generate;
+  to.disabled = false;
+  if (document.activeElement === from) to.focus();
+  from.disabled = true;
+}
+
+function rollSeed(): void {
+  seed.valueAsNumber = crypto.getRandomValues(new Uint32Array(1))[0]!;
+}

@@ -1,0 +1,39 @@
+import { cp } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { defineConfig, type Plugin } from 'vite';
+
+const BUNDLE = fileURLToPath(new URL('../models/tiny/bundle', import.meta.url));
+const BUNDLE_URL = '/models/tiny/';
+
+/** Serves the embedded model's bundle beside the page, and copies it into the built site. */
+function embeddedModel(): Plugin {
+  let outDir = '';
+  return {
+    name: 'embedded-model',
+    configResolved: (config) => {
+      outDir = fileURLToPath(new URL(`${config.build.outDir}/`, `file://${config.root}/`));
+    },
+    configureServer: (server) => {
+      server.middlewares.use((request, _response, next) => {
+        // /@fs/ is Vite's own static file handler, which knows ranges and content types.
+        if (request.url?.startsWith(BUNDLE_URL)) {
+          request.url = `/@fs/${BUNDLE.replace(/^\//, '')}/${request.url.slice(BUNDLE_URL.length)}`;
+        }
+        next();
+      });
+    },
+    closeBundle: async () => {
+      await cp(BUNDLE, `${outDir}${BUNDLE_URL}`, { recursive: true });
+    },
+  };
+}
+
+export default defineConfig({
+  // Relative, so that the built site works in any folder of any host.
+  base: './',
+  plugins: [embeddedModel()],
+  worker: { format: 'es' },
+  build: { target: 'es2022' },
+  // onnxruntime-web finds its .wasm beside itself through import.meta.url, which pre-bundling would move.
+  optimizeDeps: { exclude: ['onnxruntime-web'] },
+});

@@ -1,0 +1,5 @@
+import { expose } from 'comlink';
+import { createHost } from './host.ts';
+
+/** The module of the dedicated worker: all computing happens behind this line. */
+expose(createHost());
