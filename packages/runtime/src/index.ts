@@ -1,3 +1,4 @@
+export type { StepCache } from './denoise/step-cache.ts';
 export type { AdapterReport } from './ort/adapter-report.ts';
 export type {
   Backend,
@@ -12,7 +13,6 @@ export type {
 export { DTYPE_BYTES } from './ort/backend.ts';
 export type { Holding, Ledger, LedgerSnapshot } from './ort/ledger.ts';
 export type { SelfTestVerdict, VerdictStore } from './ort/verdict.ts';
-export type { StepCache } from './denoise/step-cache.ts';
 export {
   createPipeline,
   type GeneratedImage,

@@ -1,13 +1,16 @@
-import type { ByteSource } from '@flux-srpo/formats';
-import { blobSource } from '@flux-srpo/formats';
-import { ModelError } from '@flux-srpo/core';
+import { InputError, isFluxError, ModelError } from '@flux-srpo/core';
+import { type ByteSource, blobSource, httpSource } from '@flux-srpo/formats';
 
 /** Where the files of a bundle come from. Nothing here is trusted: sizes and hashes are checked by whoever reads. */
 export interface BundleFiles {
   /** For messages: a URL, a folder name. */
   readonly name: string;
-  /** Rejects with `model/file-missing` where there is no such file. */
-  open(path: string): Promise<ByteSource>;
+  /**
+   * Opens one file. Where there is none, this or the first read rejects with `model/file-missing`.
+   *
+   * @param size what the manifest says, which saves asking a server
+   */
+  open(path: string, size?: number): Promise<ByteSource>;
 }
 
 /** A bundle in memory, or picked by the user: path → contents. */
@@ -20,6 +23,42 @@ export function blobBundle(files: ReadonlyMap<string, Blob>, name = 'files'): Bu
       return blobSource(blob, path);
     },
   };
+}
+
+/**
+ * A bundle on any static file server that answers range requests.
+ *
+ * @param baseUrl the folder that holds `manifest.json`, absolute, http or https
+ */
+export function httpBundle(baseUrl: string | URL): BundleFiles {
+  const base = parseBase(baseUrl);
+  return {
+    name: base.href,
+    async open(path, size) {
+      const found = <T>(answer: Promise<T>): Promise<T> =>
+        answer.catch((cause: unknown) => {
+          const isMissing = isFluxError(cause, 'network/status') && [404, 410].includes(cause.details.status as number);
+          throw isMissing ? fileMissing(base.href, path, cause) : cause;
+        });
+      const source = await found(httpSource(new URL(path, base), size === undefined ? {} : { size }));
+      return { ...source, read: (offset, length, signal) => found(source.read(offset, length, signal)) };
+    },
+  };
+}
+
+function parseBase(baseUrl: string | URL): URL {
+  const base = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
+  if (base === undefined || !/^https?:$/.test(base.protocol) || base.username !== '' || base.password !== '') {
+    throw new InputError(`the model's address must be an absolute http(s) URL without credentials, got "${baseUrl}"`, {
+      code: 'input/type',
+      details: { field: 'model' },
+    });
+  }
+  // A folder, or its last segment would be replaced by the file's name. Query and hash belong to a page, not to a folder.
+  if (!base.pathname.endsWith('/')) base.pathname += '/';
+  base.search = '';
+  base.hash = '';
+  return base;
 }
 
 export function fileMissing(name: string, path: string, cause?: unknown): ModelError {

@@ -2,13 +2,13 @@ import {
   type BundleFile,
   type BundlePart,
   isFluxError,
-  type Manifest,
   MAX_MANIFEST_BYTES,
+  type Manifest,
   ModelError,
   parseManifest,
 } from '@flux-srpo/core';
-import { type ByteSource, openSafetensors, type Safetensors, sha256Hex } from '@flux-srpo/formats';
-import { type BundleFiles, fileMissing } from './bundle-files.ts';
+import { type ByteSource, readSafetensors, type Safetensors, sha256Hex } from '@flux-srpo/formats';
+import type { BundleFiles } from './bundle-files.ts';
 import { ChunkCache } from './chunk-cache.ts';
 import { verifiedSource } from './verified-source.ts';
 
@@ -48,7 +48,7 @@ export async function openBundle(files: BundleFiles): Promise<Bundle> {
   async function openSource(path: string): Promise<ByteSource> {
     const file = listed.get(path);
     if (file === undefined) throw notListed(path);
-    const raw = await files.open(path);
+    const raw = await files.open(path, file.size);
     try {
       return verifiedSource(raw, file, manifest.chunk_bytes, cache);
     } catch (error) {
@@ -80,7 +80,7 @@ export async function openBundle(files: BundleFiles): Promise<Bundle> {
       once(tensors, name, async () => {
         const { weights } = bundle.part(name);
         if (weights === undefined) throw notListed(`weights of part "${name}"`);
-        return openSafetensors(await bundle.source(weights));
+        return readSafetensors(await bundle.source(weights));
       }),
     async close() {
       const opened = await Promise.allSettled(sources.values());

@@ -8,10 +8,13 @@ import type { ChunkCache } from './chunk-cache.ts';
  */
 export function verifiedSource(raw: ByteSource, file: BundleFile, chunkBytes: number, cache: ChunkCache): ByteSource {
   if (raw.size !== file.size) {
-    throw new ModelError(`${file.path} must be ${file.size} bytes as the manifest says, got ${raw.size}; fetch it again`, {
-      code: 'model/hash-mismatch',
-      details: { path: file.path, expectedBytes: file.size, gotBytes: raw.size },
-    });
+    throw new ModelError(
+      `${file.path} must be ${file.size} bytes as the manifest says, got ${raw.size}; fetch it again`,
+      {
+        code: 'model/hash-mismatch',
+        details: { path: file.path, expectedBytes: file.size, gotBytes: raw.size },
+      },
+    );
   }
 
   async function loadChunk(index: number): Promise<Uint8Array> {

@@ -1,6 +1,14 @@
 import { FluxError, InferenceError } from '@flux-srpo/core';
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
-import { type DeviceTensor, DTYPE_BYTES, type Dtype, type HostTensor, type Session, type SessionInput, type Stage } from './backend.ts';
+import {
+  type DeviceTensor,
+  DTYPE_BYTES,
+  type Dtype,
+  type HostTensor,
+  type Session,
+  type SessionInput,
+  type Stage,
+} from './backend.ts';
 import type { Ledger } from './ledger.ts';
 import type { Memory, OrtModule } from './memory.ts';
 import type { Mutex } from './mutex.ts';
@@ -158,7 +166,9 @@ class LoadedSession implements Session {
     this.session = session;
     this.released = released;
     this.inputs = session.inputMetadata.map((input) =>
-      input.isTensor ? { name: input.name, dtype: input.type, dims: input.shape } : { name: input.name, dtype: '?', dims: [] },
+      input.isTensor
+        ? { name: input.name, dtype: input.type, dims: input.shape }
+        : { name: input.name, dtype: '?', dims: [] },
     );
     this.outputs = session.outputNames;
   }
