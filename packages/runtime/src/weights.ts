@@ -1,0 +1,120 @@
+import { FormatError } from '@flux-srpo/core';
+import { type Safetensors, type TensorInfo, widen } from '@flux-srpo/formats';
+import type { Bundle } from './bundle/bundle.ts';
+import type { DeviceTensor, Dtype, SessionInput, Stage, TensorWriter } from './ort/backend.ts';
+
+/** How much of a tensor is in JavaScript's memory at once, before widening: one chunk of the bundle. */
+const PIECE_BYTES = 8 * 1024 * 1024;
+
+/** Dtypes on disk that each graph dtype can be read from without loss. */
+const READABLE: Readonly<Record<Dtype, readonly string[]>> = {
+  float32: ['F32', 'F16', 'BF16'],
+  uint8: ['U8'],
+  int64: ['I64'],
+};
+
+/** The weights of one part, on the device. */
+export interface PartWeights {
+  /** By graph input. */
+  readonly feeds: Readonly<Record<string, DeviceTensor>>;
+  /** On the device. */
+  readonly bytes: number;
+  dispose(): void;
+}
+
+/**
+ * Uploads every tensor of a part once, streaming: the file's pieces go straight to where the kernels read them.
+ *
+ * @param inputs of the part's graph. Weights are the ones with a dot in their name (`q.weight`); data inputs have none.
+ */
+export async function loadPart(
+  stage: Stage,
+  bundle: Bundle,
+  partName: string,
+  inputs: readonly SessionInput[],
+  signal?: AbortSignal,
+): Promise<PartWeights> {
+  const weightInputs = inputs.filter(({ name }) => name.includes('.'));
+  const part = bundle.part(partName);
+  const file = part.weights === undefined ? undefined : await bundle.weights(partName);
+  assertNames(partName, weightInputs, file);
+
+  const feeds: Record<string, DeviceTensor> = {};
+  const dispose = (): void => {
+    for (const tensor of Object.values(feeds)) tensor.dispose();
+  };
+  try {
+    for (const input of file === undefined ? [] : weightInputs) {
+      const info = file!.info(input.name);
+      assertFits(partName, input, info);
+      feeds[input.name] = await stage.upload(input.dtype as Dtype, info.shape, (write) =>
+        stream(file!, input.name, info, input.dtype === 'float32' && info.dtype !== 'F32', write, signal),
+      );
+    }
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+  const bytes = Object.values(feeds).reduce((sum, tensor) => sum + tensor.bytes, 0);
+  return { feeds, bytes, dispose };
+}
+
+async function stream(
+  file: Safetensors,
+  name: string,
+  info: TensorInfo,
+  mustWiden: boolean,
+  write: TensorWriter,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (let offset = 0; offset < info.bytes; offset += PIECE_BYTES) {
+    const piece = await file.readRange(name, offset, Math.min(PIECE_BYTES, info.bytes - offset), signal);
+    if (!mustWiden) {
+      write(offset, piece);
+      continue;
+    }
+    const values = widen(info.dtype, piece);
+    // Half the bits on disk: F16 and BF16 are the only dtypes that are widened.
+    write(offset * 2, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+}
+
+function assertNames(part: string, inputs: readonly SessionInput[], file: Safetensors | undefined): void {
+  const present = file === undefined ? [] : [...file.tensors.keys()];
+  const expected = new Set(inputs.map(({ name }) => name));
+  const missing = [...expected].find((name) => !present.includes(name));
+  if (missing !== undefined) {
+    throw new FormatError(`part "${part}" must have a tensor "${missing}", got none; convert the model again`, {
+      code: 'format/tensor-missing',
+      details: { part, tensor: missing },
+    });
+  }
+  const unexpected = present.find((name) => !expected.has(name));
+  if (unexpected !== undefined) {
+    throw new FormatError(`part "${part}" has a tensor "${unexpected}" that its graph does not take`, {
+      code: 'format/tensor-unexpected',
+      details: { part, tensor: unexpected },
+    });
+  }
+}
+
+function assertFits(part: string, input: SessionInput, info: TensorInfo): void {
+  const where = `tensor "${input.name}" of part "${part}"`;
+  const details = { part, tensor: input.name };
+  const readable = READABLE[input.dtype as Dtype] ?? [];
+  if (!readable.includes(info.dtype)) {
+    throw new FormatError(`${where} must be ${readable.join(' or ') || input.dtype}, got ${info.dtype}`, {
+      code: 'format/dtype-unsupported',
+      details: { ...details, expected: readable, got: info.dtype },
+    });
+  }
+  const fits =
+    info.shape.length === input.dims.length &&
+    input.dims.every((dim, i) => typeof dim === 'string' || dim === info.shape[i]);
+  if (!fits) {
+    throw new FormatError(`${where} must be [${input.dims}], got [${info.shape}]`, {
+      code: 'format/shape-mismatch',
+      details: { ...details, expected: input.dims, got: info.shape },
+    });
+  }
+}
