@@ -1,18 +1,33 @@
+export { type Bundle, openBundle } from './bundle/bundle.ts';
+export { type BundleFiles, blobBundle, httpBundle } from './bundle/bundle-files.ts';
 export type { StepCache } from './denoise/step-cache.ts';
-export type { AdapterReport } from './ort/adapter-report.ts';
-export type {
-  Backend,
-  BackendInfo,
-  DeviceTensor,
-  Dtype,
-  HostTensor,
-  Session,
-  Stage,
-  TensorWriter,
-} from './ort/backend.ts';
-export { DTYPE_BYTES } from './ort/backend.ts';
-export type { Holding, Ledger, LedgerSnapshot } from './ort/ledger.ts';
-export type { SelfTestVerdict, VerdictStore } from './ort/verdict.ts';
+export {
+  type AdapterReport,
+  type Backend,
+  type BackendInfo,
+  createWasmBackend,
+  createWebGpuBackend,
+  type DeviceTensor,
+  DTYPE_BYTES,
+  type Dtype,
+  defaultVerdictStore,
+  type Holding,
+  type HostTensor,
+  type Ledger,
+  type LedgerSnapshot,
+  memoryVerdictStore,
+  probeAdapter,
+  type SelfTestOptions,
+  type SelfTestVerdict,
+  type Session,
+  type SessionInput,
+  type Stage,
+  type TensorWriter,
+  type VerdictStore,
+  type WasmBackendOptions,
+  type WebGpuBackendOptions,
+  type WebGpuBuild,
+} from './ort/index.ts';
 export {
   createPipeline,
   type GeneratedImage,
@@ -26,3 +41,4 @@ export {
 export { encodePicture, type PictureSettings, pictureSettings } from './png.ts';
 export { type GenerateRequest, MAX_IMAGES, type ResolvedRequest } from './request.ts';
 export { loadTokenizers, PromptTokenizer, type PromptTokens, type Tokenizers } from './text/tokenize.ts';
+export { loadPart, type PartWeights } from './weights.ts';

@@ -1,1 +1,2 @@
+export { folderBundle } from './bundle/folder.ts';
 export { createNodeBackend, type NodeBackendOptions } from './ort/node.ts';
