@@ -1,6 +1,7 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { CHROMIUM_ARGS, findChromium } from './scripts/lib/chromium.mjs';
+import { runRealBlockInNode } from './test/support/node-commands.ts';
 
 /** SwiftShader and wasm on two cores: an honest test can take this long. */
 const SLOW_TEST_MS = 10 * 60_000;
@@ -47,6 +48,7 @@ export default defineConfig({
             enabled: true,
             headless: true,
             screenshotFailures: false,
+            commands: { runRealBlockInNode },
             instances: [{ browser: 'chromium' }],
             provider: playwright({
               launchOptions: { args: CHROMIUM_ARGS, ...(executablePath === undefined ? {} : { executablePath }) },

@@ -1,0 +1,98 @@
+import { FLUX1_DEV } from '@flux-srpo/core';
+import { decodeModel } from '@flux-srpo/formats/onnx';
+import { describe, expect, it } from 'vitest';
+import { bakeWeights } from './bake.ts';
+import { buildGraph, planParts } from './plan.ts';
+import type { ClassOf, PartPlan } from './slots.ts';
+import { scalesName, weightInputs } from './weights.ts';
+
+const parts = planParts(FLUX1_DEV);
+const ALL_F32: ClassOf = () => 'f32';
+const ALL_Q4: ClassOf = (slot) => (slot.kind === 'linear' && slot.tensorClass !== 'vae' ? 'q4' : 'f32');
+
+function parameters(belongs: (part: PartPlan) => boolean): number {
+  return parts
+    .filter(belongs)
+    .flatMap((part) => part.slots)
+    .reduce((sum, slot) => sum + slot.shape.reduce((a, b) => a * b, 1), 0);
+}
+
+describe('the plan of FLUX.1', () => {
+  // Oracle: sum of numel() over the state dicts of diffusers' FluxTransformer2DModel, transformers' T5EncoderModel and
+  // CLIPTextModel and the decoder of diffusers' AutoencoderKL, instantiated on the meta device with FLUX.1-dev's configs.
+  it('takes every parameter of the transformer exactly once', () => {
+    const isText = (part: PartPlan) => /^(clip|t5|vae)_/.test(part.name);
+    expect(parameters((part) => !isText(part))).toBe(11_901_408_320);
+  });
+
+  it('takes every parameter of T5, CLIP and the decoder exactly once', () => {
+    expect(parameters((part) => part.name.startsWith('t5_'))).toBe(4_762_310_656);
+    expect(parameters((part) => part.name.startsWith('clip_'))).toBe(123_060_480);
+    expect(parameters((part) => part.name.startsWith('vae_'))).toBe(49_545_475);
+  });
+
+  it('gives every part a name of its own and every slot of a part too', () => {
+    expect(new Set(parts.map((part) => part.name)).size).toBe(parts.length);
+    for (const { slots } of parts) expect(new Set(slots.map((slot) => slot.name)).size).toBe(slots.length);
+  });
+
+  it('cuts MLPs so that no activation of 4608 tokens passes the runtime’s largest reusable buffer', () => {
+    const LARGEST_CACHED_BUFFER = 167.8e6;
+    for (const slot of parts.flatMap((part) => part.slots)) {
+      const inLoop = slot.tensorClass === 'attention' || slot.tensorClass === 'mlp';
+      if (slot.kind === 'linear' && inLoop) expect((slot.shape[0] as number) * 4608 * 4).toBeLessThan(LARGEST_CACHED_BUFFER);
+    }
+  });
+});
+
+describe('a graph', () => {
+  it('has as inputs its data, then the weights its slots say, in order', () => {
+    const { bytes, weights } = buildGraph('single_block', FLUX1_DEV, ALL_Q4);
+    const inputs = decodeModel(bytes).graph?.input.map((input) => input.name) ?? [];
+    expect(inputs.slice(0, 4)).toEqual(['hidden', 'mod', 'rope_cos', 'rope_sin']);
+    expect(inputs.slice(4)).toEqual(weights.map((weight) => weight.name));
+    const slots = parts.find((part) => part.graph === 'single_block')?.slots ?? [];
+    expect(weights).toEqual(slots.flatMap((slot) => weightInputs(slot, ALL_Q4(slot))));
+  });
+
+  it('is a few kilobytes at FLUX.1’s size, since no weight is inside', () => {
+    for (const graph of new Set(parts.map((part) => part.graph))) {
+      if (graph !== undefined) expect(buildGraph(graph, FLUX1_DEV, ALL_Q4).bytes.length).toBeLessThan(20_000);
+    }
+  });
+
+  it('is the same bytes every time it is built', () => {
+    const build = () => buildGraph('double_block', FLUX1_DEV, ALL_Q4).bytes;
+    expect(build()).toEqual(build());
+  });
+
+  it('names an unknown kind instead of building something else', () => {
+    expect(() => buildGraph('toString', FLUX1_DEV, ALL_F32)).toThrow('there is no graph named toString');
+  });
+
+  it('takes its weights as initializers when baked, and only data as inputs', () => {
+    const built = buildGraph('clip_final', FLUX1_DEV, ALL_F32);
+    const data = new Map(built.weights.map(({ name, dims }) => [name, new Uint8Array(4 * dims.reduce((a, b) => a * b, 1))]));
+    const graph = decodeModel(bakeWeights(built.bytes, built.weights, data)).graph;
+    expect(graph?.input.map((input) => input.name)).toEqual(['hidden']);
+    expect(graph?.initializer.map((tensor) => tensor.name)).toEqual(['norm.scale', 'norm.bias']);
+  });
+});
+
+describe('the inputs of a linear layer', () => {
+  const slot = { name: 'x.weight', kind: 'linear', shape: [6, 64], tensorClass: 'mlp' } as const;
+
+  it('is transposed as floats, so that no Transpose runs', () => {
+    expect(weightInputs(slot, 'f16')).toEqual([{ name: 'x.weight', dtype: 'float32', dims: [64, 6] }]);
+  });
+
+  it('is MatMulNBits’ B and scales when quantized', () => {
+    expect(weightInputs(slot, 'q4').map((input) => input.dims)).toEqual([[6, 2, 16], [6, 2]]);
+    expect(weightInputs(slot, 'q8').map((input) => input.dims)).toEqual([[6, 2, 32], [6, 2]]);
+    expect(weightInputs(slot, 'q8')[1]?.name).toBe(scalesName('x.weight'));
+  });
+
+  it('cannot be quantized when its input width is not whole blocks', () => {
+    expect(() => weightInputs({ ...slot, shape: [6, 40] }, 'q4')).toThrow('multiple of 32');
+  });
+});

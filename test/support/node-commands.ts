@@ -1,0 +1,17 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { BrowserCommand } from 'vitest/node';
+
+/** What a browser test may ask of Node. */
+
+const MAX_OUTPUT_BYTES = 64 * 2 ** 20;
+
+/** Outputs of the real-width block on onnxruntime-node, each as base64 of little-endian float32. A process of its own: it holds 300 MB. */
+export const runRealBlockInNode: BrowserCommand<[block: string]> = async (_context, block) => {
+  const script = fileURLToPath(new URL('./real-width-node.ts', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script, block], {
+    maxBuffer: MAX_OUTPUT_BYTES,
+  });
+  return JSON.parse(stdout);
+};

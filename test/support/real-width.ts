@@ -1,0 +1,108 @@
+import { FLUX1_DEV, hiddenSize, ropeTables } from '@flux-srpo/core';
+import { buildGraph, type ClassOf } from '@flux-srpo/export';
+import type { DeviceTensor, HostTensor, Stage } from '@flux-srpo/runtime';
+
+/*
+ * One block of FLUX.1 at its real width (3072, 24 heads of 128) with random int4 weights, the same in every runtime.
+ * Weights are streamed in as they are made: a double block's are 142 MB.
+ */
+
+export type RealBlock = 'double_block' | 'single_block';
+
+/** 8 × 8 image tokens and half as many text tokens: past the 32 below which attention takes another kernel. */
+const GRID = { height: 8, width: 8 };
+const TEXT_TOKENS = 32;
+
+const WIDTH = hiddenSize(FLUX1_DEV.transformer);
+const PIECE_BYTES = 1 << 20;
+
+const Q4: ClassOf = (slot) => (slot.kind === 'linear' ? 'q4' : 'f32');
+
+/** @see Marsaglia, "Xorshift RNGs", 2003: the 32-bit generator (13, 17, 5) */
+function xorshift(seed: number): () => number {
+  let x = seed | 1;
+  return () => {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    return x >>> 0;
+  };
+}
+
+/** Uniform in [−1, 1). */
+function uniform(seed: number, count: number): Float32Array {
+  const next = xorshift(seed);
+  return Float32Array.from({ length: count }, () => next() / 2 ** 31 - 1);
+}
+
+function seedOf(name: string): number {
+  return [...name].reduce((hash, letter) => (Math.imul(hash, 31) + letter.charCodeAt(0)) | 0, 7);
+}
+
+function feed(name: string, dims: number[], scale = 1, offset = 0): HostTensor {
+  const count = dims.reduce((a, b) => a * b, 1);
+  return { dtype: 'float32', dims, data: uniform(seedOf(name), count).map((x) => offset + scale * x) };
+}
+
+function dataInputs(block: RealBlock): Record<string, HostTensor> {
+  const imageTokens = GRID.height * GRID.width;
+  const tables = (textTokens: number): Record<string, HostTensor> => {
+    const { cos, sin } = ropeTables(GRID, FLUX1_DEV.transformer.axes_dims_rope, { textTokens });
+    const dims = [1, textTokens + imageTokens, 64];
+    return {
+      rope_cos: { dtype: 'float32', dims, data: cos },
+      rope_sin: { dtype: 'float32', dims, data: sin },
+    };
+  };
+  if (block === 'single_block') {
+    return {
+      hidden: feed('hidden', [1, TEXT_TOKENS + imageTokens, WIDTH]),
+      mod: feed('mod', [3 * WIDTH], 0.5, 0.5),
+      ...tables(TEXT_TOKENS),
+    };
+  }
+  return {
+    img: feed('img', [1, imageTokens, WIDTH]),
+    txt: feed('txt', [1, TEXT_TOKENS, WIDTH]),
+    img_mod: feed('img_mod', [6 * WIDTH], 0.5, 0.5),
+    txt_mod: feed('txt_mod', [6 * WIDTH], 0.5, 0.5),
+    ...tables(0),
+  };
+}
+
+/** Runs the block once in `stage` and returns its outputs, row-major. */
+export async function runRealBlock(stage: Stage, block: RealBlock): Promise<Record<string, Float32Array>> {
+  const { bytes, weights } = buildGraph(block, FLUX1_DEV, Q4);
+  const session = await stage.session(block, async () => bytes);
+  const placed: Record<string, DeviceTensor> = {};
+  for (const { name, dtype, dims } of weights) {
+    const count = dims.reduce((a, b) => a * b, 1);
+    const next = xorshift(seedOf(name));
+    placed[name] = await stage.upload(dtype, dims, async (write) => {
+      if (dtype === 'uint8') {
+        for (let at = 0; at < count; at += PIECE_BYTES) {
+          const words = Uint32Array.from({ length: Math.min(PIECE_BYTES, count - at) / 4 }, next);
+          write(at, new Uint8Array(words.buffer));
+        }
+        return;
+      }
+      const values = uniform(seedOf(name), count).map((x) => floatWeight(name, x));
+      write(0, new Uint8Array(values.buffer));
+    });
+  }
+  const outputs = await stage.run(session, { ...placed, ...dataInputs(block) });
+  const result: Record<string, Float32Array> = {};
+  for (const [name, tensor] of Object.entries(outputs)) {
+    result[name] = await stage.read(tensor);
+    tensor.dispose();
+  }
+  for (const tensor of Object.values(placed)) tensor.dispose();
+  return result;
+}
+
+/** Sizes that keep activations near 1: random nibbles have a deviation of 4.6, so a scale of 1/(4.6·√K) makes a linear of gain 1. */
+function floatWeight(name: string, x: number): number {
+  if (name.endsWith('.scales')) return (1 + 0.2 * x) / (4.6 * Math.sqrt(WIDTH));
+  if (name.endsWith('.bias')) return 0.1 * x;
+  return 1 + 0.1 * x;
+}
