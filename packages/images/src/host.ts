@@ -45,11 +45,11 @@ export function createHost(): WorkerApi {
 
   return {
     load: (call, input) =>
-      answer(call, async (signal) => {
+      answer(call, async () => {
         const key = JSON.stringify(input);
         if (loaded?.key !== key) {
           await unload();
-          loaded = { key, ...(await open(input, signal)) };
+          loaded = { key, ...(await open(input)) };
         }
         return loaded.model;
       }),
@@ -63,8 +63,8 @@ export function createHost(): WorkerApi {
           onProgress: (progress) => notify({ type: 'progress', progress }),
           onPreview: (image) => notify(transfer({ type: 'partial-image', image }, [image.rgba.buffer])),
         });
-        const files = result.images.map((image, i) =>
-          encodePicture(image, pictureSettings(result, i, pipeline.bundle)),
+        const files = result.images.map(
+          (image, i) => encodePicture(image, pictureSettings(result, i, pipeline.bundle)) as Uint8Array<ArrayBuffer>,
         );
         return { files, seed: result.seed, timings: result.timings };
       });
@@ -84,8 +84,8 @@ export function createHost(): WorkerApi {
   };
 }
 
-async function open(input: LoadInput, signal: AbortSignal): Promise<{ pipeline: Pipeline; model: LoadedModel }> {
-  const bundle = await openBundle(httpBundle(input.model), { signal });
+async function open(input: LoadInput): Promise<{ pipeline: Pipeline; model: LoadedModel }> {
+  const bundle = await openBundle(httpBundle(input.model));
   const { backend, fallback } = await createBackend(input);
   try {
     const pipeline = await createPipeline({ bundle, backend });
