@@ -52,4 +52,4 @@ function shuffle(scenes: Scene[]): Scene[] {
 const others = shuffle(pairs.map(({ asked }) => asked));
 const shuffled = pairs.map(({ read }, i) => ({ read, asked: others[i] as Scene }));
 const seconds = (performance.now() - started) / 1000;
-console.log(JSON.stringify({ ...values, seconds, scores: summarise(pairs), shuffled: summarise(shuffled) }));
+process.stdout.write(`${JSON.stringify({ ...values, seconds, scores: summarise(pairs), shuffled: summarise(shuffled) })}\n`);

@@ -20,25 +20,29 @@ function floats(base64: string): Float32Array {
 }
 
 // Oracle: onnxruntime-node (CPU) on the same graph, weights and inputs.
-it.each<RealBlock>(['double_block', 'single_block'])('runs a %s of FLUX.1 width on WebGPU as onnxruntime-node does', async (block) => {
-  const expected = await commands.runRealBlockInNode(block);
-  const backend = await createWebGpuBackend();
-  try {
-    const stage = await backend.openStage('real width');
-    const outputs = await runRealBlock(stage, block);
-    const { peakBytes, peakWeightBytes } = backend.ledger.snapshot();
-    console.log(`${block}: ${peakBytes} GPU bytes at peak, ${peakWeightBytes} of them weights`);
-    expect(Object.keys(outputs).sort()).toEqual(Object.keys(expected).sort());
-    for (const [name, actual] of Object.entries(outputs)) {
-      const wanted = floats(expected[name] as string);
-      expect(actual.length).toBe(wanted.length);
-      let worst = 0;
-      for (const [i, x] of wanted.entries()) worst = Math.max(worst, Math.abs((actual[i] as number) - x) / (1 + Math.abs(x)));
-      console.log(`${block} ${name}: max |Δ| / (1 + |x|) = ${worst.toExponential(2)}`);
-      expect(worst).toBeLessThan(TOLERANCE);
-      expect(Math.max(...wanted.slice(0, 1000).map(Math.abs))).toBeGreaterThan(0.1);
+it.each<RealBlock>(['double_block', 'single_block'])(
+  'runs a %s of FLUX.1 width on WebGPU as onnxruntime-node does',
+  async (block) => {
+    const expected = await commands.runRealBlockInNode(block);
+    const backend = await createWebGpuBackend();
+    try {
+      const stage = await backend.openStage('real width');
+      const outputs = await runRealBlock(stage, block);
+      const { peakBytes, peakWeightBytes } = backend.ledger.snapshot();
+      console.log(`${block}: ${peakBytes} GPU bytes at peak, ${peakWeightBytes} of them weights`);
+      expect(Object.keys(outputs).sort()).toEqual(Object.keys(expected).sort());
+      for (const [name, actual] of Object.entries(outputs)) {
+        const wanted = floats(expected[name] as string);
+        expect(actual.length).toBe(wanted.length);
+        let worst = 0;
+        for (const [i, x] of wanted.entries())
+          worst = Math.max(worst, Math.abs((actual[i] as number) - x) / (1 + Math.abs(x)));
+        console.log(`${block} ${name}: max |Δ| / (1 + |x|) = ${worst.toExponential(2)}`);
+        expect(worst).toBeLessThan(TOLERANCE);
+        expect(Math.max(...wanted.slice(0, 1000).map(Math.abs))).toBeGreaterThan(0.1);
+      }
+    } finally {
+      await backend.dispose();
     }
-  } finally {
-    await backend.dispose();
-  }
-});
+  },
+);

@@ -1,3 +1,4 @@
 #!/usr/bin/env node
-import "tsx/esm";
-await import("../src/main.ts");
+import 'tsx/esm';
+
+await import('../src/main.ts');

@@ -26,7 +26,8 @@ export function required(value: string | undefined, name: string): string {
 
 /** The one positional argument of a command. */
 export function onlyPositional(positionals: readonly string[], what: string): string {
-  if (positionals.length > 1) throw new UsageError(`expected one ${what}, got ${positionals.length}: ${positionals.join(' ')}`);
+  if (positionals.length > 1)
+    throw new UsageError(`expected one ${what}, got ${positionals.length}: ${positionals.join(' ')}`);
   return required(positionals[0], what);
 }
 
@@ -35,7 +36,10 @@ export function numberOption(value: string | undefined, name: string): number | 
   if (value === undefined) return undefined;
   const number = Number(value);
   if (value.trim() === '' || !Number.isFinite(number)) {
-    throw new InputError(`--${name} must be a number, got "${value}"`, { code: 'input/type', details: { field: name } });
+    throw new InputError(`--${name} must be a number, got "${value}"`, {
+      code: 'input/type',
+      details: { field: name },
+    });
   }
   return number;
 }

@@ -18,10 +18,13 @@ export async function writeOutput(path: string, bytes: Uint8Array): Promise<void
     await rename(partial, path);
   } catch (cause) {
     await rm(partial, { force: true });
-    throw new StorageError(`cannot write ${path}: ${(cause as NodeJS.ErrnoException).code ?? 'failed'} in ${dirname(path)}`, {
-      code: 'storage/write-failed',
-      details: { path },
-      cause,
-    });
+    throw new StorageError(
+      `cannot write ${path}: ${(cause as NodeJS.ErrnoException).code ?? 'failed'} in ${dirname(path)}`,
+      {
+        code: 'storage/write-failed',
+        details: { path },
+        cause,
+      },
+    );
   }
 }

@@ -10,8 +10,8 @@ import {
   type Progress,
   predictX0,
   previewRgba,
-  toRgb8,
   tokenCount,
+  toRgb8,
 } from '@flux-srpo/core';
 import type { Bundle } from './bundle/bundle.ts';
 import { decodeLatents, decodeStages } from './decode/vae.ts';
@@ -200,7 +200,8 @@ class FluxPipeline implements Pipeline {
       const blocks = blockCount(config.transformer);
       for (let step = 0; step < steps; step++) {
         const [sigma, sigmaNext] = [sigmas[step] as number, sigmas[step + 1] as number];
-        const report = (block: number) => onProgress?.({ stage: 'denoise', step, steps, block: block + 1, blocks, sigma });
+        const report = (block: number) =>
+          onProgress?.({ stage: 'denoise', step, steps, block: block + 1, blocks, sigma });
         let velocities = options.stepCache?.reuse(step, sigmas, latents);
         if (velocities) {
           skippedSteps++;
@@ -209,7 +210,9 @@ class FluxPipeline implements Pipeline {
           options.stepCache?.computed(step, velocities);
         }
         this.#preview(options, request, step, latents, velocities, sigma);
-        latents = latents.map((x, i) => eulerStep(x, (velocities as Float32Array[])[i] as Float32Array, sigma, sigmaNext));
+        latents = latents.map((x, i) =>
+          eulerStep(x, (velocities as Float32Array[])[i] as Float32Array, sigma, sigmaNext),
+        );
         onTensor?.(latentsName(step), [n, tokens, config.transformer.in_channels], concat(latents));
         clock.step();
       }

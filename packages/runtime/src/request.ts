@@ -1,4 +1,4 @@
-import { checkSeed, checkSize, type ImageSize, InputError, type Manifest, MAX_STEPS } from '@flux-srpo/core';
+import { checkSeed, checkSize, type ImageSize, InputError, MAX_STEPS, type Manifest } from '@flux-srpo/core';
 
 /** What one generation needs, in the engine's own words. Everything but the prompt has a default from the bundle. */
 export interface GenerateRequest {

@@ -42,8 +42,10 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
         `${out}: ${summary.parts} parts, ${formatBytes(summary.bytes)} from ${formatBytes(summary.sourceBytes)}, ` +
           `${dtype}, ${formatSeconds(seconds)}\n`,
       );
-      if (fallbacks.length > 0) process.stdout.write(`${fallbacks.length} tensors wider than asked; "inspect" lists them\n`);
-      if (unused.length > 0) process.stdout.write(`${unused.length} tensors of the source not used: ${preview(unused)}\n`);
+      if (fallbacks.length > 0)
+        process.stdout.write(`${fallbacks.length} tensors wider than asked; "inspect" lists them\n`);
+      if (unused.length > 0)
+        process.stdout.write(`${unused.length} tensors of the source not used: ${preview(unused)}\n`);
     }
   } finally {
     bar.stop();

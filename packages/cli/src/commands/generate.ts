@@ -10,8 +10,8 @@ import {
 } from '@flux-srpo/runtime';
 import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
 import { formatSeconds } from '../format.ts';
-import { outputPaths, writeOutput } from '../output.ts';
 import { numberOption, parseOptions, required, UsageError } from '../options.ts';
+import { outputPaths, writeOutput } from '../output.ts';
 import { progressBar } from '../progress.ts';
 import { TensorFile } from '../tensor-file.ts';
 
@@ -68,7 +68,17 @@ function printResult(result: GenerateResult, files: string[], { bundle, backend 
   const { request, seed, timings, memory, dropped } = result;
   if (json) {
     const { name, info } = backend;
-    const record = { files, ...request, model: bundle.manifest.model, bundle: bundle.identity, backend: name, runtime: info.runtimeVersion, timings, memory, dropped };
+    const record = {
+      files,
+      ...request,
+      model: bundle.manifest.model,
+      bundle: bundle.identity,
+      backend: name,
+      runtime: info.runtimeVersion,
+      timings,
+      memory,
+      dropped,
+    };
     process.stdout.write(`${JSON.stringify(record)}\n`);
     return;
   }

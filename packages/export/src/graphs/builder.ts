@@ -89,12 +89,12 @@ export class GraphBuilder {
       return bias ? this.node('Add', [product, bias], dims) : product;
     }
     // The bias goes into input 5: an Add after MatMulNBits is not fused by the web runtime.
-    return this.contrib(
-      'MatMulNBits',
-      [x, `${name}.weight`, `${name}.scales`, '', '', ...(bias ? [bias] : [])],
-      dims,
-      { K: inner, N: features, bits: weightClass === 'q4' ? 4 : 8, block_size: BLOCK },
-    );
+    return this.contrib('MatMulNBits', [x, `${name}.weight`, `${name}.scales`, '', '', ...(bias ? [bias] : [])], dims, {
+      K: inner,
+      N: features,
+      bits: weightClass === 'q4' ? 4 : 8,
+      block_size: BLOCK,
+    });
   }
 
   node(op: string, inputs: readonly (Value | string)[], dims: readonly Dim[], attributes: AttributeInit = {}): Value {
@@ -112,7 +112,12 @@ export class GraphBuilder {
   }
 
   /** A node of ONNX Runtime's own operator set; its shape is written down, since no checker can infer it. */
-  contrib(op: string, inputs: readonly (Value | string)[], dims: readonly Dim[], attributes: AttributeInit = {}): Value {
+  contrib(
+    op: string,
+    inputs: readonly (Value | string)[],
+    dims: readonly Dim[],
+    attributes: AttributeInit = {},
+  ): Value {
     const value = this.#emit(op, MICROSOFT, inputs, [dims], attributes)[0] as Value;
     this.#valueInfo.push({ name: value.name, dtype: 'float32', dims });
     return value;

@@ -1,10 +1,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
-  AttributeProto_AttributeType as AttributeType,
   type AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
   createModel,
-  encodeModel,
   TensorProto_DataType as DataType,
+  encodeModel,
   type TensorProtoSchema,
   type ValueInfoProtoSchema,
 } from '@flux-srpo/formats/onnx';
@@ -69,7 +69,10 @@ export function encodeGraph(graph: GraphInit): Uint8Array {
   return encodeModel(model);
 }
 
-function attribute(name: string, value: number | string | readonly number[]): MessageInitShape<typeof AttributeProtoSchema> {
+function attribute(
+  name: string,
+  value: number | string | readonly number[],
+): MessageInitShape<typeof AttributeProtoSchema> {
   if (typeof value === 'string') return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) };
   if (typeof value !== 'number') return { name, type: AttributeType.INTS, ints: value.map(BigInt) };
   if (FLOAT_ATTRIBUTES.has(name)) return { name, type: AttributeType.FLOAT, f: value };

@@ -37,7 +37,12 @@ export function adaLayerNorm(g: GraphBuilder, x: Value, shift: Value, onePlusSca
 /** Cuts a modulation row [k·H] into k vectors of [H]. */
 export function cutModulation(g: GraphBuilder, row: Value, count: number): Value[] {
   const width = (row.dims[0] as number) / count;
-  return g.nodes('Split', [row], Array.from({ length: count }, () => [width]), { axis: 0, num_outputs: count });
+  return g.nodes(
+    'Split',
+    [row],
+    Array.from({ length: count }, () => [width]),
+    { axis: 0, num_outputs: count },
+  );
 }
 
 /** x + gate·branch, the gate a vector [H] for all tokens. */

@@ -40,7 +40,8 @@ describe('the plan of FLUX.1', () => {
     const LARGEST_CACHED_BUFFER = 167.8e6;
     for (const slot of parts.flatMap((part) => part.slots)) {
       const inLoop = slot.tensorClass === 'attention' || slot.tensorClass === 'mlp';
-      if (slot.kind === 'linear' && inLoop) expect((slot.shape[0] as number) * 4608 * 4).toBeLessThan(LARGEST_CACHED_BUFFER);
+      if (slot.kind === 'linear' && inLoop)
+        expect((slot.shape[0] as number) * 4608 * 4).toBeLessThan(LARGEST_CACHED_BUFFER);
     }
   });
 });
@@ -72,7 +73,9 @@ describe('a graph', () => {
 
   it('takes its weights as initializers when baked, and only data as inputs', () => {
     const built = buildGraph('clip_final', FLUX1_DEV, ALL_F32);
-    const data = new Map(built.weights.map(({ name, dims }) => [name, new Uint8Array(4 * dims.reduce((a, b) => a * b, 1))]));
+    const data = new Map(
+      built.weights.map(({ name, dims }) => [name, new Uint8Array(4 * dims.reduce((a, b) => a * b, 1))]),
+    );
     const graph = decodeModel(bakeWeights(built.bytes, built.weights, data)).graph;
     expect(graph?.input.map((input) => input.name)).toEqual(['hidden']);
     expect(graph?.initializer.map((tensor) => tensor.name)).toEqual(['norm.scale', 'norm.bias']);
@@ -87,8 +90,14 @@ describe('the inputs of a linear layer', () => {
   });
 
   it('is MatMulNBits’ B and scales when quantized', () => {
-    expect(weightInputs(slot, 'q4').map((input) => input.dims)).toEqual([[6, 2, 16], [6, 2]]);
-    expect(weightInputs(slot, 'q8').map((input) => input.dims)).toEqual([[6, 2, 32], [6, 2]]);
+    expect(weightInputs(slot, 'q4').map((input) => input.dims)).toEqual([
+      [6, 2, 16],
+      [6, 2],
+    ]);
+    expect(weightInputs(slot, 'q8').map((input) => input.dims)).toEqual([
+      [6, 2, 32],
+      [6, 2],
+    ]);
     expect(weightInputs(slot, 'q8')[1]?.name).toBe(scalesName('x.weight'));
   });
 

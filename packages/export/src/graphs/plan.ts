@@ -76,14 +76,20 @@ export function planParts(config: ModelConfig): PartPlan[] {
     slotsOf.set(graph, slots);
     return { name, graph, slots };
   };
-  const times = (count: number, make: (i: number) => PartPlan[]) => Array.from({ length: count }, (_, i) => make(i)).flat();
+  const times = (count: number, make: (i: number) => PartPlan[]) =>
+    Array.from({ length: count }, (_, i) => make(i)).flat();
 
   return [
     {
       name: 'clip_embedding',
       slots: [
         { name: 'token', kind: 'plain', shape: [clip.vocab_size, clip.hidden_size], tensorClass: 'table' },
-        { name: 'position', kind: 'plain', shape: [clip.max_position_embeddings, clip.hidden_size], tensorClass: 'bias' },
+        {
+          name: 'position',
+          kind: 'plain',
+          shape: [clip.max_position_embeddings, clip.hidden_size],
+          tensorClass: 'bias',
+        },
       ],
     },
     ...times(clip.num_hidden_layers, (i) => [part(`clip_layer.${i}`, 'clip_layer')]),

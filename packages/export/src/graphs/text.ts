@@ -51,7 +51,12 @@ export function clipLayer(g: GraphBuilder, config: ClipConfig): void {
   const mixed = attention(g, q, k, v, { heads: config.num_attention_heads, bias: mask });
   const attended = add(g, hidden, g.linear('out', mixed, width, options));
 
-  const inner = g.linear('fc1', layerNorm(g, 'norm2', attended, config.layer_norm_eps), config.intermediate_size, options);
+  const inner = g.linear(
+    'fc1',
+    layerNorm(g, 'norm2', attended, config.layer_norm_eps),
+    config.intermediate_size,
+    options,
+  );
   const activated =
     config.hidden_act === 'quick_gelu'
       ? g.contrib('QuickGelu', [inner], inner.dims, { alpha: 1.702 })
