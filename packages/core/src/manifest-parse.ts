@@ -276,7 +276,8 @@ function assertFiles({ files, chunk_bytes, graphs, parts, tokenizers }: Manifest
   }
   for (const [kind, { folder: name }] of Object.entries(tokenizers)) {
     for (const file of TOKENIZER_FILES) {
-      if (!listed.has(`${name}/${file}`)) throw invalid(`tokenizers.${kind}.folder`, `a folder with ${file} in files`, name);
+      if (!listed.has(`${name}/${file}`))
+        throw invalid(`tokenizers.${kind}.folder`, `a folder with ${file} in files`, name);
     }
   }
 }
