@@ -1,0 +1,69 @@
+import { type BundleFile, CHUNK_BYTES } from '@flux-srpo/core';
+import { type ByteSink, createSha256, sha256Hex } from '@flux-srpo/formats';
+
+/** Where a bundle goes. Nothing is visible under its final name before `commit`. */
+export interface BundleSink {
+  /** Opens a new file; `path` has one or two segments. */
+  create(path: string): Promise<ByteSink>;
+  /** Makes the bundle visible, all files at once. */
+  commit(): Promise<void>;
+  /** Removes everything written so far. */
+  abort(): Promise<void>;
+}
+
+/** Writes a bundle's files and keeps the list that the manifest needs: sizes and hashes, taken as the bytes pass. */
+export class BundleWriter {
+  readonly files: BundleFile[] = [];
+  readonly #sink: BundleSink;
+
+  constructor(sink: BundleSink) {
+    this.#sink = sink;
+  }
+
+  /** Opens a file that is hashed while it is written; it counts once closed. */
+  async create(path: string): Promise<ByteSink> {
+    const file = await this.#sink.create(path);
+    const whole = await createSha256();
+    const chunks: string[] = [];
+    const buffer = new Uint8Array(CHUNK_BYTES);
+    let filled = 0;
+    let size = 0;
+    const flush = async (): Promise<void> => {
+      const chunk = buffer.subarray(0, filled);
+      whole.update(chunk);
+      chunks.push(await sha256Hex(chunk));
+      await file.write(chunk);
+      filled = 0;
+    };
+    return {
+      write: async (bytes) => {
+        size += bytes.length;
+        for (let at = 0; at < bytes.length; ) {
+          const piece = bytes.subarray(at, at + CHUNK_BYTES - filled);
+          buffer.set(piece, filled);
+          filled += piece.length;
+          at += piece.length;
+          if (filled === CHUNK_BYTES) await flush();
+        }
+      },
+      close: async () => {
+        try {
+          if (filled > 0) await flush();
+        } finally {
+          await file.close();
+        }
+        this.files.push({ path, size, sha256: whole.hex(), chunks });
+      },
+    };
+  }
+
+  /** Writes a whole small file. */
+  async write(path: string, bytes: Uint8Array): Promise<void> {
+    const file = await this.create(path);
+    try {
+      await file.write(bytes);
+    } finally {
+      await file.close();
+    }
+  }
+}

@@ -1,0 +1,23 @@
+export { type BundleInfo, FLUX_SRPO_INFO, parseBundleInfo } from './bundle-info.ts';
+export type { BundleSink } from './bundle-writer.ts';
+export { type ConvertOptions, type ConvertProgress, type ConvertSummary, convertPipeline } from './convert.ts';
+export {
+  bakeWeights,
+  buildGraph,
+  type ClassOf,
+  mlpChunks,
+  type PartPlan,
+  planParts,
+  QUANT_BLOCK,
+  scalesName,
+  type TensorClass,
+  type WeightInput,
+  type WeightSlot,
+  weightInputs,
+} from './graphs/index.ts';
+export type { UnusedTensor } from './keys/bind.ts';
+export { type BlockQuantizer, roundF16 } from './quantize/blocks.ts';
+export { q4 } from './quantize/q4.ts';
+export { q8 } from './quantize/q8.ts';
+export { RECIPES, type Recipe, resolveClass } from './recipe.ts';
+export type { PipelineSource } from './source.ts';

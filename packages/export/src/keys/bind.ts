@@ -1,0 +1,194 @@
+import { FormatError } from '@flux-srpo/core';
+import type { PartPlan, WeightSlot } from '../graphs/slots.ts';
+import { COMPONENTS, type Component, type ComponentKeys, KEYS, type TensorShapes } from './index.ts';
+import type { KeyRule } from './rules.ts';
+
+/** Half-open. */
+export type Range = readonly [start: number, end: number];
+
+/** A weight slot and the piece of the checkpoint that fills it. */
+export interface BoundSlot {
+  readonly slot: WeightSlot;
+  readonly component: Component;
+  /** The tensor's name as the file has it. */
+  readonly tensor: string;
+  /** Rows to read, in this order; a row is everything under one index of the first dimension. */
+  readonly rows: readonly Range[];
+  /** Elements in a row of the tensor. */
+  readonly rowLength: number;
+  /** Those of them that the slot takes. */
+  readonly columns: Range;
+}
+
+/** A tensor of the checkpoint that does not enter the bundle. */
+export interface UnusedTensor {
+  readonly component: Component;
+  readonly tensor: string;
+  readonly reason: string;
+}
+
+export interface Binding {
+  /** By part name, in the order of the part's slots. */
+  readonly parts: ReadonlyMap<string, readonly BoundSlot[]>;
+  readonly unused: readonly UnusedTensor[];
+}
+
+/** A slot, the rule that fills it and the tensor's name under that rule. */
+interface Claim {
+  slot: WeightSlot;
+  rule: KeyRule;
+  component: Component;
+  from: string;
+}
+
+/**
+ * Finds every slot's tensor, and accounts for every tensor: it fills slots completely, or is known to be unneeded and
+ * listed, or is refused by name.
+ */
+export function bindParts(parts: readonly PartPlan[], checkpoints: Readonly<Record<Component, TensorShapes>>): Binding {
+  const used = new Map<Component, Set<string>>(COMPONENTS.map((component) => [component, new Set()]));
+  const bound = new Map<string, BoundSlot[]>();
+  for (const part of parts) {
+    const slots = new Map<string, BoundSlot>();
+    for (const claims of groupBySource(claimsOf(part))) {
+      const { component } = claims[0]!;
+      const seen = used.get(component)!;
+      for (const slot of bindTensor(part.name, claims, checkpoints[component], seen)) slots.set(slot.slot.name, slot);
+    }
+    bound.set(
+      part.name,
+      part.slots.map((slot) => slots.get(slot.name)!),
+    );
+  }
+  const unused = COMPONENTS.flatMap((component) =>
+    accountForRest(component, checkpoints[component], used.get(component)!),
+  );
+  return { parts: bound, unused };
+}
+
+/** The rule for each slot of a part, in the order of the rules. */
+function claimsOf(part: PartPlan): Claim[] {
+  const claims: Claim[] = [];
+  for (const component of COMPONENTS) {
+    for (const rule of KEYS[component].rules) {
+      const i = matchPattern(rule.part, part.name);
+      if (i === undefined) continue;
+      for (const slot of part.slots) {
+        const j = matchPattern(rule.slot, slot.name) ?? (rule.cut && matchPattern(rule.slot, withoutChunk(slot.name)));
+        if (j === undefined) continue;
+        claims.push({ slot, rule, component, from: rule.from.replace('{i}', i).replace('{j}', j) });
+      }
+    }
+  }
+  const claimed = new Set(claims.map((claim) => claim.slot));
+  const orphan = part.slots.find((slot) => !claimed.has(slot));
+  if (orphan) throw new Error(`no key rule fills ${part.name}/${orphan.name}`);
+  return claims;
+}
+
+/** The number that `{i}` or `{j}` stands for ('' when the pattern has none), or undefined when `name` does not match. */
+function matchPattern(pattern: string, name: string): string | undefined {
+  const [before, after] = pattern.split(/\{[ij]\}/) as [string, string | undefined];
+  if (after === undefined) return pattern === name ? '' : undefined;
+  if (!name.startsWith(before) || !name.endsWith(after)) return undefined;
+  const number = name.slice(before.length, name.length - after.length);
+  return /^\d+$/.test(number) ? number : undefined;
+}
+
+/** `img_mlp.0.1.weight` → `img_mlp.0.weight` */
+function withoutChunk(slotName: string): string {
+  return slotName.replace(/\.\d+(\.[a-z]+)$/, '$1');
+}
+
+function groupBySource(claims: readonly Claim[]): Claim[][] {
+  const groups = new Map<string, Claim[]>();
+  for (const claim of claims) groups.set(claim.from, [...(groups.get(claim.from) ?? []), claim]);
+  return [...groups.values()];
+}
+
+/** Cuts one tensor among the slots that claim it. */
+function bindTensor(part: string, claims: readonly Claim[], tensors: TensorShapes, used: Set<string>): BoundSlot[] {
+  const { from, component, rule, slot: firstSlot } = claims[0]!;
+  const name = findName(from, KEYS[component], tensors);
+  const shape = name === undefined ? undefined : tensors.get(name)?.shape;
+  if (name === undefined || shape === undefined) {
+    throw new FormatError(`${component} has no tensor ${from}, which ${part}/${firstSlot.name} needs`, {
+      code: 'format/tensor-missing',
+      details: { component, part, slot: firstSlot.name, tensor: from },
+    });
+  }
+  if (used.has(name)) throw new Error(`two parts claim ${component}/${name}`);
+  used.add(name);
+
+  const axis = rule.cut === 'columns' ? 1 : 0;
+  const expected = [...firstSlot.shape];
+  if (rule.cut) expected[axis] = claims.reduce((sum, claim) => sum + claim.slot.shape[axis]!, 0);
+  if (!sameShape(expected, shape)) {
+    throw new FormatError(
+      `${component}/${name} has the wrong shape for ${part}/${firstSlot.name}: expected [${squeeze(expected)}], got [${shape}]`,
+      {
+        code: 'format/shape-mismatch',
+        details: { component, part, slot: firstSlot.name, tensor: name, expected, got: shape },
+      },
+    );
+  }
+
+  const [rowCount, ...inner] = expected as [number, ...number[]];
+  const rowLength = inner.reduce((product, dim) => product * dim, 1);
+  let start = 0;
+  return claims.map(({ slot }) => {
+    const end = start + slot.shape[axis]!;
+    const rows = rule.cut === 'rows' ? [[start, end] as const] : [[0, rowCount] as const];
+    const columns = rule.cut === 'columns' ? ([start, end] as const) : ([0, rowLength] as const);
+    start = end;
+    return {
+      slot,
+      component,
+      tensor: name,
+      rows: rule.swapHalves ? halvesSwapped(rowCount) : rows,
+      rowLength,
+      columns,
+    };
+  });
+}
+
+function findName(from: string, keys: ComponentKeys, tensors: TensorShapes): string | undefined {
+  const duplicate = Object.entries(keys.duplicates ?? {}).find(([, original]) => original === from)?.[0];
+  const candidates = [from, `${keys.prefix ?? ''}${from}`, ...(duplicate ? [duplicate] : [])];
+  return candidates.find((name) => tensors.has(name));
+}
+
+function halvesSwapped(rowCount: number): Range[] {
+  return [
+    [rowCount / 2, rowCount],
+    [0, rowCount / 2],
+  ];
+}
+
+/** Dimensions of 1 do not move data: a 1×1 convolution kernel is a matrix, a broadcast scale is a vector. */
+function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return squeeze(a).join() === squeeze(b).join();
+}
+
+function squeeze(shape: readonly number[]): number[] {
+  return shape.filter((dim) => dim !== 1);
+}
+
+function accountForRest(component: Component, tensors: TensorShapes, used: ReadonlySet<string>): UnusedTensor[] {
+  const { prefix = '', duplicates = {}, unused } = KEYS[component];
+  return [...tensors.keys()]
+    .filter((tensor) => !used.has(tensor))
+    .map((tensor) => {
+      const name = tensor.startsWith(prefix) ? tensor.slice(prefix.length) : tensor;
+      const original = duplicates[name];
+      const reason =
+        original === undefined
+          ? unused.find((rule) => (rule.name.endsWith('.') ? name.startsWith(rule.name) : name === rule.name))?.reason
+          : `a copy of ${original}`;
+      if (reason !== undefined) return { component, tensor, reason };
+      throw new FormatError(
+        `${component} holds ${tensor}, which this architecture has no place for; leaving it out would draw other pictures`,
+        { code: 'format/tensor-unexpected', details: { component, tensor } },
+      );
+    });
+}

@@ -1,0 +1,38 @@
+/** The folders of a pipeline that hold tensors. */
+export type Component = 'transformer' | 'text_encoder' | 'text_encoder_2' | 'vae';
+
+/**
+ * Where one weight comes from. `{i}` stands for the same number in `part` and `from`, `{j}` in `slot` and `from`.
+ *
+ * A slot name that ends in a chunk number before `.weight` or `.bias` (`img_mlp.0.1.weight`) is found under its plain
+ * name (`img_mlp.0.weight`).
+ */
+export interface KeyRule {
+  readonly part: string;
+  readonly slot: string;
+  /** The tensor's name in the checkpoint, diffusers' or transformers' naming. */
+  readonly from: string;
+  /**
+   * Slots of one part with the same `from` share the tensor, in the order of the rules and then of the chunks:
+   * `rows` cuts output features, `columns` input features. Without `cut` a slot takes the whole tensor.
+   */
+  readonly cut?: 'rows' | 'columns';
+  /** The two halves of the rows change places. */
+  readonly swapHalves?: true;
+}
+
+/** Rules for both tensors of a linear layer or convolution; the bias is cut only along the outputs. */
+export function layer(part: string, slot: string, from: string, cut?: 'rows' | 'columns'): KeyRule[] {
+  return [
+    { part, slot: `${slot}.weight`, from: `${from}.weight`, ...(cut && { cut }) },
+    { part, slot: `${slot}.bias`, from: `${from}.bias`, ...(cut === 'rows' && { cut }) },
+  ];
+}
+
+/** Rules for a norm with learned scale and bias. */
+export function affine(part: string, slot: string, from: string): KeyRule[] {
+  return [
+    { part, slot: `${slot}.scale`, from: `${from}.weight` },
+    { part, slot: `${slot}.bias`, from: `${from}.bias` },
+  ];
+}

@@ -1,0 +1,43 @@
+import { affine, type KeyRule, layer } from './rules.ts';
+
+const CLIP_LAYER = 'encoder.layers.{i}';
+const T5_BLOCK = 'encoder.block.{i}';
+
+/** CLIPTextModel → parts, without the `text_model.` that transformers before 5 puts in front. */
+export const CLIP_KEYS: readonly KeyRule[] = [
+  { part: 'clip_embedding', slot: 'token', from: 'embeddings.token_embedding.weight' },
+  { part: 'clip_embedding', slot: 'position', from: 'embeddings.position_embedding.weight' },
+  ...affine('clip_layer.{i}', 'norm1', `${CLIP_LAYER}.layer_norm1`),
+  ...layer('clip_layer.{i}', 'q', `${CLIP_LAYER}.self_attn.q_proj`),
+  ...layer('clip_layer.{i}', 'k', `${CLIP_LAYER}.self_attn.k_proj`),
+  ...layer('clip_layer.{i}', 'v', `${CLIP_LAYER}.self_attn.v_proj`),
+  ...layer('clip_layer.{i}', 'out', `${CLIP_LAYER}.self_attn.out_proj`),
+  ...affine('clip_layer.{i}', 'norm2', `${CLIP_LAYER}.layer_norm2`),
+  ...layer('clip_layer.{i}', 'fc1', `${CLIP_LAYER}.mlp.fc1`),
+  ...layer('clip_layer.{i}', 'fc2', `${CLIP_LAYER}.mlp.fc2`),
+  ...affine('clip_final', 'norm', 'final_layer_norm'),
+];
+
+function t5Weight(slot: string, from: string): KeyRule {
+  return { part: 't5_layer.{i}', slot, from: `${T5_BLOCK}.${from}.weight` };
+}
+
+/** T5EncoderModel → parts. Only block 0 has the bias table, and all layers share it. */
+export const T5_KEYS: readonly KeyRule[] = [
+  { part: 't5_embedding', slot: 'token', from: 'shared.weight' },
+  {
+    part: 't5_embedding',
+    slot: 'position_bias',
+    from: 'encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight',
+  },
+  t5Weight('attn_norm.scale', 'layer.0.layer_norm'),
+  t5Weight('q.weight', 'layer.0.SelfAttention.q'),
+  t5Weight('k.weight', 'layer.0.SelfAttention.k'),
+  t5Weight('v.weight', 'layer.0.SelfAttention.v'),
+  t5Weight('o.weight', 'layer.0.SelfAttention.o'),
+  t5Weight('ff_norm.scale', 'layer.1.layer_norm'),
+  t5Weight('wi_0.weight', 'layer.1.DenseReluDense.wi_0'),
+  t5Weight('wi_1.weight', 'layer.1.DenseReluDense.wi_1'),
+  t5Weight('wo.weight', 'layer.1.DenseReluDense.wo'),
+  { part: 't5_final', slot: 'norm.scale', from: 'encoder.final_layer_norm.weight' },
+];

@@ -1,0 +1,65 @@
+import { type KeyRule, layer } from './rules.ts';
+
+const DOUBLE = 'transformer_blocks.{i}';
+const SINGLE = 'single_transformer_blocks.{i}';
+
+/** One stream of a double block: diffusers names the text stream's tensors apart. */
+function stream(name: 'img' | 'txt', from: { q: string; k: string; v: string; norm: string; out: string; ff: string }) {
+  const part = 'double_block.{i}';
+  return [
+    ...layer(part, `${name}_attn.q`, `${DOUBLE}.attn.${from.q}`),
+    ...layer(part, `${name}_attn.k`, `${DOUBLE}.attn.${from.k}`),
+    ...layer(part, `${name}_attn.v`, `${DOUBLE}.attn.${from.v}`),
+    ...layer(part, `${name}_attn.proj`, `${DOUBLE}.attn.${from.out}`),
+    { part, slot: `${name}_attn.norm_q.scale`, from: `${DOUBLE}.attn.${from.norm}_q.weight` },
+    { part, slot: `${name}_attn.norm_k.scale`, from: `${DOUBLE}.attn.${from.norm}_k.weight` },
+    ...layer(part, `${name}_mlp.0`, `${DOUBLE}.${from.ff}.net.0.proj`, 'rows'),
+    ...layer(part, `${name}_mlp.2`, `${DOUBLE}.${from.ff}.net.2`, 'columns'),
+  ];
+}
+
+/**
+ * FluxTransformer2DModel → parts.
+ *
+ * @see https://github.com/huggingface/diffusers/blob/58eb52c0/scripts/convert_flux_to_diffusers.py (the same map, from BFL's names)
+ */
+export const TRANSFORMER_KEYS: readonly KeyRule[] = [
+  ...layer('conditioning', 'time_in.in_layer', 'time_text_embed.timestep_embedder.linear_1'),
+  ...layer('conditioning', 'time_in.out_layer', 'time_text_embed.timestep_embedder.linear_2'),
+  ...layer('conditioning', 'guidance_in.in_layer', 'time_text_embed.guidance_embedder.linear_1'),
+  ...layer('conditioning', 'guidance_in.out_layer', 'time_text_embed.guidance_embedder.linear_2'),
+  ...layer('conditioning', 'vector_in.in_layer', 'time_text_embed.text_embedder.linear_1'),
+  ...layer('conditioning', 'vector_in.out_layer', 'time_text_embed.text_embedder.linear_2'),
+
+  ...layer('modulation.double_block.{i}.img', 'lin', `${DOUBLE}.norm1.linear`),
+  ...layer('modulation.double_block.{i}.txt', 'lin', `${DOUBLE}.norm1_context.linear`),
+  ...layer('modulation.single_block.{i}', 'lin', `${SINGLE}.norm.linear`),
+  // diffusers keeps (scale, shift) here; the parts keep BFL's (shift, scale).
+  { part: 'modulation.final', slot: 'lin.weight', from: 'norm_out.linear.weight', swapHalves: true },
+  { part: 'modulation.final', slot: 'lin.bias', from: 'norm_out.linear.bias', swapHalves: true },
+
+  ...layer('embed_image', 'img_in', 'x_embedder'),
+  ...layer('embed_text', 'txt_in', 'context_embedder'),
+
+  ...stream('img', { q: 'to_q', k: 'to_k', v: 'to_v', norm: 'norm', out: 'to_out.0', ff: 'ff' }),
+  ...stream('txt', {
+    q: 'add_q_proj',
+    k: 'add_k_proj',
+    v: 'add_v_proj',
+    norm: 'norm_added',
+    out: 'to_add_out',
+    ff: 'ff_context',
+  }),
+
+  ...layer('single_block.{i}', 'q', `${SINGLE}.attn.to_q`),
+  ...layer('single_block.{i}', 'k', `${SINGLE}.attn.to_k`),
+  ...layer('single_block.{i}', 'v', `${SINGLE}.attn.to_v`),
+  { part: 'single_block.{i}', slot: 'norm_q.scale', from: `${SINGLE}.attn.norm_q.weight` },
+  { part: 'single_block.{i}', slot: 'norm_k.scale', from: `${SINGLE}.attn.norm_k.weight` },
+  ...layer('single_block.{i}', 'mlp', `${SINGLE}.proj_mlp`, 'rows'),
+  // One projection of [attention, gelu(mlp)]: its input columns are cut in that order, its bias is added once.
+  ...layer('single_block.{i}', 'proj_attn', `${SINGLE}.proj_out`, 'columns'),
+  { part: 'single_block.{i}', slot: 'proj_mlp.weight', from: `${SINGLE}.proj_out.weight`, cut: 'columns' },
+
+  ...layer('final_layer', 'linear', 'proj_out'),
+];

@@ -1,0 +1,64 @@
+import {
+  type BundleFile,
+  CHUNK_BYTES,
+  MANIFEST_SCHEMA,
+  type Manifest,
+  type ModelConfig,
+  parseManifest,
+} from '@flux-srpo/core';
+import type { BundleInfo } from './bundle-info.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import type { Component } from './keys/index.ts';
+import type { Recipe } from './recipe.ts';
+import type { TokenizerFiles } from './tokenizers/read.ts';
+
+/** All of a manifest that is known before the weights are written. */
+export type ManifestDraft = Omit<Manifest, 'graphs' | 'parts' | 'files'>;
+
+export interface DraftOptions {
+  config: ModelConfig;
+  info: BundleInfo;
+  recipe: Recipe;
+  checkpoints: Readonly<Record<Component, Checkpoint>>;
+  tokenizers: { tokenizer: TokenizerFiles; tokenizer_2: TokenizerFiles };
+}
+
+export function draftManifest({ config, info, recipe, checkpoints, tokenizers }: DraftOptions): ManifestDraft {
+  const { max_sequence_length: maxSequenceLength, source, ...about } = info;
+  const positions = config.text_encoder.max_position_embeddings;
+  return {
+    schema: MANIFEST_SCHEMA,
+    ...about,
+    source: { ...describeSources(checkpoints), ...source },
+    config,
+    tokenizers: {
+      // Some published copies of CLIP's tokenizer claim more tokens than the network has positions.
+      tokenizer: { folder: 'tokenizer', max_length: Math.min(tokenizers.tokenizer.maxLength, positions) },
+      tokenizer_2: { folder: 'tokenizer_2', max_length: maxSequenceLength },
+    },
+    quantization: { recipe: { ...recipe }, fallbacks: [] },
+    chunk_bytes: CHUNK_BYTES,
+  };
+}
+
+/** Throws what `parseManifest` would say of the finished manifest, as far as it can be said without the weights. */
+export function checkDraft(draft: ManifestDraft, files: readonly BundleFile[]): void {
+  const standIn = { name: 'weights', weights: files[0]!.path };
+  parseManifest(manifestJson({ ...draft, graphs: {}, parts: [standIn], files: [...files] }));
+}
+
+/** The text of `manifest.json`. */
+export function manifestJson(manifest: Manifest): string {
+  return `${JSON.stringify(manifest, null, 1)}\n`;
+}
+
+/** File names and dtypes, never where they lay. */
+function describeSources(checkpoints: Readonly<Record<Component, Checkpoint>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(checkpoints).map(([component, { files, tensors }]) => {
+      const dtypes = [...new Set([...tensors.values()].map((tensor) => tensor.dtype))].sort();
+      const names = files.length > 2 ? `${files[0]} and ${files.length - 1} more` : files.join(', ');
+      return [component, `${names} (${dtypes.join(', ')})`];
+    }),
+  );
+}

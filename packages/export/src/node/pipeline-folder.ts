@@ -1,0 +1,45 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ModelError } from '@flux-srpo/core';
+import { fileSource } from '@flux-srpo/formats/node';
+import type { PipelineSource } from '../source.ts';
+
+/** Folders below this are no part of a pipeline or a bundle. */
+const MAX_DEPTH = 2;
+
+/** A pipeline or bundle folder. Symbolic links are followed: that is how a hub's cache holds files. */
+export function pipelineFolder(folder: string): PipelineSource {
+  let listed: Promise<readonly string[]> | undefined;
+  const list = () => {
+    listed ??= listFiles(folder, '', MAX_DEPTH);
+    return listed;
+  };
+  return {
+    list,
+    async open(path) {
+      if (!(await list()).includes(path)) {
+        throw new ModelError(`${path} is missing from the folder`, { code: 'model/file-missing', details: { path } });
+      }
+      return fileSource(join(folder, path));
+    },
+  };
+}
+
+async function listFiles(root: string, below: string, depth: number): Promise<string[]> {
+  const entries = await readdir(join(root, below)).catch((cause: NodeJS.ErrnoException) => {
+    throw new ModelError(`cannot read the folder ${join(root, below)}: ${cause.code ?? cause.message}`, {
+      code: 'model/not-found',
+      details: { folder: below },
+      cause,
+    });
+  });
+  const files: string[] = [];
+  for (const entry of entries.sort()) {
+    const path = below === '' ? entry : `${below}/${entry}`;
+    // A link to nowhere is as good as no file.
+    const info = await stat(join(root, path)).catch(() => undefined);
+    if (info?.isFile()) files.push(path);
+    else if (info?.isDirectory() && depth > 1) files.push(...(await listFiles(root, path, depth - 1)));
+  }
+  return files;
+}

@@ -1,0 +1,106 @@
+import type { BundlePart, ModelConfig, QuantizationFallback } from '@flux-srpo/core';
+import { widen, writeSafetensors } from '@flux-srpo/formats';
+import type { BundleWriter } from './bundle-writer.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { bakeWeights, buildGraph, type ClassOf, type PartPlan } from './graphs/index.ts';
+import type { BoundSlot } from './keys/bind.ts';
+import type { Component } from './keys/index.ts';
+import { slotPieces } from './slot-reader.ts';
+import { planStorage, type StoredTensor } from './storage.ts';
+
+/** A part as it will be written. */
+export interface StoredPart {
+  /** In the order of the graph's inputs. */
+  readonly tensors: readonly StoredTensor[];
+  /** Where the numbers asked for a wider dtype on disk; `tensor` is the slot's name. */
+  readonly fallbacks: readonly QuantizationFallback[];
+}
+
+/** Chooses how each slot of a part is stored; reads all its weights once. */
+export async function planPart(
+  slots: readonly BoundSlot[],
+  checkpoints: Readonly<Record<Component, Checkpoint>>,
+  classOf: ClassOf,
+  signal: AbortSignal | undefined,
+): Promise<StoredPart> {
+  const tensors: StoredTensor[] = [];
+  const fallbacks: QuantizationFallback[] = [];
+  for (const bound of slots) {
+    const pieces = slotPieces(bound, checkpoints[bound.component], signal);
+    const storage = await planStorage(bound.slot, classOf(bound.slot), pieces);
+    tensors.push(...storage.tensors);
+    if (storage.reason !== undefined) {
+      fallbacks.push({ tensor: bound.slot.name, asked: 'f16', used: 'f32', reason: storage.reason });
+    }
+  }
+  return { tensors, fallbacks };
+}
+
+/** Writes `weights/<part>.safetensors`, or nothing for a part without weights. */
+export async function writeWeights(
+  writer: BundleWriter,
+  part: PartPlan,
+  tensors: readonly StoredTensor[],
+): Promise<BundlePart> {
+  const entry = { name: part.name, ...(part.graph !== undefined && { graph: part.graph }) };
+  if (tensors.length === 0) return entry;
+  const weights = `weights/${part.name}.safetensors`;
+  const file = await writer.create(weights);
+  try {
+    await writeSafetensors(file, tensors, (tensor) => tensor.bytes());
+  } finally {
+    await file.close();
+  }
+  return { ...entry, weights };
+}
+
+/** Writes one graph per kind of block. */
+export async function writeGraphs(
+  writer: BundleWriter,
+  plan: readonly PartPlan[],
+  config: ModelConfig,
+  classOf: ClassOf,
+): Promise<Record<string, string>> {
+  const graphs: Record<string, string> = {};
+  for (const { graph } of plan) {
+    if (graph === undefined || Object.hasOwn(graphs, graph)) continue;
+    graphs[graph] = `graphs/${graph}.onnx`;
+    await writer.write(graphs[graph], buildGraph(graph, config, classOf).bytes);
+  }
+  return graphs;
+}
+
+/** Writes a part's own graph with its weights inside, and returns its path. Holds the part in memory. */
+export async function writeBaked(
+  writer: BundleWriter,
+  part: PartPlan & { graph?: string },
+  tensors: readonly StoredTensor[],
+  config: ModelConfig,
+  classOf: ClassOf,
+): Promise<string> {
+  const { bytes, weights } = buildGraph(part.graph!, config, classOf);
+  const data = new Map<string, Uint8Array>();
+  for (const tensor of tensors) data.set(tensor.name, await graphBytes(tensor));
+  const path = `graphs/${part.name}.onnx`;
+  await writer.write(path, bakeWeights(bytes, weights, data));
+  return path;
+}
+
+/** A tensor in the graph's dtype: floats are float32 there, whatever they are on disk. */
+async function graphBytes(tensor: StoredTensor): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of tensor.bytes()) {
+    if (tensor.dtype === 'U8') pieces.push(piece);
+    else {
+      const floats = widen(tensor.dtype, piece);
+      pieces.push(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength));
+    }
+  }
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,66 @@
+import { FormatError, ModelError } from '@flux-srpo/core';
+import type { ByteSource } from '@flux-srpo/formats';
+
+/** A folder of files to convert from or to inspect: on disk, picked in a browser, or held in memory. */
+export interface PipelineSource {
+  /** Paths of all files, relative, with `/`. */
+  list(): Promise<readonly string[]>;
+  open(path: string): Promise<ByteSource>;
+}
+
+/** Far above any config.json, far below what could hurt. */
+const MAX_CONFIG_BYTES = 1024 * 1024;
+
+/** The whole of a small file, refused above `maxBytes`. */
+export async function readSmallFile(source: PipelineSource, path: string, maxBytes: number): Promise<Uint8Array> {
+  const file = await source.open(path);
+  if (file.size > maxBytes) {
+    throw new FormatError(
+      `${path} is larger than a file of its kind can be: expected at most ${maxBytes} bytes, got ${file.size}`,
+      {
+        code: 'format/header-too-large',
+        details: { path, limit: maxBytes, size: file.size },
+      },
+    );
+  }
+  return file.read(0, file.size);
+}
+
+/** A JSON object from a file; anything else is a FormatError that names the file. */
+export async function readJsonObject(
+  source: PipelineSource,
+  path: string,
+  maxBytes = MAX_CONFIG_BYTES,
+): Promise<Record<string, unknown>> {
+  const text = new TextDecoder().decode(await readSmallFile(source, path, maxBytes));
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new FormatError(`${path} is not valid JSON: ${(cause as Error).message}`, {
+      code: 'format/header-invalid',
+      details: { path },
+      cause,
+    });
+  }
+  if (!isObject(value)) {
+    throw new FormatError(`${path} must hold a JSON object, got ${Array.isArray(value) ? 'an array' : typeof value}`, {
+      code: 'format/header-invalid',
+      details: { path },
+    });
+  }
+  return value;
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Throws when `path` is not among `paths`; `hint` says what to do about it. */
+export function requireFile(paths: readonly string[], path: string, hint: string): void {
+  if (paths.includes(path)) return;
+  throw new ModelError(`${path} is missing from the pipeline folder; ${hint}`, {
+    code: 'model/file-missing',
+    details: { path },
+  });
+}
