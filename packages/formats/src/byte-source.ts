@@ -1,4 +1,4 @@
-import { FormatError } from '@flux-srpo/core';
+import { FormatError, StorageError } from '@flux-srpo/core';
 
 /** Bytes of our own making: never on shared memory, so that every web API takes them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -54,10 +54,23 @@ export function blobSource(blob: Blob, name: string): ByteSource {
     async read(offset, length, signal) {
       signal?.throwIfAborted();
       checkRange(source, offset, length);
-      const bytes = new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
+      const bytes = new Uint8Array(await readBlob(blob.slice(offset, offset + length), name));
       if (bytes.length !== length) throw truncated(name, length, bytes.length);
       return bytes;
     },
   };
   return source;
+}
+
+/** Browsers refuse to read a picked file that has changed since, or that was moved. */
+async function readBlob(blob: Blob, name: string): Promise<ArrayBuffer> {
+  try {
+    return await blob.arrayBuffer();
+  } catch (cause) {
+    throw new StorageError(`${name}: the file could not be read; choose it again`, {
+      code: 'storage/unavailable',
+      details: { name },
+      cause,
+    });
+  }
 }

@@ -18,6 +18,7 @@ export async function httpSource(url: string | URL, options: HttpSourceOptions =
   const name = shortName(url);
   const request = new RangeRequest(url, name, options);
   const size = options.size ?? (await request.askSize());
+  if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`size must be a number of bytes, got ${size}`);
   const source: ByteSource = {
     size,
     name,
@@ -123,6 +124,8 @@ class RangeRequest {
   }
 
   #checkContentRange(response: Response, offset: number, end: number, size: number): void {
+    const encoding = response.headers.get('content-encoding') ?? 'identity';
+    if (encoding !== 'identity') this.#fail(`must answer ranges uncompressed, got content-encoding "${encoding}"`);
     const range = contentRange(response);
     // Hidden from cross-origin pages unless the server exposes it; the length of the body is checked either way.
     if (range === undefined) return;

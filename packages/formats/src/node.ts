@@ -1,16 +1,21 @@
 /** Files, in Node only. */
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { StorageError } from '@flux-srpo/core';
 import type { ByteSink } from './byte-sink.ts';
 import { type ByteSource, checkRange, truncated } from './byte-source.ts';
 
 /** A source over a file; the caller closes it. */
 export async function fileSource(path: string): Promise<ByteSource> {
-  const handle = await open(path, 'r');
-  const { size } = await handle.stat();
+  const name = basename(path);
+  const handle = await guard(name, () => open(path, 'r'));
+  const size = await sizeOfFile(handle, name).catch(async (error: unknown) => {
+    await handle.close();
+    throw error;
+  });
   const source: ByteSource = {
     size,
-    name: basename(path),
+    name,
     async read(offset, length, signal) {
       signal?.throwIfAborted();
       checkRange(source, offset, length);
@@ -18,8 +23,8 @@ export async function fileSource(path: string): Promise<ByteSource> {
       let done = 0;
       // One call may give less than asked for: Linux stops at 2 GiB.
       while (done < length) {
-        const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
-        if (bytesRead === 0) throw truncated(source.name, length, done);
+        const { bytesRead } = await guard(name, () => handle.read(bytes, done, length - done, offset + done));
+        if (bytesRead === 0) throw truncated(name, length, done);
         done += bytesRead;
       }
       return bytes;
@@ -31,21 +36,51 @@ export async function fileSource(path: string): Promise<ByteSource> {
 
 /** A sink that makes a new file, or refuses where one exists. `close` waits until the bytes are on the disk. */
 export async function fileSink(path: string): Promise<ByteSink> {
-  const handle = await open(path, 'wx');
+  const name = basename(path);
+  const handle = await guard(name, () => open(path, 'wx'), 'storage/write-failed');
   return {
     async write(bytes) {
       let done = 0;
       while (done < bytes.length) {
-        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done);
-        done += bytesWritten;
+        const write = () => handle.write(bytes, done, bytes.length - done);
+        done += (await guard(name, write, 'storage/write-failed')).bytesWritten;
       }
     },
     async close() {
       try {
-        await handle.sync();
+        await guard(name, () => handle.sync(), 'storage/write-failed');
       } finally {
         await handle.close();
       }
     },
   };
+}
+
+async function sizeOfFile(handle: FileHandle, name: string): Promise<number> {
+  const stat = await handle.stat();
+  if (stat.isFile()) return stat.size;
+  throw new StorageError(`${name}: expected a file, got a folder or device`, {
+    code: 'storage/unavailable',
+    details: { name },
+  });
+}
+
+/** Failures of the system as ours; its messages hold whole paths, which stay in `cause`. */
+async function guard<T>(
+  name: string,
+  act: () => Promise<T>,
+  code: 'storage/unavailable' | 'storage/write-failed' = 'storage/unavailable',
+): Promise<T> {
+  try {
+    return await act();
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+    const isFull = reason === 'ENOSPC' || reason === 'EDQUOT';
+    const verb = code === 'storage/unavailable' ? 'read' : 'written';
+    throw new StorageError(`${name}: the file could not be ${verb} (${reason})`, {
+      code: isFull ? 'storage/quota-exceeded' : code,
+      details: { name, reason },
+      cause,
+    });
+  }
 }

@@ -120,8 +120,9 @@ function textChunk(keyword: string, text: string): Uint8Array {
   }
   const name = fromLatin1(keyword);
   if (/^[\n\x20-\x7e\xa0-\xff]*$/.test(text)) return chunk('tEXt', concat([name, Uint8Array.of(0), fromLatin1(text)]));
-  // Not compressed, no language, no translated keyword.
-  return chunk('iTXt', concat([name, new Uint8Array(5), new TextEncoder().encode(text)]));
+  // Five zeros: end of keyword, not compressed (two), no language, no translated keyword. More would end the text early.
+  const utf8 = new TextEncoder().encode(text.replaceAll('\0', '\ufffd'));
+  return chunk('iTXt', concat([name, new Uint8Array(5), utf8]));
 }
 
 function parseText(data: Uint8Array): [string, string] | undefined {
