@@ -15,6 +15,17 @@ export {
   type WeightSlot,
   weightInputs,
 } from './graphs/index.ts';
+export {
+  type BundleReport,
+  type ClassReport,
+  type InspectOptions,
+  inspectBundle,
+  type PartReport,
+  type Phase,
+  type PhaseReport,
+} from './inspect/bundle.ts';
+export { inspectSafetensors, type SafetensorsReport } from './inspect/safetensors.ts';
+export { type FileState, verifyFile } from './inspect/verify.ts';
 export type { UnusedTensor } from './keys/bind.ts';
 export { type BlockQuantizer, roundF16 } from './quantize/blocks.ts';
 export { q4 } from './quantize/q4.ts';

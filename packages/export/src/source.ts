@@ -14,16 +14,18 @@ const MAX_CONFIG_BYTES = 1024 * 1024;
 /** The whole of a small file, refused above `maxBytes`. */
 export async function readSmallFile(source: PipelineSource, path: string, maxBytes: number): Promise<Uint8Array> {
   const file = await source.open(path);
-  if (file.size > maxBytes) {
+  try {
+    if (file.size <= maxBytes) return await file.read(0, file.size);
     throw new FormatError(
-      `${path} is larger than a file of its kind can be: expected at most ${maxBytes} bytes, got ${file.size}`,
+      `${path} must be at most ${maxBytes} bytes, as far as any file of its kind goes, got ${file.size}`,
       {
         code: 'format/header-too-large',
         details: { path, limit: maxBytes, size: file.size },
       },
     );
+  } finally {
+    await file.close?.();
   }
-  return file.read(0, file.size);
 }
 
 /** A JSON object from a file; anything else is a FormatError that names the file. */

@@ -59,7 +59,7 @@ async function refuseToOverwrite(target: string): Promise<void> {
 async function isBundle(folder: string): Promise<boolean> {
   try {
     const manifest: unknown = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'));
-    return isObject(manifest) && Number.isInteger(manifest['schema']) && Array.isArray(manifest['parts']);
+    return isObject(manifest) && Number.isInteger(manifest.schema) && Array.isArray(manifest.parts);
   } catch {
     // No manifest, or not one of ours.
     return false;

@@ -91,5 +91,5 @@ function refit(rows: Float32Array, start: number, scale: number): number {
 
 function nearestLevel(x: number): number {
   const level = Math.round(x);
-  return level < LOWEST ? LOWEST : level > HIGHEST ? HIGHEST : level;
+  return Math.max(LOWEST, Math.min(level, HIGHEST));
 }

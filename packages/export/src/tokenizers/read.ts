@@ -18,6 +18,9 @@ export interface ClipTokenizerFiles extends TokenizerFiles {
 /** T5's tokenizer.json is 2.4 MB; multilingual ones reach 20 MB. */
 const MAX_TOKENIZER_BYTES = 64 * 1024 * 1024;
 
+/** Fields that say where the tokenizer once lay on someone's disk. */
+const PATH_FIELDS = ['name_or_path', 'special_tokens_map_file', 'tokenizer_file', 'vocab_file'];
+
 const CLIP_BOS = '<|startoftext|>';
 const CLIP_EOS = '<|endoftext|>';
 
@@ -25,7 +28,7 @@ const CLIP_EOS = '<|endoftext|>';
 export async function readClipTokenizer(source: PipelineSource): Promise<ClipTokenizerFiles> {
   const paths = await source.list();
   const config = await readTokenizerConfig(source, paths, 'tokenizer');
-  const eos = tokenText(config['eos_token']) ?? CLIP_EOS;
+  const eos = tokenText(config.eos_token) ?? CLIP_EOS;
   let json: Record<string, unknown>;
   if (paths.includes('tokenizer/tokenizer.json')) {
     json = await readJsonObject(source, 'tokenizer/tokenizer.json', MAX_TOKENIZER_BYTES);
@@ -36,9 +39,9 @@ export async function readClipTokenizer(source: PipelineSource): Promise<ClipTok
     json = clipTokenizerJson({
       vocab: requireVocab(await readJsonObject(source, 'tokenizer/vocab.json', MAX_TOKENIZER_BYTES)),
       merges: new TextDecoder().decode(await readSmallFile(source, 'tokenizer/merges.txt', MAX_TOKENIZER_BYTES)),
-      bos: tokenText(config['bos_token']) ?? CLIP_BOS,
+      bos: tokenText(config.bos_token) ?? CLIP_BOS,
       eos,
-      unk: tokenText(config['unk_token']) ?? CLIP_EOS,
+      unk: tokenText(config.unk_token) ?? CLIP_EOS,
     });
   }
   return { ...toFiles('tokenizer', json, config, 'BPE'), eosId: findId(json, eos) };
@@ -70,16 +73,17 @@ function toFiles(
   config: Record<string, unknown>,
   type: 'BPE' | 'Unigram',
 ): TokenizerFiles {
-  const model = json['model'];
-  if (!isObject(model) || model['type'] !== type) {
-    throw invalid(folder, `must hold a ${type} model`, isObject(model) ? model['type'] : model);
+  const model = json.model;
+  if (!isObject(model) || model.type !== type) {
+    throw invalid(folder, `must hold a ${type} model`, isObject(model) ? model.type : model);
   }
-  const maxLength = config['model_max_length'];
+  const maxLength = config.model_max_length;
+  const kept = Object.fromEntries(Object.entries(config).filter(([field]) => !PATH_FIELDS.includes(field)));
   const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   return {
     files: new Map([
       ['tokenizer.json', encode(json)],
-      ['tokenizer_config.json', encode(config)],
+      ['tokenizer_config.json', encode(kept)],
     ]),
     maxLength: typeof maxLength === 'number' && maxLength >= 1 ? maxLength : Number.POSITIVE_INFINITY,
   };
@@ -88,7 +92,7 @@ function toFiles(
 /** `tokenizer_config.json` has special tokens as text or as `{ content }`. */
 function tokenText(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
-  return isObject(value) && typeof value['content'] === 'string' ? value['content'] : undefined;
+  return isObject(value) && typeof value.content === 'string' ? value.content : undefined;
 }
 
 function requireVocab(json: Record<string, unknown>): Record<string, number> {
@@ -99,11 +103,11 @@ function requireVocab(json: Record<string, unknown>): Record<string, number> {
 
 /** The id of a token of a BPE `tokenizer.json`: added tokens come before the vocabulary. */
 function findId(json: Record<string, unknown>, token: string): number {
-  const added = Array.isArray(json['added_tokens']) ? json['added_tokens'] : [];
-  const found = added.find((item) => isObject(item) && item['content'] === token);
-  const model = json['model'];
-  const vocab = isObject(model) && isObject(model['vocab']) ? model['vocab'] : {};
-  const id: unknown = isObject(found) ? found['id'] : Object.hasOwn(vocab, token) ? vocab[token] : undefined;
+  const added = Array.isArray(json.added_tokens) ? json.added_tokens : [];
+  const found = added.find((item) => isObject(item) && item.content === token);
+  const model = json.model;
+  const vocab = isObject(model) && isObject(model.vocab) ? model.vocab : {};
+  const id: unknown = isObject(found) ? found.id : Object.hasOwn(vocab, token) ? vocab[token] : undefined;
   if (typeof id === 'number' && Number.isInteger(id) && id >= 0) return id;
   throw invalid('tokenizer', `must hold the end token ${token.slice(0, 40)}`, id);
 }

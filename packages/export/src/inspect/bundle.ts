@@ -1,0 +1,165 @@
+import { type BundlePart, MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '@flux-srpo/core';
+import { readSafetensors, sha256Hex, type TensorInfo } from '@flux-srpo/formats';
+import { type PartPlan, planParts, scalesName, type TensorClass } from '../graphs/index.ts';
+import { type PipelineSource, readSmallFile, requireFile } from '../source.ts';
+import { elementCount } from './safetensors.ts';
+import { type FileState, verifyFile } from './verify.ts';
+
+/** What is in a bundle, as plain data. */
+export interface BundleReport {
+  /** SHA-256 of `manifest.json`. */
+  identity: string;
+  manifest: Manifest;
+  /** All files, the manifest included. */
+  bytes: number;
+  parts: PartReport[];
+  /** By the recipe's tensor classes; baked parts are not in it. */
+  classes: Partial<Record<TensorClass, ClassReport>>;
+  phases: Record<Phase, PhaseReport>;
+  /** By path, when asked for. */
+  files?: Record<string, FileState>;
+}
+
+export interface PartReport {
+  name: string;
+  graph?: string;
+  /** Parameters of the model in this part. */
+  weights: number;
+  /** On disk: the weights file, or the graph that has them inside. */
+  bytes: number;
+  /** As graph inputs, where halves are float32; 0 for tables, of which only rows are read. */
+  loadedBytes: number;
+}
+
+export interface ClassReport {
+  /** Dtypes on disk with the bytes in each; `scales` are the blocks' scales. */
+  dtypes: Record<string, number>;
+  weights: number;
+  bytes: number;
+  bitsPerWeight: number;
+}
+
+/** What is in memory together at most, if nothing is streamed. */
+export type Phase = 'clip' | 't5' | 'modulation' | 'denoise' | 'decode';
+
+export interface PhaseReport {
+  bytes: number;
+  loadedBytes: number;
+  /** The least that streaming one part at a time needs. */
+  largestPartBytes: number;
+}
+
+export interface InspectOptions {
+  /** Reads every byte and compares hashes. Default false. */
+  verify?: boolean;
+  signal?: AbortSignal;
+}
+
+/** Reads the manifest and the headers of all weights files. */
+export async function inspectBundle(source: PipelineSource, options: InspectOptions = {}): Promise<BundleReport> {
+  requireFile(await source.list(), 'manifest.json', 'this is not a bundle, or an unfinished one');
+  const json = await readSmallFile(source, 'manifest.json', MAX_MANIFEST_BYTES);
+  const manifest = parseManifest(new TextDecoder().decode(json));
+  const plan = new Map(planParts(manifest.config).map((part) => [part.name, part]));
+  const sizes = new Map(manifest.files.map((file) => [file.path, file.size]));
+
+  const parts: PartReport[] = [];
+  const classes: BundleReport['classes'] = {};
+  const phases = emptyPhases();
+  for (const part of manifest.parts) {
+    const planned = plan.get(part.name);
+    const tensors = part.weights === undefined ? undefined : await readTensors(source, part.weights);
+    const weights = planned?.slots.reduce((sum, slot) => sum + elementCount(slot.shape), 0) ?? 0;
+    const bytes = tensors === undefined ? bakedBytes(part, manifest, sizes) : sumBytes(tensors);
+    const loadedBytes = part.graph === undefined ? 0 : tensors === undefined ? bytes : sumLoaded(tensors);
+    parts.push({ name: part.name, ...(part.graph && { graph: part.graph }), weights, bytes, loadedBytes });
+    addToPhase(phases[phaseOf(part.name)], bytes, loadedBytes);
+    if (planned && tensors) addToClasses(classes, planned, tensors);
+  }
+  for (const report of Object.values(classes)) report.bitsPerWeight = (8 * report.bytes) / report.weights;
+
+  const bytes = manifest.files.reduce((sum, file) => sum + file.size, json.length);
+  const report = { identity: await sha256Hex(json), manifest, bytes, parts, classes, phases };
+  if (!options.verify) return report;
+  const files: Record<string, FileState> = {};
+  for (const file of manifest.files) {
+    files[file.path] = await verifyFile(source, file, manifest.chunk_bytes, options.signal);
+  }
+  return { ...report, files };
+}
+
+async function readTensors(source: PipelineSource, path: string): Promise<ReadonlyMap<string, TensorInfo>> {
+  const file = await source.open(path);
+  try {
+    return (await readSafetensors(file)).tensors;
+  } finally {
+    await file.close?.();
+  }
+}
+
+/** A baked part is its graph; a graph without weights of its own is a few KB that every part of its kind shares. */
+function bakedBytes(part: BundlePart, manifest: Manifest, sizes: ReadonlyMap<string, number>): number {
+  if (part.graph !== part.name) return 0;
+  return sizes.get(manifest.graphs[part.graph] ?? '') ?? 0;
+}
+
+function sumBytes(tensors: ReadonlyMap<string, TensorInfo>): number {
+  return [...tensors.values()].reduce((sum, tensor) => sum + tensor.bytes, 0);
+}
+
+function sumLoaded(tensors: ReadonlyMap<string, TensorInfo>): number {
+  return [...tensors.values()].reduce(
+    (sum, { dtype, shape }) => sum + elementCount(shape) * (dtype === 'U8' ? 1 : 4),
+    0,
+  );
+}
+
+const PHASES: readonly (readonly [prefix: string, phase: Phase])[] = [
+  ['clip_', 'clip'],
+  ['t5_', 't5'],
+  ['conditioning', 'modulation'],
+  ['modulation.', 'modulation'],
+  ['vae_', 'decode'],
+];
+
+function phaseOf(part: string): Phase {
+  return PHASES.find(([prefix]) => part.startsWith(prefix))?.[1] ?? 'denoise';
+}
+
+function emptyPhases(): Record<Phase, PhaseReport> {
+  const empty = () => ({ bytes: 0, loadedBytes: 0, largestPartBytes: 0 });
+  return { clip: empty(), t5: empty(), modulation: empty(), denoise: empty(), decode: empty() };
+}
+
+function addToPhase(phase: PhaseReport, bytes: number, loadedBytes: number): void {
+  phase.bytes += bytes;
+  phase.loadedBytes += loadedBytes;
+  phase.largestPartBytes = Math.max(phase.largestPartBytes, loadedBytes);
+}
+
+function addToClasses(
+  classes: BundleReport['classes'],
+  part: PartPlan,
+  tensors: ReadonlyMap<string, TensorInfo>,
+): void {
+  for (const { name, shape, tensorClass } of part.slots) {
+    classes[tensorClass] ??= { dtypes: {}, weights: 0, bytes: 0, bitsPerWeight: 0 };
+    const report = classes[tensorClass];
+    report.weights += elementCount(shape);
+    for (const [label, tensor] of [
+      ['', tensors.get(name)],
+      [' scales', tensors.get(scalesName(name))],
+    ] as const) {
+      if (tensor === undefined || (label !== '' && scalesName(name) === name)) continue;
+      const kind = label === '' ? codeKind(tensor, shape) : `${tensor.dtype}${label}`;
+      report.dtypes[kind] = (report.dtypes[kind] ?? 0) + tensor.bytes;
+      report.bytes += tensor.bytes;
+    }
+  }
+}
+
+/** U8 tensors hold one code a byte or two. */
+function codeKind({ dtype, bytes }: TensorInfo, shape: readonly number[]): string {
+  if (dtype !== 'U8') return dtype;
+  return bytes === elementCount(shape) ? 'q8' : 'q4';
+}

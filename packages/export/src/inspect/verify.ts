@@ -1,0 +1,30 @@
+import type { BundleFile } from '@flux-srpo/core';
+import { createSha256, sha256Hex } from '@flux-srpo/formats';
+import type { PipelineSource } from '../source.ts';
+
+/** What a file of a bundle is, against what the manifest says. */
+export type FileState = 'ok' | 'missing' | 'wrong size' | 'wrong hash';
+
+/** Reads the whole file and compares size, every chunk's hash and the file's hash. */
+export async function verifyFile(
+  source: PipelineSource,
+  expected: BundleFile,
+  chunkBytes: number,
+  signal?: AbortSignal,
+): Promise<FileState> {
+  if (!(await source.list()).includes(expected.path)) return 'missing';
+  const file = await source.open(expected.path);
+  try {
+    if (file.size !== expected.size) return 'wrong size';
+    const whole = await createSha256();
+    for (const [i, hash] of expected.chunks.entries()) {
+      const offset = i * chunkBytes;
+      const chunk = await file.read(offset, Math.min(chunkBytes, file.size - offset), signal);
+      if ((await sha256Hex(chunk)) !== hash) return 'wrong hash';
+      whole.update(chunk);
+    }
+    return whole.hex() === expected.sha256 ? 'ok' : 'wrong hash';
+  } finally {
+    await file.close?.();
+  }
+}
