@@ -1,4 +1,4 @@
-import { FluxError, InferenceError } from '@flux-srpo/core';
+import { type ErrorCode, FluxError, InferenceError } from '@flux-srpo/core';
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import {
   type DeviceTensor,
@@ -43,19 +43,27 @@ export function createStage({ label, ort, mutex, ledger, memory }: StageOptions)
     return owned;
   }
 
-  /** The error to throw for `cause`; poisons the mutex when the runtime cannot go on. */
-  async function failure(
-    code: 'inference/session-create' | 'inference/run',
-    graph: string,
-    cause: unknown,
-  ): Promise<FluxError> {
+  /** The typed error for what the runtime threw while doing `what`. A trap poisons the mutex. */
+  async function failure(code: ErrorCode, graph: string, what: string, cause: unknown): Promise<FluxError> {
     if (cause instanceof FluxError) return cause;
-    if (memory.isBrokenByFailure || isTrap(cause)) mutex.poison(cause);
+    if (isTrap(cause)) mutex.poison(cause);
     const explained = await memory.explain();
     if (explained !== undefined) return explained;
-    const what = code === 'inference/run' ? 'did not run' : 'could not be loaded';
-    const message = `graph "${graph}" ${what} in stage "${label}": ${cause instanceof Error ? cause.message : String(cause)}`;
-    return new InferenceError(message, { code, details: { graph, stage: label }, cause });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new InferenceError(`graph "${graph}" ${what} in stage "${label}": ${reason}`, {
+      code,
+      details: { graph, stage: label },
+      cause,
+    });
+  }
+
+  /**
+   * After a failed run onnxruntime-web 1.30 believes that the session's inputs are bound, and computes every later run from the failed
+   * run's inputs. So the session goes, and whoever asks for the graph again gets a new one.
+   */
+  async function discard(loaded: LoadedSession): Promise<void> {
+    sessions.delete(loaded.graph);
+    await loaded.release(mutex);
   }
 
   async function load(graph: string, bytes: () => Promise<Uint8Array>): Promise<LoadedSession> {
@@ -67,7 +75,7 @@ export function createStage({ label, ort, mutex, ledger, memory }: StageOptions)
         const session = await ort.InferenceSession.create(model, memory.sessionOptions);
         return new LoadedSession(graph, session, ledger.hold('session'));
       } catch (cause) {
-        throw await failure('inference/session-create', graph, cause);
+        throw await failure('inference/session-create', graph, 'could not be loaded', cause);
       }
     });
   }
@@ -101,34 +109,41 @@ export function createStage({ label, ort, mutex, ledger, memory }: StageOptions)
       assertOpen();
       const loaded = session as LoadedSession;
       assertNames(loaded, feeds);
+      // Before queueing: whoever disposes a tensor right after this call does not take it away from this run.
+      const inputs = Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, toTensor(ort, feed)]));
       return mutex.exclusive(async () => {
         assertOpen();
+        memory.assertAlive();
+        const results = await loaded.session.run(inputs).catch(async (cause: unknown) => {
+          if (memory.isBrokenByFailure) mutex.poison(cause);
+          const error = await failure('inference/run', loaded.graph, 'did not run', cause);
+          await discard(loaded);
+          throw error;
+        });
+        const outputs = Object.entries(results).map(([name, tensor]): [string, StageTensor] => {
+          const bytes = memory.outputBytes(tensor.size * DTYPE_BYTES[tensor.type as Dtype]);
+          return [name, own(tensor, { bytes }, () => tensor.dispose())];
+        });
         try {
           memory.assertAlive();
-          const inputs = Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, toTensor(ort, feed)]));
-          const outputs = Object.entries(await loaded.session.run(inputs)).map(
-            ([name, tensor]): [string, StageTensor] => {
-              const bytes = memory.outputBytes(tensor.size * DTYPE_BYTES[tensor.type as Dtype]);
-              return [name, own(tensor, { bytes }, () => tensor.dispose())];
-            },
-          );
-          memory.assertAlive();
-          return Object.fromEntries(outputs);
-        } catch (cause) {
-          throw await failure('inference/run', loaded.graph, cause);
+        } catch (error) {
+          for (const [, output] of outputs) output.dispose();
+          throw error;
         }
+        return Object.fromEntries(outputs);
       });
     },
 
     async read(tensor) {
       assertOpen();
+      const source = (tensor as StageTensor).tensor;
       return mutex.exclusive(async () => {
         try {
-          const values = await memory.read((tensor as StageTensor).tensor);
+          const values = await memory.read(source);
           memory.assertAlive();
           return values;
         } catch (cause) {
-          throw await failure('inference/run', 'readback', cause);
+          throw await failure('inference/run', 'readback', 'did not run', cause);
         }
       });
     },
@@ -143,12 +158,12 @@ export function createStage({ label, ort, mutex, ledger, memory }: StageOptions)
     const loaded = await Promise.allSettled(sessions.values());
     for (const tensor of tensors) tensor.dispose();
     const release = async (): Promise<void> => {
-      for (const result of loaded) if (result.status === 'fulfilled') await result.value.session.release();
+      for (const result of loaded) if (result.status === 'fulfilled') await result.value.release(mutex);
     };
     try {
-      if (!mutex.isPoisoned) await mutex.exclusive(release);
+      // A poisoned runtime is not called again; its memory goes with the device.
+      await (mutex.isPoisoned ? release() : mutex.exclusive(release));
     } finally {
-      for (const result of loaded) if (result.status === 'fulfilled') result.value.released();
       await memory.close();
     }
   }
@@ -158,19 +173,34 @@ class LoadedSession implements Session {
   readonly graph: string;
   readonly inputs: readonly SessionInput[];
   readonly outputs: readonly string[];
-  readonly session: InferenceSession;
-  readonly released: () => void;
+  #session: InferenceSession | undefined;
+  readonly #onRelease: () => void;
 
-  constructor(graph: string, session: InferenceSession, released: () => void) {
+  constructor(graph: string, session: InferenceSession, onRelease: () => void) {
     this.graph = graph;
-    this.session = session;
-    this.released = released;
+    this.#session = session;
+    this.#onRelease = onRelease;
     this.inputs = session.inputMetadata.map((input) =>
       input.isTensor
         ? { name: input.name, dtype: input.type, dims: input.shape }
         : { name: input.name, dtype: '?', dims: [] },
     );
     this.outputs = session.outputNames;
+  }
+
+  get session(): InferenceSession {
+    if (this.#session === undefined)
+      throw new Error(`the session of graph "${this.graph}" was released: ask the stage again`);
+    return this.#session;
+  }
+
+  /** To be called by the holder of the mutex. */
+  async release(mutex: Mutex): Promise<void> {
+    const session = this.#session;
+    if (session === undefined) return;
+    this.#session = undefined;
+    this.#onRelease();
+    if (!mutex.isPoisoned) await session.release();
   }
 }
 
