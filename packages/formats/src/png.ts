@@ -1,5 +1,5 @@
 import { FormatError } from '@flux-srpo/core';
-import { unzlibSync, zlibSync } from 'fflate';
+import { zlibSync } from 'fflate';
 
 /**
  * PNG files of 8-bit RGB with text, and the text of any PNG. Equal input gives equal bytes: no time stamp, one pinned compressor.
@@ -9,8 +9,6 @@ import { unzlibSync, zlibSync } from 'fflate';
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 const CHANNELS = 3;
-/** Longest text read back; a picture's settings take a few kilobytes. */
-const MAX_TEXT_BYTES = 1024 * 1024;
 
 export interface RgbImage {
   width: number;
@@ -45,7 +43,10 @@ export function encodePng(
   ]);
 }
 
-/** Keyword → text of all tEXt and iTXt chunks. Throws on anything that is not a PNG; damaged text chunks are left out. */
+/**
+ * Keyword → text of the tEXt and uncompressed iTXt chunks, which are all that `encodePng` writes. Throws on anything that is not a whole
+ * PNG; damaged text chunks are left out.
+ */
 export function readPngText(bytes: Uint8Array): Map<string, string> {
   if (SIGNATURE.some((byte, i) => bytes[i] !== byte)) {
     throw new FormatError('expected a PNG file, got other bytes', { code: 'format/header-invalid' });
@@ -132,15 +133,13 @@ function parseText(data: Uint8Array): [string, string] | undefined {
 
 function parseInternational(data: Uint8Array): [string, string] | undefined {
   const end = data.indexOf(0);
-  const isCompressed = data[end + 1] === 1;
+  const isCompressed = data[end + 1] !== 0;
   const language = data.indexOf(0, end + 3);
   const translated = data.indexOf(0, language + 1);
-  if (end < 1 || language < 0 || translated < 0) return undefined;
-  const body = data.subarray(translated + 1);
+  if (end < 1 || isCompressed || language < 0 || translated < 0) return undefined;
   try {
-    // The output buffer bounds what a compressed bomb can become.
-    const text = isCompressed ? unzlibSync(body, { out: new Uint8Array(MAX_TEXT_BYTES) }) : body;
-    return [latin1(data.subarray(0, end)), new TextDecoder('utf-8', { fatal: true }).decode(text)];
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(data.subarray(translated + 1));
+    return [latin1(data.subarray(0, end)), text];
   } catch {
     return undefined;
   }

@@ -1,0 +1,96 @@
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ByteSource, blobSource, bytesSource } from './byte-source.ts';
+import { fileSink, fileSource } from './node.ts';
+
+const BYTES = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'byte-source-'));
+  await writeFile(join(folder, 'file.bin'), BYTES);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const KINDS: [string, () => ByteSource | Promise<ByteSource>][] = [
+  ['bytesSource', () => bytesSource(BYTES, 'x')],
+  ['blobSource', () => blobSource(new Blob([BYTES]), 'x')],
+  ['fileSource', () => fileSource(join(folder, 'file.bin'))],
+];
+
+describe.each(KINDS)('%s', (_, make) => {
+  it('reads ranges, the whole, and nothing', async () => {
+    const source = await make();
+    expect(source.size).toBe(1000);
+    expect(await source.read(250, 3)).toEqual(BYTES.slice(250, 253));
+    expect(await source.read(0, 1000)).toEqual(BYTES);
+    expect(await source.read(1000, 0)).toHaveLength(0);
+    await source.close?.();
+  });
+
+  it.each([
+    [-1, 2],
+    [0, -1],
+    [999, 2],
+    [1001, 0],
+    [0.5, 1],
+    [Number.NaN, 1],
+    [0, Number.POSITIVE_INFINITY],
+    [2 ** 53, 1],
+  ])('refuses %d + %d bytes', async (offset, length) => {
+    const source = await make();
+    await expect(source.read(offset, length)).rejects.toMatchObject({ code: 'format/offset-out-of-range' });
+    await source.close?.();
+  });
+
+  it('gives bytes the caller may change', async () => {
+    const source = await make();
+    (await source.read(0, 10)).fill(0);
+    expect(await source.read(0, 10)).toEqual(BYTES.slice(0, 10));
+    await source.close?.();
+  });
+
+  it('rejects with the reason of an aborted signal', async () => {
+    const source = await make();
+    const reason = new Error('enough');
+    await expect(source.read(0, 1, AbortSignal.abort(reason))).rejects.toBe(reason);
+    await source.close?.();
+  });
+});
+
+describe('fileSource', () => {
+  it('says so when the file shrank after it was opened', async () => {
+    const path = join(folder, 'shrinks.bin');
+    await writeFile(path, BYTES);
+    const source = await fileSource(path);
+    await truncate(path, 500);
+    await expect(source.read(400, 200)).rejects.toMatchObject({
+      code: 'format/truncated',
+      details: { expected: 200, got: 100 },
+    });
+    await source.close?.();
+  });
+
+  it('refuses a missing file and a folder, without naming the path to it', async () => {
+    await expect(fileSource(join(folder, 'none'))).rejects.toMatchObject({
+      code: 'storage/unavailable',
+      message: 'none: the file could not be read (ENOENT)',
+    });
+    await expect(fileSource(folder)).rejects.toMatchObject({ code: 'storage/unavailable' });
+  });
+});
+
+describe('fileSink', () => {
+  it('writes pieces in order and never over a file', async () => {
+    const path = join(folder, 'written.bin');
+    const sink = await fileSink(path);
+    await sink.write(BYTES.subarray(0, 300));
+    await sink.write(BYTES.subarray(300));
+    await sink.close();
+    const source = await fileSource(path);
+    expect(await source.read(0, source.size)).toEqual(BYTES);
+    await source.close?.();
+    await expect(fileSink(path)).rejects.toMatchObject({ code: 'storage/write-failed' });
+  });
+});

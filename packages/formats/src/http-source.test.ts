@@ -1,0 +1,195 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpSource } from './http-source.ts';
+
+const BYTES = Uint8Array.from({ length: 5000 }, (_, i) => (i * 7) % 256);
+const HTML = '<!doctype html><title>Not found</title>';
+
+type Handler = (request: IncomingMessage, response: ServerResponse, start: number, end: number) => void;
+
+/** An honest range server. */
+const honest: Handler = (_, response, start, end) => {
+  response.writeHead(206, {
+    'content-range': `bytes ${start}-${end - 1}/${BYTES.length}`,
+    'content-length': end - start,
+  });
+  response.end(BYTES.subarray(start, end));
+};
+
+/** Each path is a server with one fault. */
+const HANDLERS: Record<string, Handler> = {
+  honest,
+  'no-content-range': (request, response, start, end) => {
+    if (request.method === 'HEAD') response.writeHead(200, { 'content-length': BYTES.length }).end();
+    else response.writeHead(206).end(BYTES.subarray(start, end));
+  },
+  'ignores-range': (_, response) => response.writeHead(200, { 'content-length': BYTES.length }).end(BYTES),
+  'ignores-range-chunked': (_, response) => response.writeHead(200).end(BYTES),
+  'other-size': (_, response) => response.writeHead(200, { 'content-length': 4000 }).end(BYTES.subarray(0, 4000)),
+  'short-body': (_, response, start, end) => {
+    response.writeHead(206, { 'content-range': `bytes ${start}-${end - 1}/${BYTES.length}` });
+    response.end(BYTES.subarray(start, end - 1));
+  },
+  'long-body': (_, response, start, end) => {
+    response.writeHead(206, { 'content-range': `bytes ${start}-${end - 1}/${BYTES.length}` });
+    response.end(BYTES.subarray(start, end + 1));
+  },
+  'cut-connection': (_, response, start, end) => {
+    response.writeHead(206, {
+      'content-range': `bytes ${start}-${end - 1}/${BYTES.length}`,
+      'content-length': end - start,
+    });
+    response.write(BYTES.subarray(start, start + 10), () => response.destroy());
+  },
+  'other-range': (_, response, start, end) => {
+    response.writeHead(206, { 'content-range': `bytes ${start + 1}-${end}/${BYTES.length}` });
+    response.end(BYTES.subarray(start + 1, end + 1));
+  },
+  'other-total': (_, response, start, end) => {
+    response.writeHead(206, { 'content-range': `bytes ${start}-${end - 1}/9999` }).end(BYTES.subarray(start, end));
+  },
+  compressed: (_, response, start, end) => {
+    response.writeHead(206, { 'content-encoding': 'gzip' }).end(gzipSync(BYTES.subarray(start, end)));
+  },
+  html: (_, response) => response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(HTML),
+  missing: (_, response) => response.writeHead(404).end(HTML),
+  broken: (_, response) => response.writeHead(503).end(),
+  'not-satisfiable': (_, response) => response.writeHead(416, { 'content-range': 'bytes */100' }).end(),
+  'drops-connection': (request) => request.socket.destroy(),
+  silent: () => undefined,
+};
+
+let server: Server;
+let base: string;
+const seen: { method: string; range: string | undefined; authorization: string | undefined }[] = [];
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const { range, authorization } = request.headers;
+    seen.push({ method: request.method!, range, authorization });
+    const match = /^bytes=(\d+)-(\d+)$/.exec(range ?? '');
+    const [start, end] = match === null ? [0, BYTES.length] : [Number(match[1]), Number(match[2]) + 1];
+    HANDLERS[request.url!.split('?')[0]!.slice(1)]!(request, response, start, end);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+const sized = (path: string, options = {}) => httpSource(`${base}/${path}`, { size: BYTES.length, ...options });
+
+describe('httpSource', () => {
+  it('asks for exactly the range it is asked for, with the headers it was given', async () => {
+    const source = await sized('honest', { headers: { authorization: 'Bearer x' } });
+    seen.length = 0;
+    expect(await source.read(1234, 100)).toEqual(BYTES.slice(1234, 1334));
+    expect(await source.read(0, BYTES.length)).toEqual(BYTES);
+    expect(await source.read(BYTES.length, 0)).toHaveLength(0);
+    expect(seen).toEqual([
+      { method: 'GET', range: 'bytes=1234-1333', authorization: 'Bearer x' },
+      { method: 'GET', range: 'bytes=0-4999', authorization: 'Bearer x' },
+    ]);
+  });
+
+  it('does not ask for a size it was told', async () => {
+    seen.length = 0;
+    expect((await sized('honest')).size).toBe(5000);
+    expect(seen).toEqual([]);
+  });
+
+  it.each(['honest', 'no-content-range', 'ignores-range'])('finds the size on a server that is %s', async (path) => {
+    expect((await httpSource(`${base}/${path}`)).size).toBe(5000);
+  });
+
+  it('refuses to guess the size', async () => {
+    await expect(httpSource(`${base}/ignores-range-chunked`)).rejects.toThrow(
+      'must tell its size, got none; pass `size`',
+    );
+  });
+
+  it.each(['no-content-range', 'ignores-range', 'ignores-range-chunked'])(
+    'reads the right bytes from a server that is %s',
+    async (path) => {
+      const source = await sized(path);
+      expect(await source.read(1234, 100)).toEqual(BYTES.slice(1234, 1334));
+      expect(await source.read(4990, 10)).toEqual(BYTES.slice(4990));
+    },
+  );
+
+  it('does not read through gigabytes when a server ignores ranges', async () => {
+    const size = 8 * 2 ** 30;
+    const source = await httpSource(`${base}/ignores-range-chunked`, { size });
+    await expect(source.read(6 * 2 ** 30, 10)).rejects.toThrow('must answer range requests with 206, got 200');
+  });
+
+  it.each([
+    ['short-body', 'network/truncated', 'expected 100 bytes of body, got 99'],
+    ['long-body', 'network/status', 'must answer with 100 bytes, got more'],
+    ['cut-connection', 'network/unreachable', 'the connection broke'],
+    ['other-range', 'network/status', 'must answer with bytes 1000-1099/5000, got "bytes 1001-1100/5000"'],
+    ['other-total', 'network/status', 'got "bytes 1000-1099/9999"'],
+    ['other-size', 'network/status', 'must have 5000 bytes, got 4000'],
+    ['compressed', 'network/status', 'got content-encoding "gzip"'],
+    ['html', 'network/status', 'must be a file, got an HTML page'],
+    ['missing', 'network/status', 'got 404'],
+    ['broken', 'network/status', 'got 503'],
+    ['not-satisfiable', 'format/truncated', 'expected 5000 bytes, but the server has no 100 bytes at 1000'],
+    ['drops-connection', 'network/unreachable', 'could not be reached'],
+  ])('turns %s into %s', async (path, code, message) => {
+    const source = await sized(path);
+    const error: unknown = await source.read(1000, 100).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code });
+    expect((error as Error).message).toContain(message);
+    expect((error as Error).message.startsWith(`${path}: `)).toBe(true);
+  });
+
+  it.each(['html', 'missing', 'broken', 'drops-connection'])('fails to open %s', async (path) => {
+    await expect(httpSource(`${base}/${path}`)).rejects.toMatchObject({ name: 'NetworkError' });
+  });
+
+  it('keeps signed queries out of messages', async () => {
+    const error: unknown = await httpSource(`${base}/missing?token=secret`).catch((reason: unknown) => reason);
+    expect(JSON.stringify([(error as Error).message, (error as { details: unknown }).details])).not.toContain('secret');
+  });
+
+  it("rejects with the caller's reason when a read is aborted", async () => {
+    const reason = new Error('enough');
+    const controller = new AbortController();
+    const read = (await sized('silent')).read(0, 10, controller.signal);
+    controller.abort(reason);
+    await expect(read).rejects.toBe(reason);
+  });
+
+  it('ends every read when the signal of the source is aborted', async () => {
+    const controller = new AbortController();
+    const source = await sized('silent', { signal: controller.signal });
+    const read = source.read(0, 10);
+    controller.abort();
+    await expect(read).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(source.read(0, 10)).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  it('takes another fetch', async () => {
+    const calls: string[] = [];
+    const source = await sized('honest', {
+      fetch: (input: string, init: RequestInit) => {
+        calls.push(String(input));
+        return fetch(input, init);
+      },
+    });
+    await source.read(0, 1);
+    expect(calls).toEqual([`${base}/honest`]);
+  });
+
+  it('refuses ranges outside the file without asking', async () => {
+    const source = await sized('honest');
+    seen.length = 0;
+    await expect(source.read(4999, 2)).rejects.toMatchObject({ code: 'format/offset-out-of-range' });
+    expect(seen).toEqual([]);
+  });
+});

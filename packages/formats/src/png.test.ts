@@ -1,0 +1,88 @@
+import { decode } from 'fast-png';
+import { zlibSync } from 'fflate';
+import { describe, expect, it } from 'vitest';
+import { encodePng, readPngText } from './png.ts';
+
+const width = 7;
+const height = 5;
+const rgb = Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * i * 31) % 256);
+
+// fast-png decodes; it checks every chunk's CRC-32.
+describe('encodePng', () => {
+  it('is decoded to the same pixels', () => {
+    const image = decode(encodePng({ width, height, rgb }), { checkCrc: true });
+    expect(image).toMatchObject({ width, height, channels: 3, depth: 8 });
+    expect([...image.data]).toEqual([...rgb]);
+  });
+
+  it('keeps pixels where each of the five filters is the best', () => {
+    // Flat, horizontal ramp, vertical ramp, diagonal and noise in bands of rows.
+    const side = 40;
+    const bands = Uint8Array.from({ length: side * side * 3 }, (_, i) => {
+      const [row, col] = [Math.floor(i / (side * 3)), Math.floor(i / 3) % side];
+      return [200, col * 5, row * 5 + ((col * 37) % 11), (row + col) * 3, (i * 7919) % 256][Math.floor(row / 8)]!;
+    });
+    const png = encodePng({ width: side, height: side, rgb: bands });
+    expect([...decode(png, { checkCrc: true }).data]).toEqual([...bands]);
+    // A file without filters is larger than the pixels themselves here.
+    expect(png.length).toBeLessThan(bands.length * 0.5);
+  });
+
+  it('gives the same bytes for the same picture and text', () => {
+    const text = { parameters: 'a cat\nSteps: 28', settings: '{"seed":42}' };
+    expect(encodePng({ width, height, rgb }, text)).toEqual(encodePng({ width, height, rgb }, text));
+  });
+
+  it('refuses pixels that do not fit, and keywords PNG cannot hold', () => {
+    expect(() => encodePng({ width: 8, height, rgb })).toThrow(RangeError);
+    for (const keyword of ['', 'x'.repeat(80), 'a\0b', '猫']) {
+      expect(() => encodePng({ width, height, rgb }, { [keyword]: '' })).toThrow(RangeError);
+    }
+  });
+});
+
+describe('readPngText', () => {
+  const text = {
+    parameters: 'a café, 35mm\nSteps: 28, Sampler: Euler',
+    emoji: '日本語 😀 \r\n',
+    empty: '',
+    long: 'long '.repeat(10_000),
+  };
+
+  it('gives back the text, Latin-1 or not', () => {
+    expect(Object.fromEntries(readPngText(encodePng({ width, height, rgb }, text)))).toEqual(text);
+  });
+
+  it('is read by others too where it is Latin-1', () => {
+    const decoded = decode(encodePng({ width, height, rgb }, { parameters: text.parameters }));
+    expect(decoded.text).toEqual({ parameters: text.parameters });
+  });
+
+  it('shows a NUL, which would end the text, as U+FFFD', () => {
+    expect(readPngText(encodePng({ width, height, rgb }, { p: 'a\0b' })).get('p')).toBe('a\ufffdb');
+  });
+
+  it('refuses other files and cut ones', () => {
+    expect(() => readPngText(new TextEncoder().encode('<!doctype html>'))).toThrow('expected a PNG file');
+    const png = encodePng({ width, height, rgb }, text);
+    expect(() => readPngText(png.subarray(0, png.length - 13))).toThrow('must end with its IEND chunk');
+    expect(() => readPngText(png.subarray(0, 40))).toThrow('must end with its IEND chunk');
+  });
+
+  it('leaves out text that is compressed, which could be a bomb, or damaged', () => {
+    const keyword = [...new TextEncoder().encode('note'), 0];
+    const png = (data: number[]) => readPngText(withChunk('iTXt', data));
+    expect(png([...keyword, 0, 0, 0, 0, 0x6f, 0x6b]).get('note')).toBe('ok');
+    expect(png([...keyword, 1, 0, 0, 0, ...zlibSync(new Uint8Array(9))]).has('note')).toBe(false);
+    expect(png([...keyword, 0, 0, 0, 0, 0xff]).has('note')).toBe(false);
+    expect(png([...keyword, 0, 0]).has('note')).toBe(false);
+  });
+});
+
+/** A PNG with one more chunk before its end; readers of text do not check its CRC. */
+function withChunk(type: string, data: number[]): Uint8Array {
+  const png = [...encodePng({ width, height, rgb })];
+  const length = [24, 16, 8, 0].map((shift) => (data.length >>> shift) & 255);
+  png.splice(png.length - 12, 0, ...length, ...new TextEncoder().encode(type), ...data, 0, 0, 0, 0);
+  return Uint8Array.from(png);
+}
