@@ -1,4 +1,4 @@
-import { type Dtype, readSafetensors, bytesSource } from '@flux-srpo/formats';
+import { bytesSource, type Dtype, readSafetensors } from '@flux-srpo/formats';
 
 /** Reads a file of test/fixtures; from disk in Node, by URL in a browser. */
 export type ReadFixture = (path: string) => Promise<Uint8Array>;

@@ -1,5 +1,5 @@
 import { torchRandn } from '@flux-srpo/core';
-import { memorySink, writeSafetensors } from '@flux-srpo/formats';
+import { bytesSink, writeSafetensors } from '@flux-srpo/formats';
 import type { PipelineFixture, ReadFixture, SyntheticComponent, SyntheticTensor } from './fixture.ts';
 
 /** Path → bytes of a diffusers pipeline folder. */
@@ -27,7 +27,8 @@ export async function synthesizeFolder(
   const folder: PipelineFolder = new Map();
   for (const [path, content] of Object.entries(fixture.files)) folder.set(path, json(content));
   for (const [folderName, kind] of Object.entries(fixture.tokenizers)) {
-    for (const file of TOKENIZER_FILES[kind]) folder.set(`${folderName}/${file}`, await read(`tokenizers/${kind}/${file}`));
+    for (const file of TOKENIZER_FILES[kind])
+      folder.set(`${folderName}/${file}`, await read(`tokenizers/${kind}/${file}`));
   }
   for (const [component, description] of Object.entries(fixture.components)) {
     const tensors = synthesizeTensors(component, description);
@@ -72,7 +73,7 @@ async function addWeights(
 }
 
 async function safetensors(tensors: [string, { shape: number[]; data: Float32Array }][]): Promise<Uint8Array> {
-  const sink = memorySink();
+  const sink = bytesSink();
   const data = new Map(tensors);
   await writeSafetensors(
     sink,

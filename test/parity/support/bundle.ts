@@ -1,0 +1,46 @@
+import type { WeightClass } from '@flux-srpo/core';
+import { type BundleSink, convertPipeline, type PipelineSource } from '@flux-srpo/export';
+import { bytesSink, bytesSource } from '@flux-srpo/formats';
+import { type Bundle, blobBundle, openBundle } from '@flux-srpo/runtime';
+import type { PipelineFolder } from './synthesize.ts';
+
+/** The files of a bundle, by path. */
+export type BundleFolder = Map<string, Uint8Array<ArrayBuffer>>;
+
+export interface ConvertInMemoryOptions {
+  dtype: WeightClass;
+  bake?: boolean;
+}
+
+/** Folder → bundle through the real converter, without a disk: the same in Node and in a browser. */
+export async function convertInMemory(
+  folder: PipelineFolder,
+  { dtype, bake = false }: ConvertInMemoryOptions,
+): Promise<BundleFolder> {
+  const source: PipelineSource = {
+    list: async () => [...folder.keys()],
+    open: async (path) => bytesSource(folder.get(path)!, path),
+  };
+  const files: BundleFolder = new Map();
+  const sink: BundleSink = {
+    async create(path) {
+      const memory = bytesSink();
+      return {
+        write: memory.write,
+        async close() {
+          files.set(path, memory.bytes());
+        },
+      };
+    },
+    async commit() {},
+    async abort() {
+      files.clear();
+    },
+  };
+  await convertPipeline(source, sink, { dtype, bake });
+  return files;
+}
+
+export function openInMemory(files: BundleFolder): Promise<Bundle> {
+  return openBundle(blobBundle(new Map([...files].map(([path, bytes]) => [path, new Blob([bytes])]))));
+}
