@@ -1,0 +1,22 @@
+import { readFile } from 'node:fs/promises';
+import { sha256Hex } from '@flux-srpo/formats';
+import { describe, expect, it } from 'vitest';
+import { checkedGraphs } from './support/graphs.ts';
+import { readNodeFixture } from './support/node-fixtures.ts';
+
+interface Report {
+  graphs: Record<string, { sha256: string; bytes: number }>;
+}
+
+describe('graphs', () => {
+  it('are the ones that onnx.checker, strict shape inference and onnxruntime accepted', async () => {
+    // test/reference/check_graphs.py wrote the report. After a change of a graph, check again and commit the new report.
+    const report = JSON.parse(
+      await readFile(new URL('../reference/graphs-report.json', import.meta.url), 'utf8'),
+    ) as Report;
+    const hashes = new Map<string, string>();
+    for (const [name, bytes] of await checkedGraphs(readNodeFixture)) hashes.set(name, await sha256Hex(bytes));
+    const checked = new Map(Object.entries(report.graphs).map(([name, { sha256 }]) => [name, sha256]));
+    expect(Object.fromEntries(hashes)).toEqual(Object.fromEntries(checked));
+  });
+});
