@@ -74,7 +74,7 @@ function claimsOf(part: PartPlan): Claim[] {
       const i = matchPattern(rule.part, part.name);
       if (i === undefined) continue;
       for (const slot of part.slots) {
-        const j = matchPattern(rule.slot, slot.name) ?? (rule.cut && matchPattern(rule.slot, withoutChunk(slot.name)));
+        const j = matchPattern(rule.slot, slot.name) ?? matchPattern(rule.slot, withoutChunk(slot.name));
         if (j === undefined) continue;
         claims.push({ slot, rule, component, from: rule.from.replace('{i}', i).replace('{j}', j) });
       }
