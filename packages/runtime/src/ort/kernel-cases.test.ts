@@ -6,7 +6,7 @@ import { createNodeBackend } from './node.ts';
 const RELATIVE = 1e-5;
 
 describe('the known answers', async () => {
-  const backend = await createNodeBackend();
+  const backend = await createNodeBackend({ threads: 1 });
   const stage = await backend.openStage('kernels');
   afterAll(() => backend.dispose());
 

@@ -1,4 +1,4 @@
-import { DeviceError } from '@flux-srpo/core';
+import { DeviceError, isFluxError } from '@flux-srpo/core';
 import type { AdapterReport } from './adapter-report.ts';
 import type { Stage } from './backend.ts';
 import { canUseSubgroups } from './device.ts';
@@ -29,9 +29,11 @@ export interface SelfTestSubject {
 
 interface Finding {
   kernel: string;
-  /** max|got − want| / max|want| */
+  /** max|got − want| / max|want|; NaN where there was no answer. */
   error: number;
   tolerance: number;
+  /** Why there was no answer. */
+  failure?: string;
 }
 
 export async function selfTest(subject: SelfTestSubject, options: SelfTestOptions = {}): Promise<SelfTestVerdict> {
@@ -47,7 +49,7 @@ export async function selfTest(subject: SelfTestSubject, options: SelfTestOption
   let worst: Finding | undefined;
   for (const rung of rungs) {
     const findings = await askKernels(subject, rung, options.tamper);
-    const wrong = findings.find(({ error, tolerance }) => !(error <= tolerance));
+    const wrong = findings.find(isWrong);
     if (wrong === undefined) {
       const errors = Object.fromEntries(findings.map(({ kernel, error }) => [kernel, error]));
       const verdict: SelfTestVerdict = { rung, errors, steppedDown, remembered: false };
@@ -76,16 +78,27 @@ async function askKernels(
   try {
     const findings: Finding[] = [];
     for (const kernelCase of KERNEL_CASES) {
-      const output = await ask(stage, kernelCase);
-      tamper?.(kernelCase.kernel, rung, output);
-      const error = relativeError(output, kernelCase.answer());
-      findings.push({ kernel: kernelCase.kernel, error, tolerance: kernelCase.tolerance });
-      if (!(error <= kernelCase.tolerance)) break;
+      const { kernel, tolerance } = kernelCase;
+      try {
+        const output = await ask(stage, kernelCase);
+        tamper?.(kernel, rung, output);
+        findings.push({ kernel, tolerance, error: relativeError(output, kernelCase.answer()) });
+      } catch (cause) {
+        // A kernel that cannot be built is as bad as a wrong one; a lost device or a dead worker says nothing of kernels.
+        if (!isFluxError(cause, 'inference/')) throw cause;
+        findings.push({ kernel, tolerance, error: Number.NaN, failure: cause.message });
+      }
+      if (isWrong(findings.at(-1)!)) break;
     }
     return findings;
   } finally {
     await stage.close();
   }
+}
+
+/** So that NaN is wrong. */
+function isWrong({ error, tolerance }: Finding): boolean {
+  return !(error <= tolerance);
 }
 
 async function ask(stage: Stage, { kernel, graph, feeds }: KernelCase): Promise<Float32Array> {
@@ -108,7 +121,8 @@ function relativeError(got: Float32Array, want: Float32Array): number {
   return maxError / maxWant;
 }
 
-function describe({ kernel, error, tolerance }: Finding): string {
+function describe({ kernel, error, tolerance, failure }: Finding): string {
+  if (failure !== undefined) return `${kernel} did not run: ${failure}`;
   return `${kernel} is off by ${error.toExponential(1)} of the largest value, allowed ${tolerance.toExponential(1)}`;
 }
 

@@ -1,0 +1,126 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import type { AdapterReport } from './adapter-report.ts';
+import { createNodeBackend } from './node.ts';
+import { type SelfTestOptions, type SelfTestSubject, selfTest } from './self-test.ts';
+import { memoryVerdictStore } from './verdict-store.ts';
+
+/** The ladder, with the kernels of onnxruntime-node standing in for a GPU's: they are right, so whatever is wrong was planted. */
+const adapter: AdapterReport = {
+  vendor: 'test',
+  architecture: 'test',
+  device: '',
+  description: '',
+  isFallback: false,
+  features: ['subgroups'],
+  limits: {},
+  subgroupMinSize: 32,
+  subgroupMaxSize: 32,
+};
+
+const backend = await createNodeBackend({ threads: 1 });
+afterAll(() => backend.dispose());
+
+/** A subject that notes which rungs were tried. */
+function subjectOf(report: AdapterReport): SelfTestSubject & { tried: boolean[] } {
+  const tried: boolean[] = [];
+  return {
+    adapter: report,
+    runtimeVersion: '1.30.0',
+    tried,
+    openStage: (label, subgroups) => {
+      tried.push(subgroups);
+      return backend.openStage(label);
+    },
+  };
+}
+
+/** Makes one kernel wrong in one value by `amount`, on these rungs. */
+function plant(kernel: string, amount: number, ...rungs: string[]): SelfTestOptions {
+  return {
+    store: memoryVerdictStore(),
+    tamper: (asked, rung, output) => {
+      if (asked === kernel && rungs.includes(rung)) output[output.length - 1]! += amount;
+    },
+  };
+}
+
+/** Each test runs every kernel once or twice; on a busy machine that takes seconds. */
+describe('the self-test', { timeout: 60_000 }, () => {
+  it('stays on the first rung when every kernel is right', async () => {
+    const subject = subjectOf(adapter);
+    const verdict = await selfTest(subject, { store: memoryVerdictStore() });
+    expect(verdict).toMatchObject({ rung: 'subgroups', steppedDown: [], remembered: false });
+    expect(Object.keys(verdict.errors)).toHaveLength(12);
+    expect(subject.tried).toEqual([true]);
+  });
+
+  it.each(['rms norm', 'q4 linear [70, 256] to 128', 'convolution 3x3'])(
+    'steps down when %s is wrong with subgroups',
+    async (kernel) => {
+      const subject = subjectOf(adapter);
+      const verdict = await selfTest(subject, plant(kernel, 1, 'subgroups'));
+      expect(verdict.rung).toBe('no-subgroups');
+      expect(verdict.steppedDown).toEqual([expect.stringContaining(`subgroups: ${kernel} is off by`)]);
+      expect(subject.tried).toEqual([true, false]);
+    },
+  );
+
+  it.each([1, Number.NaN, Number.POSITIVE_INFINITY])(
+    'refuses an error of %s on every rung, naming the kernel',
+    async (amount) => {
+      const refused = selfTest(subjectOf(adapter), plant('rotary embedding', amount, 'subgroups', 'no-subgroups'));
+      await expect(refused).rejects.toMatchObject({
+        name: 'DeviceError',
+        code: 'device/self-test-failed',
+        message: expect.stringContaining('rotary embedding'),
+        details: { kernel: 'rotary embedding' },
+      });
+      expect(backend.ledger.snapshot()).toMatchObject({ sessions: 0, tensors: 0, bytes: 0 });
+    },
+  );
+
+  it('sees an error a hundredth of a wrong kernel, and not one that rounding makes', async () => {
+    const small = await selfTest(subjectOf(adapter), plant('rms norm', 1e-5, 'subgroups'));
+    expect(small.rung).toBe('subgroups');
+    const large = await selfTest(subjectOf(adapter), plant('rms norm', 1e-2, 'subgroups'));
+    expect(large.rung).toBe('no-subgroups');
+  });
+
+  it('steps down when a kernel cannot run at all', async () => {
+    const subject = subjectOf(adapter);
+    const openStage: SelfTestSubject['openStage'] = async (label, subgroups) => {
+      const stage = await subject.openStage(label, subgroups);
+      return subgroups
+        ? { ...stage, session: (graph) => stage.session(graph, async () => new Uint8Array([1])) }
+        : stage;
+    };
+    const verdict = await selfTest({ ...subject, openStage }, { store: memoryVerdictStore() });
+    expect(verdict.rung).toBe('no-subgroups');
+    expect(verdict.steppedDown[0]).toContain('could not be loaded');
+  });
+
+  it('never tries subgroups of 4 lanes, or where there are none', async () => {
+    const narrow = subjectOf({ ...adapter, subgroupMinSize: 4 });
+    await selfTest(narrow, { store: memoryVerdictStore() });
+    const none = subjectOf({ ...adapter, features: [] });
+    await selfTest(none, { store: memoryVerdictStore() });
+    expect([...narrow.tried, ...none.tried]).toEqual([false, false]);
+  });
+
+  it('asks each adapter and runtime once', async () => {
+    const store = memoryVerdictStore();
+    const first = subjectOf(adapter);
+    await selfTest(first, { store });
+    expect(await selfTest(first, { store })).toMatchObject({ rung: 'subgroups', remembered: true });
+    expect(first.tried).toHaveLength(1);
+    const updated = { ...first, runtimeVersion: '1.31.0' };
+    expect(await selfTest(updated, { store })).toMatchObject({ remembered: false });
+    const other = subjectOf({ ...adapter, vendor: 'other' });
+    expect(await selfTest(other, { store })).toMatchObject({ remembered: false });
+  });
+
+  it('asks again when what was remembered is no verdict', async () => {
+    const store = { get: async () => ({ rung: 'gpu', errors: null }), set: async () => {} };
+    expect(await selfTest(subjectOf(adapter), { store })).toMatchObject({ remembered: false });
+  });
+});
