@@ -15,6 +15,8 @@ export interface BundleSink {
 export class BundleWriter {
   readonly files: BundleFile[] = [];
   readonly #sink: BundleSink;
+  /** Lent to the open file: a hundred fresh 8 MiB buffers cost more than writing the tiny model. */
+  #spare: Uint8Array | undefined = new Uint8Array(CHUNK_BYTES);
 
   constructor(sink: BundleSink) {
     this.#sink = sink;
@@ -25,7 +27,8 @@ export class BundleWriter {
     const file = await this.#sink.create(path);
     const whole = await createSha256();
     const chunks: string[] = [];
-    const buffer = new Uint8Array(CHUNK_BYTES);
+    const buffer = this.#spare ?? new Uint8Array(CHUNK_BYTES);
+    this.#spare = undefined;
     let filled = 0;
     let size = 0;
     const flush = async (): Promise<void> => {
@@ -50,6 +53,7 @@ export class BundleWriter {
         try {
           if (filled > 0) await flush();
         } finally {
+          this.#spare = buffer;
           await file.close();
         }
         this.files.push({ path, size, sha256: whole.hex(), chunks });

@@ -1,5 +1,5 @@
 import { isFluxError } from '@flux-srpo/core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { FLUX_SRPO_INFO } from './bundle-info.ts';
 import { convertPipeline } from './convert.ts';
 import { type Files, jsonBytes, memoryBundle, memorySource } from './test-support/memory.ts';
@@ -10,6 +10,9 @@ import {
   tinyPipeline,
   tinyTensors,
 } from './test-support/tiny-pipeline.ts';
+
+// A conversion takes half a second on an idle machine; this one may not be.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 /** Converts and expects a refusal with this code and these words; whatever was written must be gone. */
 async function expectRefusal(files: Files, code: string, words: string[], info = FLUX_SRPO_INFO): Promise<void> {

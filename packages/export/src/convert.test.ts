@@ -1,11 +1,14 @@
 import { parseManifest } from '@flux-srpo/core';
 import { bf16ToF32, bytesSource, f16ToF32, f32ToBf16, readSafetensors, widen } from '@flux-srpo/formats';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ConvertOptions, type ConvertSummary, convertPipeline } from './convert.ts';
 import { q4 } from './quantize/q4.ts';
 import { q8 } from './quantize/q8.ts';
 import { type Files, type MemoryBundle, memoryBundle, memorySource } from './test-support/memory.ts';
 import { safetensorsBytes, type TinyTensors, tinyPipeline, tinyTensors } from './test-support/tiny-pipeline.ts';
+
+// A conversion takes half a second on an idle machine; this one may not be.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 interface Converted {
   bundle: MemoryBundle;
