@@ -23,6 +23,7 @@ import {
   object,
   oneOf,
   optional,
+  prose,
   type Read,
   record,
   text,
@@ -136,9 +137,9 @@ const manifest = object<Manifest>({
   licence: object<Manifest['licence']>({
     id: text(200),
     url: optional(matching(/^https:\/\/[^\s]{1,500}$/, 'an https address')),
-    notice: optional(text(10_000)),
+    notice: optional(prose(10_000)),
   }),
-  source: record(name, text(2000), 100),
+  source: record(name, prose(2000), 100),
   config: object<ModelConfig>({ transformer, text_encoder: clip, text_encoder_2: t5, vae, scheduler }),
   tokenizers: object<Manifest['tokenizers']>({ tokenizer, tokenizer_2: tokenizer }),
   sizes: object<Record<SizePreset, ImageSize>>({
@@ -154,7 +155,7 @@ const manifest = object<Manifest>({
     num_inference_steps: integer(1, MAX_STEPS),
     guidance_scale: number(0, 100),
   }),
-  examples: optional(list(text(2000), 0, 1000)),
+  examples: optional(list(prose(2000), 0, 1000)),
   preview: optional(object<NonNullable<Manifest['preview']>>({ rows: list(rgb, 1, 1024), bias: rgb })),
   quantization: object<Manifest['quantization']>({
     recipe: record(name, weightClass, 100),

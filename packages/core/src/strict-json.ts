@@ -34,11 +34,21 @@ export const boolean: Read<boolean> = (value, path) => {
   throw invalid(path, 'true or false', value);
 };
 
-/** A string of 1 to `maxLength` characters without control characters. */
+/** A string of 1 to `maxLength` characters on one line, without control characters. */
 export function text(maxLength: number): Read<string> {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  return bounded(maxLength, /[\0-\x1f]/);
+}
+
+/** The same, of any number of lines. */
+export function prose(maxLength: number): Read<string> {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  return bounded(maxLength, /[\0-\x08\x0b\x0c\x0e-\x1f]/);
+}
+
+function bounded(maxLength: number, refused: RegExp): Read<string> {
   return (value, path) => {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-    if (typeof value === 'string' && value.length > 0 && value.length <= maxLength && !/[\0-\x1f]/.test(value)) {
+    if (typeof value === 'string' && value.length > 0 && value.length <= maxLength && !refused.test(value)) {
       return value;
     }
     throw invalid(path, `1 to ${maxLength} printable characters`, value);
