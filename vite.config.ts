@@ -30,7 +30,7 @@ export default defineConfig({
         test: {
           name: 'parity',
           environment: 'node',
-          include: ['test/parity/**/*.test.ts'],
+          include: ['test/parity/**/*.test.ts', 'test/cli/**/*.test.ts'],
           testTimeout: SLOW_TEST_MS,
           hookTimeout: SLOW_TEST_MS,
         },

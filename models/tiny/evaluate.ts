@@ -23,7 +23,7 @@ const { values } = parseArgs({
 const prompts = testPrompts(Number(values.count), values.set === 'held-out');
 const pipeline = await createPipeline({
   bundle: await openBundle(folderBundle(values.bundle)),
-  backend: createNodeBackend(),
+  backend: await createNodeBackend(),
 });
 const pairs: { read: Reading; asked: Scene }[] = [];
 const started = performance.now();

@@ -19,6 +19,7 @@ The bundle appears only when it is complete: an interrupted conversion leaves no
 `,
   inspect: `flux-srpo inspect <bundle | file.safetensors>
 
+  --verify             read every byte and compare it with the manifest's hashes
   --json               print everything as one JSON object
 `,
   generate: `flux-srpo generate --model <bundle> --prompt <text>

@@ -13,10 +13,21 @@ type Options = NonNullable<ParseArgsConfig['options']>;
 /** Node's own strict parser, its complaints turned into {@link UsageError}s of one line. */
 export function parseOptions<const O extends Options>(args: string[], options: O) {
   try {
-    return parseArgs({ args, options, strict: true, allowPositionals: true });
+    return parseArgs({ args: joinNegativeNumbers(args), options, strict: true, allowPositionals: true });
   } catch (error) {
     throw new UsageError((error as Error).message.split('. ')[0] ?? 'the options cannot be read');
   }
+}
+
+/** `--seed -1` as `--seed=-1`: a number is a value, for the engine to judge, and not another option. */
+function joinNegativeNumbers(args: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const last = joined.at(-1);
+    if (/^-\d/.test(arg) && last?.startsWith('--') && !last.includes('=')) joined[joined.length - 1] = `${last}=${arg}`;
+    else joined.push(arg);
+  }
+  return joined;
 }
 
 export function required(value: string | undefined, name: string): string {

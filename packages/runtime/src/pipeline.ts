@@ -27,8 +27,8 @@ import { encodeT5 } from './text/t5.ts';
 import { loadTokenizers, type Tokenizers } from './text/tokenize.ts';
 
 export interface PipelineOptions {
+  /** Like the backend, the pipeline's own from here on: `dispose()` closes both. */
   bundle: Bundle;
-  /** The pipeline owns it from here on: `dispose()` disposes it. */
   backend: Backend;
   /**
    * Bytes of device memory the weights may take. When all of them fit, they stay between pictures; otherwise each phase
@@ -157,6 +157,7 @@ class FluxPipeline implements Pipeline {
   async dispose(): Promise<void> {
     await this.unload();
     await this.backend.dispose();
+    await this.bundle.close();
   }
 
   async #generate(request: ResolvedRequest, options: GenerateOptions): Promise<GenerateResult> {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { InputError, type WeightClass } from '@flux-srpo/core';
-import { type BundleInfo, convertPipeline } from '@flux-srpo/export';
-import { createBundleSink, openPipelineFolder } from '@flux-srpo/export/node';
+import { type BundleInfo, convertPipeline, parseBundleInfo, type UnusedTensor } from '@flux-srpo/export';
+import { bundleFolder, pipelineFolder } from '@flux-srpo/export/node';
 import { formatBytes, formatSeconds } from '../format.ts';
 import { onlyPositional, parseOptions, required } from '../options.ts';
 import { progressBar } from '../progress.ts';
@@ -23,33 +23,34 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
 
   const started = performance.now();
   const bar = progressBar('convert', values.json);
-  const sink = await createBundleSink(out);
   try {
-    const summary = await convertPipeline(await openPipelineFolder(folder), sink, {
-      dtype,
-      bake: values.bake,
-      ...(info ? { info } : {}),
-      signal,
-      onProgress: ({ done, total, part }) => bar.update(done / total, part),
-    });
+    const { manifest, identity, bytes, unused } = await convertPipeline(
+      pipelineFolder(folder),
+      await bundleFolder(out),
+      {
+        dtype,
+        bake: values.bake,
+        ...(info ? { info } : {}),
+        signal,
+        onProgress: ({ weights, part }) => bar.update(weights.done / weights.total, part),
+      },
+    );
     bar.stop();
     const seconds = (performance.now() - started) / 1000;
+    const { fallbacks } = manifest.quantization;
     if (values.json) {
-      process.stdout.write(`${JSON.stringify({ out, seconds, ...summary })}\n`);
-    } else {
-      const { fallbacks, unused } = summary;
-      process.stdout.write(
-        `${out}: ${summary.parts} parts, ${formatBytes(summary.bytes)} from ${formatBytes(summary.sourceBytes)}, ` +
-          `${dtype}, ${formatSeconds(seconds)}\n`,
-      );
-      if (fallbacks.length > 0)
-        process.stdout.write(`${fallbacks.length} tensors wider than asked; "inspect" lists them\n`);
-      if (unused.length > 0)
-        process.stdout.write(`${unused.length} tensors of the source not used: ${preview(unused)}\n`);
+      const record = { out, identity, bytes, parts: manifest.parts.length, dtype, seconds, fallbacks, unused };
+      process.stdout.write(`${JSON.stringify(record)}\n`);
+      return;
     }
+    const size = formatBytes(bytes);
+    process.stdout.write(`${out}: ${manifest.parts.length} parts, ${size}, ${dtype}, ${formatSeconds(seconds)}\n`);
+    if (fallbacks.length > 0)
+      process.stdout.write(`${fallbacks.length} tensors wider than asked; "inspect" lists them\n`);
+    if (unused.length > 0)
+      process.stdout.write(`${unused.length} tensors of the source not used: ${preview(unused)}\n`);
   } finally {
     bar.stop();
-    await sink.discard();
   }
 }
 
@@ -62,13 +63,16 @@ function weightClass(value: string): WeightClass {
 }
 
 async function readInfo(path: string): Promise<BundleInfo> {
+  let json: unknown;
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as BundleInfo;
+    json = JSON.parse(await readFile(path, 'utf8'));
   } catch (cause) {
     throw new InputError(`--info must be a JSON file, and ${path} is not`, { code: 'input/type', cause });
   }
+  return parseBundleInfo(json);
 }
 
-function preview(names: readonly string[]): string {
-  return names.length > 3 ? `${names.slice(0, 3).join(', ')}, …` : names.join(', ');
+function preview(unused: readonly UnusedTensor[]): string {
+  const names = unused.slice(0, 3).map(({ component, tensor }) => `${component}/${tensor}`);
+  return unused.length > names.length ? `${names.join(', ')}, …` : names.join(', ');
 }

@@ -42,7 +42,7 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
     n: numberOption(values.n, 'n'),
     maxSequenceLength: numberOption(values['max-sequence-length'], 'max-sequence-length'),
   };
-  const pipeline = await createPipeline({ bundle, backend: createNodeBackend() });
+  const pipeline = await createPipeline({ bundle, backend: await createNodeBackend() });
   const tensors = values['save-latents'] === undefined ? undefined : new TensorFile(values['save-latents']);
   const bar = progressBar('generate', values.json);
   try {
