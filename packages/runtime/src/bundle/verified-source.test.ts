@@ -1,0 +1,121 @@
+import { type BundleFile, isFluxError } from '@flux-srpo/core';
+import { type ByteSource, bytesSource, sha256Hex } from '@flux-srpo/formats';
+import { describe, expect, it } from 'vitest';
+import { ChunkCache } from './chunk-cache.ts';
+import { verifiedSource } from './verified-source.ts';
+
+const CHUNK = 100;
+const bytes = Uint8Array.from({ length: 250 }, (_, i) => (i * 7) & 255);
+
+async function describeFile(content: Uint8Array): Promise<BundleFile> {
+  const chunks: string[] = [];
+  for (let at = 0; at < content.length; at += CHUNK) chunks.push(await sha256Hex(content.subarray(at, at + CHUNK)));
+  return { path: 'weights/a.safetensors', size: content.length, sha256: await sha256Hex(content), chunks };
+}
+
+const file = await describeFile(bytes);
+
+/** A source over `content` that notes what is read of it. */
+function watched(content: Uint8Array): ByteSource & { reads: [number, number][] } {
+  const inner = bytesSource(content, 'raw');
+  const reads: [number, number][] = [];
+  return {
+    ...inner,
+    reads,
+    read(offset, length) {
+      reads.push([offset, length]);
+      return inner.read(offset, length);
+    },
+  };
+}
+
+const open = (raw: ByteSource, capacity = 2) => verifiedSource(raw, file, CHUNK, new ChunkCache(capacity));
+
+describe('a verified source', () => {
+  it.each([
+    [0, 250],
+    [0, 1],
+    [99, 2],
+    [100, 100],
+    [199, 51],
+    [249, 1],
+    [250, 0],
+    [50, 0],
+  ])('gives the bytes from %i, %i of them', async (offset, length) => {
+    expect(await open(bytesSource(bytes, 'raw')).read(offset, length)).toEqual(bytes.slice(offset, offset + length));
+  });
+
+  it('reads whole chunks, each once while it is among the last two', async () => {
+    const raw = watched(bytes);
+    const source = open(raw);
+    for (let at = 0; at < 240; at += 30) await source.read(at, 30);
+    expect(raw.reads).toEqual([
+      [0, 100],
+      [100, 100],
+      [200, 50],
+    ]);
+    await source.read(0, 10);
+    expect(raw.reads).toHaveLength(4);
+  });
+
+  it('reads a chunk once for readers at the same time', async () => {
+    const raw = watched(bytes);
+    const source = open(raw);
+    await Promise.all([source.read(10, 10), source.read(20, 10), source.read(30, 10)]);
+    expect(raw.reads).toEqual([[0, 100]]);
+  });
+
+  it.each([0, 99, 100, 249])('refuses a bit flipped in byte %i, naming file and chunk, and only there', async (at) => {
+    const damaged = bytes.slice();
+    damaged[at]! ^= 1;
+    const source = open(bytesSource(damaged, 'raw'));
+    const chunk = Math.floor(at / CHUNK);
+    await expect(source.read(at, 1)).rejects.toMatchObject({
+      code: 'model/hash-mismatch',
+      message: expect.stringContaining(`weights/a.safetensors: chunk ${chunk}`),
+      details: { path: 'weights/a.safetensors', chunk },
+    });
+    const elsewhere = chunk === 0 ? 100 : 0;
+    expect(await source.read(elsewhere, 10)).toEqual(bytes.slice(elsewhere, elsewhere + 10));
+  });
+
+  it('refuses swapped chunks, which the hash of another chunk would admit', async () => {
+    const swapped = new Uint8Array([...bytes.subarray(100, 200), ...bytes.subarray(0, 100), ...bytes.subarray(200)]);
+    await expect(open(bytesSource(swapped, 'raw')).read(0, 1)).rejects.toMatchObject({ code: 'model/hash-mismatch' });
+  });
+
+  it.each([249, 251, 0])('refuses a file of %i bytes where the manifest says 250', (size) => {
+    expect(() => open(bytesSource(new Uint8Array(size), 'raw'))).toThrow('must be 250 bytes');
+  });
+
+  it('reads again after a failure: a second try may succeed', async () => {
+    const raw = watched(bytes);
+    let failures = 1;
+    const flaky: ByteSource = {
+      ...raw,
+      read: (offset, length) => (failures-- > 0 ? Promise.reject(new Error('flaky')) : raw.read(offset, length)),
+    };
+    const source = open(flaky);
+    await expect(source.read(0, 10)).rejects.toThrow('flaky');
+    expect(await source.read(0, 10)).toEqual(bytes.slice(0, 10));
+  });
+
+  it('refuses ranges outside the file', async () => {
+    const source = open(bytesSource(bytes, 'raw'));
+    for (const [offset, length] of [
+      [-1, 1],
+      [0, 251],
+      [250, 1],
+      [0.5, 1],
+      [Number.NaN, 1],
+    ] as const) {
+      const error = await source.read(offset, length).catch((reason: unknown) => reason);
+      expect(isFluxError(error, 'format/offset-out-of-range')).toBe(true);
+    }
+  });
+
+  it('stops for an abort, with the reason of the signal', async () => {
+    const reason = new Error('enough');
+    await expect(open(bytesSource(bytes, 'raw')).read(0, 10, AbortSignal.abort(reason))).rejects.toBe(reason);
+  });
+});
