@@ -17,7 +17,7 @@ const sigmas = load<Record<string, { seq_len: number; mu: number; sigmas_f32: nu
 describe('reference vectors beside the repository', () => {
   // torch 2.13.0+cpu, AVX2 and AVX-512
   it('torchRandn equals torch.randn in the SHA-256 of every case', ({ skip }) => {
-    if (randn === undefined) skip('randn_vectors.json is not beside the repository');
+    if (randn === undefined) return skip('randn_vectors.json is not beside the repository');
     for (const { seed, shape, sha256 } of randn.cases) {
       const noise = torchRandn(
         seed,
@@ -32,7 +32,7 @@ describe('reference vectors beside the repository', () => {
 
   // diffusers FlowMatchEulerDiscreteScheduler
   it('fluxSigmas equals the scheduler in every bit of every case', ({ skip }) => {
-    if (sigmas === undefined) skip('sigma_vectors.json is not beside the repository');
+    if (sigmas === undefined) return skip('sigma_vectors.json is not beside the repository');
     for (const [name, { seq_len, mu, sigmas_f32 }] of Object.entries(sigmas)) {
       expect(muForTokens(seq_len, FLUX1_DEV.scheduler), name).toBeCloseTo(mu, 12);
       expect([...fluxSigmas(sigmas_f32.length - 1, seq_len, FLUX1_DEV.scheduler)], name).toEqual(sigmas_f32);

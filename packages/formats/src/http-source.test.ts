@@ -47,6 +47,10 @@ const HANDLERS: Record<string, Handler> = {
     response.writeHead(206, { 'content-range': `bytes ${start + 1}-${end}/${BYTES.length}` });
     response.end(BYTES.subarray(start + 1, end + 1));
   },
+  'other-start': (_, response, start, end) => {
+    response.writeHead(206, { 'content-range': `bytes ${start - 1}-${end - 1}/${BYTES.length}` });
+    response.end(BYTES.subarray(start - 1, end - 1));
+  },
   'other-total': (_, response, start, end) => {
     response.writeHead(206, { 'content-range': `bytes ${start}-${end - 1}/9999` }).end(BYTES.subarray(start, end));
   },
@@ -132,6 +136,7 @@ describe('httpSource', () => {
     ['long-body', 'network/status', 'must answer with 100 bytes, got more'],
     ['cut-connection', 'network/unreachable', 'the connection broke'],
     ['other-range', 'network/status', 'must answer with bytes 1000-1099/5000, got "bytes 1001-1100/5000"'],
+    ['other-start', 'network/status', 'got "bytes 999-1099/5000"'],
     ['other-total', 'network/status', 'got "bytes 1000-1099/9999"'],
     ['other-size', 'network/status', 'must have 5000 bytes, got 4000'],
     ['compressed', 'network/status', 'got content-encoding "gzip"'],

@@ -1,5 +1,5 @@
 import { decode } from 'fast-png';
-import { zlibSync } from 'fflate';
+import { unzlibSync, zlibSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { encodePng, readPngText } from './png.ts';
 
@@ -15,17 +15,26 @@ describe('encodePng', () => {
     expect([...image.data]).toEqual([...rgb]);
   });
 
-  it('keeps pixels where each of the five filters is the best', () => {
-    // Flat, horizontal ramp, vertical ramp, diagonal and noise in bands of rows.
+  it('gives each row the filter that predicts it, and undoes all five', () => {
     const side = 40;
-    const bands = Uint8Array.from({ length: side * side * 3 }, (_, i) => {
-      const [row, col] = [Math.floor(i / (side * 3)), Math.floor(i / 3) % side];
-      return [200, col * 5, row * 5 + ((col * 37) % 11), (row + col) * 3, (i * 7919) % 256][Math.floor(row / 8)]!;
-    });
-    const png = encodePng({ width: side, height: side, rgb: bands });
-    expect([...decode(png, { checkCrc: true }).data]).toEqual([...bands]);
-    // A file without filters is larger than the pixels themselves here.
-    expect(png.length).toBeLessThan(bands.length * 0.5);
+    const stride = side * 3;
+    const picture = new Uint8Array(9 * stride);
+    const at = (row: number, i: number) => (i < 0 ? 0 : picture[row * stride + i]!);
+    for (let i = 0; i < picture.length; i++) picture[i] = (i * 7919 + (i >> 3) * 31) % 256;
+    // Below each row of noise, one that follows from its left, upper, or both neighbours; last, one near zero.
+    for (let i = 0; i < stride; i++) {
+      picture[1 * stride + i] = at(1, i - 3) + (i % 2);
+      picture[3 * stride + i] = at(2, i) + (i % 2);
+      picture[5 * stride + i] = (at(5, i - 3) + at(4, i)) >> 1;
+      picture[7 * stride + i] = i < stride / 2 ? at(6, i) : at(7, i - 3); // Paeth finds either
+      picture[8 * stride + i] = i % 2;
+    }
+    const png = encodePng({ width: side, height: 9, rgb: picture });
+    expect([...decode(png, { checkCrc: true }).data]).toEqual([...picture]);
+    // One IDAT between the header (33 bytes) and the end (12); each row begins with its filter type.
+    const rows = unzlibSync(png.subarray(33 + 8, png.length - 12 - 4));
+    const filters = [1, 3, 5, 7, 8].map((row) => rows[row * (stride + 1)]);
+    expect(filters).toEqual([1, 2, 3, 4, 0]);
   });
 
   it('gives the same bytes for the same picture and text', () => {

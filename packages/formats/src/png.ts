@@ -38,7 +38,7 @@ export function encodePng(
     SIGNATURE,
     chunk('IHDR', header),
     ...Object.entries(text).map(([keyword, value]) => textChunk(keyword, value)),
-    chunk('IDAT', zlibSync(filterRows(rgb, width, height), { level: 9 })),
+    chunk('IDAT', zlibSync(filterRows(rgb, width, height), { level: 6 })),
     chunk('IEND', new Uint8Array(0)),
   ]);
 }
