@@ -8,7 +8,13 @@ export type Recipe = Readonly<Record<TensorClass, WeightClass>>;
 /** Norm scales and biases are a millionth of the model and enter every token: always exact. */
 const EXACT = { norm: 'f32', bias: 'f32' } as const;
 
-/** What `--dtype` asks for. */
+/**
+ * What `--dtype` asks for.
+ *
+ * The VAE's kernels are stored as halves and computed with as float32: rounding them moved the decoder's output by at
+ * most 0.0015 in [−1, 1] on a trained 16-channel decoder and 0.0027 on FLUX.1's shape with random weights, a third of
+ * an 8-bit step (torch, float32 arithmetic, unit normal latents).
+ */
 export const RECIPES: Readonly<Record<WeightClass, Recipe>> = {
   f32: {
     attention: 'f32',

@@ -142,19 +142,18 @@ function addToClasses(
   part: PartPlan,
   tensors: ReadonlyMap<string, TensorInfo>,
 ): void {
-  for (const { name, shape, tensorClass } of part.slots) {
+  for (const { name, kind, shape, tensorClass } of part.slots) {
     classes[tensorClass] ??= { dtypes: {}, weights: 0, bytes: 0, bitsPerWeight: 0 };
     const report = classes[tensorClass];
+    const add = (label: string, bytes: number): void => {
+      report.dtypes[label] = (report.dtypes[label] ?? 0) + bytes;
+      report.bytes += bytes;
+    };
     report.weights += elementCount(shape);
-    for (const [label, tensor] of [
-      ['', tensors.get(name)],
-      [' scales', tensors.get(scalesName(name))],
-    ] as const) {
-      if (tensor === undefined || (label !== '' && scalesName(name) === name)) continue;
-      const kind = label === '' ? codeKind(tensor, shape) : `${tensor.dtype}${label}`;
-      report.dtypes[kind] = (report.dtypes[kind] ?? 0) + tensor.bytes;
-      report.bytes += tensor.bytes;
-    }
+    const values = tensors.get(name);
+    const scales = kind === 'linear' ? tensors.get(scalesName(name)) : undefined;
+    if (values) add(codeKind(values, shape), values.bytes);
+    if (scales) add(`${scales.dtype} scales`, scales.bytes);
   }
 }
 
