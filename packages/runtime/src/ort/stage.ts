@@ -101,6 +101,8 @@ export function createStage({ label, ort, mutex, ledger, memory }: StageOptions)
           write(byteOffset, bytes);
         }),
       );
+      if (closing !== undefined) allocation.free();
+      assertOpen();
       const weightBytes = allocation.tensor.size * DTYPE_BYTES[dtype];
       return own(allocation.tensor, { bytes: memory.outputBytes(weightBytes), weightBytes }, allocation.free);
     },
@@ -136,6 +138,7 @@ export function createStage({ label, ort, mutex, ledger, memory }: StageOptions)
 
     async read(tensor) {
       assertOpen();
+      if (tensor.dtype !== 'float32') throw new Error(`only float32 tensors are read back, got ${tensor.dtype}`);
       const source = (tensor as StageTensor).tensor;
       return mutex.exclusive(async () => {
         try {
@@ -156,6 +159,8 @@ export function createStage({ label, ort, mutex, ledger, memory }: StageOptions)
 
   async function closeAll(): Promise<void> {
     const loaded = await Promise.allSettled(sessions.values());
+    // First what is in flight, whose outputs are tensors too. A poisoned runtime has nothing in flight.
+    await mutex.exclusive(() => undefined).catch(() => undefined);
     for (const tensor of tensors) tensor.dispose();
     const release = async (): Promise<void> => {
       for (const result of loaded) if (result.status === 'fulfilled') await result.value.release(mutex);

@@ -1,0 +1,158 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  graph,
+  host,
+  NOTHING,
+  RELATIVE,
+  relativeError,
+  runTwice,
+  twice,
+} from '../../../../test/support/linear-graph.ts';
+import type { Stage } from './backend.ts';
+import { createNodeBackend } from './node.ts';
+
+const backend = await createNodeBackend({ threads: 1 });
+afterEach(async () => {
+  await backend.dispose();
+  expect(backend.ledger.snapshot()).toMatchObject(NOTHING);
+});
+
+const bytes = (stage: Stage, length = 16) =>
+  stage.upload('float32', [length / 4], async (write) => write(0, new Uint8Array(length)));
+
+describe('a stage', () => {
+  it('computes what the loops compute from weights uploaded in pieces', async () => {
+    const stage = await backend.openStage('test');
+    expect(relativeError(await runTwice(stage), twice)).toBeLessThan(RELATIVE);
+  });
+
+  it('loads a graph once, however often and at once it is asked for', async () => {
+    const stage = await backend.openStage('test');
+    let loads = 0;
+    const load = () => {
+      loads++;
+      return graph();
+    };
+    const [first, second] = await Promise.all([stage.session('linear', load), stage.session('linear', load)]);
+    expect(first).toBe(second);
+    expect(await stage.session('linear', load)).toBe(first);
+    expect(loads).toBe(1);
+    expect(backend.ledger.snapshot().sessions).toBe(1);
+  });
+
+  it('says what a graph takes, with dtypes and shapes', async () => {
+    const stage = await backend.openStage('test');
+    const session = await stage.session('linear', graph);
+    expect(session.outputs).toEqual(['y']);
+    expect(session.inputs).toEqual([
+      { name: 'x', dtype: 'float32', dims: [1, 5, 64] },
+      { name: 'weight', dtype: 'uint8', dims: [64, 2, 16] },
+      { name: 'scales', dtype: 'float32', dims: [64, 2] },
+      { name: 'bias', dtype: 'float32', dims: [64] },
+    ]);
+  });
+
+  it('tries a graph again after it could not be loaded', async () => {
+    const stage = await backend.openStage('test');
+    const broken = stage.session('linear', async () => new Uint8Array([1, 2, 3]));
+    await expect(broken).rejects.toMatchObject({
+      code: 'inference/session-create',
+      details: { graph: 'linear', stage: 'test' },
+    });
+    await expect(stage.session('linear', graph)).resolves.toMatchObject({ graph: 'linear' });
+  });
+
+  it('passes on what the reader of a graph throws', async () => {
+    const stage = await backend.openStage('test');
+    const error = new Error('disk');
+    await expect(stage.session('linear', () => Promise.reject(error))).rejects.toBe(error);
+  });
+
+  it('names missing and unexpected feeds', async () => {
+    const stage = await backend.openStage('test');
+    const session = await stage.session('linear', graph);
+    const { bias: _bias, ...rest } = host;
+    await expect(stage.run(session, { ...rest, Bias: host.bias! })).rejects.toMatchObject({
+      code: 'inference/run',
+      details: { graph: 'linear', missing: ['bias'], unexpected: ['Bias'] },
+    });
+  });
+
+  it('gives inference/run with the cause for a feed of the wrong shape, and a new session after it', async () => {
+    const stage = await backend.openStage('test');
+    const session = await stage.session('linear', graph);
+    const short = { dtype: 'float32' as const, dims: [63], data: new Float32Array(63) };
+    await expect(stage.run(session, { ...host, bias: short })).rejects.toMatchObject({
+      code: 'inference/run',
+      cause: expect.any(Error),
+    });
+    await expect(stage.run(session, host)).rejects.toThrow('ask the stage again');
+    await expect(stage.run(await stage.session('linear', graph), host)).resolves.toHaveProperty('y');
+  });
+
+  it('lets a tensor be disposed while a run that reads it is queued', async () => {
+    const stage = await backend.openStage('test');
+    const session = await stage.session('linear', graph);
+    const first = await stage.run(session, host);
+    const running = stage.run(session, { ...host, x: first.y! });
+    first.y!.dispose();
+    const { y } = await running;
+    expect(relativeError(await stage.read(y!), twice)).toBeLessThan(RELATIVE);
+  });
+
+  it('says that a tensor is gone', async () => {
+    const stage = await backend.openStage('test');
+    const tensor = await bytes(stage);
+    tensor.dispose();
+    tensor.dispose();
+    expect(backend.ledger.snapshot().tensors).toBe(0);
+    await expect(stage.read(tensor)).rejects.toThrow('used after dispose()');
+  });
+
+  it('holds nothing after an upload whose source failed', async () => {
+    const stage = await backend.openStage('test');
+    const failing = stage.upload('float32', [4], () => Promise.reject(new Error('disk')));
+    await expect(failing).rejects.toThrow('disk');
+    expect(backend.ledger.snapshot().tensors).toBe(0);
+  });
+
+  it('refuses everything after it was closed, and closes twice', async () => {
+    const stage = await backend.openStage('test');
+    const session = await stage.session('linear', graph);
+    await Promise.all([stage.close(), stage.close()]);
+    const closed = 'stage "test" is closed';
+    await expect(stage.session('linear', graph)).rejects.toThrow(closed);
+    await expect(stage.run(session, host)).rejects.toThrow(closed);
+    await expect(bytes(stage)).rejects.toThrow(closed);
+  });
+
+  it('waits for the run in flight when it is closed, and holds nothing of it', async () => {
+    const stage = await backend.openStage('test');
+    const session = await stage.session('linear', graph);
+    const running = stage.run(session, host);
+    const queued = stage.run(session, host);
+    await Promise.resolve();
+    await stage.close();
+    await expect(running).resolves.toHaveProperty('y');
+    await expect(queued).rejects.toThrow('is closed');
+    expect(backend.ledger.snapshot()).toMatchObject(NOTHING);
+  });
+
+  it('stops an upload when it is closed meanwhile', async () => {
+    const stage = await backend.openStage('test');
+    const uploading = stage.upload('float32', [4], async (write) => {
+      await stage.close();
+      write(0, new Uint8Array(16));
+    });
+    await expect(uploading).rejects.toThrow('is closed');
+    const silent = await backend.openStage('test');
+    await expect(silent.upload('float32', [4], () => silent.close())).rejects.toThrow('is closed');
+  });
+
+  it('is closed with its backend', async () => {
+    const stage = await backend.openStage('test');
+    await bytes(stage);
+    await backend.dispose();
+    await expect(bytes(stage)).rejects.toThrow('is closed');
+  });
+});
