@@ -1,10 +1,12 @@
 """Numbers of single functions of diffusers and transformers, for tests of single functions of ours.
 
     python hf_oracles.py        # writes ../fixtures/oracles/{functions.safetensors, functions.json, tokens.json}
+    python hf_oracles.py <folder with t5_tokenizer/ and clip_tokenizer/>    # only published-tokens.json: FLUX.1's own
 """
 
 import json
 import pathlib
+import sys
 
 import numpy
 import torch
@@ -36,6 +38,24 @@ ROPES = [((4, 14, 14), 3, 5), ((8, 28, 28), 4, 3), ((16, 56, 56), 2, 7)]
 PROMPTS = ["", " ", "a photo of a cat", "A cat holding a sign that says hello world", "the lighthouse by the sea, 35mm",
            "  two   spaces\tand\nnewline  ", "don't stop — it's “quoted”", "A1B2 100%!?", "ﬁ ½ Å é é", "日本語 😀 🇫🇷 👩‍👩‍👧",
            "<|endoftext|> and </s> inside", "ALL CAPS Ünïcödé", "a" * 300, UNICODE, LONG]
+
+MORE_PROMPTS = [
+    "a cat, a dog; a bird: a fish. (a cow) [a pig] {a hen} <a fox> \"quoted\" 'single' `tick`",
+    "The year 1984, 3.14159, 1,000,000, 50%, $99.99, €5, £7, ¥9, #hashtag @name c/o a&b x=y+z*2 ~ ^ | \\ /",
+    "I'm you're he'd she'll we've they're isn't I'M DON'T",
+    "naïve façade Ångström ŒUVRE straße İstanbul ǅ ﬀ ﬃ Ⅷ ① ½ ² ™ …",
+    "e\u0301 combining, \u00e9 composed, zero\u200bwidth\u200djoiner, no\u00a0break, soft\u00adhyphen, \ufeffbom",
+    "Привет мир, こんにちは世界, 안녕하세요, مرحبا, שלום, नमस्ते, สวัสดี, 你好世界",
+    "😀😃 👩‍👩‍👧‍👦 🇫🇷 👍🏽 ❤️ ✨",
+    "tab\tnew\nline\r\ncarriage \x0b vertical \x0c form \u2028 separator \u3000 ideographic",
+    "snake_case kebab-case camelCase PascalCase SCREAMING_CASE a.b.c http://example.com/?q=1&r=2#f user@example.com",
+    "</s> <pad> <unk> <extra_id_0> <|startoftext|> <|endoftext|> inside a prompt",
+    "▁ lower one eighth block ▁▁ and ĠGPT bytes Ġ Ċ </w>",
+    "!!!???...,,,;;;:::---___***", "a", "A", "1", ".", "'", "\n", "   ", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "supercalifragilisticexpialidocious antidisestablishmentarianism pneumonoultramicroscopicsilicovolcanoconiosis",
+    "cinematic portrait of an old fisherman, weathered skin, 85mm f/1.4, golden hour, film grain, Kodak Portra 400",
+    "two  double  spaces   three    four ", " leading and trailing ",
+]
 
 
 def sigmas() -> list[dict]:
@@ -115,13 +135,33 @@ def tokens() -> list[dict]:
     ]
 
 
+def published_tokens(folder: pathlib.Path) -> list[dict]:
+    """Cut to 77 and 128 tokens but not padded: the pads are known (CLIP 49407, T5 0)."""
+    clip = CLIPTokenizer.from_pretrained(folder / "clip_tokenizer")
+    t5 = T5TokenizerFast.from_pretrained(folder / "t5_tokenizer")
+    return [
+        {"prompt": prompt, "clip": clip(prompt, max_length=77, truncation=True).input_ids,
+         "t5": t5(prompt, max_length=128, truncation=True).input_ids}
+        for prompt in PROMPTS + MORE_PROMPTS
+    ]
+
+
+def save_tokens(path: pathlib.Path, cases: list[dict]) -> None:
+    made = provenance()
+    made["command"] = "python hf_oracles.py" + (" <folder>" if len(sys.argv) > 1 else "")
+    text = json.dumps({"made": made, "cases": cases}, ensure_ascii=False).replace("}, {", "},\n{")
+    path.write_text(text + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
     out: pathlib.Path = FIXTURES / "oracles"
     out.mkdir(exist_ok=True)
+    if len(sys.argv) > 1:
+        save_tokens(out / "published-tokens.json", published_tokens(pathlib.Path(sys.argv[1])))
+        sys.exit()
     arrays = {**timesteps(), **t5_buckets(), "t5_bucket.distances": DISTANCES.astype(numpy.int32), **ropes(), **pixels(),
               **packing()}
     save_file(arrays, out / "functions.safetensors")
     made = provenance()
     (out / "functions.json").write_text(json.dumps({"made": made, "sigmas": sigmas()}).replace("}, {", "},\n{") + "\n")
-    text = json.dumps({"made": made, "cases": tokens()}, ensure_ascii=False).replace("}, {", "},\n{")
-    (out / "tokens.json").write_text(text + "\n", encoding="utf-8")
+    save_tokens(out / "tokens.json", tokens())
