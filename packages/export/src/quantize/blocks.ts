@@ -1,5 +1,5 @@
-/** Weights of one block along the input features; the only size with a tiled MatMulNBits kernel on every device. */
-export const BLOCK = 32;
+/** Weights of one block along the input features. */
+export { QUANT_BLOCK as BLOCK } from '../graphs/weights.ts';
 
 /** Rounds a scale to the dtype it will be stored in, so that codes are fitted to the scale the reader sees. */
 export type RoundScale = (scale: number) => number;
