@@ -2,10 +2,11 @@ import { cp } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
 
-const BUNDLE = fileURLToPath(new URL('../models/tiny/bundle', import.meta.url));
+/** `npm start -- --model <folder>` serves another bundle in its place. */
+const BUNDLE = process.env.FLUX_BUNDLE ?? fileURLToPath(new URL('../models/tiny/bundle', import.meta.url));
 const BUNDLE_URL = '/models/tiny/';
 
-/** Serves the embedded model's bundle beside the page, and copies it into the built site. */
+/** Serves the model's bundle beside the page, and copies it into the built site. */
 function embeddedModel(): Plugin {
   let outDir = '';
   return {
@@ -29,11 +30,17 @@ function embeddedModel(): Plugin {
 }
 
 export default defineConfig({
+  // A missing file is a 404, not the page.
+  appType: 'mpa',
   // Relative, so that the built site works in any folder of any host.
   base: './',
   plugins: [embeddedModel()],
   worker: { format: 'es' },
   build: { target: 'es2022' },
-  // onnxruntime-web finds its .wasm beside itself through import.meta.url, which pre-bundling would move.
-  optimizeDeps: { exclude: ['onnxruntime-web'] },
+  optimizeDeps: {
+    // onnxruntime-web finds its .wasm beside itself through import.meta.url, which pre-bundling would move.
+    exclude: ['onnxruntime-web'],
+    // The worker is not reached from the page by imports; a dependency found late would reload the page.
+    entries: ['index.html', '../packages/images/src/worker.ts'],
+  },
 });

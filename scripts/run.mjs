@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { couldNotRun, lint, printTally, typecheck, vitest } from './lib/checks.mjs';
 import { findOrInstallChromium } from './lib/install-chromium.mjs';
@@ -6,12 +7,17 @@ import { checkNode, installDependencies } from './lib/setup.mjs';
 
 /** `node scripts/run.mjs <command>`: every command sets up what it needs, so a fresh clone needs only Node and git. */
 const COMMANDS = {
-  /** Serve the demo page with the embedded model. */
+  /** Serves the demo page with the embedded model, or with the bundle that `--model` names. */
   async start() {
     const { values } = parseArgs({
       args: process.argv.slice(3),
-      options: { port: { type: 'string', default: process.env.PORT ?? '5173' }, host: { type: 'string' } },
+      options: {
+        port: { type: 'string', default: process.env.PORT ?? '5173' },
+        host: { type: 'string' },
+        model: { type: 'string' },
+      },
     });
+    if (values.model !== undefined) process.env.FLUX_BUNDLE = resolve(values.model);
     const host = values.host === undefined ? [] : ['--host', values.host];
     return runNode('node_modules/vite/bin/vite.js', ['demo', '--port', values.port, ...host]);
   },
