@@ -1,3 +1,4 @@
+import type { FluxError } from '@flux-srpo/core';
 import { createWebGpuBackend, memoryVerdictStore } from '@flux-srpo/runtime';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { codeOf, graph, host, NOTHING, RELATIVE, relativeError, runTwice, twice } from '../support/linear-graph.ts';
@@ -25,7 +26,7 @@ describe('the self-test', () => {
   it('passes on this adapter without subgroups, whose 4 lanes are known to be wrong, and is remembered', async () => {
     const store = memoryVerdictStore();
     const first = await createWebGpuBackend({ selfTest: { store } });
-    console.log(JSON.stringify(first.info));
+    console.info(`self-test: ${JSON.stringify(first.info.selfTest?.errors)}`);
     expect(first.info.selfTest).toMatchObject({ rung: 'no-subgroups', steppedDown: [], remembered: false });
     expect(first.ledger.snapshot()).toMatchObject(NOTHING);
     const devices = catchDevices();
@@ -34,27 +35,28 @@ describe('the self-test', () => {
     expect(devices).toHaveLength(0);
   });
 
-  it('finds FlashAttention with 4-lane subgroups wrong when nothing warns it, and steps down', async () => {
+  it('finds FlashAttention with 4-lane subgroups wrong when nothing warns it, steps down, and refuses if the last rung is wrong too', async () => {
     vi.spyOn(GPUAdapterInfo.prototype, 'subgroupMinSize', 'get').mockReturnValue(8);
-    const backend = await createWebGpuBackend({ selfTest: { store: memoryVerdictStore() } });
-    console.log(JSON.stringify(backend.info.selfTest));
-    expect(backend.info.selfTest).toMatchObject({ rung: 'no-subgroups' });
-    expect(backend.info.selfTest?.steppedDown[0]).toMatch(/^subgroups: attention .* is off by/);
-  });
-
-  it('refuses, naming the kernel, when the last rung is wrong too', async () => {
     const creating = createWebGpuBackend({
       selfTest: {
         store: memoryVerdictStore(),
-        tamper: (kernel, _rung, output) => {
-          if (kernel === 'layer norm') output[7]! += 1;
+        tamper: (_kernel, rung, output) => {
+          if (rung === 'no-subgroups') output[7]! += 1;
         },
       },
     });
-    await expect(creating).rejects.toMatchObject({
+    const error: unknown = await creating.catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
       code: 'device/self-test-failed',
-      details: { kernel: 'layer norm' },
+      details: { kernel: expect.stringMatching(/^attention/) },
     });
+    const { steppedDown } = (error as FluxError).details as { steppedDown: string[] };
+    console.info(steppedDown.join('\n'));
+    // The first is the driver's own doing (measured: off by 0.76), the second was planted.
+    expect(steppedDown).toEqual([
+      expect.stringMatching(/^subgroups: attention .* is off by [1-9].*e-1 /),
+      expect.stringMatching(/^no-subgroups: attention .* is off by/),
+    ]);
   });
 });
 

@@ -1,4 +1,12 @@
-import { type Backend, createWasmBackend, createWebGpuBackend } from '@flux-srpo/runtime';
+import { f16ToF32, f32ToF16 } from '@flux-srpo/formats';
+import {
+  type Backend,
+  blobBundle,
+  createWasmBackend,
+  createWebGpuBackend,
+  loadPart,
+  openBundle,
+} from '@flux-srpo/runtime';
 import { describe, expect, it } from 'vitest';
 import {
   codeOf,
@@ -11,6 +19,7 @@ import {
   twice,
   WEIGHT_BYTES,
 } from '../support/linear-graph.ts';
+import { memoryBundle } from '../support/memory-bundle.ts';
 
 /** The runtime's lower half in a real browser: the same small graph on wasm and on both WebGPU builds. */
 
@@ -38,7 +47,7 @@ describe.each(providers)('%s', (name, create) => {
     await stage.close();
     await stage.close();
     expect(backend.ledger.snapshot()).toMatchObject(NOTHING);
-    console.log(`${name}: peak ${backend.ledger.snapshot().peakBytes} bytes`);
+    console.info(`${name}: peak ${backend.ledger.snapshot().peakBytes} bytes`);
   });
 
   it('runs what is asked for at once one after the other', async () => {
@@ -50,9 +59,40 @@ describe.each(providers)('%s', (name, create) => {
     expect(backend.ledger.snapshot()).toMatchObject(NOTHING);
   });
 
-  it('opens and closes 20 stages without leaving anything', async () => {
+  it('loads a part from a bundle straight onto the device, widened', async () => {
     const backend = await create();
-    for (let i = 0; i < 20; i++) {
+    const stage = await backend.openStage('test');
+    const values = Float32Array.from({ length: 5001 }, (_, i) => i / 8);
+    const half = f32ToF16(values);
+    const files = await memoryBundle({
+      parts: {
+        'block.0': {
+          tensors: [
+            { name: 'a.weight', dtype: 'F16', shape: [5001], bytes: new Uint8Array(half.buffer) },
+            { name: 'b.weight', dtype: 'F32', shape: [3, 1667], bytes: new Uint8Array(values.buffer) },
+            // Seven bytes: WebGPU writes multiples of four.
+            { name: 'c.weight', dtype: 'U8', shape: [7], bytes: new Uint8Array(7) },
+          ],
+        },
+      },
+    });
+    const bundle = await openBundle(blobBundle(files));
+    const part = await loadPart(stage, bundle, 'block.0', [
+      { name: 'a.weight', dtype: 'float32', dims: [5001] },
+      { name: 'b.weight', dtype: 'float32', dims: [3, 1667] },
+      { name: 'c.weight', dtype: 'uint8', dims: [7] },
+    ]);
+    expect(await stage.read(part.feeds['a.weight']!)).toEqual(f16ToF32(half));
+    expect(await stage.read(part.feeds['b.weight']!)).toEqual(values);
+    expect(backend.ledger.snapshot()).toMatchObject({ tensors: 3, weightBytes: 2 * 4 * 5001 + 7 });
+    part.dispose();
+    await stage.close();
+    expect(backend.ledger.snapshot()).toMatchObject(NOTHING);
+  });
+
+  it('opens and closes ten stages without leaving anything', async () => {
+    const backend = await create();
+    for (let i = 0; i < 10; i++) {
       const stage = await backend.openStage(`test ${i}`);
       expect(relativeError(await runTwice(stage), twice)).toBeLessThan(RELATIVE);
       await stage.close();
