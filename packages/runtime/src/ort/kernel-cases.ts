@@ -13,7 +13,7 @@ export interface KernelCase {
 }
 
 /**
- * float32 kernels measured 3e-6 or less here; a kernel with float16 accumulators would be near 1e-3, a wrong one near 1.
+ * float32 kernels were measured at 7e-7 or less (SwiftShader, 2026-11), the wrong one at 0.76; float16 accumulators would be near 1e-3.
  * 1e-4 tells them apart.
  */
 const TOLERANCE = 1e-4;
