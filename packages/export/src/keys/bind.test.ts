@@ -1,15 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { FLUX1_DEV, type ModelConfig } from '@flux-srpo/core';
+import { FLUX1_DEV } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
 import { planParts } from '../graphs/index.ts';
+import { elementCount } from '../inspect/safetensors.ts';
+import { type Shapes, transformerShapes } from '../test-support/tiny-pipeline.ts';
 import { type Binding, bindParts } from './bind.ts';
 import type { Component, TensorShapes } from './index.ts';
 
 /** Lists of every tensor of the published checkpoints; large, so kept beside the repository and not in it. */
 const DATA = new URL('../../../../../shared/data/', import.meta.url);
 const hasData = existsSync(new URL('flux_tensors.json', DATA));
-
-type Shapes = Map<string, { shape: readonly number[] }>;
 
 interface BflTensor {
   shape: number[];
@@ -20,75 +20,85 @@ function readData(file: string): unknown {
   return JSON.parse(readFileSync(new URL(file, DATA), 'utf8'));
 }
 
-/** All 1160 tensors of FLUX.1's transformer in diffusers' naming. */
-function transformerShapes(): Shapes {
+/** FLUX.1's transformer in diffusers' naming, as the published list has it. */
+function listedTransformer(): Shapes {
   const { tensors } = readData('flux_tensors.json') as { tensors: Record<string, BflTensor> };
   const shapes: Shapes = new Map();
   for (const { shape, diffusers } of Object.values(tensors)) {
-    for (const { name, rows } of diffusers) shapes.set(name, { shape: [rows[1] - rows[0], ...shape.slice(1)] });
+    for (const { name, rows } of diffusers) shapes.set(name, [rows[1] - rows[0], ...shape.slice(1)]);
   }
   return shapes;
 }
 
-/** All 244 tensors of FLUX.1's autoencoder in diffusers' naming. */
-function vaeShapes(): Shapes {
+/** FLUX.1's autoencoder in diffusers' naming, as the published list has it. */
+function listedVae(): Shapes {
   const tensors = readData('ae_tensors.json') as Record<string, { diffusers: string; diffusers_shape: number[] }>;
-  return new Map(Object.values(tensors).map((tensor) => [tensor.diffusers, { shape: tensor.diffusers_shape }]));
+  return new Map(Object.values(tensors).map((tensor) => [tensor.diffusers, tensor.diffusers_shape]));
 }
 
-const TEXT_PARTS = /^(clip|t5)_/;
+const FLUX1_TRANSFORMER = transformerShapes({
+  hidden: 3072,
+  headDim: 128,
+  doubleBlocks: 19,
+  singleBlocks: 38,
+  textWidth: 4096,
+  pooledWidth: 768,
+});
 
-/** Binds the parts of the image side alone, the only ones the lists cover. */
-function bindImageSide(config: ModelConfig, transformer: TensorShapes, vae: TensorShapes): Binding {
-  const parts = planParts(config).filter((part) => !TEXT_PARTS.test(part.name));
+/** Binds the parts of one network alone. */
+function bindAlone(component: 'transformer' | 'vae', shapes: Shapes): Binding {
+  const isVae = component === 'vae';
+  const parts = planParts(FLUX1_DEV).filter(
+    ({ name }) => !/^(clip|t5)_/.test(name) && name.startsWith('vae_') === isVae,
+  );
   const checkpoints: Record<Component, TensorShapes> = {
-    transformer,
-    vae,
+    transformer: new Map(),
+    vae: new Map(),
     text_encoder: new Map(),
     text_encoder_2: new Map(),
   };
+  checkpoints[component] = new Map([...shapes].map(([name, shape]) => [name, { shape }]));
   return bindParts(parts, checkpoints);
 }
 
-describe.skipIf(!hasData)('the key maps on the published lists of tensors', () => {
-  const transformer = transformerShapes();
-  const vae = vaeShapes();
-  const { parts, unused } = bindImageSide(FLUX1_DEV, transformer, vae);
-  const bound = [...parts.values()].flat();
+/** How many numbers of each tensor the slots take, sorted by name. */
+function takenCounts({ parts }: Binding): [string, number][] {
+  const taken = new Map<string, number>();
+  for (const { tensor, slot } of [...parts.values()].flat()) {
+    taken.set(tensor, (taken.get(tensor) ?? 0) + elementCount(slot.shape));
+  }
+  return [...taken].sort(byName);
+}
+
+function wholeCounts(shapes: Shapes): [string, number][] {
+  return [...shapes].map(([name, shape]): [string, number] => [name, elementCount(shape)]).sort(byName);
+}
+
+function byName([a]: [string, number], [b]: [string, number]): number {
+  return a < b ? -1 : 1;
+}
+
+describe('the key maps on FLUX.1', () => {
+  const binding = bindAlone('transformer', FLUX1_TRANSFORMER);
+  const find = (part: string, slot: string) => binding.parts.get(part)!.find((each) => each.slot.name === slot)!;
 
   it('consume every transformer tensor, all of it and nothing twice', () => {
-    expect(transformer.size).toBe(1160);
-    const taken = new Map<string, number>();
-    for (const { component, tensor, slot } of bound) {
-      if (component !== 'transformer') continue;
-      const count = slot.shape.reduce((a, b) => a * b, 1);
-      taken.set(tensor, (taken.get(tensor) ?? 0) + count);
-    }
-    const whole = [...transformer].map(([name, { shape }]) => [name, shape.reduce((a, b) => a * b, 1)] as const);
-    expect(new Map([...taken].sort())).toEqual(new Map([...whole].sort()));
-  });
-
-  it('consume every decoder tensor and list every encoder tensor as unused', () => {
-    const decoder = [...vae.keys()].filter((name) => name.startsWith('decoder.'));
-    const encoder = [...vae.keys()].filter((name) => name.startsWith('encoder.'));
-    const taken = new Set(bound.filter((slot) => slot.component === 'vae').map((slot) => slot.tensor));
-    expect([...taken].sort()).toEqual(decoder.sort());
-    expect(unused.map((each) => each.tensor).sort()).toEqual(encoder.sort());
-    expect(decoder.length + encoder.length).toBe(244);
+    expect(FLUX1_TRANSFORMER.size).toBe(1160);
+    expect(takenCounts(binding)).toEqual(wholeCounts(FLUX1_TRANSFORMER));
+    expect(binding.unused).toEqual([]);
   });
 
   it('cut wide MLPs by rows going in and by columns coming out', () => {
-    const pick = (part: string, slot: string) => parts.get(part)!.find((each) => each.slot.name === slot)!;
-    expect(pick('double_block.7', 'img_mlp.0.1.weight')).toMatchObject({
+    expect(find('double_block.7', 'img_mlp.0.1.weight')).toMatchObject({
       tensor: 'transformer_blocks.7.ff.net.0.proj.weight',
       rows: [[6144, 12288]],
       columns: [0, 3072],
     });
-    expect(pick('double_block.7', 'txt_mlp.0.1.bias')).toMatchObject({
+    expect(find('double_block.7', 'txt_mlp.0.1.bias')).toMatchObject({
       tensor: 'transformer_blocks.7.ff_context.net.0.proj.bias',
       rows: [[6144, 12288]],
     });
-    expect(pick('double_block.7', 'img_mlp.2.1.weight')).toMatchObject({
+    expect(find('double_block.7', 'img_mlp.2.1.weight')).toMatchObject({
       tensor: 'transformer_blocks.7.ff.net.2.weight',
       rows: [[0, 3072]],
       columns: [6144, 12288],
@@ -97,7 +107,7 @@ describe.skipIf(!hasData)('the key maps on the published lists of tensors', () =
 
   it('cut a single block’s output projection into attention columns, then MLP columns', () => {
     const columns = (slot: string) => {
-      const found = parts.get('single_block.37')!.find((each) => each.slot.name === slot)!;
+      const found = find('single_block.37', slot);
       expect(found.tensor).toBe('single_transformer_blocks.37.proj_out.weight');
       return found.columns;
     };
@@ -107,11 +117,29 @@ describe.skipIf(!hasData)('the key maps on the published lists of tensors', () =
   });
 
   it('turn the last adaLN from (scale, shift) to (shift, scale), and no other', () => {
-    const swapped = bound.filter((slot) => slot.rows.length > 1).map((slot) => slot.tensor);
-    expect(swapped).toEqual(['norm_out.linear.weight', 'norm_out.linear.bias']);
-    expect(parts.get('modulation.final')![0]!.rows).toEqual([
+    const swapped = [...binding.parts.values()].flat().filter((slot) => slot.rows.length > 1);
+    expect(swapped.map((slot) => slot.tensor)).toEqual(['norm_out.linear.weight', 'norm_out.linear.bias']);
+    expect(find('modulation.final', 'lin.weight').rows).toEqual([
       [3072, 6144],
       [0, 3072],
     ]);
+  });
+});
+
+describe.skipIf(!hasData)('the key maps on the published lists of tensors', () => {
+  it('consume all 1160 transformer tensors', () => {
+    const listed = listedTransformer();
+    expect(listed.size).toBe(1160);
+    expect(takenCounts(bindAlone('transformer', listed))).toEqual(wholeCounts(listed));
+  });
+
+  it('consume every decoder tensor and list every encoder tensor as unused', () => {
+    const listed = listedVae();
+    expect(listed.size).toBe(244);
+    const binding = bindAlone('vae', listed);
+    const decoder = new Map([...listed].filter(([name]) => name.startsWith('decoder.')));
+    expect(takenCounts(binding)).toEqual(wholeCounts(decoder));
+    const encoder = [...listed.keys()].filter((name) => name.startsWith('encoder.'));
+    expect(binding.unused.map((each) => each.tensor).sort()).toEqual(encoder.sort());
   });
 });

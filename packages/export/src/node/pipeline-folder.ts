@@ -20,7 +20,8 @@ export function pipelineFolder(folder: string): PipelineSource {
       if (!(await list()).includes(path)) {
         throw new ModelError(`${path} is missing from the folder`, { code: 'model/file-missing', details: { path } });
       }
-      return fileSource(join(folder, path));
+      // Both text encoders' files have the same last name.
+      return { ...(await fileSource(join(folder, path))), name: path };
     },
   };
 }

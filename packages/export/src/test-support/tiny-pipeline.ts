@@ -119,45 +119,67 @@ const TINY_TOKENIZERS = {
   'tokenizer_2/tokenizer.json': { model: { type: 'Unigram', unk_id: 2, vocab: [['<pad>', 0]] } },
 };
 
+/** The sizes that a transformer's tensors follow from. */
+export interface TransformerSizes {
+  hidden: number;
+  headDim: number;
+  doubleBlocks: number;
+  singleBlocks: number;
+  textWidth: number;
+  pooledWidth: number;
+}
+
+const TINY_SIZES: TransformerSizes = {
+  hidden: HIDDEN,
+  headDim: HEAD_DIM,
+  doubleBlocks: 2,
+  singleBlocks: 1,
+  textWidth: T5_WIDTH,
+  pooledWidth: CLIP_WIDTH,
+};
+
 /** diffusers' names and shapes, written out here rather than taken from the key maps: this is their oracle. */
-function transformerShapes(): Shapes {
+export function transformerShapes(sizes: TransformerSizes): Shapes {
+  const { hidden, headDim } = sizes;
   const shapes: Shapes = new Map();
   const linear = (name: string, out: number, inner: number) => {
     shapes.set(`${name}.weight`, [out, inner]).set(`${name}.bias`, [out]);
   };
-  linear('x_embedder', HIDDEN, 64);
-  linear('context_embedder', HIDDEN, T5_WIDTH);
+  linear('x_embedder', hidden, 64);
+  linear('context_embedder', hidden, sizes.textWidth);
   for (const [name, inner] of [
     ['timestep', 256],
     ['guidance', 256],
-    ['text', CLIP_WIDTH],
+    ['text', sizes.pooledWidth],
   ] as const) {
-    linear(`time_text_embed.${name}_embedder.linear_1`, HIDDEN, inner);
-    linear(`time_text_embed.${name}_embedder.linear_2`, HIDDEN, HIDDEN);
+    linear(`time_text_embed.${name}_embedder.linear_1`, hidden, inner);
+    linear(`time_text_embed.${name}_embedder.linear_2`, hidden, hidden);
   }
-  for (const i of [0, 1]) {
+  for (let i = 0; i < sizes.doubleBlocks; i++) {
     const block = `transformer_blocks.${i}`;
-    linear(`${block}.norm1.linear`, 6 * HIDDEN, HIDDEN);
-    linear(`${block}.norm1_context.linear`, 6 * HIDDEN, HIDDEN);
+    linear(`${block}.norm1.linear`, 6 * hidden, hidden);
+    linear(`${block}.norm1_context.linear`, 6 * hidden, hidden);
     for (const name of ['to_q', 'to_k', 'to_v', 'to_out.0', 'add_q_proj', 'add_k_proj', 'add_v_proj', 'to_add_out']) {
-      linear(`${block}.attn.${name}`, HIDDEN, HIDDEN);
+      linear(`${block}.attn.${name}`, hidden, hidden);
     }
     for (const name of ['norm_q', 'norm_k', 'norm_added_q', 'norm_added_k']) {
-      shapes.set(`${block}.attn.${name}.weight`, [HEAD_DIM]);
+      shapes.set(`${block}.attn.${name}.weight`, [headDim]);
     }
     for (const name of ['ff', 'ff_context']) {
-      linear(`${block}.${name}.net.0.proj`, 4 * HIDDEN, HIDDEN);
-      linear(`${block}.${name}.net.2`, HIDDEN, 4 * HIDDEN);
+      linear(`${block}.${name}.net.0.proj`, 4 * hidden, hidden);
+      linear(`${block}.${name}.net.2`, hidden, 4 * hidden);
     }
   }
-  const single = 'single_transformer_blocks.0';
-  linear(`${single}.norm.linear`, 3 * HIDDEN, HIDDEN);
-  for (const name of ['to_q', 'to_k', 'to_v']) linear(`${single}.attn.${name}`, HIDDEN, HIDDEN);
-  for (const name of ['norm_q', 'norm_k']) shapes.set(`${single}.attn.${name}.weight`, [HEAD_DIM]);
-  linear(`${single}.proj_mlp`, 4 * HIDDEN, HIDDEN);
-  linear(`${single}.proj_out`, HIDDEN, 5 * HIDDEN);
-  linear('norm_out.linear', 2 * HIDDEN, HIDDEN);
-  linear('proj_out', 64, HIDDEN);
+  for (let i = 0; i < sizes.singleBlocks; i++) {
+    const block = `single_transformer_blocks.${i}`;
+    linear(`${block}.norm.linear`, 3 * hidden, hidden);
+    for (const name of ['to_q', 'to_k', 'to_v']) linear(`${block}.attn.${name}`, hidden, hidden);
+    for (const name of ['norm_q', 'norm_k']) shapes.set(`${block}.attn.${name}.weight`, [headDim]);
+    linear(`${block}.proj_mlp`, 4 * hidden, hidden);
+    linear(`${block}.proj_out`, hidden, 5 * hidden);
+  }
+  linear('norm_out.linear', 2 * hidden, hidden);
+  linear('proj_out', 64, hidden);
   return shapes;
 }
 
@@ -244,7 +266,7 @@ export function tinyTensors(clipPrefix = ''): TinyTensors {
       }),
     );
   return {
-    transformer: fill(transformerShapes()),
+    transformer: fill(transformerShapes(TINY_SIZES)),
     text_encoder: fill(clipShapes(clipPrefix)),
     text_encoder_2: fill(t5Shapes()),
     vae: fill(vaeShapes()),
