@@ -1,7 +1,7 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { CHROMIUM_ARGS, findChromium } from './scripts/lib/chromium.mjs';
-import { runRealBlockInNode } from './test/support/node-commands.ts';
+import { runRealBlockInNode, serveFixtureBundle } from './test/support/node-commands.ts';
 
 /** SwiftShader and wasm on two cores: an honest test can take this long. */
 const SLOW_TEST_MS = 10 * 60_000;
@@ -14,6 +14,8 @@ export default defineConfig({
   optimizeDeps: {
     // onnxruntime-web finds its .wasm beside itself through import.meta.url, which pre-bundling would move.
     exclude: ['onnxruntime-web'],
+    // No import leads to the worker; a dependency found late would reload the page in the middle of a test.
+    entries: ['packages/images/src/worker.ts'],
   },
   test: {
     projects: [
@@ -48,7 +50,7 @@ export default defineConfig({
             enabled: true,
             headless: true,
             screenshotFailures: false,
-            commands: { runRealBlockInNode },
+            commands: { runRealBlockInNode, serveFixtureBundle },
             instances: [{ browser: 'chromium' }],
             provider: playwright({
               launchOptions: { args: CHROMIUM_ARGS, ...(executablePath === undefined ? {} : { executablePath }) },

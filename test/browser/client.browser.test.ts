@@ -1,0 +1,162 @@
+import { createFluxSrpo, DeviceError, type FluxSrpo, InputError, isFluxError, ModelError } from 'flux-srpo';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commands } from 'vitest/browser';
+
+declare module 'vitest/browser' {
+  interface BrowserCommands {
+    serveFixtureBundle(pipeline: string): Promise<string>;
+  }
+}
+
+/** Width ≠ height, so that swapped sides show; two steps, so that state kept between steps shows. */
+const SMALL = { prompt: 'a red house', size: '48x80', num_inference_steps: 2, seed: 7 } as const;
+
+let url: string;
+beforeAll(async () => {
+  url = await commands.serveFixtureBundle('a-3x32');
+});
+
+async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => {
+      throw new Error('expected a rejection, got a result');
+    },
+    (error: unknown) => error,
+  );
+}
+
+/** A module worker that runs `code`. */
+function workerUrl(code: string): string {
+  return URL.createObjectURL(new Blob([code], { type: 'text/javascript' }));
+}
+
+describe('the client with its worker', () => {
+  let flux: FluxSrpo;
+  let model: string;
+  beforeAll(async () => {
+    flux = createFluxSrpo({ model: url, backend: 'wasm' });
+    ({ model } = await flux.load());
+  });
+  afterAll(() => flux.dispose());
+
+  it('answers with a PNG of the asked size, and reports progress and partial pictures on the way', async () => {
+    const stages = new Set<string>();
+    const partial: string[] = [];
+    const response = await flux.images.generate(
+      { model, ...SMALL },
+      {
+        onProgress: ({ stage }) => stages.add(stage),
+        onPartialImage: ({ step, width, height, rgba }) => partial.push(`${step} ${width}x${height} ${rgba.length}`),
+      },
+    );
+    expect(response).toMatchObject({ model, backend: 'wasm', seed: 7, data: [{ b64_json: '', revised_prompt: '' }] });
+    expect(Math.abs(response.created - Date.now() / 1000)).toBeLessThan(60);
+    const bitmap = await createImageBitmap(await (await fetch(response.data[0]!.url)).blob());
+    expect([bitmap.width, bitmap.height]).toEqual([48, 80]);
+    expect([...stages]).toEqual(['load', 'encode', 'denoise', 'decode']);
+    // One pixel per 8×8, four bytes each.
+    expect(partial).toEqual(['0 6x10 240', '1 6x10 240']);
+  });
+
+  it('gives the same bytes for the same seed, others for another', async () => {
+    const png = async (seed: number) =>
+      (await flux.images.generate({ model, ...SMALL, seed, output_format: 'b64_json' })).data[0]!.b64_json;
+    const first = await png(7);
+    expect(await png(7)).toBe(first);
+    expect(await png(8)).not.toBe(first);
+  });
+
+  it('rejects at once with the reason of the signal, and goes on working', async () => {
+    const controller = new AbortController();
+    const reason = new Error('changed my mind');
+    const error = await rejection(
+      flux.images.generate(
+        { model, ...SMALL },
+        { signal: controller.signal, onProgress: ({ stage }) => stage === 'denoise' && controller.abort(reason) },
+      ),
+    );
+    expect(error).toBe(reason);
+    expect((await flux.images.generate({ model, ...SMALL })).data).toHaveLength(1);
+  });
+
+  it('keeps AbortError an AbortError', async () => {
+    const error = await rejection(flux.images.generate({ model, ...SMALL }, { signal: AbortSignal.abort() }));
+    expect((error as Error).name).toBe('AbortError');
+  });
+
+  it('gives errors of the worker their class and code back', async () => {
+    const nowhere = createFluxSrpo({ model: '/no/such/bundle/', backend: 'wasm' });
+    const error = await rejection(nowhere.load());
+    expect(error).toBeInstanceOf(ModelError);
+    expect(isFluxError(error, 'model/not-found')).toBe(true);
+    await nowhere.dispose();
+  });
+
+  it('refuses a wrong request without starting a worker', async () => {
+    const idle = createFluxSrpo({ model: url, workerUrl: '/no-worker.js' });
+    const error = await rejection(idle.images.generate({ model, ...SMALL, num_inference_steps: 0 }));
+    expect(error).toBeInstanceOf(InputError);
+  });
+
+  it('works again after unload', async () => {
+    await flux.unload();
+    expect((await flux.images.generate({ model, ...SMALL })).seed).toBe(7);
+  });
+
+  it('revokes its blob URLs and refuses calls once disposed', async () => {
+    const short = createFluxSrpo({ model: url, backend: 'wasm' });
+    const { data } = await short.images.generate({ model, ...SMALL });
+    await short.dispose();
+    await expect(fetch(data[0]!.url)).rejects.toThrow();
+    expect(await rejection(short.load())).toBeInstanceOf(InputError);
+  });
+});
+
+describe('a worker that fails', () => {
+  it('rejects every pending call when its script is missing', async () => {
+    const flux = createFluxSrpo({ model: url, workerUrl: '/no-worker.js' });
+    const errors = await Promise.all([rejection(flux.load()), rejection(flux.load())]);
+    for (const error of errors) {
+      expect(error).toBeInstanceOf(DeviceError);
+      expect(isFluxError(error, 'device/worker-failed')).toBe(true);
+    }
+  });
+
+  it('rejects every pending call when it crashes later, and says how', async () => {
+    const crashing = workerUrl('onmessage = () => { throw new Error("boom"); }');
+    const flux = createFluxSrpo({ model: url, workerUrl: crashing });
+    const error = await rejection(flux.load());
+    expect(isFluxError(error, 'device/worker-failed')).toBe(true);
+    expect((error as Error).message).toContain('boom');
+  });
+
+  it('settles pending calls with AbortError when the client is disposed', async () => {
+    const flux = createFluxSrpo({ model: url, workerUrl: workerUrl('onmessage = () => {}') });
+    const error = rejection(flux.load());
+    await flux.dispose();
+    expect(((await error) as Error).name).toBe('AbortError');
+  });
+});
+
+describe('a browser without WebGPU', () => {
+  // The real worker, in a world where the browser has no GPU object.
+  const withoutGpu = () =>
+    workerUrl(`
+      import 'data:text/javascript,Object.defineProperty(navigator, "gpu", { value: undefined })';
+      import '${location.origin}/packages/images/src/worker.ts?worker_file&type=module';
+    `);
+
+  it('gets wasm with "auto", and is told why', async () => {
+    const flux = createFluxSrpo({ model: url, workerUrl: withoutGpu() });
+    const model = await flux.load();
+    expect(model.backend).toBe('wasm');
+    expect(model.fallback?.code).toBe('device/no-webgpu');
+    await flux.dispose();
+  });
+
+  it('gets an error with "webgpu"', async () => {
+    const flux = createFluxSrpo({ model: url, backend: 'webgpu', workerUrl: withoutGpu() });
+    expect(isFluxError(await rejection(flux.load()), 'device/no-webgpu')).toBe(true);
+    await flux.dispose();
+  });
+});
