@@ -72,7 +72,7 @@ beforeAll(async () => {
 
 async function open(memoryBudget?: number): Promise<void> {
   fault = { runsLeft: 0, runs: 0 };
-  const backend = breakable(await createNodeBackend(), fault);
+  const backend = breakable(await createNodeBackend({ threads: 1 }), fault);
   pipeline = await createPipeline({ bundle: await openInMemory(files), backend, memoryBudget });
 }
 

@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'format/header-too-large'
   | 'format/offset-out-of-range'
   | 'format/dtype-unsupported'
+  | 'format/value-invalid'
   | 'format/tensor-missing'
   | 'format/tensor-unexpected'
   | 'format/shape-mismatch'

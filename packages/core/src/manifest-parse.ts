@@ -156,6 +156,7 @@ const manifest = object<Manifest>({
     guidance_scale: number(0, 100),
   }),
   examples: optional(list(prose(2000), 0, 1000)),
+  step_cache: optional(object<NonNullable<Manifest['step_cache']>>({ regular: number(0, 10), high: number(0, 10) })),
   preview: optional(object<NonNullable<Manifest['preview']>>({ rows: list(rgb, 1, 1024), bias: rgb })),
   quantization: object<Manifest['quantization']>({
     recipe: record(name, weightClass, 100),

@@ -70,6 +70,8 @@ export interface Manifest {
   sizes: Record<SizePreset, ImageSize>;
   defaults: { size: SizePreset; num_inference_steps: number; guidance_scale: number };
   examples?: string[];
+  /** First-block-cache thresholds calibrated for this model; absent: those published for FLUX.1 [dev]. */
+  step_cache?: { regular: number; high: number };
   /** Linear latent → RGB factors for previews, fitted to this model's VAE: [C][3] and the bias [3]. Absent: FLUX.1's own. */
   preview?: { rows: [number, number, number][]; bias: [number, number, number] };
   quantization: {

@@ -2,7 +2,8 @@ import { InputError, type Manifest } from '@flux-srpo/core';
 import { isObject } from './source.ts';
 
 /** What a bundle says of itself beyond what the checkpoint says. */
-export interface BundleInfo extends Pick<Manifest, 'model' | 'name' | 'licence' | 'sizes' | 'defaults' | 'examples'> {
+export interface BundleInfo
+  extends Pick<Manifest, 'model' | 'name' | 'licence' | 'sizes' | 'defaults' | 'examples' | 'preview' | 'step_cache'> {
   /** What the bundle was made from, free text per part. Files and dtypes are added by the converter. */
   source?: Record<string, string>;
   /** Text tokens a prompt is padded to unless a request says otherwise. */
@@ -31,7 +32,18 @@ export const FLUX_SRPO_INFO: BundleInfo = {
   max_sequence_length: 512,
 };
 
-const FIELDS = ['model', 'name', 'licence', 'sizes', 'defaults', 'examples', 'source', 'max_sequence_length'];
+const FIELDS = [
+  'model',
+  'name',
+  'licence',
+  'sizes',
+  'defaults',
+  'examples',
+  'preview',
+  'step_cache',
+  'source',
+  'max_sequence_length',
+];
 
 /** `FLUX_SRPO_INFO` with the fields of a JSON document in place of its own. The converter checks the values, as part of the manifest. */
 export function parseBundleInfo(json: unknown): BundleInfo {

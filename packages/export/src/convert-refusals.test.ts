@@ -96,7 +96,7 @@ describe('a conversion refuses', () => {
     const files = await withTensors(({ text_encoder_2 }) => {
       text_encoder_2.get('encoder.block.1.layer.1.DenseReluDense.wo.weight')!.values[77] = Number.NaN;
     });
-    await expectRefusal(files, 'format/dtype-unsupported', ['wo.weight', 'NaN']);
+    await expectRefusal(files, 'format/value-invalid', ['wo.weight', 'NaN']);
   });
 
   it.each([

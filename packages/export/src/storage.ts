@@ -140,7 +140,7 @@ async function* transposed(slot: WeightSlot, dtype: FloatDtype, pieces: Pieces):
 
 function notFinite(slot: WeightSlot, value: number): FormatError {
   return new FormatError(`${slot.name} must hold finite numbers, got ${value}; the checkpoint is damaged`, {
-    code: 'format/dtype-unsupported',
+    code: 'format/value-invalid',
     details: { slot: slot.name, got: String(value) },
   });
 }

@@ -1,6 +1,6 @@
 export { type Bundle, openBundle } from './bundle/bundle.ts';
 export { type BundleFiles, blobBundle, httpBundle } from './bundle/bundle-files.ts';
-export type { StepCache } from './denoise/step-cache.ts';
+export type { Acceleration } from './denoise/step-cache.ts';
 export {
   type AdapterReport,
   type Backend,

@@ -130,6 +130,11 @@ export class TensorScope {
     return tensor;
   }
 
+  /** Gives up `role` without freeing it: somebody else holds the tensor now. */
+  forget(role: string): void {
+    this.#held.delete(role);
+  }
+
   release(): void {
     for (const tensor of this.#held.values()) tensor.dispose();
     this.#held.clear();

@@ -16,7 +16,7 @@ import {
 import type { Bundle } from './bundle/bundle.ts';
 import { decodeLatents, decodeStages } from './decode/vae.ts';
 import { modulationPartCount, modulationTables } from './denoise/conditioning.ts';
-import type { StepCache } from './denoise/step-cache.ts';
+import { cacheThreshold, StepCache } from './denoise/step-cache.ts';
 import { blockCount, condition, predictVelocity } from './denoise/transformer.ts';
 import type { Backend } from './ort/backend.ts';
 import type { LedgerSnapshot } from './ort/ledger.ts';
@@ -50,8 +50,6 @@ export interface GenerateOptions {
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
   onPreview?: ((preview: Preview) => void) | undefined;
-  /** May skip steps; `undefined` computes every one. */
-  stepCache?: StepCache | undefined;
   /**
    * Sees every number on the way: `prompt_embeds` [1, S_txt, D], `pooled_prompt_embeds` [1, D], `sigmas` [steps + 1], `noise` [n, S_img, 64],
    * `latents_001` … [n, S_img, 64] after each step, `decoded` [n, 3, H, W] before clamping. The arrays must not be changed.
@@ -84,7 +82,7 @@ export interface GenerateResult {
   timings: Timings;
   /** What the backend held at the end, and at its peak during this generation. */
   memory: LedgerSnapshot;
-  /** Steps the step cache answered. */
+  /** Steps that `acceleration` skipped. */
   skippedSteps: number;
   /** Prompt tokens that did not fit, by encoder. */
   dropped: { clip: number; t5: number };
@@ -181,7 +179,8 @@ class FluxPipeline implements Pipeline {
     onTensor?.('sigmas', [steps + 1], sigmas);
     onTensor?.('noise', [n, tokens, config.transformer.in_channels], noise);
     let latents = split(noise, n);
-    let skippedSteps = 0;
+    const threshold = cacheThreshold(request.acceleration, this.bundle.manifest.step_cache);
+    const cache = threshold === undefined ? undefined : new StepCache(threshold);
     const scope = new TensorScope();
     try {
       this.#denoise.begin(this.#hooks(options, loaded));
@@ -203,22 +202,23 @@ class FluxPipeline implements Pipeline {
         const [sigma, sigmaNext] = [sigmas[step] as number, sigmas[step + 1] as number];
         const report = (block: number) =>
           onProgress?.({ stage: 'denoise', step, steps, block: block + 1, blocks, sigma });
-        let velocities = options.stepCache?.reuse(step, sigmas, latents);
-        if (velocities) {
-          skippedSteps++;
-        } else {
-          velocities = await predictVelocity(this.#denoise, config.transformer, conditioned, latents, step, report);
-          options.stepCache?.computed(step, velocities);
-        }
-        this.#preview(options, request, step, latents, velocities, sigma);
-        latents = latents.map((x, i) =>
-          eulerStep(x, (velocities as Float32Array[])[i] as Float32Array, sigma, sigmaNext),
+        const velocities = await predictVelocity(
+          this.#denoise,
+          config.transformer,
+          conditioned,
+          latents,
+          step,
+          cache,
+          report,
         );
+        this.#preview(options, request, step, latents, velocities, sigma);
+        latents = latents.map((x, i) => eulerStep(x, velocities[i] as Float32Array, sigma, sigmaNext));
         onTensor?.(latentsName(step), [n, tokens, config.transformer.in_channels], concat(latents));
         clock.step();
       }
       clock.lap('denoise');
     } finally {
+      cache?.release();
       scope.release();
       await this.#denoise.end();
     }
@@ -240,7 +240,7 @@ class FluxPipeline implements Pipeline {
     });
     clock.lap('decode');
     const memory = this.backend.ledger.snapshot();
-    return { images, request, seed, timings: clock.timings(), memory, skippedSteps, dropped };
+    return { images, request, seed, timings: clock.timings(), memory, skippedSteps: cache?.skipped ?? 0, dropped };
   }
 
   async #encodePrompt(

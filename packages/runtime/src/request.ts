@@ -1,4 +1,5 @@
 import { checkSeed, checkSize, type ImageSize, InputError, MAX_STEPS, type Manifest } from '@flux-srpo/core';
+import { ACCELERATIONS, type Acceleration } from './denoise/step-cache.ts';
 
 /** What one generation needs, in the engine's own words. Everything but the prompt has a default from the bundle. */
 export interface GenerateRequest {
@@ -14,6 +15,8 @@ export interface GenerateRequest {
   n?: number | undefined;
   /** T5 tokens, padding included. */
   maxSequenceLength?: number | undefined;
+  /** Skips steps in which little changes. Default `none`: every step is computed. */
+  acceleration?: Acceleration | undefined;
 }
 
 export type ResolvedRequest = { [Key in keyof GenerateRequest]-?: NonNullable<GenerateRequest[Key]> };
@@ -47,6 +50,7 @@ export function resolveRequest(request: GenerateRequest, manifest: Manifest): Re
       1,
       MAX_SEQUENCE_LENGTH,
     ),
+    acceleration: checkAcceleration(request.acceleration ?? 'none'),
   };
 }
 
@@ -59,6 +63,14 @@ function checkSeedNumber(seed: number): number {
   if (typeof seed !== 'number') throw wrongType('seed', 'an integer', seed);
   checkSeed(seed);
   return seed;
+}
+
+function checkAcceleration(value: Acceleration): Acceleration {
+  if (ACCELERATIONS.includes(value)) return value;
+  throw new InputError(`acceleration must be one of ${ACCELERATIONS.join(', ')}, got ${String(value)}`, {
+    code: 'input/out-of-range',
+    details: { field: 'acceleration' },
+  });
 }
 
 function integer(field: string, value: number, min: number, max: number): number {

@@ -1,6 +1,6 @@
 import { type AttributeInit, encodeGraph, type GraphNode, type TensorInit, type ValueInfo } from './onnx.ts';
 import type { ClassOf, TensorClass, WeightSlot } from './slots.ts';
-import { type WeightInput, weightInputs } from './weights.ts';
+import { QUANT_BLOCK, type WeightInput, weightInputs } from './weights.ts';
 
 /** A size known when the graph is built, or the name of one that is known only when it runs. */
 export type Dim = number | string;
@@ -18,7 +18,6 @@ export interface LinearOptions {
 }
 
 const MICROSOFT = 'com.microsoft';
-const BLOCK = 32;
 
 /**
  * Writes one block kind as an ONNX graph whose weights are inputs.
@@ -93,7 +92,7 @@ export class GraphBuilder {
       K: inner,
       N: features,
       bits: weightClass === 'q4' ? 4 : 8,
-      block_size: BLOCK,
+      block_size: QUANT_BLOCK,
     });
   }
 

@@ -3,6 +3,10 @@ import { GraphBuilder } from './builder.ts';
 import type { ClassOf, PartPlan, WeightSlot } from './slots.ts';
 import { clipFinal, clipLayer, t5Final, t5Layer } from './text.ts';
 import {
+  cacheApply,
+  cacheChange,
+  cacheResidual,
+  cacheRest,
   conditioning,
   doubleBlock,
   embedImage,
@@ -35,6 +39,10 @@ function graphFamilies(config: ModelConfig): Record<string, Describe> {
     join_streams: (g) => joinStreams(g, transformer),
     single_block: (g) => singleBlock(g, transformer),
     final_layer: (g) => finalLayer(g, transformer),
+    cache_residual: (g) => cacheResidual(g, transformer),
+    cache_change: (g) => cacheChange(g, transformer),
+    cache_rest: (g) => cacheRest(g, transformer),
+    cache_apply: (g) => cacheApply(g, transformer),
     vae_in: (g) => vaeIn(g, vae),
     ...Object.fromEntries(
       vae.block_out_channels.map((_, level) => [`vae_up.${level}`, (g: GraphBuilder) => vaeUp(g, vae, level)]),
@@ -121,6 +129,7 @@ export function planParts(config: ModelConfig): PartPlan[] {
     part('join_streams', 'join_streams'),
     ...times(transformer.num_single_layers, (i) => [part(`single_block.${i}`, 'single_block')]),
     part('final_layer', 'final_layer'),
+    ...['cache_residual', 'cache_change', 'cache_rest', 'cache_apply'].map((name) => part(name, name)),
     part('vae_in', 'vae_in'),
     ...vae.block_out_channels.map((_, level) => part(`vae_up.${level}`, `vae_up.${level}`)),
     part('vae_out', 'vae_out'),

@@ -3,6 +3,7 @@ import type { DeviceTensor, HostTensor } from '../ort/backend.ts';
 import { type Phase, TensorScope } from '../phase.ts';
 import { hostTensor } from '../tensor.ts';
 import type { ModulationTables } from './conditioning.ts';
+import type { StepCache } from './step-cache.ts';
 
 /** What stays the same for every step of one generation. Device tensors inside belong to `scope`. */
 export interface Conditioned {
@@ -58,6 +59,7 @@ export function blockCount(config: TransformerConfig): number {
  *
  * @param latents n arrays of [S_img, 64]
  * @param step row of the modulation tables
+ * @param cache may answer for all blocks but the first
  * @returns n arrays of [S_img, 64]
  */
 export async function predictVelocity(
@@ -66,49 +68,22 @@ export async function predictVelocity(
   conditioned: Conditioned,
   latents: readonly Float32Array[],
   step: number,
+  cache: StepCache | undefined,
   onBlock: (block: number) => void,
 ): Promise<Float32Array[]> {
-  const { modulation, imageRope, jointRope, textTokens } = conditioned;
-  const mod = (name: string): HostTensor => {
-    const row = modulation.row(name, step);
-    return hostTensor([row.length], row);
-  };
   const images = latents.map(() => new ImageStreams(conditioned.text));
+  const mod = (name: string) => modulationRow(conditioned, name, step);
   try {
     for (const [i, image] of images.entries()) {
       const data = latents[i] as Float32Array;
       const packed = hostTensor([1, data.length / config.in_channels, config.in_channels], data);
       image.setImg((await phase.run('embed_image', { latents: packed }, ['hidden'])).hidden);
     }
-    for (let block = 0; block < config.num_layers; block++) {
-      const shared = {
-        img_mod: mod(`double_block.${block}.img`),
-        txt_mod: mod(`double_block.${block}.txt`),
-        rope_cos: imageRope.cos,
-        rope_sin: imageRope.sin,
-      };
-      for (const image of images) {
-        const feeds = { img: image.img, txt: image.txt, ...shared };
-        const { img_out, txt_out } = await phase.run(`double_block.${block}`, feeds, ['img_out', 'txt_out']);
-        image.setImg(img_out);
-        image.setTxt(txt_out);
-      }
-      onBlock(block);
-    }
-    for (const image of images) {
-      image.join((await phase.run('join_streams', { txt: image.txt, img: image.img }, ['hidden'])).hidden);
-    }
-    for (let block = 0; block < config.num_single_layers; block++) {
-      const shared = { mod: mod(`single_block.${block}`), rope_cos: jointRope.cos, rope_sin: jointRope.sin };
-      for (const image of images) {
-        const { hidden_out } = await phase.run(`single_block.${block}`, { hidden: image.img, ...shared }, [
-          'hidden_out',
-        ]);
-        image.setImg(hidden_out);
-      }
-      onBlock(config.num_layers + block);
-    }
-    const text_length: HostTensor = { dtype: 'int64', dims: [1], data: BigInt64Array.of(BigInt(textTokens)) };
+    const isSkipped = await runDoubleBlocks(phase, config, conditioned, images, step, cache, onBlock);
+    if (!isSkipped) await runSingleBlocks(phase, config, conditioned, images, step, cache, onBlock);
+
+    // A skipped step has no text tokens to drop.
+    const text_length = lengthTensor(isSkipped ? 0 : conditioned.textTokens);
     const velocities: Float32Array[] = [];
     for (const image of images) {
       const feeds = { hidden: image.img, text_length, mod: mod('final') };
@@ -121,9 +96,97 @@ export async function predictVelocity(
   }
 }
 
+/** @returns whether the cache answered for everything after the first block */
+async function runDoubleBlocks(
+  phase: Phase,
+  config: TransformerConfig,
+  conditioned: Conditioned,
+  images: readonly ImageStreams[],
+  step: number,
+  cache: StepCache | undefined,
+  onBlock: (block: number) => void,
+): Promise<boolean> {
+  for (let block = 0; block < config.num_layers; block++) {
+    const shared = {
+      img_mod: modulationRow(conditioned, `double_block.${block}.img`, step),
+      txt_mod: modulationRow(conditioned, `double_block.${block}.txt`, step),
+      rope_cos: conditioned.imageRope.cos,
+      rope_sin: conditioned.imageRope.sin,
+    };
+    const isFirst = block === 0 && cache !== undefined;
+    if (isFirst) for (const image of images) image.keep('before');
+    for (const image of images) {
+      const feeds = { img: image.img, txt: image.txt, ...shared };
+      const { img_out, txt_out } = await phase.run(`double_block.${block}`, feeds, ['img_out', 'txt_out']);
+      image.setImg(img_out);
+      image.setTxt(txt_out);
+    }
+    onBlock(block);
+    if (!isFirst) continue;
+    const before = images.map((image) => image.kept('before'));
+    if (
+      await cache.maySkip(
+        phase,
+        before,
+        images.map((image) => image.img),
+      )
+    ) {
+      for (const [i, image] of images.entries()) image.join(await cache.apply(phase, i, image.img));
+      onBlock(blockCount(config) - 1);
+      return true;
+    }
+    for (const image of images) image.keep('first');
+  }
+  return false;
+}
+
+async function runSingleBlocks(
+  phase: Phase,
+  config: TransformerConfig,
+  conditioned: Conditioned,
+  images: readonly ImageStreams[],
+  step: number,
+  cache: StepCache | undefined,
+  onBlock: (block: number) => void,
+): Promise<void> {
+  const { jointRope, textTokens } = conditioned;
+  for (const image of images) {
+    image.join((await phase.run('join_streams', { txt: image.txt, img: image.img }, ['hidden'])).hidden);
+  }
+  for (let block = 0; block < config.num_single_layers; block++) {
+    const mod = modulationRow(conditioned, `single_block.${block}`, step);
+    const shared = { mod, rope_cos: jointRope.cos, rope_sin: jointRope.sin };
+    for (const image of images) {
+      const { hidden_out } = await phase.run(`single_block.${block}`, { hidden: image.img, ...shared }, ['hidden_out']);
+      image.setImg(hidden_out);
+    }
+    onBlock(config.num_layers + block);
+  }
+  await cache?.remember(
+    phase,
+    images.map((image) => image.kept('first')),
+    images.map((image) => image.img),
+    lengthTensor(textTokens),
+  );
+}
+
+function modulationRow({ modulation }: Conditioned, name: string, step: number): HostTensor {
+  const row = modulation.row(name, step);
+  return hostTensor([row.length], row);
+}
+
+function lengthTensor(length: number): HostTensor {
+  return { dtype: 'int64', dims: [1], data: BigInt64Array.of(BigInt(length)) };
+}
+
+/** A state kept for the step cache: the image before the first block, or after it. */
+type Kept = 'before' | 'first';
+
 /** The hidden states of one image on their way through the blocks; each new state frees the one before. */
 class ImageStreams {
   readonly #scope = new TensorScope();
+  readonly #keptScope = new TensorScope();
+  readonly #kept = new Map<Kept, DeviceTensor>();
   #img: DeviceTensor | undefined;
   /** Starts as the prompt's embedding, which all steps share and this object does not own. */
   #txt: DeviceTensor;
@@ -150,6 +213,21 @@ class ImageStreams {
     this.#txt = this.#scope.replace('txt', tensor);
   }
 
+  /** The image stream as it is now outlives the next `setImg` and `join`. One state is kept at a time. */
+  keep(as: Kept): void {
+    const { img } = this;
+    this.#scope.forget('img');
+    this.#keptScope.replace('kept', img);
+    this.#kept.clear();
+    this.#kept.set(as, img);
+  }
+
+  kept(as: Kept): DeviceTensor {
+    const tensor = this.#kept.get(as);
+    if (!tensor) throw new Error(`the image ${as} the first block was not kept`);
+    return tensor;
+  }
+
   /** From here on the image stream holds [text, image]. */
   join(tensor: DeviceTensor): void {
     this.#scope.release();
@@ -158,5 +236,6 @@ class ImageStreams {
 
   release(): void {
     this.#scope.release();
+    this.#keptScope.release();
   }
 }

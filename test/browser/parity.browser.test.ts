@@ -1,0 +1,44 @@
+import { type Backend, createPipeline, createWasmBackend, createWebGpuBackend, type Pipeline } from '@flux-srpo/runtime';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BundleFolder, convertInMemory, openInMemory } from '../parity/support/bundle.ts';
+import { PIPELINES, type ReadFixture, readExpected, readPipelineFixture } from '../parity/support/fixture.ts';
+import { captureCase, compareStages, failures } from '../parity/support/parity-case.ts';
+import { synthesizeFolder } from '../parity/support/synthesize.ts';
+
+// Oracle: diffusers' FluxPipeline, fp32 on the CPU, on the same weights (test/reference/make_pipelines.py): the same
+// cases and tolerances as in Node. The conversion runs in the browser too.
+
+const readFixture: ReadFixture = async (path) => {
+  const response = await fetch(`/test/fixtures/${path}`);
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+};
+
+const BACKENDS: readonly (readonly [string, () => Promise<Backend>])[] = [
+  ['wasm', createWasmBackend],
+  ['WebGPU', createWebGpuBackend],
+];
+
+describe.each(PIPELINES)('pipeline %s in a browser', async (name) => {
+  const fixture = await readPipelineFixture(readFixture, name);
+  let files: BundleFolder;
+  beforeAll(async () => {
+    files = await convertInMemory(await synthesizeFolder(readFixture, fixture), { dtype: 'f32' });
+  });
+
+  describe.each(BACKENDS)('on %s', (_, createBackend) => {
+    let pipeline: Pipeline;
+    beforeAll(async () => {
+      pipeline = await createPipeline({ bundle: await openInMemory(files), backend: await createBackend() });
+    });
+    afterAll(() => pipeline?.dispose());
+
+    it.each(fixture.cases.map((request) => [request.name, request] as const))(
+      'gives the numbers of diffusers at every stage: %s',
+      async (caseName, request) => {
+        const expected = await readExpected(readFixture, name, caseName);
+        expect(failures(compareStages(await captureCase(pipeline, request), expected))).toEqual([]);
+      },
+    );
+  });
+});
