@@ -1,0 +1,66 @@
+import { type FluxError, isFluxError } from '@flux-srpo/core';
+import { STATUSES } from './statuses.ts';
+
+/** An error as an HTTP answer. */
+export interface HttpError {
+  status: number;
+  headers: Record<string, string>;
+  body: { error: { message: string; type: string; param: string | null; code: string } };
+}
+
+/** The client went away: nginx's number, as HTTP has none. */
+const STATUS_ABORTED = 499;
+
+/** Seconds after which a full queue may be worth another try: about one small picture. */
+const RETRY_AFTER_SECONDS = 5;
+
+/**
+ * The answer for any error. Only what another try can help says so: clients such as openai-node would otherwise repeat an
+ * out-of-memory twice. Errors that are not ours tell the outside nothing.
+ */
+export function toHttpError(error: unknown): HttpError {
+  if (isFluxError(error)) return fromFluxError(error);
+  if (error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError')) {
+    return answer(STATUS_ABORTED, 'invalid_request_error', 'aborted', 'the request was aborted', null);
+  }
+  return answer(500, 'server_error', 'internal_error', 'internal error', null);
+}
+
+function fromFluxError(error: FluxError): HttpError {
+  const { field, remote, retryAfterMs } = error.details as {
+    field?: string;
+    remote?: Partial<RemoteAnswer>;
+    retryAfterMs?: number;
+  };
+  const [status, type, code] = STATUSES[error.code];
+  const result = answer(
+    remote?.status ?? status,
+    remote?.type ?? type,
+    remote?.code ?? code,
+    error.message,
+    remote?.param ?? field ?? null,
+  );
+  if (result.status === 429) {
+    const seconds = retryAfterMs === undefined ? RETRY_AFTER_SECONDS : Math.ceil(retryAfterMs / 1000);
+    result.headers['retry-after'] = String(seconds);
+    result.headers['x-should-retry'] = 'true';
+  }
+  return result;
+}
+
+function answer(status: number, type: string, code: string, message: string, param: string | null): HttpError {
+  return {
+    status,
+    headers: { 'content-type': 'application/json', 'x-should-retry': 'false' },
+    body: { error: { message, type, param, code } },
+  };
+}
+
+/** What a server said, kept in `details.remote` of the error it became. Absent fields were absent. */
+export interface RemoteAnswer {
+  status: number;
+  type?: string;
+  param?: string;
+  code?: string;
+  requestId?: string;
+}

@@ -1,0 +1,67 @@
+import type { ImageSize } from '@flux-srpo/core';
+import type { HttpError } from './errors.ts';
+
+/**
+ * What comes over server-sent events with `stream: true`, in OpenAI's shapes.
+ *
+ * @see https://github.com/openai/openai-node/blob/7b7d6ca/src/resources/images.ts `ImageGenStreamEvent`
+ */
+export type ImageEvent = PartialImageEvent | CompletedEvent;
+
+export interface PartialImageEvent extends Picture {
+  type: 'image_generation.partial_image';
+  /** From 0. */
+  partial_image_index: number;
+}
+
+export interface CompletedEvent extends Picture {
+  type: 'image_generation.completed';
+  /** An addition. */
+  seed: number | null;
+}
+
+interface Picture {
+  /** A PNG in base64. */
+  b64_json: string;
+  /** Unix seconds. */
+  created_at: number;
+  /** `WIDTHxHEIGHT` */
+  size: string;
+  quality: 'auto';
+  background: 'opaque';
+  output_format: 'png';
+}
+
+export interface PictureFacts {
+  /** A PNG in base64. */
+  b64_json: string;
+  /** Unix seconds. */
+  created: number;
+  size: ImageSize;
+}
+
+export function partialImageEvent(picture: PictureFacts, index: number): PartialImageEvent {
+  return { type: 'image_generation.partial_image', ...common(picture), partial_image_index: index };
+}
+
+export function completedEvent(picture: PictureFacts, seed: number | null): CompletedEvent {
+  return { type: 'image_generation.completed', ...common(picture), seed };
+}
+
+/** One event as it goes over the wire. An error is `{ error }`, which clients throw. */
+export function encodeEvent(event: ImageEvent | HttpError['body']): string {
+  const name = 'type' in event ? event.type : 'error';
+  // JSON has no raw line breaks, so one data line is enough.
+  return `event: ${name}\ndata: ${JSON.stringify(event)}\n\n`;
+}
+
+function common({ b64_json, created, size }: PictureFacts): Picture {
+  return {
+    b64_json,
+    created_at: created,
+    size: `${size.width}x${size.height}`,
+    quality: 'auto',
+    background: 'opaque',
+    output_format: 'png',
+  };
+}

@@ -1,0 +1,56 @@
+import { type ImageSize, type Manifest, ModelError, parseSize, type SizePreset } from '@flux-srpo/core';
+import type { GenerateRequest } from '@flux-srpo/runtime';
+import { isPreset } from './presets.ts';
+import type { ImageRequest } from './request.ts';
+
+/** What the manifest says of a bundle, as far as a request needs it. Plain data. */
+export interface ModelFacts {
+  /** The `model` field of a request. */
+  model: string;
+  sizes: Record<SizePreset, ImageSize>;
+  defaults: Manifest['defaults'];
+  /** Whether the bundle holds a safety classifier. */
+  hasSafetyChecker: boolean;
+}
+
+export function modelFacts(manifest: Manifest): ModelFacts {
+  return {
+    model: manifest.model,
+    sizes: manifest.sizes,
+    defaults: manifest.defaults,
+    hasSafetyChecker: manifest.files.some(({ path }) => path.startsWith('safety_checker/')),
+  };
+}
+
+/** The request in the engine's words. What it leaves open, the engine fills in from the bundle; the seed at random. */
+export function toEngineRequest(request: ImageRequest, model: ModelFacts): GenerateRequest {
+  if (request.model !== model.model) {
+    throw new ModelError(`model must be "${model.model}", which is loaded, got "${request.model.slice(0, 80)}"`, {
+      code: 'model/not-found',
+      details: { field: 'model', loaded: model.model },
+    });
+  }
+  if (request.enable_safety_checker === true && !model.hasSafetyChecker) {
+    throw new ModelError(
+      'enable_safety_checker must be false: this bundle has no safety_checker; add one when converting, or do not ask',
+      { code: 'model/safety-checker-missing', details: { field: 'enable_safety_checker' } },
+    );
+  }
+  return {
+    prompt: request.prompt,
+    size: sizeOf(request, model),
+    steps: request.num_inference_steps,
+    guidance: request.guidance_scale,
+    acceleration: request.acceleration,
+    seed: request.seed,
+    n: request.n,
+    maxSequenceLength: request.max_sequence_length,
+  };
+}
+
+/** Pixels of the pictures that a request asks for. */
+export function sizeOf({ size, image_size }: Pick<ImageRequest, 'size' | 'image_size'>, model: ModelFacts): ImageSize {
+  if (image_size !== undefined) return image_size;
+  const asked = size === undefined || size === 'auto' ? model.defaults.size : size;
+  return isPreset(asked) ? model.sizes[asked] : parseSize(asked);
+}

@@ -1,0 +1,47 @@
+import type { Timings } from '@flux-srpo/runtime';
+import type { RequestWarning } from './request.ts';
+
+/** The endpoint's `200` body; everything after `data` is an addition. As there, string fields that are not used are `""`. */
+export interface ImageResponse {
+  /** Unix seconds. */
+  created: number;
+  data: ResponseImage[];
+  /** The same seed gives the same pictures. `null` where a remote service does not tell. */
+  seed: number | null;
+  model: string;
+  backend: 'local' | 'remote';
+  /** What computed it, for a local run. */
+  device?: 'webgpu' | 'wasm' | 'node';
+  /** Milliseconds, for a local run. */
+  timings?: Timings;
+  /** Steps that the step cache answered (`acceleration`). */
+  skipped_steps?: number;
+  /** Fields that were understood and had no effect. */
+  warnings: RequestWarning[];
+  /** One per picture, where a safety checker ran. A flagged picture is withheld: its `url` and `b64_json` are `""`. */
+  has_nsfw_concepts?: boolean[];
+}
+
+export interface ResponseImage {
+  /** Where the PNG is. Locally a `blob:` URL that lives until it is revoked, the client is disposed or the page ends. */
+  url: string;
+  /** The PNG in base64, without a `data:` prefix. */
+  b64_json: string;
+  revised_prompt: string;
+  /** Where a service gives each picture a seed of its own. */
+  seed?: number;
+}
+
+/** Seconds since 1970, as `created` has them. */
+export function unixSeconds(date = Date.now()): number {
+  return Math.floor(date / 1000);
+}
+
+/** Bytes per call of `String.fromCharCode`: engines bound the number of arguments. */
+const PIECE = 0x8000;
+
+export function toBase64(bytes: Uint8Array): string {
+  let text = '';
+  for (let i = 0; i < bytes.length; i += PIECE) text += String.fromCharCode(...bytes.subarray(i, i + PIECE));
+  return btoa(text);
+}
