@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { sha256Hex } from '@flux-srpo/formats';
 import { describe, expect, it } from 'vitest';
 import { checkedGraphs } from './support/graphs.ts';
@@ -11,9 +10,7 @@ interface Report {
 describe('graphs', () => {
   it('are the ones that onnx.checker, strict shape inference and onnxruntime accepted', async () => {
     // test/reference/check_graphs.py wrote the report. After a change of a graph, check again and commit the new report.
-    const report = JSON.parse(
-      await readFile(new URL('../reference/graphs-report.json', import.meta.url), 'utf8'),
-    ) as Report;
+    const report = JSON.parse(new TextDecoder().decode(await readNodeFixture('graphs-report.json'))) as Report;
     const hashes = new Map<string, string>();
     for (const [name, bytes] of await checkedGraphs(readNodeFixture)) hashes.set(name, await sha256Hex(bytes));
     const checked = new Map(Object.entries(report.graphs).map(([name, { sha256 }]) => [name, sha256]));

@@ -1,4 +1,5 @@
 import { bytesSource, type Dtype, readSafetensors } from '@flux-srpo/formats';
+import type { Acceleration } from '@flux-srpo/runtime';
 
 /** Reads a file of test/fixtures; from disk in Node, by URL in a browser. */
 export type ReadFixture = (path: string) => Promise<Uint8Array>;
@@ -14,6 +15,7 @@ export interface ParityCase {
   seed: number;
   n: number;
   max_sequence_length: number;
+  acceleration?: Acceleration;
 }
 
 /** `[name, shape, mean, std]` */

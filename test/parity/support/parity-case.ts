@@ -33,7 +33,7 @@ export async function captureCase(pipeline: Pipeline, request: ParityCase): Prom
   const clipLength = pipeline.bundle.manifest.tokenizers.tokenizer.max_length;
   stages.set('clip_ids', clip.tokenize(request.prompt, clipLength).ids);
   stages.set('t5_ids', t5.tokenize(request.prompt, request.max_sequence_length).ids);
-  const { images } = await pipeline.generate(
+  const { images, skippedSteps } = await pipeline.generate(
     {
       prompt: request.prompt,
       size: { width: request.width, height: request.height },
@@ -42,9 +42,11 @@ export async function captureCase(pipeline: Pipeline, request: ParityCase): Prom
       seed: request.seed,
       n: request.n,
       maxSequenceLength: request.max_sequence_length,
+      acceleration: request.acceleration,
     },
     { onTensor: (name, _shape, data) => stages.set(name, data.slice()) },
   );
+  stages.set('skipped_steps', [skippedSteps]);
   stages.set('pixels', Uint8Array.from(images.flatMap(({ rgb }) => [...rgb])));
   return stages;
 }
