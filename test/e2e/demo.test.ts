@@ -1,0 +1,112 @@
+import { type Browser, chromium, type Page } from 'playwright';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkPicture, compare } from '../../models/tiny/scenes/check.ts';
+import { caption, type Scene } from '../../models/tiny/scenes/grammar.ts';
+import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
+import { serveDemo } from './serve-demo.ts';
+
+let server: Awaited<ReturnType<typeof serveDemo>>;
+let browser: Browser;
+
+beforeAll(async () => {
+  server = await serveDemo();
+  const executablePath = findChromium();
+  browser = await chromium.launch({ args: CHROMIUM_ARGS, ...(executablePath === undefined ? {} : { executablePath }) });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+/** The page, opened and ready for a prompt. */
+async function openPage(query: string, width = 1000): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width, height: 800 } });
+  // A loaded software GPU can need minutes for its first kernels.
+  page.setDefaultTimeout(5 * 60_000);
+  await page.goto(server.url + query);
+  await page.waitForSelector('#generate:enabled, #error:not([hidden])');
+  expect(await page.textContent('#error')).toBe('');
+  return page;
+}
+
+/** Types the prompt, presses the button, waits. */
+async function draw(
+  page: Page,
+  { prompt, steps, seed }: { prompt: string; steps: number; seed: number },
+): Promise<void> {
+  await page.fill('#prompt', prompt);
+  await page.fill('#steps', String(steps));
+  await page.fill('#seed', String(seed));
+  await page.click('#generate');
+  await page.waitForFunction(() => {
+    const text = (id: string) => document.getElementById(id)?.textContent ?? '';
+    return text('stage').startsWith('Done') || text('error') !== '';
+  });
+  expect(await page.textContent('#error')).toBe('');
+}
+
+/** The pixels of the picture as the page shows it: [H, W, 4]. */
+async function readPicture(page: Page): Promise<{ width: number; height: number; rgba: Uint8Array }> {
+  const { width, height, values } = await page.evaluate(async () => {
+    const picture = document.getElementById('picture') as HTMLImageElement;
+    const canvas = new OffscreenCanvas(picture.naturalWidth, picture.naturalHeight);
+    const context = canvas.getContext('2d')!;
+    context.drawImage(picture, 0, 0);
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    return { width: canvas.width, height: canvas.height, values: [...data] };
+  });
+  return { width, height, rgba: Uint8Array.from(values) };
+}
+
+// Oracle: the rule-based checker of the scenes, which reads pixels and knows nothing of the model.
+// Fewer steps on the software GPU, where each of a step's hundred dispatches has a cost of its own.
+describe.each([
+  ['webgpu', 8, 'Computed by WebGPU.'],
+  ['wasm', 28, 'Computed by WebAssembly on the CPU, which is slow.'],
+])('the served page on %s', (backend, steps, said) => {
+  const scene: Scene = { kind: 'house', colour: 'red', position: 'left', time: 'day', ground: 'meadow' };
+
+  it('turns a typed prompt into the picture it asks for, and sends nothing anywhere', async () => {
+    const page = await openPage(`?backend=${backend}`);
+    const foreign: string[] = [];
+    page.on('request', (request) => {
+      const isLocal = request.url().startsWith(server.url) || request.url().startsWith('blob:');
+      if (!isLocal || /house/.test(request.url() + (request.postData() ?? ''))) foreign.push(request.url());
+    });
+    expect(await page.textContent('#backend')).toBe(said);
+    await draw(page, { prompt: caption(scene), steps, seed: 1 });
+    const { width, height, rgba } = await readPicture(page);
+    const reading = checkPicture(rgba, width, height);
+    console.log(`${backend}: ${await page.textContent('#stage')}; read ${JSON.stringify(reading)}`);
+    expect(compare(reading, scene)).toEqual({ kind: true, colour: true, position: true, time: true, ground: true });
+    expect(await page.getAttribute('#picture', 'alt')).toBe(caption(scene));
+    expect(await page.getAttribute('#download', 'download')).toBe('flux-srpo-1.png');
+    expect(foreign).toEqual([]);
+    await page.close();
+  });
+});
+
+describe('the served page', () => {
+  it('cancels with Escape and then makes a picture with Ctrl+Enter', async () => {
+    const page = await openPage('?backend=wasm');
+    await page.fill('#steps', '1000');
+    await page.click('#generate');
+    await page.waitForFunction(() => document.getElementById('stage')?.textContent?.startsWith('Denoising'));
+    await page.keyboard.press('Escape');
+    await page.waitForFunction(() => document.getElementById('stage')?.textContent === 'Cancelled');
+    expect(await page.isEnabled('#cancel')).toBe(false);
+    await page.fill('#steps', '2');
+    await page.focus('#prompt');
+    await page.keyboard.press('Control+Enter');
+    await page.waitForFunction(() => document.getElementById('stage')?.textContent?.startsWith('Done'));
+    expect(await page.isVisible('#picture')).toBe(true);
+    await page.close();
+  });
+
+  it('fits a screen of 320 pixels', async () => {
+    const page = await openPage('?backend=wasm', 320);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+    await page.close();
+  });
+});
