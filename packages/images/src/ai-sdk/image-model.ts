@@ -1,0 +1,104 @@
+import { type ImageSize, InputError, type Manifest } from '@flux-srpo/core';
+import type { ImageEngine } from '../fetch/engine.ts';
+import type { ImageRequest } from '../wire/request.ts';
+import { sizeForRatio } from './aspect-ratio.ts';
+import type { FluxSrpoImageModel, ImageModelCallOptions, ImageModelWarning } from './types.ts';
+
+/** OpenAI's and the endpoint's bound on `n`. More are asked for in several calls. */
+const MAX_IMAGES_PER_CALL = 10;
+
+/** What `providerOptions.fluxSrpo` may set; the rest of a request has a word of its own in the AI SDK. */
+const OPTIONS: readonly string[] = [
+  'num_inference_steps',
+  'guidance_scale',
+  'acceleration',
+  'enable_safety_checker',
+  'max_sequence_length',
+  'image_size',
+];
+
+/** An engine that also says what sizes its model has, to map an aspect ratio. */
+export interface SizedEngine extends ImageEngine {
+  load(options?: { signal?: AbortSignal | undefined }): Promise<Pick<Manifest, 'model' | 'sizes' | 'defaults'>>;
+}
+
+/**
+ * An image model for the AI SDK's `generateImage`.
+ *
+ * @param modelId the `model` field of requests
+ * @example
+ * const { image } = await generateImage({ model: fluxSrpoImageModel(flux), prompt: 'a red house', seed: 7 });
+ */
+export function fluxSrpoImageModel(engine: SizedEngine, modelId = 'flux-srpo-text-to-image'): FluxSrpoImageModel {
+  return {
+    specificationVersion: 'v3',
+    provider: 'flux-srpo',
+    modelId,
+    maxImagesPerCall: MAX_IMAGES_PER_CALL,
+    async doGenerate(options) {
+      const warnings: ImageModelWarning[] = [];
+      const request = await toRequest(engine, modelId, options, warnings);
+      const response = await engine.images.generate(request, { signal: options.abortSignal });
+      for (const { field, reason } of response.warnings)
+        warnings.push({ type: 'other', message: `${field}: ${reason}` });
+      return {
+        images: response.data.map(({ b64_json }) => b64_json),
+        warnings,
+        providerMetadata: {
+          fluxSrpo: {
+            images: response.data.map(({ seed }, i) => ({
+              seed: seed ?? response.seed,
+              flagged: response.has_nsfw_concepts?.[i] ?? null,
+            })),
+            backend: response.backend,
+            skippedSteps: response.skipped_steps ?? 0,
+          },
+        },
+        response: { timestamp: new Date(response.created * 1000), modelId: response.model, headers: undefined },
+      };
+    },
+  };
+}
+
+async function toRequest(
+  engine: SizedEngine,
+  model: string,
+  { prompt, n, size, aspectRatio, seed, files, mask, providerOptions, abortSignal }: ImageModelCallOptions,
+  warnings: ImageModelWarning[],
+): Promise<ImageRequest> {
+  // An edit without its picture would be another picture, so this is no warning.
+  if (files !== undefined || mask !== undefined) throw unsupported(files === undefined ? 'mask' : 'files');
+  const own = providerOptions.fluxSrpo ?? {};
+  for (const field of Object.keys(own)) {
+    if (!OPTIONS.includes(field)) throw unsupported(`providerOptions.fluxSrpo.${field.slice(0, 40)}`);
+  }
+  let image_size: ImageSize | undefined;
+  if (aspectRatio !== undefined) {
+    if (size === undefined && own.image_size === undefined) {
+      image_size = sizeForRatio(aspectRatio, await engine.load({ signal: abortSignal }));
+      if (image_size === undefined) {
+        const details = 'no size of this model has exactly this ratio; the default size is used';
+        warnings.push({ type: 'unsupported', feature: 'aspectRatio', details });
+      }
+    } else {
+      warnings.push({ type: 'unsupported', feature: 'aspectRatio', details: 'the size that is given decides' });
+    }
+  }
+  return {
+    ...own,
+    model,
+    prompt: prompt as string,
+    n,
+    output_format: 'b64_json',
+    ...(size === undefined ? {} : { size }),
+    ...(image_size === undefined ? {} : { image_size }),
+    ...(seed === undefined ? {} : { seed }),
+  };
+}
+
+function unsupported(field: string): InputError {
+  return new InputError(`${field} is not supported: the model draws from text, with the fields ${OPTIONS.join(', ')}`, {
+    code: 'input/field-unsupported',
+    details: { field },
+  });
+}

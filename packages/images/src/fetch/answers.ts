@@ -1,0 +1,42 @@
+import { type HttpError, toHttpError } from '../wire/errors.ts';
+
+/** What an answer needs besides its content. */
+export interface AnswerContext {
+  /** Sent as `x-request-id`; openai-node shows it as `_request_id`. */
+  requestId: string;
+  /** Hears of everything that ended in an error answer. */
+  onError?: ((error: unknown, requestId: string) => void) | undefined;
+}
+
+/** Not `crypto.randomUUID`, which pages without HTTPS do not have. */
+export function newRequestId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return `req_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}
+
+export function jsonAnswer(body: unknown, { requestId }: AnswerContext): Response {
+  return new Response(JSON.stringify(body), {
+    headers: { 'content-type': 'application/json', 'x-request-id': requestId },
+  });
+}
+
+export function errorAnswer(error: unknown, { requestId, onError }: AnswerContext): Response {
+  onError?.(error, requestId);
+  return refusal(toHttpError(error), requestId);
+}
+
+/** For what has no error class because only HTTP can get it wrong: a method, a content type, a body that is not JSON. */
+export function protocolError(status: number, code: string, message: string, { requestId }: AnswerContext): Response {
+  return refusal(
+    {
+      status,
+      headers: { 'content-type': 'application/json', 'x-should-retry': 'false' },
+      body: { error: { message, type: 'invalid_request_error', param: null, code } },
+    },
+    requestId,
+  );
+}
+
+function refusal({ status, headers, body }: HttpError, requestId: string): Response {
+  return new Response(JSON.stringify(body), { status, headers: { ...headers, 'x-request-id': requestId } });
+}
