@@ -1,7 +1,7 @@
 """onnx.checker (full), strict shape inference with data propagation, and an onnxruntime CPU session for every graph.
 
     npx tsx write-graphs.ts <folder>        # writes <folder>/<bundle>/<graph>.onnx
-    python check_graphs.py <folder>         # writes graphs-report.json, which a test compares with today's graphs
+    python check_graphs.py <folder>         # writes ../fixtures/graphs-report.json, which a test compares with today's graphs
 """
 
 import hashlib
@@ -13,6 +13,8 @@ import onnx
 import onnxruntime
 
 from provenance import provenance
+
+FIXTURES = pathlib.Path(__file__).parent.parent / "fixtures"
 
 
 def check(path: pathlib.Path) -> dict:
@@ -47,5 +49,5 @@ if __name__ == "__main__":
     made["command"] = "python check_graphs.py <folder>"
     rows = ",\n".join(f"{json.dumps(name)}: {json.dumps(row)}" for name, row in graphs.items())
     text = f'{{"made": {json.dumps(made)},\n"graphs": {{\n{rows}\n}}}}\n'
-    (pathlib.Path(__file__).parent / "graphs-report.json").write_text(text)
+    (FIXTURES / "graphs-report.json").write_text(text)
     print(f"{len(graphs)} graphs checked")

@@ -66,5 +66,7 @@ if __name__ == "__main__":
         for path in sorted((arguments.bundle / "weights").iterdir(), key=lambda p: p.name):
             digest.update(path.read_bytes())
         sidecar = {"made": provenance(), "case": case["name"], "weights_sha256": digest.hexdigest()}
-        sidecar["made"]["command"] = f"python quantized.py {arguments.name} --bundle <bundle> --dtype {arguments.dtype}"
+        sidecar["made"]["command"] = (
+            f"python quantized.py {arguments.name} --bundle <bundle> --dtype {arguments.dtype} --case {case['name']}"
+        )
         (out / f"{arguments.dtype}.json").write_text(json.dumps(sidecar, indent=2) + "\n")
