@@ -1,18 +1,19 @@
-import { type Backend, createPipeline, createWasmBackend, createWebGpuBackend, type Pipeline } from '@flux-srpo/runtime';
+import {
+  type Backend,
+  createPipeline,
+  createWasmBackend,
+  createWebGpuBackend,
+  type Pipeline,
+} from '@flux-srpo/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BundleFolder, convertInMemory, openInMemory } from '../parity/support/bundle.ts';
-import { PIPELINES, type ReadFixture, readExpected, readPipelineFixture } from '../parity/support/fixture.ts';
+import { PIPELINES, readExpected, readPipelineFixture } from '../parity/support/fixture.ts';
 import { captureCase, compareStages, failures } from '../parity/support/parity-case.ts';
 import { synthesizeFolder } from '../parity/support/synthesize.ts';
+import { readFixture } from '../support/browser-fixtures.ts';
 
 // Oracle: diffusers' FluxPipeline, fp32 on the CPU, on the same weights (test/reference/make_pipelines.py): the same
 // cases and tolerances as in Node. The conversion runs in the browser too.
-
-const readFixture: ReadFixture = async (path) => {
-  const response = await fetch(`/test/fixtures/${path}`);
-  if (!response.ok) throw new Error(`${path}: ${response.status}`);
-  return new Uint8Array(await response.arrayBuffer());
-};
 
 const BACKENDS: readonly (readonly [string, () => Promise<Backend>])[] = [
   ['wasm', createWasmBackend],

@@ -1,55 +1,18 @@
 import type { Progress } from '@flux-srpo/core';
 import {
-  type Backend,
   createPipeline,
   encodePicture,
   type GenerateRequest,
-  type LedgerSnapshot,
   type Pipeline,
   pictureSettings,
-  type Stage,
 } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { breakable, type Fault, held } from './support/breakable.ts';
 import { type BundleFolder, convertInMemory, openInMemory } from './support/bundle.ts';
 import { readPipelineFixture } from './support/fixture.ts';
 import { readNodeFixture } from './support/node-fixtures.ts';
 import { synthesizeFolder } from './support/synthesize.ts';
-
-/** Where an armed backend fails: at the run with this number, counted from the moment it is armed. */
-interface Fault {
-  runsLeft: number;
-  /** Runs since the last reset. */
-  runs: number;
-}
-
-/** The real backend, but for one run that fails when armed. */
-function breakable(backend: Backend, fault: Fault): Backend {
-  const wrap = (stage: Stage): Stage => ({
-    label: stage.label,
-    session: (graph, bytes) => stage.session(graph, bytes),
-    upload: (dtype, dims, fill) => stage.upload(dtype, dims, fill),
-    read: (tensor) => stage.read(tensor),
-    close: () => stage.close(),
-    run(session, feeds) {
-      fault.runs++;
-      if (--fault.runsLeft === 0) return Promise.reject(new Error('planted failure'));
-      return stage.run(session, feeds);
-    },
-  });
-  return {
-    name: backend.name,
-    ledger: backend.ledger,
-    info: backend.info,
-    openStage: async (label) => wrap(await backend.openStage(label)),
-    dispose: () => backend.dispose(),
-  };
-}
-
-/** What must be back where it was. Peaks are history. */
-function held({ devices, sessions, tensors, buffers, bytes, weightBytes }: LedgerSnapshot) {
-  return { devices, sessions, tensors, buffers, bytes, weightBytes };
-}
 
 const NOTHING = { devices: 0, sessions: 0, tensors: 0, buffers: 0, bytes: 0, weightBytes: 0 };
 const REQUEST: GenerateRequest = {

@@ -1,0 +1,73 @@
+import type { Progress } from '@flux-srpo/core';
+import { createPipeline, createWebGpuBackend, type GenerateRequest, type Pipeline } from '@flux-srpo/runtime';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { breakable, type Fault, held } from '../parity/support/breakable.ts';
+import { convertInMemory, openInMemory } from '../parity/support/bundle.ts';
+import { readPipelineFixture } from '../parity/support/fixture.ts';
+import { synthesizeFolder } from '../parity/support/synthesize.ts';
+import { readFixture } from '../support/browser-fixtures.ts';
+
+// The same promises as test/parity/lifetimes.test.ts makes in Node, where GPU buffers can be counted.
+
+const REQUEST: GenerateRequest = {
+  prompt: 'a red house',
+  size: { width: 48, height: 32 },
+  steps: 2,
+  seed: 3,
+  n: 2,
+  maxSequenceLength: 24,
+};
+
+const fault: Fault = { runsLeft: 0, runs: 0 };
+let pipeline: Pipeline;
+let prompts = 0;
+const fresh = (): GenerateRequest => ({ ...REQUEST, prompt: `a blue boat ${++prompts}` });
+const counts = () => held(pipeline.backend.ledger.snapshot());
+
+beforeAll(async () => {
+  const fixture = await readPipelineFixture(readFixture, 'a-3x32');
+  const files = await convertInMemory(await synthesizeFolder(readFixture, fixture), { dtype: 'q8' });
+  // The kernels were tested on this adapter by other files; here only what is held counts.
+  const backend = breakable(await createWebGpuBackend({ selfTest: false }), fault);
+  pipeline = await createPipeline({ bundle: await openInMemory(files), backend });
+  // Twice: the runtime's buffer pool has its final size when every shape has been seen.
+  for (let i = 0; i < 2; i++) await pipeline.generate(fresh());
+});
+
+afterAll(() => pipeline?.dispose());
+
+it.each<[string, (progress: Progress) => boolean]>([
+  ['encoding', ({ stage }) => stage === 'encode'],
+  ['the first block', (p) => p.stage === 'denoise' && p.step === 0 && p.block === 1],
+  ['the last block', (p) => p.stage === 'denoise' && p.step === 1 && p.block === p.blocks],
+  ['decoding', ({ stage }) => stage === 'decode'],
+])('holds the same sessions and GPU buffers after a cancel while %s', async (_stage, when) => {
+  const baseline = counts();
+  expect(baseline.buffers).toBeGreaterThan(0);
+  const controller = new AbortController();
+  const reason = new Error('no longer wanted');
+  const onProgress = (progress: Progress) => {
+    if (when(progress)) controller.abort(reason);
+  };
+  await expect(pipeline.generate(fresh(), { signal: controller.signal, onProgress })).rejects.toBe(reason);
+  expect(counts()).toEqual(baseline);
+});
+
+it('holds the same sessions and GPU buffers after a failure in each phase', async () => {
+  const baseline = counts();
+  fault.runs = 0;
+  const { images } = await pipeline.generate(REQUEST);
+  const { runs } = fault;
+  for (const share of [0.05, 0.2, 0.4, 0.6, 0.8, 1]) {
+    fault.runsLeft = Math.ceil(runs * share);
+    await expect(pipeline.generate(fresh())).rejects.toThrow('planted failure');
+    expect(counts(), `after a failure at run ${Math.ceil(runs * share)} of ${runs}`).toEqual(baseline);
+  }
+  expect((await pipeline.generate(REQUEST)).images).toEqual(images);
+});
+
+it('holds nothing after unload', async () => {
+  await pipeline.unload();
+  const nothing = { devices: 0, sessions: 0, tensors: 0, buffers: 0, bytes: 0, weightBytes: 0 };
+  expect(counts()).toEqual(nothing);
+});

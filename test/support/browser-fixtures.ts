@@ -1,0 +1,8 @@
+import type { ReadFixture } from '../parity/support/fixture.ts';
+
+/** Fixtures as the test server serves them. */
+export const readFixture: ReadFixture = async (path) => {
+  const response = await fetch(`/test/fixtures/${path}`);
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+};
