@@ -4,6 +4,7 @@ export const HELP = {
   flux-srpo convert <pipeline-folder> --out <bundle>     make a bundle from a diffusers folder
   flux-srpo inspect <bundle | file.safetensors>          show what is inside
   flux-srpo generate --model <bundle> --prompt <text>    make a picture
+  flux-srpo serve --model <bundle>                       answer POST /v1/images/generations
 
 "flux-srpo <command> --help" lists a command's options.
 `,
@@ -33,5 +34,16 @@ The bundle appears only when it is complete: an interrupted conversion leaves no
   --out <file.png>              default picture.png; with --n 2, picture_0.png and picture_1.png
   --save-latents <file>         every tensor on the way, as float32 safetensors
   --json                        print settings, timings, memory and files as one JSON object
+`,
+  serve: `flux-srpo serve --model <bundle>
+
+  --host <address>              where to listen (default 127.0.0.1: this machine only)
+  --port <n>                    default 8080; 0 takes a free one and prints it
+  --api-key <key>               asked for as "Authorization: Bearer <key>"; or set FLUX_SRPO_API_KEY, which other users cannot see
+  --cors <origin>               pages of this origin may call, * for all; may be given several times (default: none)
+  --queue <n>                   requests that may wait while one runs; more get 429 (default 8)
+  --image-lifetime <seconds>    how long a picture's address works (default 3600)
+
+POST /v1/images/generations, GET /v1/models, GET /health. Ctrl-C lets running requests finish for ten seconds.
 `,
 };

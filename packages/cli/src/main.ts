@@ -1,6 +1,7 @@
 import { runConvert } from './commands/convert.ts';
 import { runGenerate } from './commands/generate.ts';
 import { runInspect } from './commands/inspect.ts';
+import { runServe } from './commands/serve.ts';
 import { exitCodeFor, report } from './failure.ts';
 import { HELP } from './help.ts';
 import { UsageError } from './options.ts';
@@ -11,6 +12,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   convert: runConvert,
   inspect: runInspect,
   generate: runGenerate,
+  serve: runServe,
 };
 
 /** Ctrl-C once asks for a clean stop; twice, the shell's usual end. */

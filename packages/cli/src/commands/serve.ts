@@ -1,0 +1,78 @@
+import { isIP } from 'node:net';
+import { InputError, isFluxError } from '@flux-srpo/core';
+import { createPipeline, openBundle } from '@flux-srpo/runtime';
+import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
+import { numberOption, parseOptions, required, UsageError } from '../options.ts';
+import { createApp } from '../serve/app.ts';
+import { ImageStore } from '../serve/image-store.ts';
+import { listen } from '../serve/listen.ts';
+import { createNodeEngine } from '../serve/node-engine.ts';
+
+const API_KEY_VARIABLE = 'FLUX_SRPO_API_KEY';
+
+export async function runServe(args: string[], signal: AbortSignal): Promise<void> {
+  const { values, positionals } = parseOptions(args, {
+    model: { type: 'string' },
+    host: { type: 'string', default: '127.0.0.1' },
+    port: { type: 'string', default: '8080' },
+    'api-key': { type: 'string' },
+    cors: { type: 'string', multiple: true, default: [] },
+    queue: { type: 'string', default: '8' },
+    'image-lifetime': { type: 'string', default: '3600' },
+  });
+  if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+  const model = required(values.model, '--model');
+  const port = integerOption(values.port, 'port', 0, 65_535);
+  const maxWaiting = integerOption(values.queue, 'queue', 0, 10_000);
+  const lifetimeMs = 1000 * integerOption(values['image-lifetime'], 'image-lifetime', 1, 30 * 24 * 3600);
+  const origins = values.cors.map(originOption);
+  const apiKey = values['api-key'] ?? process.env[API_KEY_VARIABLE];
+  if (apiKey === '') throw new UsageError('--api-key must not be empty; leave it out for none');
+
+  const bundle = await openBundle(folderBundle(model));
+  const pipeline = await createPipeline({ bundle, backend: await createNodeBackend() });
+  try {
+    const images = new ImageStore({ lifetimeMs });
+    const engine = createNodeEngine({ pipeline, publish: (png) => images.add(png), maxWaiting });
+    const isLoopback = isLoopbackHost(values.host);
+    if (!isLoopback && apiKey === undefined) {
+      process.stderr.write(`warning: anyone who reaches ${values.host} can use this server; give it an --api-key\n`);
+    }
+    const app = createApp({ engine, images, apiKey, origins, isLoopback, onError: reportInternal });
+    const server = await listen(app, values.host, port);
+    process.stdout.write(`${bundle.manifest.model} at ${server.url}/v1\n`);
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    process.stderr.write('stopping; what runs may finish\n');
+    await server.close();
+  } finally {
+    await pipeline.dispose();
+  }
+}
+
+/** What callers got wrong they are told; what went wrong here, the operator is. Neither is told a prompt. */
+function reportInternal(error: unknown, requestId: string): void {
+  if (isFluxError(error, 'input/') || isFluxError(error, 'model/not-found')) return;
+  const text = isFluxError(error) ? `${error.code}: ${error.message}` : error instanceof Error ? error.stack : error;
+  process.stderr.write(`${requestId}: ${text}\n`);
+}
+
+function integerOption(value: string, name: string, min: number, max: number): number {
+  const number = numberOption(value, name) as number;
+  if (Number.isInteger(number) && number >= min && number <= max) return number;
+  throw new InputError(`--${name} must be an integer from ${min} to ${max}, got ${value}`, {
+    code: 'input/out-of-range',
+    details: { field: name, min, max },
+  });
+}
+
+function originOption(value: string): string {
+  if (value === '*' || (URL.canParse(value) && new URL(value).origin === value)) return value;
+  throw new InputError(`--cors must be an origin like https://example.com, or *, got "${value}"`, {
+    code: 'input/out-of-range',
+    details: { field: 'cors' },
+  });
+}
+
+function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}

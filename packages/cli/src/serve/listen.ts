@@ -1,0 +1,45 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { InputError } from '@flux-srpo/core';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Hono } from 'hono';
+
+/** How long running requests may take to finish after the server was asked to stop. */
+const GRACE_MS = 10_000;
+
+export interface Listening {
+  /** `http://127.0.0.1:8080` */
+  url: string;
+  /** Takes no more connections, waits a while for what runs, then stops it. */
+  close(): Promise<void>;
+}
+
+/** @param port 0 for any free one */
+export async function listen(app: Hono, host: string, port: number): Promise<Listening> {
+  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(
+        new InputError(`cannot listen on ${host}:${port}: ${cause.code ?? cause.message}; choose another`, {
+          code: 'input/conflict',
+          details: { host, port },
+          cause,
+        }),
+      ),
+    );
+    server.listen(port, host, resolve);
+  });
+  const { port: actual, address, family } = server.address() as AddressInfo;
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`,
+    close: () =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+        server.close(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+  };
+}

@@ -1,0 +1,60 @@
+import { encodePicture, type Pipeline, pictureSettings } from '@flux-srpo/runtime';
+import type { ImageEngine } from 'flux-srpo/fetch';
+import { type ModelFacts, modelFacts, parseRequest, toBase64, toEngineRequest, unixSeconds } from 'flux-srpo/wire';
+import { Queue } from './queue.ts';
+
+export interface NodeEngineOptions {
+  /** Not the engine's own: whoever made it disposes it. */
+  pipeline: Pipeline;
+  /** Makes the address of a picture for `url` answers. @default a `blob:` URL of this process */
+  publish?: ((png: Uint8Array<ArrayBuffer>) => string) | undefined;
+  /** Requests that may wait for the one that runs. @default 8 */
+  maxWaiting?: number | undefined;
+}
+
+export interface NodeEngine extends ImageEngine {
+  load(): Promise<ModelFacts>;
+  readonly queue: Queue;
+}
+
+/** A pipeline as what `createFluxSrpo` gives in a page: same requests, same responses, same errors. */
+export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }: NodeEngineOptions): NodeEngine {
+  const model = modelFacts(pipeline.bundle.manifest);
+  const queue = new Queue(maxWaiting);
+  return {
+    queue,
+    load: async () => model,
+    images: {
+      async generate(body, { signal, onProgress, onPartialImage } = {}) {
+        const { request, transport, warnings } = parseRequest(body);
+        const engineRequest = toEngineRequest(request, model);
+        const result = await queue.run(
+          () => pipeline.generate(engineRequest, { signal, onProgress, onPreview: onPartialImage }),
+          signal,
+        );
+        const files = result.images.map(
+          (image, i) => encodePicture(image, pictureSettings(result, i, pipeline.bundle)) as Uint8Array<ArrayBuffer>,
+        );
+        return {
+          created: unixSeconds(),
+          data: files.map((png) => ({
+            url: transport === 'url' ? publish(png) : '',
+            b64_json: transport === 'b64_json' ? toBase64(png) : '',
+            revised_prompt: '',
+          })),
+          seed: result.seed,
+          model: model.model,
+          backend: 'local',
+          device: 'node',
+          timings: result.timings,
+          skipped_steps: result.skippedSteps,
+          warnings,
+        };
+      },
+    },
+  };
+}
+
+function blobUrl(png: Uint8Array<ArrayBuffer>): string {
+  return URL.createObjectURL(new Blob([png], { type: 'image/png' }));
+}
