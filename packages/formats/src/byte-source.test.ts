@@ -94,3 +94,11 @@ describe('fileSink', () => {
     await expect(fileSink(path)).rejects.toMatchObject({ code: 'storage/write-failed' });
   });
 });
+
+it('copies out of a Node Buffer too, whose slice would be a view', async () => {
+  const buffer = Buffer.from(BYTES);
+  const read = await bytesSource(buffer, 'x').read(10, 4);
+  buffer.fill(0);
+  expect([...read]).toEqual([10, 11, 12, 13]);
+  expect(read.byteOffset).toBe(0);
+});

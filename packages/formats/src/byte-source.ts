@@ -40,7 +40,8 @@ export function bytesSource(bytes: Uint8Array, name: string): ByteSource {
     async read(offset, length, signal) {
       signal?.throwIfAborted();
       checkRange(source, offset, length);
-      return bytes.slice(offset, offset + length) as Bytes;
+      // Not `bytes.slice`, which for a Node Buffer is a view of a shared pool.
+      return new Uint8Array(bytes.subarray(offset, offset + length));
     },
   };
   return source;
