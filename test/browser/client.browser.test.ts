@@ -49,7 +49,13 @@ describe('the client with its worker', () => {
         onPartialImage: ({ step, width, height, rgba }) => partial.push(`${step} ${width}x${height} ${rgba.length}`),
       },
     );
-    expect(response).toMatchObject({ model, backend: 'wasm', seed: 7, data: [{ b64_json: '', revised_prompt: '' }] });
+    expect(response).toMatchObject({
+      model,
+      backend: 'local',
+      device: 'wasm',
+      seed: 7,
+      data: [{ b64_json: '', revised_prompt: '' }],
+    });
     expect(Math.abs(response.created - Date.now() / 1000)).toBeLessThan(60);
     const bitmap = await createImageBitmap(await (await fetch(response.data[0]!.url)).blob());
     expect([bitmap.width, bitmap.height]).toEqual([48, 80]);

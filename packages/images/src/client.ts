@@ -1,8 +1,10 @@
 import { InputError, type Progress } from '@flux-srpo/core';
 import type { Preview } from '@flux-srpo/runtime';
 import type { LoadedModel, LoadInput, WorkerEvent } from './protocol.ts';
-import { type ImageRequest, parseRequest, toEngineRequest } from './request.ts';
-import { type ImageResponse, makeResponse } from './response.ts';
+import { toResponse } from './to-response.ts';
+import { toEngineRequest } from './wire/model.ts';
+import { type ImageRequest, parseRequest } from './wire/request.ts';
+import type { ImageResponse } from './wire/response.ts';
 import { WorkerLink } from './worker-link.ts';
 
 export interface FluxSrpoOptions {
@@ -76,15 +78,16 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
   return {
     images: {
       async generate(body, { signal, onProgress, onPartialImage } = {}) {
-        const request = parseRequest(body);
+        const parsed = parseRequest(body);
+        if (parsed.request.stream === true) throw streamIsForHttp();
         const worker = connect();
         const model = await loadModel(worker, signal);
-        const engineRequest = toEngineRequest(request, model);
+        const engineRequest = toEngineRequest(parsed.request, model);
         const output = await worker.call((api, call, notify) => api.generate(call, engineRequest, notify), {
           signal,
           notify: listener(onProgress, onPartialImage),
         });
-        const response = makeResponse(output, request.output_format ?? 'url', model);
+        const response = toResponse(output, parsed, model);
         for (const { url } of response.data) if (url !== '') urls.add(url);
         return response;
       },
@@ -116,4 +119,11 @@ function listener(onProgress: GenerateOptions['onProgress'], onPartialImage: Gen
       reportError(error);
     }
   };
+}
+
+function streamIsForHttp(): InputError {
+  return new InputError('stream can only be false here, got true; use onPartialImage, or flux-srpo/fetch for events', {
+    code: 'input/field-unsupported',
+    details: { field: 'stream' },
+  });
 }

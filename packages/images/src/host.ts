@@ -10,11 +10,18 @@ import {
   type Pipeline,
   pictureSettings,
 } from '@flux-srpo/runtime';
-import { type ProxyMethods, releaseProxy, transfer } from 'comlink';
-import type { LoadedModel, LoadInput, Notify, Reply, WorkerApi } from './protocol.ts';
+import { transfer } from 'comlink';
+import { assertFits, requiredLimits } from './memory-plan.ts';
+import type { EventMessage, LoadedModel, LoadInput, Reply, WorkerApi, WorkerEvent } from './protocol.ts';
+import { isUnsupported } from './recovery.ts';
+import { modelFacts } from './wire/model.ts';
 
-/** The worker's end: one pipeline, one call at a time. */
-export function createHost(): WorkerApi {
+/**
+ * The worker's end: one pipeline, one call at a time.
+ *
+ * @param post sends to the main thread
+ */
+export function createHost(post: (message: EventMessage, transfer: Transferable[]) => void): WorkerApi {
   const controllers = new Map<number, AbortController>();
   let loaded: { key: string; pipeline: Pipeline; model: LoadedModel } | undefined;
   let turn: Promise<unknown> = Promise.resolve();
@@ -54,21 +61,23 @@ export function createHost(): WorkerApi {
         return loaded.model;
       }),
 
-    async generate(call, input, notify) {
+    async generate(call, { request, checkSafety }) {
+      const emit = (event: WorkerEvent, buffers: Transferable[] = []) => post({ call, event }, buffers);
       const reply = await answer(call, async (signal) => {
         if (loaded === undefined) throw new Error('generate must come after load');
         const { pipeline } = loaded;
-        const result = await pipeline.generate(input, {
+        if (request.size) assertFits(pipeline.bundle.manifest, request.size, pipeline.backend.info.adapter);
+        const result = await pipeline.generate(request, {
           signal,
-          onProgress: (progress) => notify({ type: 'progress', progress }),
-          onPreview: (image) => notify(transfer({ type: 'partial-image', image }, [image.rgba.buffer])),
+          onProgress: (progress) => emit({ type: 'progress', progress }),
+          onPreview: (image) => emit({ type: 'partial-image', image }, [image.rgba.buffer]),
         });
         const files = result.images.map(
           (image, i) => encodePicture(image, pictureSettings(result, i, pipeline.bundle)) as Uint8Array<ArrayBuffer>,
         );
-        return { files, seed: result.seed, timings: result.timings };
+        const { seed, skippedSteps, timings } = result;
+        return { files, seed, skippedSteps, timings };
       });
-      (notify as Notify & ProxyMethods)[releaseProxy]();
       return transfer(reply, reply.type === 'result' ? reply.value.files.map((file) => file.buffer) : []);
     },
 
@@ -81,24 +90,24 @@ export function createHost(): WorkerApi {
     cancel(call) {
       controllers.get(call)?.abort();
     },
+
+    ping() {},
   };
 }
 
 async function open(input: LoadInput): Promise<{ pipeline: Pipeline; model: LoadedModel }> {
   const bundle = await openBundle(httpBundle(input.model));
-  const { backend, fallback } = await createBackend(input);
+  const { manifest } = bundle;
+  const { backend, fallback } = await createBackend(input, requiredLimits(manifest));
   try {
-    const pipeline = await createPipeline({ bundle, backend });
-    const { model, name, licence, sizes, defaults, examples } = bundle.manifest;
+    const pipeline = await createPipeline({ bundle, backend, memoryBudget: input.memoryBudget });
     return {
       pipeline,
       model: {
-        model,
-        name,
-        licence,
-        sizes,
-        defaults,
-        examples: examples ?? [],
+        ...modelFacts(manifest),
+        name: manifest.name,
+        licence: manifest.licence,
+        examples: manifest.examples ?? [],
         backend: backend.name === 'webgpu' ? 'webgpu' : 'wasm',
         ...(fallback === undefined ? {} : { fallback }),
       },
@@ -109,21 +118,16 @@ async function open(input: LoadInput): Promise<{ pipeline: Pipeline; model: Load
   }
 }
 
-/** What WebGPU can say that only another backend helps; anything else is a failure worth hearing of. */
-const UNUSABLE = [
-  'device/no-webgpu',
-  'device/limit-too-small',
-  'device/feature-missing',
-  'device/self-test-failed',
-] as const;
-
-async function createBackend({ backend, wasmUrl }: LoadInput): Promise<{ backend: Backend; fallback?: WireError }> {
+async function createBackend(
+  { backends: [first, second], wasmUrl }: LoadInput,
+  limits: Readonly<Record<string, number>>,
+): Promise<{ backend: Backend; fallback?: WireError }> {
   const options = wasmUrl === undefined ? {} : { wasmUrl };
-  if (backend === 'wasm') return { backend: await createWasmBackend(options) };
+  if (first === 'wasm') return { backend: await createWasmBackend(options) };
   try {
-    return { backend: await createWebGpuBackend(options) };
+    return { backend: await createWebGpuBackend({ ...options, requiredLimits: limits }) };
   } catch (error) {
-    if (backend === 'webgpu' || !UNUSABLE.some((code) => isFluxError(error, code))) throw error;
+    if (second === undefined || !isFluxError(error) || !isUnsupported(error)) throw error;
     return { backend: await createWasmBackend(options), fallback: toWireError(error) };
   }
 }

@@ -19,5 +19,5 @@ export {
   type LoadOptions,
 } from './client.ts';
 export type { LoadedModel } from './protocol.ts';
-export type { ImageRequest, OutputFormat } from './request.ts';
-export type { ImageResponse } from './response.ts';
+export type { Acceleration, ImageRequest, RequestWarning, Transport } from './wire/request.ts';
+export type { ImageResponse, ResponseImage } from './wire/response.ts';

@@ -1,51 +1,68 @@
-import type { ImageSize, Manifest, Progress, SizePreset, WireError } from '@flux-srpo/core';
+import type { Manifest, Progress, WireError } from '@flux-srpo/core';
 import type { GenerateRequest, Preview, Timings } from '@flux-srpo/runtime';
+import type { ModelFacts } from './wire/model.ts';
 
 /** What crosses the worker boundary: plain data only. Buffers are transferred, not copied. */
+
+export type LocalBackend = 'webgpu' | 'wasm';
 
 export interface LoadInput {
   /** Absolute URL of the bundle's folder. */
   model: string;
-  backend: 'auto' | 'webgpu' | 'wasm';
+  /** In order of preference: the next is for machines that cannot do the one before. */
+  backends: readonly [LocalBackend, ...LocalBackend[]];
   wasmUrl?: string;
+  /** Bytes of device memory for weights that stay between pictures. */
+  memoryBudget?: number;
 }
 
 /** The loaded bundle, and what computes it. */
-export interface LoadedModel {
-  /** The `model` field of a request. */
-  model: string;
+export interface LoadedModel extends ModelFacts {
   /** Human name, one line. */
   name: string;
   licence: Manifest['licence'];
-  sizes: Record<SizePreset, ImageSize>;
-  defaults: Manifest['defaults'];
   examples: string[];
-  backend: 'webgpu' | 'wasm';
-  /** Why `auto` did not take WebGPU; absent when it did, or when it was not asked. */
+  backend: LocalBackend;
+  /** Why it is not WebGPU; absent where it is, or was not asked for. */
   fallback?: WireError;
 }
 
+export interface GenerateInput {
+  request: GenerateRequest;
+  /** Withhold flagged pictures. */
+  checkSafety: boolean;
+}
+
 export interface GenerateOutput {
-  /** One PNG file per picture, its settings inside. */
+  /** One PNG file per picture, its settings inside. A withheld picture is empty. */
   files: Uint8Array<ArrayBuffer>[];
+  /** One per picture, where the safety checker ran. */
+  flagged?: boolean[];
   seed: number;
+  skippedSteps: number;
   timings: Timings;
 }
 
 /** Sent while a call runs. */
 export type WorkerEvent = { type: 'progress'; progress: Progress } | { type: 'partial-image'; image: Preview };
 
-export type Notify = (event: WorkerEvent) => void;
+/** How an event travels: as a message of its own, beside comlink's, which have an `id`. */
+export interface EventMessage {
+  call: number;
+  event: WorkerEvent;
+}
 
 /** Every call gets exactly one of these. Errors travel as data, because structured clone drops their class and code. */
 export type Reply<T> = { type: 'result'; value: T } | { type: 'failure'; error: WireError } | { type: 'cancelled' };
 
-/** What the worker offers. `call` is a number the main thread chose, for `cancel`. Calls run one after another. */
+/** What the worker offers. `call` is a number the main thread chose, for `cancel` and events. Calls run one after another. */
 export interface WorkerApi {
   /** Does nothing but answer when the same bundle is loaded already. */
   load(call: number, input: LoadInput): Promise<Reply<LoadedModel>>;
-  generate(call: number, input: GenerateRequest, notify: Notify): Promise<Reply<GenerateOutput>>;
-  /** Gives back every byte; `load` may follow. */
+  generate(call: number, input: GenerateInput): Promise<Reply<GenerateOutput>>;
+  /** Gives back what the model holds on the device. */
   unload(call: number): Promise<Reply<null>>;
   cancel(call: number): void;
+  /** Answers, which is all it is for. */
+  ping(): void;
 }

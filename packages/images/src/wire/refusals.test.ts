@@ -1,14 +1,12 @@
 import { isFluxError } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
-import type { LoadedModel } from './protocol.ts';
-import { parseRequest, toEngineRequest } from './request.ts';
+import { type ModelFacts, toEngineRequest } from './model.ts';
+import { parseRequest } from './request.ts';
 
 const BODY = { model: 'some-model', prompt: 'a red house' };
 
-const MODEL: LoadedModel = {
+const MODEL: ModelFacts = {
   model: 'some-model',
-  name: 'Some model',
-  licence: { id: 'Apache-2.0' },
   sizes: {
     square_hd: { width: 1024, height: 1024 },
     square: { width: 512, height: 512 },
@@ -18,8 +16,7 @@ const MODEL: LoadedModel = {
     landscape_16_9: { width: 1024, height: 576 },
   },
   defaults: { size: 'landscape_4_3', num_inference_steps: 28, guidance_scale: 4.5 },
-  examples: [],
-  backend: 'wasm',
+  hasSafetyChecker: false,
 };
 
 describe('parseRequest', () => {
@@ -36,11 +33,11 @@ describe('parseRequest', () => {
       output_format: 'b64_json',
       max_sequence_length: 256,
     };
-    expect(parseRequest(body)).toEqual(body);
+    expect(parseRequest(body).request).toEqual(body);
   });
 
   it('counts undefined as absent', () => {
-    expect(parseRequest({ ...BODY, seed: undefined })).toEqual(BODY);
+    expect(parseRequest({ ...BODY, seed: undefined }).request).toEqual(BODY);
   });
 
   it.each([
@@ -48,7 +45,7 @@ describe('parseRequest', () => {
     ['no prompt', { model: 'm' }, 'input/required', 'prompt is required'],
     ['no model', { prompt: 'p' }, 'input/required', 'model is required'],
     ['a prompt that is a number', { ...BODY, prompt: 7 }, 'input/type', 'prompt must be a string, got number'],
-    ['an unknown field', { ...BODY, quality: 'hd' }, 'input/field-unsupported', 'field "quality" is not supported'],
+    ['an unknown field', { ...BODY, negative_prompt: 'dull' }, 'input/field-unsupported', 'negative_prompt'],
     ['steps 0', { ...BODY, num_inference_steps: 0 }, 'input/out-of-range', 'from 1 to 1000, got 0'],
     ['half a step', { ...BODY, num_inference_steps: 1.5 }, 'input/out-of-range', 'got 1.5'],
     ['steps as text', { ...BODY, num_inference_steps: '4' }, 'input/type', 'must be an integer, got string'],
@@ -67,9 +64,8 @@ describe('parseRequest', () => {
       'image_size.height must be an integer',
     ],
     ['both sizes', { ...BODY, size: 'square', image_size: { width: 64, height: 64 } }, 'input/conflict', 'got both'],
-    ['an encoding it cannot do', { ...BODY, output_format: 'webp' }, 'input/out-of-range', 'one of url, b64_json'],
-    ['acceleration', { ...BODY, acceleration: 'high' }, 'input/field-unsupported', 'can only be "none"'],
-    ['the safety checker', { ...BODY, enable_safety_checker: true }, 'input/field-unsupported', 'can only be false'],
+    ['an encoding it cannot do', { ...BODY, output_format: 'webp' }, 'input/field-unsupported', 'webp'],
+    ['a made-up acceleration', { ...BODY, acceleration: 'warp' }, 'input/out-of-range', 'got "warp"'],
   ])('refuses %s and says why', (_case, body, code, words) => {
     const error = caught(() => parseRequest(body));
     expect(isFluxError(error) && error.code).toBe(code);
@@ -79,16 +75,22 @@ describe('parseRequest', () => {
 
 describe('toEngineRequest', () => {
   it('reads presets from the model and leaves other choices to the engine', () => {
-    const engineRequest = toEngineRequest(parseRequest({ ...BODY, size: 'portrait_16_9' }), MODEL);
+    const engineRequest = toEngineRequest(parseRequest({ ...BODY, size: 'portrait_16_9' }).request, MODEL);
     // width 576, height 1024: swapped sides would show.
     expect(engineRequest).toEqual({ prompt: 'a red house', size: { width: 576, height: 1024 } });
   });
 
   it('takes the size of the default preset, of WIDTHxHEIGHT and of image_size', () => {
-    const sizeOf = (fields: object) => toEngineRequest(parseRequest({ ...BODY, ...fields }), MODEL).size;
+    const sizeOf = (fields: object) => toEngineRequest(parseRequest({ ...BODY, ...fields }).request, MODEL).size;
     expect(sizeOf({})).toEqual({ width: 1024, height: 768 });
     expect(sizeOf({ size: '320x160' })).toEqual({ width: 320, height: 160 });
     expect(sizeOf({ image_size: { width: 48, height: 80 } })).toEqual({ width: 48, height: 80 });
+  });
+
+  it('refuses a safety check that nobody would make', () => {
+    const { request } = parseRequest({ ...BODY, enable_safety_checker: true });
+    const error = caught(() => toEngineRequest(request, MODEL));
+    expect(isFluxError(error, 'model/safety-checker-missing')).toBe(true);
   });
 
   it('refuses another model than the loaded one', () => {
