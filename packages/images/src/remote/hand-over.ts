@@ -1,0 +1,75 @@
+import type { RequestWarning, Transport } from '../wire/request.ts';
+import { type ResponseImage, toBase64 } from '../wire/response.ts';
+import type { AnsweredPicture } from './answer.ts';
+import type { Call } from './call.ts';
+import { dataUrlPicture, mediaTypeOf } from './picture.ts';
+import { readBytes } from './read-body.ts';
+
+/**
+ * Pictures the way the request wants them. Base64 becomes a `data:` URL where URLs are wanted. A URL becomes base64 only by fetching
+ * it, which tells its server who looks: that is done for the origins that the caller allowed, and else said in a warning.
+ */
+export async function handOver(
+  pictures: readonly AnsweredPicture[],
+  transport: Transport,
+  call: Call,
+  warn: (warning: RequestWarning) => void,
+): Promise<ResponseImage[]> {
+  let bytesLeft = call.settings.maxBytes;
+  const data: ResponseImage[] = [];
+  for (const { url, base64, revisedPrompt, seed } of pictures) {
+    const image: ResponseImage = {
+      url,
+      b64_json: base64,
+      revised_prompt: revisedPrompt,
+      ...(seed === undefined ? {} : { seed }),
+    };
+    if (transport === 'url') {
+      if (url === '' && base64 !== '') image.url = `data:${mediaTypeOf(base64)};base64,${base64}`;
+      if (image.url !== '') image.b64_json = '';
+    } else if (base64 !== '') {
+      image.url = '';
+    } else if (url !== '') {
+      const fetched = dataUrlPicture(url) ?? (await fetchPicture(url, bytesLeft, call, warn));
+      if (fetched !== undefined) {
+        bytesLeft -= fetched.length;
+        image.url = '';
+        image.b64_json = fetched;
+      }
+    }
+    data.push(image);
+  }
+  return data;
+}
+
+/** Base64 of what is behind the URL; `undefined`, and a warning, where it may not or cannot be had. The key does not go along. */
+async function fetchPicture(
+  url: string,
+  maxBytes: number,
+  { settings, watch }: Call,
+  warn: (warning: RequestWarning) => void,
+): Promise<string | undefined> {
+  const { origin } = new URL(url);
+  const { imageOrigins, fetch, timeouts } = settings;
+  const keepUrl = (why: string): undefined => {
+    warn({ field: 'output_format', reason: `the picture comes as a url: ${why}` });
+  };
+  if (!imageOrigins.has(origin)) return keepUrl(`${origin} is not one of imageOrigins`);
+  try {
+    const sent = fetch(url, {
+      signal: watch.signal,
+      redirect: 'error',
+      credentials: 'omit',
+      referrerPolicy: 'no-referrer',
+    });
+    const response = await watch.race("the picture's headers", 'headers', timeouts.headers, sent);
+    if (!response.ok) return keepUrl(`${origin} answered ${response.status}`);
+    const bytes = await readBytes(response, { maxBytes, stallMs: timeouts.stall }, watch);
+    if (bytes === undefined) return keepUrl('it is larger than maxBytes');
+    const base64 = toBase64(bytes);
+    return mediaTypeOf(base64) === undefined ? keepUrl(`${origin} answered with no PNG, JPEG or WebP file`) : base64;
+  } catch {
+    if (watch.signal.aborted) throw watch.signal.reason;
+    return keepUrl(`${origin} could not be read`);
+  }
+}

@@ -1,0 +1,155 @@
+import type { ServiceDescription } from './service.ts';
+
+const same = <const Name extends string>(...names: Name[]) =>
+  Object.fromEntries(names.map((name) => [name, { to: [name] }])) as Record<Name, { to: [Name] }>;
+
+/** `{ error: { message, type, param, code } }`, and what stands in for it behind proxies and in FastAPI. */
+const OPENAI_ERROR: ServiceDescription['error'] = {
+  message: ['error.message', 'message', 'error', 'detail.0.msg', 'detail'],
+  type: ['error.type', 'detail.0.type'],
+  param: ['error.param', 'detail.0.loc'],
+  code: ['error.code'],
+};
+
+const OPENAI_ANSWER: ServiceDescription['answer'] = {
+  images: 'data',
+  image: { url: 'url', b64_json: 'b64_json', revised_prompt: 'revised_prompt' },
+  created: 'created',
+};
+
+/** This endpoint: OneRouter's, Siraya's, and `flux-srpo serve`. */
+const FLUX_SRPO: ServiceDescription = {
+  name: 'flux-srpo',
+  path: '/v1/images/generations',
+  authHeader: 'Authorization',
+  request: {
+    fields: same(
+      'model',
+      'prompt',
+      'n',
+      'seed',
+      'num_inference_steps',
+      'guidance_scale',
+      'acceleration',
+      'enable_safety_checker',
+      'max_sequence_length',
+    ),
+    // Siraya's default is `regular`.
+    defaults: { acceleration: 'none' },
+    constants: {},
+    presets: { to: 'size', as: 'name' },
+    pixels: { to: 'image_size', as: 'object' },
+    transport: { to: 'output_format', values: { url: 'url', b64_json: 'b64_json' } },
+  },
+  answer: {
+    ...OPENAI_ANSWER,
+    image: { ...OPENAI_ANSWER.image, seed: 'seed' },
+    seed: 'seed',
+    flagged: 'has_nsfw_concepts',
+  },
+  error: OPENAI_ERROR,
+};
+
+const EXTENSION = "not part of OpenAI's API: a server that does not know it may ignore it, and draw another picture";
+
+/**
+ * Servers that speak OpenAI's images API. Pictures are asked for as base64, the one form that all of them have.
+ * A field of OpenAI's is sent as such; what they have no word for goes under the names that the self-hosted servers use.
+ */
+const OPENAI: ServiceDescription = {
+  name: 'openai',
+  path: '/v1/images/generations',
+  authHeader: 'Authorization',
+  request: {
+    fields: {
+      ...same('model', 'prompt', 'n'),
+      seed: { to: ['seed'], warning: EXTENSION },
+      // The first is vLLM-Omni's, the second LocalAI's.
+      num_inference_steps: { to: ['num_inference_steps', 'step'], warning: EXTENSION },
+      guidance_scale: { to: ['guidance_scale'], warning: EXTENSION },
+    },
+    defaults: { size: 'landscape_4_3' },
+    constants: { response_format: 'b64_json' },
+    presets: { to: 'size', as: 'WIDTHxHEIGHT' },
+    pixels: { to: 'size', as: 'WIDTHxHEIGHT' },
+  },
+  answer: OPENAI_ANSWER,
+  error: OPENAI_ERROR,
+};
+
+/** Guidance is set in the model's own configuration. @see https://github.com/mudler/LocalAI core/http/endpoints/openai/image.go */
+const LOCALAI: ServiceDescription = {
+  ...OPENAI,
+  name: 'localai',
+  request: {
+    ...OPENAI.request,
+    fields: { ...same('model', 'prompt', 'n', 'seed'), num_inference_steps: { to: ['step'] } },
+  },
+};
+
+/** @see https://github.com/vllm-project/vllm-omni vllm_omni/entrypoints/openai/protocol/images.py `ImageGenerationRequest` */
+const VLLM_OMNI: ServiceDescription = {
+  ...OPENAI,
+  name: 'vllm-omni',
+  request: {
+    ...OPENAI.request,
+    fields: same('model', 'prompt', 'n', 'seed', 'num_inference_steps', 'guidance_scale'),
+  },
+};
+
+/** stable-diffusion.cpp's server takes what OpenAI has no field for inside the prompt. @see its examples/server/api.md */
+const SD_SERVER: ServiceDescription = {
+  ...OPENAI,
+  name: 'sd-server',
+  request: {
+    ...OPENAI.request,
+    fields: {
+      ...same('model', 'prompt', 'n'),
+      seed: { to: ['seed'], isEmbedded: true },
+      num_inference_steps: { to: ['sample_params.sample_steps'], isEmbedded: true },
+      guidance_scale: { to: ['sample_params.guidance.distilled_guidance'], isEmbedded: true },
+    },
+    constants: { output_format: 'png' },
+    embedding: { open: '<sd_cpp_extra_args>', close: '</sd_cpp_extra_args>' },
+  },
+  // `{"error": "prompt required"}` and `{"error": "server_error", "message": …}`
+  error: { ...OPENAI_ERROR, code: ['error.code', 'error'] },
+};
+
+/** fal, without its queue: `baseURL` is the model's own URL, https://fal.run/fal-ai/flux/srpo. */
+const FAL: ServiceDescription = {
+  name: 'fal',
+  path: '',
+  authHeader: 'Authorization',
+  request: {
+    fields: {
+      ...same('prompt', 'seed', 'num_inference_steps', 'guidance_scale', 'acceleration', 'enable_safety_checker'),
+      n: { to: ['num_images'] },
+    },
+    // The URL says it.
+    omitted: ['model'],
+    defaults: { enable_safety_checker: false, acceleration: 'none', size: 'landscape_4_3' },
+    constants: { output_format: 'png' },
+    presets: { to: 'image_size', as: 'name' },
+    pixels: { to: 'image_size', as: 'object' },
+    transport: { to: 'sync_mode', values: { url: false, b64_json: true } },
+  },
+  answer: { images: 'images', image: { url: 'url' }, seed: 'seed', flagged: 'has_nsfw_concepts' },
+  error: {
+    message: ['detail.0.msg', 'detail', 'error.message', 'message', 'error'],
+    type: ['detail.0.type', 'error.type', 'error_type'],
+    param: ['detail.0.loc', 'error.param'],
+    code: ['detail.0.type', 'error.code'],
+  },
+};
+
+export const SERVICES = {
+  'flux-srpo': FLUX_SRPO,
+  openai: OPENAI,
+  localai: LOCALAI,
+  'vllm-omni': VLLM_OMNI,
+  'sd-server': SD_SERVER,
+  fal: FAL,
+} as const satisfies Record<string, ServiceDescription>;
+
+export type ServiceName = keyof typeof SERVICES;
