@@ -47,6 +47,8 @@ export {
   MANIFEST_SCHEMA,
   type Manifest,
   type QuantizationFallback,
+  SAFETY_CHECKER_FILES,
+  type SafetyChecker,
   type SizePreset,
   type WeightClass,
 } from './manifest.ts';

@@ -35,6 +35,7 @@ function truth(): Manifest {
     defaults: { size: 'square', num_inference_steps: 28, guidance_scale: 4.5 },
     examples: ['a cat'],
     preview: { rows: [[1, 0, -1]], bias: [0, 0, 0] },
+    safety_checker: { folder: 'safety_checker', flagged: ['duck'], threshold: 0.5, notice: 'Looks for ducks.' },
     quantization: {
       recipe: { double: 'q4' },
       fallbacks: [{ tensor: 'vae_out/conv_out.weight', asked: 'q4', used: 'f16', reason: 'K = 9' }],
@@ -53,6 +54,9 @@ function truth(): Manifest {
       file('tokenizer/tokenizer_config.json'),
       file('tokenizer_2/tokenizer.json'),
       file('tokenizer_2/tokenizer_config.json', 0),
+      file('safety_checker/config.json'),
+      file('safety_checker/preprocessor_config.json'),
+      file('safety_checker/model.onnx'),
     ],
   };
 }
@@ -129,6 +133,21 @@ const LIES: [string, string, unknown, string][] = [
   ['guidance below zero', 'defaults.guidance_scale', -1, 'defaults.guidance_scale'],
   ['an example that is a number', 'examples.0', 5, 'examples[0]'],
   ['a preview of two colours', 'preview.rows.0', [1, 2], 'preview.rows[0]'],
+  ['a checker that is true', 'safety_checker', true, 'safety_checker'],
+  ['a checker without a folder', 'safety_checker.folder', undefined, 'safety_checker.folder'],
+  ['a checker outside', 'safety_checker.folder', '..', 'safety_checker.folder'],
+  ['a checker in a deeper folder', 'safety_checker.folder', 'a/b', 'safety_checker.folder'],
+  ['a checker that is not listed', 'safety_checker.folder', 'tokenizer', 'safety_checker.folder'],
+  ['a checker without its weights', 'files.9.path', 'safety_checker/other.onnx', 'safety_checker.folder'],
+  ['a checker that flags nothing', 'safety_checker.flagged', [], 'safety_checker.flagged'],
+  ['a checker that flags one word', 'safety_checker.flagged', 'duck', 'safety_checker.flagged'],
+  ['a flagged label that is a number', 'safety_checker.flagged.0', 6, 'safety_checker.flagged[0]'],
+  ['an empty flagged label', 'safety_checker.flagged.0', '', 'safety_checker.flagged[0]'],
+  ['a threshold above one', 'safety_checker.threshold', 1.01, 'safety_checker.threshold'],
+  ['a threshold below zero', 'safety_checker.threshold', -0.01, 'safety_checker.threshold'],
+  ['a threshold in words', 'safety_checker.threshold', '0.5', 'safety_checker.threshold'],
+  ['a checker that does not say what it looks for', 'safety_checker.notice', undefined, 'safety_checker.notice'],
+  ['a field a checker has not', 'safety_checker.url', 'https://example.org', 'safety_checker.url'],
   ['an unknown weight class', 'quantization.recipe.double', 'q3', 'quantization.recipe.double'],
   ['a fallback without a reason', 'quantization.fallbacks.0.reason', undefined, 'quantization.fallbacks[0].reason'],
   ['a graph that is not listed', 'graphs.double_block', 'graphs/other.onnx', 'graphs.double_block'],
@@ -201,7 +220,7 @@ describe('parseManifest', () => {
   });
 
   it('lets what is optional be absent', () => {
-    const { examples: _examples, preview: _preview, ...rest } = truth();
+    const { examples: _examples, preview: _preview, safety_checker: _checker, ...rest } = truth();
     const { url: _url, notice: _notice, ...licence } = rest.licence;
     const minimal = { ...rest, licence };
     expect(parseManifest(JSON.stringify(minimal))).toEqual(minimal);

@@ -9,6 +9,8 @@ import {
   MANIFEST_SCHEMA,
   type Manifest,
   type QuantizationFallback,
+  SAFETY_CHECKER_FILES,
+  type SafetyChecker,
   type SizePreset,
   type WeightClass,
 } from './manifest.ts';
@@ -158,6 +160,14 @@ const manifest = object<Manifest>({
   examples: optional(list(prose(2000), 0, 1000)),
   step_cache: optional(object<NonNullable<Manifest['step_cache']>>({ regular: number(0, 10), high: number(0, 10) })),
   preview: optional(object<NonNullable<Manifest['preview']>>({ rows: list(rgb, 1, 1024), bias: rgb })),
+  safety_checker: optional(
+    object<SafetyChecker>({
+      folder,
+      flagged: list(text(200), 1, 1000),
+      threshold: number(0, 1),
+      notice: prose(2000),
+    }),
+  ),
   quantization: object<Manifest['quantization']>({
     recipe: record(name, weightClass, 100),
     fallbacks: list(
@@ -251,7 +261,7 @@ function agree(field: string, expected: number, got: number): void {
   if (got !== expected) throw invalid(field, `${expected} as config.transformer says`, got);
 }
 
-function assertFiles({ files, chunk_bytes, graphs, parts, tokenizers }: Manifest): void {
+function assertFiles({ files, chunk_bytes, graphs, parts, tokenizers, safety_checker }: Manifest): void {
   const listed = new Set<string>();
   for (const [i, file] of files.entries()) {
     if (file.path === 'manifest.json') throw invalid(`files[${i}].path`, 'a file other than the manifest', file.path);
@@ -276,10 +286,13 @@ function assertFiles({ files, chunk_bytes, graphs, parts, tokenizers }: Manifest
     if (part.weights !== undefined && !listed.has(part.weights))
       throw invalid(`parts[${i}].weights`, 'one of files', part.weights);
   }
-  for (const [kind, { folder: name }] of Object.entries(tokenizers)) {
-    for (const file of TOKENIZER_FILES) {
-      if (!listed.has(`${name}/${file}`))
-        throw invalid(`tokenizers.${kind}.folder`, `a folder with ${file} in files`, name);
+  const assertFolder = (field: string, folder: string, needed: readonly string[]): void => {
+    for (const file of needed) {
+      if (!listed.has(`${folder}/${file}`)) throw invalid(field, `a folder with ${file} in files`, folder);
     }
+  };
+  for (const [kind, { folder }] of Object.entries(tokenizers)) {
+    assertFolder(`tokenizers.${kind}.folder`, folder, TOKENIZER_FILES);
   }
+  if (safety_checker) assertFolder('safety_checker.folder', safety_checker.folder, SAFETY_CHECKER_FILES);
 }

@@ -42,6 +42,21 @@ export interface BundlePart {
   weights?: string;
 }
 
+/** A classifier of pictures, as Hugging Face publishes them, and what is to be done with its answer. */
+export interface SafetyChecker {
+  /** Holds `SAFETY_CHECKER_FILES`. */
+  folder: string;
+  /** Labels of the classifier, of which a picture must not have one. */
+  flagged: string[];
+  /** A picture is withheld from this probability of all flagged labels together on. 0 … 1. */
+  threshold: number;
+  /** What it looks for, in words for people. */
+  notice: string;
+}
+
+/** What a classifier is loaded from: transformers' two configs and an ONNX file with its weights inside. */
+export const SAFETY_CHECKER_FILES = ['config.json', 'preprocessor_config.json', 'model.onnx'] as const;
+
 /** Where a recipe could not be followed. */
 export interface QuantizationFallback {
   /** `part/tensor` */
@@ -74,6 +89,8 @@ export interface Manifest {
   step_cache?: { regular: number; high: number };
   /** Linear latent → RGB factors for previews, fitted to this model's VAE: [C][3] and the bias [3]. Absent: FLUX.1's own. */
   preview?: { rows: [number, number, number][]; bias: [number, number, number] };
+  /** Absent: pictures cannot be checked, and a request for it is an error. */
+  safety_checker?: SafetyChecker;
   quantization: {
     /** What was asked for, by tensor class. */
     recipe: Record<string, WeightClass>;
