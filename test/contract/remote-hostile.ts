@@ -1,0 +1,377 @@
+import { gzipSync, brotliCompressSync } from 'node:zlib';
+import type { ErrorCode, RemoteOptions } from 'flux-srpo';
+import { type Behave, json, raw, repeat } from './remote-server.ts';
+
+/** What the key looks like everywhere in these tests; no error may contain it, nor its part behind the blank. */
+export const CANARY = 'Bearer sk-canary-4f1c9e7d2b6a8035';
+
+/** One pixel. */
+export const PNG =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
+
+export const OK = { created: 1763850000, data: [{ url: '', b64_json: PNG, revised_prompt: '' }] };
+
+export interface HostileRemote {
+  name: string;
+  behave: Behave;
+  code: ErrorCode;
+  options?: Partial<RemoteOptions>;
+  /** Some of `error.details`. */
+  details?: Record<string, unknown>;
+  /** @default 1 */
+  posts?: number;
+}
+
+const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n';
+const whole = JSON.stringify(OK);
+
+/** A page of a proxy, with the key in it. */
+const PAGE = `<!doctype html><html><head><title>502 Bad Gateway</title></head><body><script>alert("${CANARY}")</script><h1>nginx</h1></body></html>`;
+
+const html = (status: number): Behave => (response) => {
+  response.writeHead(status, { 'content-type': 'text/html' });
+  response.end(PAGE);
+};
+const answers =
+  (body: unknown, status?: number, headers?: Record<string, string>): Behave =>
+  (response) =>
+    json(response, body, status, headers);
+const nothing = (status: number): Behave => answers('', status);
+const picture = (fields: Record<string, unknown>): Behave =>
+  answers({ created: 1, data: [{ url: '', b64_json: '', revised_prompt: '', ...fields }] });
+
+/** 256 MiB of blanks. */
+const BOMB_BYTES = 2 ** 28;
+const bomb = (compress: (data: Uint8Array) => Uint8Array, encoding: string): Behave => {
+  let compressed: Uint8Array | undefined;
+  return (response) => {
+    compressed ??= compress(Buffer.alloc(BOMB_BYTES, ' '));
+    response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': encoding });
+    response.end(compressed);
+  };
+};
+
+const TRANSPORT: HostileRemote[] = [
+  { name: 'hangs before headers', behave: () => undefined, code: 'network/timeout', details: { limit: 'headers' } },
+  {
+    name: 'hangs within the status line',
+    behave: (response) => raw(response, 'HTTP/1.1 20'),
+    code: 'network/timeout',
+    details: { limit: 'headers' },
+  },
+  {
+    name: 'hangs within the headers',
+    behave: (response) => raw(response, HEAD),
+    code: 'network/timeout',
+    details: { limit: 'headers' },
+  },
+  {
+    name: 'drips headers without end',
+    behave: async (response) => {
+      const socket = raw(response, HEAD);
+      while (!socket.destroyed) {
+        socket.write('X-Drip: 1\r\n');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+    code: 'network/timeout',
+    details: { limit: 'headers' },
+  },
+  {
+    name: 'hangs after the headers',
+    behave: (response) => raw(response, HEAD, 'Content-Length: 100\r\n\r\n'),
+    code: 'network/timeout',
+    details: { limit: 'stall' },
+  },
+  {
+    name: 'hangs within the body',
+    behave: (response) => raw(response, HEAD, `Content-Length: ${whole.length}\r\n\r\n`, whole.slice(0, 40)),
+    code: 'network/timeout',
+    details: { limit: 'stall' },
+  },
+  {
+    name: 'drips a body without end',
+    behave: (response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      return repeat(response, ' ', 20);
+    },
+    code: 'network/timeout',
+    details: { limit: 'total' },
+  },
+  {
+    name: 'sends only early hints',
+    behave: (response) => raw(response, 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n'),
+    code: 'network/timeout',
+    details: { limit: 'headers' },
+  },
+  { name: 'hangs up without a word', behave: (response) => raw(response).destroy(), code: 'network/unreachable' },
+  { name: 'resets the connection', behave: (response) => raw(response).resetAndDestroy(), code: 'network/unreachable' },
+  { name: 'does not speak HTTP', behave: (response) => raw(response, 'SSH-2.0-x\r\n').end(), code: 'network/unreachable' },
+  {
+    name: 'sends a megabyte of headers',
+    behave: (response) => raw(response, HEAD, `X-Huge: ${'a'.repeat(2 ** 20)}\r\n\r\n{}`),
+    code: 'network/unreachable',
+  },
+  {
+    name: 'switches protocols unasked',
+    behave: (response) => raw(response, 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
+    code: 'network/unreachable',
+  },
+  {
+    name: 'cuts a body of stated length',
+    behave: (response) => raw(response, HEAD, `Content-Length: ${whole.length}\r\n\r\n`, whole.slice(0, 40)).end(),
+    code: 'network/truncated',
+    details: { bytes: 40 },
+  },
+  {
+    name: 'states ten times the length',
+    behave: (response) => raw(response, HEAD, `Content-Length: ${10 * whole.length}\r\n\r\n`, whole).end(),
+    code: 'network/truncated',
+  },
+  {
+    name: 'cuts a chunked body',
+    behave: (response) => raw(response, HEAD, 'Transfer-Encoding: chunked\r\n\r\nff\r\n{"created"').end(),
+    code: 'network/truncated',
+  },
+  {
+    name: 'resets in mid body',
+    behave: async (response) => {
+      const socket = raw(response, HEAD, 'Content-Length: 1000\r\n\r\n{"created"');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      socket.resetAndDestroy();
+    },
+    code: 'network/truncated',
+  },
+  {
+    name: 'sends plain text as gzip',
+    behave: answers(OK, 200, { 'content-encoding': 'gzip' }),
+    code: 'network/truncated',
+  },
+  {
+    name: 'cuts a gzip stream',
+    behave: (response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' });
+      response.end(gzipSync(whole).subarray(0, 60));
+    },
+    // Node's decoder gives what it has; the text then does not parse.
+    code: 'network/response-invalid',
+  },
+  {
+    name: 'states a tenth of the length',
+    behave: (response) => raw(response, HEAD, `Content-Length: ${Math.floor(whole.length / 10)}\r\n\r\n`, whole),
+    code: 'network/response-invalid',
+  },
+];
+
+const SIZE: HostileRemote[] = [
+  {
+    name: 'states ten gigabytes',
+    behave: (response) => raw(response, HEAD, 'Content-Length: 10000000000\r\n\r\n{'),
+    code: 'network/response-invalid',
+  },
+  {
+    name: 'sends without end',
+    behave: (response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      return repeat(response, ' '.repeat(2 ** 16));
+    },
+    code: 'network/response-invalid',
+  },
+  { name: 'sends a gzip bomb', behave: bomb(gzipSync, 'gzip'), code: 'network/response-invalid' },
+  { name: 'sends a brotli bomb', behave: bomb(brotliCompressSync, 'br'), code: 'network/response-invalid' },
+  {
+    name: 'sends base64 above the cap',
+    behave: picture({ b64_json: PNG.slice(0, 12).padEnd(2 ** 21, 'A') }),
+    code: 'network/response-invalid',
+  },
+  {
+    name: 'sends JSON of half a million brackets',
+    behave: answers(`{"created":1,"data":${'['.repeat(250_000)}${']'.repeat(250_000)}}`),
+    code: 'network/response-invalid',
+  },
+  {
+    name: 'sends a hundred thousand pictures',
+    behave: answers(`{"created":1,"data":[${'{},'.repeat(99_999)}{}]}`),
+    code: 'network/response-invalid',
+  },
+  {
+    name: 'sends an endless error page',
+    behave: (response) => {
+      response.writeHead(500, { 'content-type': 'text/html' });
+      return repeat(response, '<p>'.repeat(2 ** 14));
+    },
+    code: 'network/status',
+    details: { status: 500 },
+  },
+];
+
+const SHAPE: HostileRemote[] = [
+  { name: 'answers 200 with a page', behave: html(200) },
+  { name: 'answers with a page as JSON', behave: answers(PAGE) },
+  { name: 'answers 200 with nothing', behave: answers('') },
+  { name: 'answers 200 with blanks', behave: answers('   \n') },
+  { name: 'answers 204', behave: (response: Parameters<Behave>[0]) => response.writeHead(204).end() },
+  { name: 'answers 202 with a job', behave: answers({ id: 'job', status: 'queued' }, 202) },
+  { name: 'answers with half a document', behave: answers(whole.slice(0, -10)) },
+  { name: 'answers with two documents', behave: answers(whole + whole) },
+  { name: 'answers with other text after the document', behave: answers(`${whole}</html>`) },
+  { name: 'answers with invalid UTF-8', behave: answers('') /* replaced below */ },
+  { name: 'answers in UTF-16', behave: answers('') /* replaced below */ },
+  { name: 'answers with an event stream', behave: answers(`data: ${whole}\n\n`, 200, { 'content-type': 'text/event-stream' }) },
+  { name: 'answers with JSON as text', behave: answers(whole, 200, { 'content-type': 'text/plain' }) },
+  { name: 'answers with a picture', behave: answers('\x89PNG', 200, { 'content-type': 'image/png' }) },
+  { name: 'answers with an error at 200', behave: answers({ error: { message: `no such key ${CANARY}`, code: 401 } }) },
+  { name: 'answers with {}', behave: answers({}) },
+  { name: 'answers with []', behave: answers([]) },
+  { name: 'answers with null', behave: answers(null) },
+  { name: 'answers with a string', behave: answers('"ok"') },
+  { name: 'answers without data', behave: answers({ created: 1 }) },
+  { name: 'answers with data: null', behave: answers({ created: 1, data: null }) },
+  { name: 'answers with data: {}', behave: answers({ created: 1, data: {} }) },
+  { name: 'answers with data that looks like a list', behave: answers({ created: 1, data: { 0: OK.data[0], length: 1 } }) },
+  { name: 'answers with data: []', behave: answers({ created: 1, data: [] }) },
+  { name: 'answers with data: [null]', behave: answers({ created: 1, data: [null] }) },
+  { name: 'answers with more pictures than asked for', behave: answers({ created: 1, data: [OK.data[0], OK.data[0]] }) },
+  { name: 'hides the data in a prototype', behave: answers(`{"__proto__":${whole}}`) },
+  { name: 'repeats a key, the last being wrong', behave: answers(`${whole.slice(0, -1)},"data":7}`) },
+  { name: 'says created: NaN', behave: answers(whole.replace('1763850000', 'NaN')) },
+  { name: 'says created: "now"', behave: answers({ ...OK, created: 'now' }) },
+  { name: 'says created: 1e999', behave: answers(whole.replace('1763850000', '1e999')) },
+  { name: 'says created: -1', behave: answers({ ...OK, created: -1 }) },
+  { name: 'does not say created', behave: answers({ data: OK.data }) },
+  { name: 'gives a picture without anything in it', behave: picture({}) },
+  { name: 'gives base64 with other characters', behave: picture({ b64_json: `${PNG.slice(0, 40)}*_-~${PNG.slice(44)}` }) },
+  { name: 'gives base64 that lacks its end', behave: picture({ b64_json: PNG.slice(0, -3) }) },
+  { name: 'gives base64 with padding inside', behave: picture({ b64_json: `${PNG.slice(0, 20)}====${PNG.slice(24)}` }) },
+  { name: 'gives base64 of a page', behave: picture({ b64_json: btoa(PAGE) }) },
+  { name: 'gives base64 with a data: prefix', behave: picture({ b64_json: `data:image/png;base64,${PNG}` }) },
+  { name: 'gives base64 as a number', behave: picture({ b64_json: 7 }) },
+  { name: 'gives a javascript: URL', behave: picture({ url: 'javascript:alert(1)' }) },
+  { name: 'gives a file: URL', behave: picture({ url: 'file:///etc/passwd' }) },
+  { name: 'gives a blob: URL', behave: picture({ url: 'blob:https://example.com/1' }) },
+  { name: 'gives a relative URL', behave: picture({ url: '/image.png' }) },
+  { name: 'gives a data: URL of a page', behave: picture({ url: 'data:text/html,<script>alert(1)</script>' }) },
+  { name: 'gives a data: URL of an SVG', behave: picture({ url: `data:image/svg+xml;base64,${btoa('<svg/>')}` }) },
+  { name: 'gives a data: URL of a PNG that is none', behave: picture({ url: `data:image/png;base64,${btoa(PAGE)}` }) },
+  { name: 'gives a URL that is an object', behave: picture({ url: { href: 'https://example.com' } }) },
+  { name: 'says seed: "7"', behave: answers({ ...OK, seed: '7' }) },
+  { name: 'flags two of one picture', behave: answers({ ...OK, has_nsfw_concepts: [false, true] }) },
+  { name: 'flags with a word', behave: answers({ ...OK, has_nsfw_concepts: ['no'] }) },
+].map(({ name, behave }) => ({
+  name,
+  behave: name.includes('UTF')
+    ? (response) => {
+        response.writeHead(200, { 'content-type': 'application/json; charset=utf-16' });
+        const bytes = name.includes('UTF-16') ? Buffer.from(`\ufeff${whole}`, 'utf16le') : Buffer.from([0x22, 0xff, 0x22]);
+        response.end(bytes);
+      }
+    : behave,
+  code: 'network/response-invalid',
+}));
+
+const said = (message: string, code: unknown, type = 'invalid_request_error', param: unknown = ''): unknown => ({
+  error: { message, type, param, code },
+});
+
+const STATUS: HostileRemote[] = [
+  {
+    name: '400 that names a field',
+    behave: answers(said('bad steps', 'whatever', 'invalid_request_error', 'num_inference_steps'), 400),
+    code: 'input/rejected',
+    details: { field: 'num_inference_steps' },
+  },
+  { name: '400 without a body', behave: nothing(400), code: 'input/rejected' },
+  { name: "sd-server's 400", behave: answers({ error: 'prompt required' }, 400), code: 'input/rejected' },
+  {
+    name: '401 that repeats the key',
+    behave: answers(said(`Incorrect API key provided: ${CANARY}`, 'invalid_api_key', 'authentication_error'), 401),
+    code: 'input/unauthorized',
+  },
+  {
+    name: '401 that repeats the key in escapes, in its id and with marks inside',
+    behave: answers(
+      JSON.stringify(said(`${CANARY.slice(0, 12)}<b></b>${CANARY.slice(12)} ${encodeURIComponent(CANARY)}`, 401)).replace('canary', '\\u0063anary'),
+      401,
+      { 'x-request-id': CANARY },
+    ),
+    code: 'input/unauthorized',
+  },
+  { name: '401 with a page', behave: html(401), code: 'input/unauthorized' },
+  { name: '401 without a body', behave: nothing(401), code: 'input/unauthorized' },
+  { name: '403', behave: answers(said('not yours', 403, 'permission_error'), 403), code: 'input/unauthorized' },
+  { name: '404', behave: answers(said('no such model', 'model_not_found'), 404), code: 'model/not-found' },
+  { name: '404 with a page', behave: html(404), code: 'model/not-found' },
+  { name: '405 without a body', behave: nothing(405), code: 'network/status' },
+  { name: '408', behave: nothing(408), code: 'network/timeout' },
+  { name: '409', behave: answers(said('busy', 'model_not_loaded', 'conflict_error'), 409), code: 'network/status' },
+  { name: '413', behave: nothing(413), code: 'input/too-large' },
+  {
+    name: '422 whose code is a number',
+    behave: answers(said('Invalid size', 422), 422),
+    code: 'input/rejected',
+    details: { remote: { status: 422, type: 'invalid_request_error', code: '422' } },
+  },
+  {
+    name: '422 of the content policy',
+    behave: answers(said('Invalid prompt detected.', 422, 'content_policy_violation'), 422),
+    code: 'input/content-policy',
+  },
+  {
+    name: "fal's 422",
+    behave: answers({ detail: [{ loc: ['body', 'num_images'], msg: 'ensure this value is at most 4', type: 'value_error' }] }, 422),
+    code: 'input/rejected',
+    options: { service: 'fal' },
+    details: { field: 'num_images' },
+  },
+  { name: "fal's 401", behave: answers({ detail: 'Cannot access application' }, 401), code: 'input/unauthorized', options: { service: 'fal' } },
+  { name: '429 that does not say when', behave: answers(said('slow down', 429), 429), code: 'network/rate-limited' },
+  {
+    name: '429 with an hour to wait',
+    behave: answers(said('quota', 'insufficient_quota'), 429, { 'retry-after': '3600' }),
+    code: 'network/rate-limited',
+  },
+  {
+    name: '429 that must not be retried',
+    behave: answers('', 429, { 'retry-after': '0', 'x-should-retry': 'false' }),
+    code: 'network/rate-limited',
+  },
+  {
+    name: '429 that says no time',
+    behave: answers('', 429, { 'retry-after': 'soon' }),
+    code: 'network/rate-limited',
+  },
+  {
+    name: '429 with a pause longer than all the time there is',
+    behave: answers('', 429, { 'retry-after': '30' }),
+    code: 'network/rate-limited',
+  },
+  { name: '429 for ever', behave: answers('', 429, { 'retry-after': '0' }), code: 'network/rate-limited', posts: 3 },
+  { name: '503 for ever', behave: answers('', 503, { 'retry-after': '0' }), code: 'network/status', posts: 3 },
+  { name: '500', behave: answers(said('out of memory', 'internal', 'server_error'), 500), code: 'network/status' },
+  { name: '500 that asks for another try', behave: answers('', 500, { 'retry-after': '0' }), code: 'network/status' },
+  { name: "sd-server's 500", behave: answers({ error: 'server_error', message: 'boom' }, 500), code: 'network/status' },
+  { name: '500 without a body', behave: nothing(500), code: 'network/status' },
+  { name: '502 with a page', behave: html(502), code: 'network/status' },
+  { name: '503 that does not say when', behave: html(503), code: 'network/status' },
+  { name: '504', behave: html(504), code: 'network/timeout' },
+  { name: '599', behave: nothing(599), code: 'network/status' },
+  {
+    name: '500 whose body is cut',
+    behave: (response) => raw(response, 'HTTP/1.1 500 No\r\nContent-Length: 999\r\n\r\n{"error":{"mess').end(),
+    code: 'network/status',
+  },
+  {
+    name: '401 whose body never comes',
+    behave: (response) => raw(response, 'HTTP/1.1 401 No\r\nContent-Length: 999\r\n\r\n'),
+    code: 'input/unauthorized',
+  },
+  {
+    name: '400 of 70 kB that ends in half a key',
+    behave: answers(`${' '.repeat(2 ** 16 - 20)}${CANARY}${CANARY}`, 400),
+    code: 'input/rejected',
+  },
+  { name: '307 to itself', behave: (response) => response.writeHead(307, { location: '/' }).end(), code: 'network/unreachable' },
+  { name: '302 to nowhere', behave: (response) => response.writeHead(302).end(), code: 'network/unreachable' },
+];
+
+export const HOSTILE: readonly HostileRemote[] = [...TRANSPORT, ...SIZE, ...(SHAPE as HostileRemote[]), ...STATUS];

@@ -1,0 +1,93 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+
+/** What a server on loopback does with a request whose body has come. `number` counts from 1. */
+export type Behave = (response: ServerResponse, request: Received, number: number) => unknown;
+
+export interface Received {
+  method: string;
+  url: string;
+  headers: IncomingMessage['headers'];
+  body: string;
+}
+
+export interface RemoteServer extends AsyncDisposable {
+  baseURL: string;
+  requests: Received[];
+  /** Bytes that went out, headers included. */
+  bytesSent(): number;
+  openSockets(): number;
+}
+
+/** A real HTTP server that may behave as badly as it likes. */
+export async function startServer(behave: Behave): Promise<RemoteServer> {
+  const requests: Received[] = [];
+  const sockets = new Set<Socket>();
+  let bytesOfClosed = 0;
+  const server = createServer(async (request, response) => {
+    const pieces: Buffer[] = [];
+    for await (const piece of request) pieces.push(piece);
+    const received: Received = {
+      method: request.method ?? '',
+      url: request.url ?? '',
+      headers: request.headers,
+      body: Buffer.concat(pieces).toString(),
+    };
+    requests.push(received);
+    await behave(response, received, requests.length);
+  });
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      sockets.delete(socket);
+      bytesOfClosed += socket.bytesWritten;
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    baseURL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    bytesSent: () => [...sockets].reduce((sum, socket) => sum + socket.bytesWritten, bytesOfClosed),
+    openSockets: () => sockets.size,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
+      if (server.listening) await once(server, 'close');
+    },
+  };
+}
+
+/** Answers with these bytes in place of anything that node's server would write. */
+export function raw(response: ServerResponse, ...pieces: (string | Uint8Array)[]): Socket {
+  const { socket } = response;
+  if (socket === null) throw new Error('the connection has gone');
+  for (const piece of pieces) socket.write(piece);
+  return socket;
+}
+
+export function json(
+  response: ServerResponse,
+  body: unknown,
+  status = 200,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers });
+  response.end(typeof body === 'string' ? body : JSON.stringify(body));
+}
+
+/** Sends `piece` again and again, as fast as it is taken or every `everyMs`, until the connection ends. */
+export async function repeat(response: ServerResponse, piece: string | Uint8Array, everyMs?: number): Promise<void> {
+  const { socket } = response;
+  while (socket !== null && !socket.destroyed) {
+    if (everyMs !== undefined) {
+      response.write(piece);
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+    } else if (!response.write(piece)) {
+      await Promise.race([once(response, 'drain'), once(socket, 'close')]);
+    }
+  }
+}

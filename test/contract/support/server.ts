@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { BundleFolder } from '../../parity/support/bundle.ts';
+
+const BIN = fileURLToPath(new URL('../../../packages/cli/bin/flux-srpo.js', import.meta.url));
+
+export interface RunningServer {
+  /** `http://127.0.0.1:<port>` */
+  url: string;
+  /** Everything it has written to stderr so far. */
+  stderr(): string;
+  /** Sends a signal; resolves with the exit code. */
+  stop(signal?: 'SIGINT' | 'SIGTERM'): Promise<number | null>;
+}
+
+/** `flux-srpo serve` as a user starts it, on a free port. */
+export async function startServer(files: BundleFolder, ...options: string[]): Promise<RunningServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'flux-srpo-serve-'));
+  for (const [path, bytes] of files) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), bytes);
+  }
+  const child = spawn(process.execPath, [BIN, 'serve', '--model', folder, '--port', '0', ...options]);
+  let stderr = '';
+  child.stderr.on('data', (data) => {
+    stderr += data;
+  });
+  const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const url = await new Promise<string>((resolve, reject) => {
+    let stdout = '';
+    child.stdout.on('data', (data) => {
+      stdout += data;
+      const address = / at (http:\S+)\/v1\n/.exec(stdout)?.[1];
+      if (address !== undefined) resolve(address);
+    });
+    void exit.then((code) => reject(new Error(`the server ended with ${code}: ${stderr}`)));
+  });
+  return {
+    url,
+    stderr: () => stderr,
+    async stop(signal = 'SIGINT') {
+      child.kill(signal);
+      const code = await exit;
+      await rm(folder, { recursive: true, force: true });
+      return code;
+    },
+  };
+}
