@@ -9,6 +9,8 @@ const asked = new URLSearchParams(location.search).get('backend');
 const flux = createFluxSrpo({
   model: './models/tiny/',
   backend: asked === 'wasm' || asked === 'webgpu' ? asked : 'auto',
+  // The embedded model is small enough for a CPU.
+  allowWasm: true,
 });
 
 const error = element('error', HTMLParagraphElement);

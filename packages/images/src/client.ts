@@ -1,22 +1,17 @@
-import { InputError, type Progress } from '@flux-srpo/core';
+import { type FluxError, InputError, type Progress } from '@flux-srpo/core';
 import type { Preview } from '@flux-srpo/runtime';
-import type { LoadedModel, LoadInput, WorkerEvent } from './protocol.ts';
-import { toResponse } from './to-response.ts';
+import { askConsent, mayFallBack } from './fallback.ts';
+import { LocalEngine } from './local-engine.ts';
+import { type FluxSrpoOptions, resolveOptions } from './options.ts';
+import type { ProbeReport } from './probe.ts';
+import type { LoadedModel, WorkerEvent } from './protocol.ts';
+import { Queue, type QueueState } from './queue.ts';
+import { isUnsupported } from './recovery.ts';
+import type { Remote } from './remote/index.ts';
+import { localResponse } from './response.ts';
 import { toEngineRequest } from './wire/model.ts';
-import { type ImageRequest, parseRequest } from './wire/request.ts';
+import { type ImageRequest, type ParsedRequest, parseRequest } from './wire/request.ts';
 import type { ImageResponse } from './wire/response.ts';
-import { WorkerLink } from './worker-link.ts';
-
-export interface FluxSrpoOptions {
-  /** URL of a bundle's folder, relative to the page. */
-  model: string | URL;
-  /** `auto` takes WebGPU, and wasm where WebGPU cannot be had. @default 'auto' */
-  backend?: 'auto' | 'webgpu' | 'wasm';
-  /** URL of the worker's module, for bundlers that do not understand `new Worker(new URL(…))`. */
-  workerUrl?: string | URL;
-  /** URL of onnxruntime-web's .wasm file, where the bundler does not place it. */
-  wasmUrl?: string | URL;
-}
 
 export interface LoadOptions {
   /** Rejects with the signal's reason. */
@@ -31,82 +26,152 @@ export interface GenerateOptions extends LoadOptions {
 
 export interface FluxSrpo extends AsyncDisposable {
   images: {
-    /** Loads the model if need be. Calls run one after another. */
+    /** Loads the model if need be. One local run at a time; the others wait in `queue`. */
     generate(request: ImageRequest, options?: GenerateOptions): Promise<ImageResponse>;
   };
+  /** Local requests now. */
+  readonly queue: QueueState;
+  /** Says whether and how this machine can run the model, in under a second; fetches nothing but `manifest.json`. */
+  probe(options?: LoadOptions): Promise<ProbeReport>;
   /** Starts the worker and opens the bundle; says what it holds and what computes it. */
   load(options?: LoadOptions): Promise<LoadedModel>;
-  /** Frees the model's memory; the next call loads it again. */
+  /** Frees the model and its worker, after what runs and waits; the next call starts anew. */
   unload(): Promise<void>;
-  /** Stops the worker and revokes the `blob:` URLs of every response. Pending calls reject with `AbortError`. */
+  /** Frees the memory behind a `blob:` URL of a response. */
+  revokeImageUrl(url: string): void;
+  /** Stops everything and revokes the `blob:` URLs of every response. Pending calls reject with `AbortError`. */
   dispose(): Promise<void>;
 }
 
-/** FLUX.1 SRPO in a web worker of this page. Nothing is fetched before the first call. */
+/** FLUX.1 SRPO in a web worker of this page, or on a server where the caller allows it. Nothing is fetched before the first call. */
 export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
-  const input: LoadInput = {
-    model: new URL(options.model, document.baseURI).href,
-    backend: options.backend ?? 'auto',
-    ...(options.wasmUrl === undefined ? {} : { wasmUrl: new URL(options.wasmUrl, document.baseURI).href }),
-  };
+  const { local, remote, fallback, maxQueue } = resolveOptions(options);
+  const queue = new Queue(maxQueue);
+  const engine = local === undefined ? undefined : new LocalEngine(local);
+  const disposal = new AbortController();
   const urls = new Set<string>();
-  let link: WorkerLink | undefined;
-  let isDisposed = false;
+  /** Why this machine cannot run the model, once that is known. */
+  let unsupported: FluxError | undefined;
+  let loaded: LoadedModel | undefined;
+  let server: Promise<Remote> | undefined;
 
-  /** The worker, a new one after a crash. */
-  const connect = (): WorkerLink => {
-    if (isDisposed) {
+  const assertUsable = (): void => {
+    if (disposal.signal.aborted) {
       throw new InputError('this client was disposed; create another', { code: 'input/conflict' });
     }
-    link ??= new WorkerLink(startWorker(options.workerUrl), () => {
-      link = undefined;
-    });
-    return link;
   };
 
-  const loadModel = (worker: WorkerLink, signal: AbortSignal | undefined): Promise<LoadedModel> =>
-    worker.call((api, call) => api.load(call, input), { signal });
+  /** The caller's signal, or the client's end. */
+  const either = (signal: AbortSignal | undefined): AbortSignal =>
+    signal === undefined ? disposal.signal : AbortSignal.any([signal, disposal.signal]);
+
+  const load = async (signal: AbortSignal | undefined): Promise<LoadedModel> => {
+    if (engine === undefined) {
+      throw new InputError('backend "remote" has nothing to load', { code: 'input/conflict' });
+    }
+    if (unsupported !== undefined) throw unsupported;
+    try {
+      loaded = await engine.load({ signal });
+      return loaded;
+    } catch (error) {
+      if (isUnsupported(error)) unsupported = error as FluxError;
+      throw error;
+    }
+  };
+
+  const runHere = async (
+    { request, transport, warnings }: ParsedRequest,
+    local: LocalEngine,
+    { signal, onProgress, onPartialImage }: GenerateOptions,
+  ): Promise<ImageResponse> => {
+    await load(signal);
+    // Chosen here, so that a second try draws the same picture.
+    const seed = request.seed ?? (crypto.getRandomValues(new Uint32Array(1))[0] as number);
+    const [output, model] = await local.generate(
+      (model) => ({
+        request: toEngineRequest({ ...request, seed }, model),
+        checkSafety: request.enable_safety_checker === true,
+      }),
+      { signal, onEvent: listener(onProgress, onPartialImage) },
+    );
+    const response = localResponse(output, transport, model, warnings);
+    for (const { url } of response.data) if (url !== '') urls.add(url);
+    return response;
+  };
+
+  const runThere = async (
+    { request, warnings }: ParsedRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<ImageResponse> => {
+    server ??= import('./remote/index.ts').then(({ createRemote }) => createRemote(remote!));
+    const response = await (await server).generate(request, { signal: either(signal) });
+    return { ...response, warnings: [...warnings, ...response.warnings] };
+  };
 
   const dispose = async (): Promise<void> => {
-    isDisposed = true;
-    link?.end(new DOMException('the client was disposed', 'AbortError'));
-    link = undefined;
+    if (disposal.signal.aborted) return;
+    const reason = new DOMException('the client was disposed', 'AbortError');
+    disposal.abort(reason);
+    queue.clear(reason);
+    engine?.end(reason);
     for (const url of urls) URL.revokeObjectURL(url);
     urls.clear();
   };
 
   return {
     images: {
-      async generate(body, { signal, onProgress, onPartialImage } = {}) {
-        const parsed = parseRequest(body);
-        if (parsed.request.stream === true) throw streamIsForHttp();
-        const worker = connect();
-        const model = await loadModel(worker, signal);
-        const engineRequest = toEngineRequest(parsed.request, model);
-        const output = await worker.call((api, call, notify) => api.generate(call, engineRequest, notify), {
-          signal,
-          notify: listener(onProgress, onPartialImage),
-        });
-        const response = toResponse(output, parsed, model);
-        for (const { url } of response.data) if (url !== '') urls.add(url);
-        return response;
+      async generate(body, options_ = {}) {
+        assertUsable();
+        const { signal } = options_;
+        const parsed = withoutStream(parseRequest(body));
+        signal?.throwIfAborted();
+        if (engine === undefined) return runThere(parsed, signal);
+        try {
+          return await queue.run(() => runHere(parsed, engine, options_), signal);
+        } catch (error) {
+          if (signal?.aborted || disposal.signal.aborted || !mayFallBack(fallback, error)) throw error;
+          await askConsent(options.onFallback, error);
+          either(signal).throwIfAborted();
+          return runThere(parsed, signal);
+        }
       },
     },
+    get queue() {
+      return queue.state;
+    },
+    async probe({ signal } = {}) {
+      assertUsable();
+      const { probe } = await import('./probe.ts');
+      return probe(local?.input, either(signal));
+    },
     async load({ signal } = {}) {
-      return loadModel(connect(), signal);
+      assertUsable();
+      // Whoever only asks what is loaded need not wait for a picture.
+      return loaded ?? queue.run(() => load(signal), signal);
     },
     async unload() {
-      await link?.call((api, call) => api.unload(call), {});
+      if (engine === undefined) return;
+      await queue.run(async () => {
+        loaded = undefined;
+        unsupported = undefined;
+        await engine.unload();
+      });
+    },
+    revokeImageUrl(url) {
+      URL.revokeObjectURL(url);
+      urls.delete(url);
     },
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
 }
 
-function startWorker(url: string | URL | undefined): Worker {
-  // The literal form is what bundlers look for.
-  if (url === undefined) return new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
-  return new Worker(new URL(url, document.baseURI), { type: 'module' });
+/** A function call has callbacks where HTTP has a stream. */
+function withoutStream({ request, warnings, ...rest }: ParsedRequest): ParsedRequest {
+  const { stream, partial_images: _, ...others } = request;
+  if (stream !== true) return { ...rest, request: others, warnings };
+  const reason = 'a function call reports to onPartialImage instead';
+  return { ...rest, request: others, warnings: [...warnings, { field: 'stream', reason }] };
 }
 
 /** An exception of the caller's own callback is the page's to report; it does not end the run. */
@@ -119,11 +184,4 @@ function listener(onProgress: GenerateOptions['onProgress'], onPartialImage: Gen
       reportError(error);
     }
   };
-}
-
-function streamIsForHttp(): InputError {
-  return new InputError('stream can only be false here, got true; use onPartialImage, or flux-srpo/fetch for events', {
-    code: 'input/field-unsupported',
-    details: { field: 'stream' },
-  });
 }

@@ -66,6 +66,8 @@ export function createHost(post: (message: EventMessage, transfer: Transferable[
       const reply = await answer(call, async (signal) => {
         if (loaded === undefined) throw new Error('generate must come after load');
         const { pipeline } = loaded;
+        // What cannot be checked must not pass as checked.
+        if (checkSafety) throw new Error('a safety check was asked for, and this worker has no classifier');
         if (request.size) assertFits(pipeline.bundle.manifest, request.size, pipeline.backend.info.adapter);
         const result = await pipeline.generate(request, {
           signal,

@@ -14,10 +14,14 @@ export type { Preview, Timings } from '@flux-srpo/runtime';
 export {
   createFluxSrpo,
   type FluxSrpo,
-  type FluxSrpoOptions,
   type GenerateOptions,
   type LoadOptions,
 } from './client.ts';
-export type { LoadedModel } from './protocol.ts';
+export type { MemoryPlan } from './memory-plan.ts';
+export type { FallbackPolicy, FluxSrpoOptions } from './options.ts';
+export type { ProbeReport } from './probe.ts';
+export type { LoadedModel, LocalBackend } from './protocol.ts';
+export type { QueueState } from './queue.ts';
+export type { RemoteOptions } from './remote/index.ts';
 export type { Acceleration, ImageRequest, RequestWarning, Transport } from './wire/request.ts';
 export type { ImageResponse, ResponseImage } from './wire/response.ts';

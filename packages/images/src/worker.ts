@@ -2,4 +2,4 @@ import { expose } from 'comlink';
 import { createHost } from './host.ts';
 
 /** The module of the dedicated worker: all computing happens behind this line. */
-expose(createHost());
+expose(createHost((message, transfer) => self.postMessage(message, { transfer })));

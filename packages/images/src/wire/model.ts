@@ -2,6 +2,7 @@ import { type ImageSize, type Manifest, ModelError, parseSize, type SizePreset }
 import type { GenerateRequest } from '@flux-srpo/runtime';
 import { isPreset } from './presets.ts';
 import type { ImageRequest } from './request.ts';
+import { unsupported } from './rules.ts';
 
 /** What the manifest says of a bundle, as far as a request needs it. Plain data. */
 export interface ModelFacts {
@@ -11,6 +12,8 @@ export interface ModelFacts {
   defaults: Manifest['defaults'];
   /** Whether the bundle holds a safety classifier. */
   hasSafetyChecker: boolean;
+  /** Whether the bundle holds the graphs that compare steps, which `acceleration` needs. */
+  hasStepCache: boolean;
 }
 
 export function modelFacts(manifest: Manifest): ModelFacts {
@@ -19,6 +22,7 @@ export function modelFacts(manifest: Manifest): ModelFacts {
     sizes: manifest.sizes,
     defaults: manifest.defaults,
     hasSafetyChecker: manifest.files.some(({ path }) => path.startsWith('safety_checker/')),
+    hasStepCache: Object.hasOwn(manifest.graphs, 'cache_change'),
   };
 }
 
@@ -34,6 +38,12 @@ export function toEngineRequest(request: ImageRequest, model: ModelFacts): Gener
     throw new ModelError(
       'enable_safety_checker must be false: this bundle has no safety_checker; add one when converting, or do not ask',
       { code: 'model/safety-checker-missing', details: { field: 'enable_safety_checker' } },
+    );
+  }
+  if (request.acceleration !== undefined && request.acceleration !== 'none' && !model.hasStepCache) {
+    throw unsupported(
+      'acceleration',
+      `acceleration must be "none": this bundle has no step cache; convert it again, got "${request.acceleration}"`,
     );
   }
   return {

@@ -1,0 +1,18 @@
+import { type FluxError, isFluxError } from '@flux-srpo/core';
+import type { FallbackPolicy, FluxSrpoOptions } from './options.ts';
+import { isUnsupported } from './recovery.ts';
+
+/** Whether a request that failed here with `error` may go to the server. What is wrong with the request itself never may. */
+export function mayFallBack(policy: FallbackPolicy, error: unknown): error is FluxError {
+  if (policy === 'never' || !isFluxError(error) || isRequestsFault(error)) return false;
+  return policy === 'on-failure' || isUnsupported(error);
+}
+
+/** Resolves when the caller lets the prompt go; rejects with what the caller throws, or with `reason` after a veto. */
+export async function askConsent(onFallback: FluxSrpoOptions['onFallback'], reason: FluxError): Promise<void> {
+  if ((await onFallback?.(reason)) === false) throw reason;
+}
+
+function isRequestsFault(error: FluxError): boolean {
+  return error.code.startsWith('input/') || error.details.field !== undefined;
+}

@@ -1,0 +1,89 @@
+import { DeviceError } from '@flux-srpo/core';
+import type { GenerateInput, GenerateOutput, LoadedModel, LoadInput } from './protocol.ts';
+import { endsWorker, isRecoverable } from './recovery.ts';
+import { type CallOptions, WorkerLink } from './worker-link.ts';
+
+export interface LocalEngineOptions {
+  input: LoadInput;
+  startWorker: () => Worker;
+  hangTimeoutMs: number;
+}
+
+/**
+ * One worker at a time and what survives it. The worker is the unit of recovery: after a lost device, a crash or a hang a new one
+ * does the call over, once; same seed, same picture.
+ */
+export class LocalEngine {
+  readonly #options: LocalEngineOptions;
+  #link: WorkerLink | undefined;
+
+  constructor(options: LocalEngineOptions) {
+    this.#options = options;
+  }
+
+  load(options: CallOptions): Promise<LoadedModel> {
+    return this.#withWorker((link) => this.#load(link, options), options.signal);
+  }
+
+  /** @param prepare makes the request once it is known which model is loaded; what it throws is final */
+  generate(
+    prepare: (model: LoadedModel) => GenerateInput,
+    options: CallOptions,
+  ): Promise<[GenerateOutput, LoadedModel]> {
+    return this.#withWorker(async (link) => {
+      const model = await this.#load(link, options);
+      const input = prepare(model);
+      return [await link.call((api, call) => api.generate(call, input), options), model];
+    }, options.signal);
+  }
+
+  /** Gives everything back, the worker included. */
+  async unload(): Promise<void> {
+    const link = this.#link;
+    if (link === undefined) return;
+    // In order where it answers; a worker that does not is stopped all the same.
+    await link.call((api, call) => api.unload(call)).catch(() => undefined);
+    this.end(new DOMException('the model was unloaded', 'AbortError'));
+  }
+
+  /** Stops the worker now; pending calls reject with `reason`. */
+  end(reason: unknown): void {
+    this.#link?.end(reason);
+    this.#link = undefined;
+  }
+
+  #load(link: WorkerLink, { signal }: CallOptions): Promise<LoadedModel> {
+    return link.call((api, call) => api.load(call, this.#options.input), { signal });
+  }
+
+  async #withWorker<T>(work: (link: WorkerLink) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    for (let isRetry = false; ; isRetry = true) {
+      signal?.throwIfAborted();
+      const link = this.#connect();
+      try {
+        return await work(link);
+      } catch (error) {
+        if (endsWorker(error)) link.end(error);
+        if (isRetry || !isRecoverable(error)) throw error;
+      }
+    }
+  }
+
+  #connect(): WorkerLink {
+    if (this.#link === undefined || this.#link.hasEnded) {
+      this.#link = new WorkerLink(this.#start(), this.#options.hangTimeoutMs);
+    }
+    return this.#link;
+  }
+
+  #start(): Worker {
+    try {
+      return this.#options.startWorker();
+    } catch (cause) {
+      throw new DeviceError(
+        "the page may not start the worker; its script must be of the page's own origin and allowed by worker-src",
+        { code: 'device/worker-failed', details: { event: 'start' }, cause },
+      );
+    }
+  }
+}

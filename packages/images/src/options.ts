@@ -1,0 +1,119 @@
+import { type FluxError, InputError } from '@flux-srpo/core';
+import type { LoadInput, LocalBackend } from './protocol.ts';
+import type { RemoteOptions } from './remote/index.ts';
+
+export interface FluxSrpoOptions {
+  /** URL of a bundle's folder, relative to the page. Not needed with `backend: 'remote'`. */
+  model?: string | URL;
+  /**
+   * `webgpu` and `wasm` compute here, `remote` on a server. `auto`: WebGPU; where this machine cannot, wasm if it is allowed;
+   * where that is not, the server, if one is configured and `fallback` allows it. @default 'auto'
+   */
+  backend?: 'auto' | LocalBackend | 'remote';
+  /** Lets `auto` compute on the CPU, which is slow and private. @default false */
+  allowWasm?: boolean;
+  /** The server. Without it nothing is ever sent anywhere. */
+  remote?: RemoteOptions;
+  /**
+   * When `auto` may send a request to the server instead: never, when this machine cannot run the model, or also when a run failed
+   * here. @default 'when-unsupported'
+   */
+  fallback?: FallbackPolicy;
+  /** Called, and awaited, before a prompt goes to the server in place of a local run. Returning `false` or throwing forbids it. */
+  onFallback?: (reason: FluxError) => unknown;
+  /** Requests that may wait while one runs; more are refused with `input/queue-full`. @default 8 */
+  maxQueue?: number;
+  /** Bytes of device memory for weights that stay between pictures; a larger model is loaded phase by phase. @default 4 GiB */
+  memoryBudget?: number;
+  /** URL of the worker's module: for a strict CSP, or a bundler that does not understand `new Worker(new URL(…))`. */
+  workerUrl?: string | URL;
+  /** URL of onnxruntime-web's .wasm file, where the bundler does not place it. */
+  wasmUrl?: string | URL;
+  /** Silence after which a worker is taken for hung. @default 60 s; 10 min where wasm is allowed, which is silent while it computes */
+  hangTimeoutMs?: number;
+}
+
+export type FallbackPolicy = 'never' | 'when-unsupported' | 'on-failure';
+
+/** The options with every default filled in. */
+export interface ResolvedOptions {
+  /** Absent where nothing is computed here. */
+  local?: { input: LoadInput; startWorker: () => Worker; hangTimeoutMs: number };
+  remote?: RemoteOptions;
+  fallback: FallbackPolicy;
+  maxQueue: number;
+}
+
+const MAX_QUEUE = 8;
+const HANG_TIMEOUT_MS = 60_000;
+const WASM_HANG_TIMEOUT_MS = 600_000;
+
+const BACKENDS: readonly string[] = ['auto', 'webgpu', 'wasm', 'remote'];
+const POLICIES: readonly string[] = ['never', 'when-unsupported', 'on-failure'];
+
+export function resolveOptions(options: FluxSrpoOptions): ResolvedOptions {
+  const { backend = 'auto', fallback = 'when-unsupported', maxQueue = MAX_QUEUE, remote } = options;
+  assertOneOf('backend', BACKENDS, backend);
+  assertOneOf('fallback', POLICIES, fallback);
+  if (!(Number.isInteger(maxQueue) && maxQueue >= 0)) {
+    throw new InputError(`maxQueue must be an integer of at least 0, got ${maxQueue}`, {
+      code: 'input/out-of-range',
+      details: { field: 'maxQueue' },
+    });
+  }
+  if (backend === 'remote' && remote === undefined) throw required('remote', 'with backend "remote"');
+  return {
+    ...(backend === 'remote' ? {} : { local: resolveLocal(options, backend) }),
+    ...(remote === undefined ? {} : { remote }),
+    // Whoever names a local backend has chosen.
+    fallback: backend === 'auto' && remote !== undefined ? fallback : 'never',
+    maxQueue,
+  };
+}
+
+function resolveLocal(
+  { model, allowWasm = false, memoryBudget, workerUrl, wasmUrl, hangTimeoutMs }: FluxSrpoOptions,
+  backend: 'auto' | LocalBackend,
+): NonNullable<ResolvedOptions['local']> {
+  if (model === undefined) throw required('model', 'unless backend is "remote"');
+  const backends: LoadInput['backends'] =
+    backend === 'auto' ? (allowWasm ? ['webgpu', 'wasm'] : ['webgpu']) : [backend];
+  return {
+    input: {
+      model: absolute(model, 'model'),
+      backends,
+      ...(wasmUrl === undefined ? {} : { wasmUrl: absolute(wasmUrl, 'wasmUrl') }),
+      ...(memoryBudget === undefined ? {} : { memoryBudget }),
+    },
+    startWorker: () => {
+      // The literal form is what bundlers look for.
+      if (workerUrl === undefined) return new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+      return new Worker(absolute(workerUrl, 'workerUrl'), { type: 'module' });
+    },
+    hangTimeoutMs: hangTimeoutMs ?? (backends.includes('wasm') ? WASM_HANG_TIMEOUT_MS : HANG_TIMEOUT_MS),
+  };
+}
+
+/** Relative to the page, or to the worker that this runs in. */
+function absolute(url: string | URL, field: string): string {
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  if (!URL.canParse(url, base)) {
+    throw new InputError(`${field} must be a URL, got "${String(url).slice(0, 80)}"`, {
+      code: 'input/type',
+      details: { field },
+    });
+  }
+  return new URL(url, base).href;
+}
+
+function assertOneOf(field: string, values: readonly string[], value: string): void {
+  if (values.includes(value)) return;
+  throw new InputError(`${field} must be one of ${values.join(', ')}, got "${String(value).slice(0, 40)}"`, {
+    code: 'input/out-of-range',
+    details: { field },
+  });
+}
+
+function required(field: string, when: string): InputError {
+  return new InputError(`${field} is required ${when}`, { code: 'input/required', details: { field } });
+}

@@ -1,0 +1,162 @@
+import {
+  type ErrorCode,
+  FluxError,
+  type ImageSize,
+  isFluxError,
+  MAX_MANIFEST_BYTES,
+  type Manifest,
+  ModelError,
+  NetworkError,
+  parseManifest,
+} from '@flux-srpo/core';
+import { type AdapterReport, probeAdapter } from '@flux-srpo/runtime/device';
+import { assertFits, type MemoryPlan, planMemory } from './memory-plan.ts';
+import type { LoadInput, LocalBackend } from './protocol.ts';
+
+/** What this machine offers, what the model needs, and what follows. */
+export interface ProbeReport {
+  /**
+   * `ready`: on the GPU. `slow`: on the CPU, which was allowed. `unsupported`: not here; `auto` goes to the server, if one is
+   * configured.
+   */
+  verdict: 'ready' | 'slow' | 'unsupported';
+  /** What a local run would take; `undefined` where there can be none. */
+  backend?: LocalBackend;
+  /** Why it is not `ready`, and what may still go wrong where it is. */
+  reasons: { code: ErrorCode; message: string }[];
+  adapter?: AdapterReport;
+  /** What the browser lets this origin store, and what it does. Bytes. */
+  storage?: { quota: number; usage: number };
+  /** Gigabytes of main memory, as far as the browser tells (at most 8). */
+  deviceMemory?: number;
+  isCrossOriginIsolated: boolean;
+  model?: { model: string; name: string; licence: Manifest['licence'] };
+  /** For a picture of the model's default size. */
+  memory?: MemoryPlan & { size: ImageSize };
+}
+
+/** A machine that has not named an adapter by then has none worth waiting for. */
+const ADAPTER_TIMEOUT_MS = 700;
+
+/** @param input absent where nothing is computed here */
+export async function probe(input: LoadInput | undefined, signal: AbortSignal): Promise<ProbeReport> {
+  const environment = await probeEnvironment();
+  const reasons: ProbeReport['reasons'] = [];
+  if (input === undefined) return { ...environment, verdict: 'unsupported', reasons };
+  const [adapter, manifest] = await Promise.all([
+    settle(withTimeout(probeAdapter())),
+    settle(fetchManifest(new URL('manifest.json', folder(input.model)), signal)),
+  ]);
+  signal.throwIfAborted();
+  const note = (error: unknown): void => {
+    if (!isFluxError(error)) throw error;
+    reasons.push({ code: error.code, message: error.message });
+  };
+  const report = { ...environment, reasons, ...('value' in adapter ? { adapter: adapter.value } : {}) };
+  if ('error' in manifest) {
+    note(manifest.error);
+    return { ...report, verdict: 'unsupported' };
+  }
+  const { model, name, licence, sizes, defaults } = manifest.value;
+  const size = sizes[defaults.size];
+  const facts = { model: { model, name, licence }, memory: { size, ...planMemory(manifest.value, size) } };
+  let hasGpu = 'value' in adapter;
+  if ('error' in adapter) {
+    note(adapter.error);
+  } else {
+    if (adapter.value.isFallback) {
+      reasons.push({ code: 'device/feature-missing', message: 'the only adapter is a software one, which is slow' });
+    }
+    // The default size may be too large for a machine that can do a smaller one.
+    const fits = Object.values(sizes).map(
+      (preset) => [preset, tooLarge(manifest.value, preset, adapter.value)] as const,
+    );
+    hasGpu = fits.some(([, error]) => error === undefined);
+    const error = fits.find(([preset]) => preset === size)?.[1];
+    if (error !== undefined) note(error);
+  }
+  const backend = input.backends.find((name) => name === 'wasm' || hasGpu);
+  if (backend === undefined) return { ...report, ...facts, verdict: 'unsupported' };
+  return { ...report, ...facts, backend, verdict: backend === 'webgpu' ? 'ready' : 'slow' };
+}
+
+async function probeEnvironment(): Promise<Pick<ProbeReport, 'storage' | 'deviceMemory' | 'isCrossOriginIsolated'>> {
+  const { storage, deviceMemory } = (globalThis.navigator ?? {}) as Partial<Navigator> & { deviceMemory?: number };
+  // Refused in some private windows.
+  const estimate = await storage?.estimate?.().catch(() => undefined);
+  return {
+    ...(estimate?.quota === undefined ? {} : { storage: { quota: estimate.quota, usage: estimate.usage ?? 0 } }),
+    ...(deviceMemory === undefined ? {} : { deviceMemory }),
+    isCrossOriginIsolated: globalThis.crossOriginIsolated ?? false,
+  };
+}
+
+function tooLarge(manifest: Manifest, size: ImageSize, adapter: AdapterReport): unknown {
+  try {
+    assertFits(manifest, size, adapter);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+async function fetchManifest(url: URL, signal: AbortSignal): Promise<Manifest> {
+  let response: Response;
+  try {
+    response = await fetch(url, { signal });
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new NetworkError(`${url} could not be fetched`, { code: 'network/unreachable', cause });
+  }
+  if (!response.ok) {
+    throw new ModelError(`there is no model at ${url}: the server answered ${response.status}`, {
+      code: 'model/not-found',
+      details: { status: response.status },
+    });
+  }
+  return parseManifest(await readCapped(response, url));
+}
+
+async function readCapped(response: Response, url: URL): Promise<string> {
+  const decoder = new TextDecoder('utf-8');
+  let text = '';
+  let bytes = 0;
+  const reader = response.body?.getReader();
+  for (let piece = await reader?.read(); piece && !piece.done; piece = await reader?.read()) {
+    bytes += piece.value.length;
+    if (bytes > MAX_MANIFEST_BYTES) {
+      await reader?.cancel();
+      throw new ModelError(`${url} must be at most ${MAX_MANIFEST_BYTES} bytes, got more`, {
+        code: 'model/manifest-invalid',
+      });
+    }
+    text += decoder.decode(piece.value, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function folder(url: string): URL {
+  const base = new URL(url);
+  if (!base.pathname.endsWith('/')) base.pathname += '/';
+  return base;
+}
+
+function withTimeout<T>(work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout>;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(noAdapter()), ADAPTER_TIMEOUT_MS);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+function noAdapter(): FluxError {
+  return new FluxError(`WebGPU named no adapter within ${ADAPTER_TIMEOUT_MS} ms`, { code: 'device/no-webgpu' });
+}
+
+/** The outcome as a value, so that one failure does not hide the other. */
+async function settle<T>(work: Promise<T>): Promise<{ value: T } | { error: unknown }> {
+  return work.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+}
