@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { InputError, isFluxError } from '@flux-srpo/core';
 import { createPipeline, openBundle } from '@flux-srpo/runtime';
 import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
+import { toHttpError } from 'flux-srpo/wire';
 import { numberOption, parseOptions, required, UsageError } from '../options.ts';
 import { createApp } from '../serve/app.ts';
 import { ImageStore } from '../serve/image-store.ts';
@@ -51,7 +52,7 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
 
 /** What callers got wrong they are told; what went wrong here, the operator is. Neither is told a prompt. */
 function reportInternal(error: unknown, requestId: string): void {
-  if (isFluxError(error, 'input/') || isFluxError(error, 'model/not-found')) return;
+  if (toHttpError(error).status < 500) return;
   const text = isFluxError(error) ? `${error.code}: ${error.message}` : error instanceof Error ? error.stack : error;
   process.stderr.write(`${requestId}: ${text}\n`);
 }

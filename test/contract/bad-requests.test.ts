@@ -1,0 +1,184 @@
+import { createLocalFetch, MAX_BODY_BYTES } from 'flux-srpo/fetch';
+import { type ImageRequest, toHttpError } from 'flux-srpo/wire';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BAD_REQUESTS, GOOD_REQUEST } from './bad-requests.ts';
+import { type OpenEngine, openEngine, tinyBundle } from './support/engine.ts';
+import { schemaErrors } from './support/schema.ts';
+import { type RunningServer, startServer } from './support/server.ts';
+
+interface Refusal {
+  status: number;
+  body: unknown;
+  retry: string | null;
+}
+
+let local: OpenEngine;
+let server: RunningServer;
+
+beforeAll(async () => {
+  const files = await tinyBundle();
+  [local, server] = await Promise.all([openEngine(files), startServer(files)]);
+}, 60_000);
+
+afterAll(async () => {
+  await server?.stop();
+  await local?.[Symbol.asyncDispose]();
+});
+
+async function byFunction(body: unknown): Promise<Refusal> {
+  try {
+    await local.engine.images.generate(body as ImageRequest);
+  } catch (error) {
+    const { status, headers, body } = toHttpError(error);
+    return { status, body, retry: headers['x-should-retry'] ?? null };
+  }
+  throw new Error('the request was not refused');
+}
+
+async function byFetch(fetch: typeof globalThis.fetch, origin: string, init: RequestInit): Promise<Refusal> {
+  const headers = { 'content-type': 'application/json', ...init.headers };
+  const response = await fetch(`${origin}/v1/images/generations`, { method: 'POST', ...init, headers });
+  expect(response.headers.get('x-request-id')).toMatch(/^req_[0-9a-f]{24}$/);
+  return { status: response.status, body: await response.json(), retry: response.headers.get('x-should-retry') };
+}
+
+const locally = (init: RequestInit) => byFetch(createLocalFetch(local.engine), 'http://local', init);
+const remotely = (init: RequestInit) => byFetch(fetch, server.url, init);
+
+describe('a bad request is refused alike by the function call, the local fetch and the server', () => {
+  it('in at least 120 ways, each of which the OpenAPI document refuses too where it can', () => {
+    expect(BAD_REQUESTS.length).toBeGreaterThanOrEqual(120);
+    expect(new Set(BAD_REQUESTS.map(({ name }) => name)).size).toBe(BAD_REQUESTS.length);
+    const accepted = BAD_REQUESTS.filter(
+      ({ json, isBeyondSchema }) => (schemaErrors('ImageRequest', JSON.parse(json)).length === 0) !== isBeyondSchema,
+    );
+    expect(accepted.map(({ name }) => name)).toEqual([]);
+  });
+
+  it.each(BAD_REQUESTS.map((row) => [row.name, row] as const))('%s', async (_, { json, status, type, param, code }) => {
+    const called = await byFunction(JSON.parse(json));
+    expect(called).toEqual({
+      status,
+      body: { error: { message: expect.any(String), type, param, code } },
+      retry: 'false',
+    });
+    expect(schemaErrors('Error', called.body)).toEqual([]);
+    expect(await locally({ body: json })).toEqual(called);
+    expect(await remotely({ body: json })).toEqual(called);
+  });
+});
+
+describe('what is no JSON is refused alike by the local fetch and the server', () => {
+  const INVALID_JSON = { status: 400, code: 'invalid_json' };
+  const cases: [string, RequestInit, { status: number; code: string }][] = [
+    ['an empty body', { body: '' }, INVALID_JSON],
+    ['half an object', { body: '{"model":' }, INVALID_JSON],
+    ['NaN', { body: '{"seed":NaN}' }, INVALID_JSON],
+    ['a comma too many', { body: '{"seed":7,}' }, INVALID_JSON],
+    ['single quotes', { body: "{'seed':7}" }, INVALID_JSON],
+    ['a number with a leading zero', { body: '{"seed":07}' }, INVALID_JSON],
+    ['two values', { body: '{}{}' }, INVALID_JSON],
+    ['a raw line break in a text', { body: '{"prompt":"a\nb"}' }, INVALID_JSON],
+    ['bytes that are no UTF-8', { body: Uint8Array.of(0xff, 0xfe, 0x00, 0x80) }, INVALID_JSON],
+    [
+      'plain text',
+      { body: '{}', headers: { 'content-type': 'text/plain' } },
+      { status: 415, code: 'unsupported_media_type' },
+    ],
+    [
+      'a form',
+      { body: 'prompt=fox', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      { status: 415, code: 'unsupported_media_type' },
+    ],
+    [
+      'a type that only starts like JSON',
+      { body: '{}', headers: { 'content-type': 'application/json5' } },
+      { status: 415, code: 'unsupported_media_type' },
+    ],
+    [
+      'a body of more than a mebibyte',
+      { body: ' '.repeat(MAX_BODY_BYTES + 1) },
+      { status: 413, code: 'request_too_large' },
+    ],
+    ['a body of eight mebibytes', { body: ' '.repeat(8 * MAX_BODY_BYTES) }, { status: 413, code: 'request_too_large' }],
+  ];
+
+  it.each(cases)('%s', async (_, init, { status, code }) => {
+    const expected = {
+      status,
+      body: { error: { message: expect.any(String), type: 'invalid_request_error', param: null, code } },
+      retry: 'false',
+    };
+    expect(await locally(init)).toEqual(expected);
+    expect(await remotely(init)).toEqual(expected);
+  });
+});
+
+describe('what JSON cannot say is refused by the function call', () => {
+  const throwing = new Proxy(
+    {},
+    {
+      ownKeys: () => {
+        throw new Error('no');
+      },
+    },
+  );
+  const cyclic: Record<string, unknown> = { width: 48 };
+  cyclic.height = cyclic;
+  const cases: [string, unknown, string | null, string][] = [
+    ['nothing at all', undefined, null, 'invalid_type'],
+    ['a function', () => GOOD_REQUEST, null, 'invalid_type'],
+    ['a symbol', Symbol('request'), null, 'invalid_type'],
+    ['an object that cannot be read', throwing, null, 'invalid_type'],
+    [
+      'a field that throws',
+      {
+        ...GOOD_REQUEST,
+        get seed() {
+          throw new Error('no');
+        },
+      },
+      null,
+      'invalid_type',
+    ],
+    ['NaN steps', { ...GOOD_REQUEST, num_inference_steps: Number.NaN }, 'num_inference_steps', 'invalid_value'],
+    ['NaN guidance', { ...GOOD_REQUEST, guidance_scale: Number.NaN }, 'guidance_scale', 'invalid_value'],
+    ['an infinite seed', { ...GOOD_REQUEST, seed: Number.POSITIVE_INFINITY }, 'seed', 'invalid_value'],
+    ['a BigInt seed', { ...GOOD_REQUEST, seed: 7n }, 'seed', 'invalid_type'],
+    ['a String object', { ...GOOD_REQUEST, prompt: new String('a fox') }, 'prompt', 'invalid_type'],
+    ['a date', { ...GOOD_REQUEST, n: new Date() }, 'n', 'invalid_type'],
+    ['a symbol as size', { ...GOOD_REQUEST, size: Symbol('square') }, 'size', 'invalid_type'],
+    [
+      'a size that contains itself',
+      { ...GOOD_REQUEST, size: undefined, image_size: cyclic },
+      'image_size.height',
+      'invalid_type',
+    ],
+    ['a Map', new Map(Object.entries(GOOD_REQUEST)), 'model', 'missing_required_parameter'],
+  ];
+
+  it.each(cases)('%s', async (_, body, param, code) => {
+    const { status, body: answer } = await byFunction(body);
+    expect(status).toBe(400);
+    expect(answer).toMatchObject({ error: { type: 'invalid_request_error', code } });
+    expect(answer).toMatchObject({ error: { param } });
+  });
+});
+
+describe('after all that', () => {
+  it('each way in still draws the same picture, and the server has nothing to complain of', async () => {
+    const expected = (await local.engine.images.generate(GOOD_REQUEST as ImageRequest)).data[0]?.b64_json;
+    for (const [send, origin] of [
+      [createLocalFetch(local.engine), 'http://local'],
+      [fetch, server.url],
+    ] as const) {
+      const response = await send(`${origin}/v1/images/generations`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(GOOD_REQUEST),
+      });
+      expect((await response.json()).data[0].b64_json).toBe(expected);
+    }
+    expect(server.stderr()).toBe('');
+  });
+});
