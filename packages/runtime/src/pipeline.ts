@@ -4,6 +4,7 @@ import {
   FLUX_PREVIEW,
   fluxNoise,
   fluxSigmas,
+  InputError,
   latentGrid,
   type Manifest,
   type PreviewFactors,
@@ -22,6 +23,7 @@ import type { Backend } from './ort/backend.ts';
 import type { LedgerSnapshot } from './ort/ledger.ts';
 import { Phase, type PhaseHooks, type Residency, TensorScope } from './phase.ts';
 import { type GenerateRequest, type ResolvedRequest, resolveRequest } from './request.ts';
+import { SafetyGuard, withheld } from './safety/safety-guard.ts';
 import { encodeClip } from './text/clip.ts';
 import { encodeT5 } from './text/t5.ts';
 import { loadTokenizers, type Tokenizers } from './text/tokenize.ts';
@@ -75,7 +77,10 @@ export interface Timings {
 }
 
 export interface GenerateResult {
+  /** A withheld picture is black. */
   images: GeneratedImage[];
+  /** One per picture, where the safety checker was asked for: true for those that were withheld. */
+  flagged?: boolean[];
   /** The request with every default filled in, the seed included. */
   request: ResolvedRequest;
   seed: number;
@@ -121,9 +126,11 @@ class FluxPipeline implements Pipeline {
   readonly #text: Phase;
   readonly #denoise: Phase;
   readonly #decode: Phase;
+  readonly #guard: SafetyGuard;
   /** Bytes on disk of each part that runs, by name. */
   readonly #sizes: ReadonlyMap<string, number>;
   readonly #weightBytes: number;
+  readonly #residency: Residency;
   readonly #prompts = new Map<string, PromptEmbedding>();
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -134,21 +141,26 @@ class FluxPipeline implements Pipeline {
     this.#sizes = weightSizes(bundle.manifest);
     this.#weightBytes = [...this.#sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
     const residency = residencyFor(this.#weightBytes, memoryBudget);
+    this.#residency = residency;
     this.#text = new Phase(backend, bundle, 'text', residency);
     this.#denoise = new Phase(backend, bundle, 'denoise', residency);
     this.#decode = new Phase(backend, bundle, 'decode', residency);
+    this.#guard = new SafetyGuard(backend, bundle);
   }
 
   generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<GenerateResult> {
     return this.#inTurn(() => {
       options.signal?.throwIfAborted();
-      return this.#generate(resolveRequest(request, this.bundle.manifest), options);
+      const resolved = resolveRequest(request, this.bundle.manifest);
+      return resolved.enableSafetyChecker
+        ? this.#generateChecked(resolved, options)
+        : this.#generate(resolved, options);
     });
   }
 
   unload(): Promise<void> {
     return this.#inTurn(async () => {
-      for (const phase of [this.#text, this.#denoise, this.#decode]) await phase.close();
+      for (const each of [this.#text, this.#denoise, this.#decode, this.#guard]) await each.close();
     });
   }
 
@@ -156,6 +168,29 @@ class FluxPipeline implements Pipeline {
     await this.unload();
     await this.backend.dispose();
     await this.bundle.close();
+  }
+
+  /** Nothing shows a picture before it was checked: neither previews nor tensors, and no error does. */
+  async #generateChecked(request: ResolvedRequest, options: GenerateOptions): Promise<GenerateResult> {
+    if (options.onTensor) {
+      throw new InputError('onTensor and enableSafetyChecker exclude each other, got both: tensors are not checked', {
+        code: 'input/conflict',
+        details: { field: 'enable_safety_checker' },
+      });
+    }
+    try {
+      await this.#guard.load();
+      const result = await this.#generate(request, { ...options, onPreview: undefined });
+      const flagged: boolean[] = [];
+      for (const image of result.images) {
+        options.signal?.throwIfAborted();
+        flagged.push(await this.#guard.isFlagged(image));
+      }
+      const images = result.images.map((image, i) => (flagged[i] ? withheld(image) : image));
+      return { ...result, images, flagged };
+    } finally {
+      if (this.#residency === 'release') await this.#guard.close();
+    }
   }
 
   async #generate(request: ResolvedRequest, options: GenerateOptions): Promise<GenerateResult> {

@@ -1,4 +1,12 @@
-import { checkSeed, checkSize, type ImageSize, InputError, MAX_STEPS, type Manifest } from '@flux-srpo/core';
+import {
+  checkSeed,
+  checkSize,
+  type ImageSize,
+  InputError,
+  MAX_STEPS,
+  type Manifest,
+  ModelError,
+} from '@flux-srpo/core';
 import { ACCELERATIONS, type Acceleration } from './denoise/step-cache.ts';
 
 /** What one generation needs, in the engine's own words. Everything but the prompt has a default from the bundle. */
@@ -17,6 +25,8 @@ export interface GenerateRequest {
   maxSequenceLength?: number | undefined;
   /** Skips steps in which little changes. Default `none`: every step is computed. */
   acceleration?: Acceleration | undefined;
+  /** Withholds pictures that the bundle's classifier flags, and makes no previews. Default false. */
+  enableSafetyChecker?: boolean | undefined;
 }
 
 export type ResolvedRequest = { [Key in keyof GenerateRequest]-?: NonNullable<GenerateRequest[Key]> };
@@ -51,6 +61,7 @@ export function resolveRequest(request: GenerateRequest, manifest: Manifest): Re
       MAX_SEQUENCE_LENGTH,
     ),
     acceleration: checkAcceleration(request.acceleration ?? 'none'),
+    enableSafetyChecker: checkSafetyChecker(request.enableSafetyChecker ?? false, manifest),
   };
 }
 
@@ -71,6 +82,15 @@ function checkAcceleration(value: Acceleration): Acceleration {
     code: 'input/out-of-range',
     details: { field: 'acceleration' },
   });
+}
+
+function checkSafetyChecker(value: boolean, { safety_checker }: Manifest): boolean {
+  if (typeof value !== 'boolean') throw wrongType('enableSafetyChecker', 'a boolean', value);
+  if (!value || safety_checker !== undefined) return value;
+  throw new ModelError(
+    'enable_safety_checker must be false: this bundle has no safety checker; convert it with one, or do not ask',
+    { code: 'model/safety-checker-missing', details: { field: 'enable_safety_checker' } },
+  );
 }
 
 function integer(field: string, value: number, min: number, max: number): number {

@@ -83,7 +83,8 @@ export interface Backend {
   /** Counts everything this backend has allocated and not yet freed. */
   readonly ledger: Ledger;
   readonly info: BackendInfo;
-  openStage(label: string): Promise<Stage>;
+  /** @param on `cpu` computes on the CPU whatever the backend's own device is */
+  openStage(label: string, on?: 'cpu'): Promise<Stage>;
   /** Closes every open stage. Idempotent. */
   dispose(): Promise<void>;
 }

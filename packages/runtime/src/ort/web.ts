@@ -1,6 +1,7 @@
 import type { Env } from 'onnxruntime-common';
 import type { Backend } from './backend.ts';
 import { createCpuBackend } from './cpu-backend.ts';
+import { createCpuMemory } from './cpu-memory.ts';
 import { canUseSubgroups, openDevice, probeAdapter } from './device.ts';
 import { createGpuMemory } from './gpu-memory.ts';
 import { createLedger } from './ledger.ts';
@@ -64,6 +65,12 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     return stages.add(createStage({ label, ort, mutex: mutexOf(ort), ledger, memory }));
   };
 
+  /** The same module's CPU provider: a second module would be a second download and a second heap. */
+  const openCpuStage = async (label: string) => {
+    const memory = createCpuMemory(ort, { executionProviders: ['wasm'] });
+    return stages.add(createStage({ label, ort, mutex: mutexOf(ort), ledger, memory }));
+  };
+
   const verdict =
     options.selfTest === false
       ? undefined
@@ -75,7 +82,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     name: 'webgpu',
     ledger,
     info: { runtimeVersion, build, adapter, ...(verdict === undefined ? {} : { selfTest: verdict }) },
-    openStage: (label) => openStage(label, subgroups),
+    openStage: (label, on) => (on === 'cpu' ? openCpuStage(label) : openStage(label, subgroups)),
     dispose: stages.closeAll,
   };
 }

@@ -1,0 +1,76 @@
+import { FormatError, type ImageSize } from '@flux-srpo/core';
+import { ImageProcessor, RawImage } from '@huggingface/transformers';
+import type { GeneratedImage } from '../pipeline.ts';
+import { RESAMPLE_FILTERS, resize } from './resize.ts';
+
+type Config = Readonly<Record<string, unknown>>;
+
+/** Above any image classifier's input, far below what could exhaust memory. */
+const MAX_SIDE = 2048;
+
+/** transformers.js's processor, but for resizing and cropping, which it leaves to a canvas in browsers and to another library in Node. */
+export class PillowImageProcessor extends ImageProcessor {
+  readonly #doResize: boolean;
+  readonly #crop: ImageSize | undefined;
+
+  /** @param config of `preprocessor_config.json` */
+  constructor(config: Config) {
+    // Absent and null are the same to transformers, but not to its processor here.
+    const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null));
+    super(given as unknown as ConstructorParameters<typeof ImageProcessor>[0]);
+    if (!RESAMPLE_FILTERS.includes(this.resample)) throw refusal('resample', 'a filter of Pillow', this.resample);
+    if (this.do_normalize && !(isTriple(this.image_mean) && isTriple(this.image_std))) {
+      throw refusal('image_mean', 'with image_std three numbers each', this.image_mean);
+    }
+    this.#doResize = this.do_resize;
+    this.#crop = this.do_center_crop ? cropSize(this.crop_size) : undefined;
+    // `resize` does both.
+    this.do_resize = true;
+    this.do_center_crop = false;
+  }
+
+  override async resize(image: RawImage): Promise<RawImage> {
+    let fitted: GeneratedImage = { width: image.width, height: image.height, rgb: Uint8Array.from(image.data) };
+    if (this.#doResize) {
+      const [width, height] = this.get_resize_output_image_size(image, this.size);
+      fitted = resize(fitted, checkSide({ width, height }, 'size'), this.resample);
+    }
+    if (this.#crop) fitted = centerCrop(fitted, this.#crop);
+    return new RawImage(fitted.rgb, fitted.width, fitted.height, 3);
+  }
+}
+
+function cropSize(value: unknown): ImageSize {
+  const { width, height } = (typeof value === 'number' ? { width: value, height: value } : value) as ImageSize;
+  return checkSide({ width, height }, 'crop_size');
+}
+
+function centerCrop({ rgb, width: from, height }: GeneratedImage, size: ImageSize): GeneratedImage {
+  if (size.width > from || size.height > height) throw refusal('crop_size', `at most ${from}x${height}`, size);
+  const left = Math.floor((from - size.width) / 2);
+  const top = Math.floor((height - size.height) / 2);
+  const out = new Uint8Array(3 * size.width * size.height);
+  for (let y = 0; y < size.height; y++) {
+    const start = 3 * ((top + y) * from + left);
+    out.set(rgb.subarray(start, start + 3 * size.width), 3 * y * size.width);
+  }
+  return { ...size, rgb: out };
+}
+
+function checkSide(size: ImageSize, field: string): ImageSize {
+  const isSide = (pixels: number): boolean => Number.isInteger(pixels) && pixels >= 1 && pixels <= MAX_SIDE;
+  if (isSide(size.width) && isSide(size.height)) return size;
+  throw refusal(field, `sides of 1 to ${MAX_SIDE} pixels`, size);
+}
+
+function isTriple(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 3 && value.every((each) => Number.isFinite(each));
+}
+
+function refusal(field: string, expected: string, got: unknown): FormatError {
+  const shown = (JSON.stringify(got) ?? 'nothing').slice(0, 200);
+  return new FormatError(
+    `safety checker: ${field} in preprocessor_config.json must be ${expected}, got ${shown}; choose another classifier`,
+    { code: 'format/config-unsupported', details: { file: 'preprocessor_config.json', field, expected } },
+  );
+}

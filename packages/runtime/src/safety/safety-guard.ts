@@ -1,0 +1,52 @@
+import type { Bundle } from '../bundle/bundle.ts';
+import type { Backend, Stage } from '../ort/backend.ts';
+import type { GeneratedImage } from '../pipeline.ts';
+import type { Classifier } from './classifier.ts';
+
+/** The bundle's classifier, on the CPU whatever draws the pictures: it is small, and a driver that errs there must not let things pass. */
+export class SafetyGuard {
+  readonly #bundle: Bundle;
+  readonly #backend: Backend;
+  #loaded: { stage: Stage; classifier: Classifier } | undefined;
+
+  constructor(backend: Backend, bundle: Bundle) {
+    this.#backend = backend;
+    this.#bundle = bundle;
+  }
+
+  /** Loads the classifier, unless it is. Before a picture is drawn: a checker that cannot work is known at once. */
+  async load(): Promise<void> {
+    const checker = this.#bundle.manifest.safety_checker;
+    if (this.#loaded !== undefined || checker === undefined) return;
+    const stage = await this.#backend.openStage('safety', 'cpu');
+    try {
+      // The library is loaded by those only who ask for checks.
+      const { loadClassifier } = await import('./classifier.ts');
+      this.#loaded = { stage, classifier: await loadClassifier(stage, this.#bundle, checker) };
+    } catch (error) {
+      await stage.close();
+      throw error;
+    }
+  }
+
+  /** Whether a picture must be withheld. After `load`. */
+  async isFlagged(image: GeneratedImage): Promise<boolean> {
+    const checker = this.#bundle.manifest.safety_checker;
+    if (this.#loaded === undefined || checker === undefined) throw new Error('isFlagged must come after load');
+    const probabilities = await this.#loaded.classifier.classify(image);
+    const flagged = checker.flagged.reduce((sum, label) => sum + (probabilities.get(label) ?? 0), 0);
+    return flagged >= checker.threshold;
+  }
+
+  /** Gives the classifier's memory back; `load` may follow. */
+  async close(): Promise<void> {
+    const stage = this.#loaded?.stage;
+    this.#loaded = undefined;
+    await stage?.close();
+  }
+}
+
+/** What is handed out for a flagged picture: its size, and nothing else of it. */
+export function withheld({ width, height }: GeneratedImage): GeneratedImage {
+  return { width, height, rgb: new Uint8Array(3 * width * height) };
+}
