@@ -37,11 +37,14 @@ export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }
         );
         return {
           created: unixSeconds(),
-          data: files.map((png) => ({
-            url: transport === 'url' ? publish(png) : '',
-            b64_json: transport === 'b64_json' ? toBase64(png) : '',
-            revised_prompt: '',
-          })),
+          data: files.map((png, i) => {
+            const isWithheld = result.flagged?.[i] === true;
+            return {
+              url: transport === 'url' && !isWithheld ? publish(png) : '',
+              b64_json: transport === 'b64_json' && !isWithheld ? toBase64(png) : '',
+              revised_prompt: '',
+            };
+          }),
           seed: result.seed,
           model: model.model,
           backend: 'local',
@@ -49,6 +52,7 @@ export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }
           timings: result.timings,
           skipped_steps: result.skippedSteps,
           warnings,
+          ...(result.flagged === undefined ? {} : { has_nsfw_concepts: result.flagged }),
         };
       },
     },
