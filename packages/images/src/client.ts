@@ -87,13 +87,10 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     await load(signal);
     // Chosen here, so that a second try draws the same picture.
     const seed = request.seed ?? (crypto.getRandomValues(new Uint32Array(1))[0] as number);
-    const [output, model] = await local.generate(
-      (model) => ({
-        request: toEngineRequest({ ...request, seed }, model),
-        checkSafety: request.enable_safety_checker === true,
-      }),
-      { signal, onEvent: listener(onProgress, onPartialImage) },
-    );
+    const [output, model] = await local.generate((model) => toEngineRequest({ ...request, seed }, model), {
+      signal,
+      onEvent: listener(onProgress, onPartialImage),
+    });
     const response = localResponse(output, transport, model, warnings);
     for (const { url } of response.data) if (url !== '') urls.add(url);
     return response;

@@ -61,24 +61,23 @@ export function createHost(post: (message: EventMessage, transfer: Transferable[
         return loaded.model;
       }),
 
-    async generate(call, { request, checkSafety }) {
+    async generate(call, request) {
       const emit = (event: WorkerEvent, buffers: Transferable[] = []) => post({ call, event }, buffers);
       const reply = await answer(call, async (signal) => {
         if (loaded === undefined) throw new Error('generate must come after load');
         const { pipeline } = loaded;
-        // What cannot be checked must not pass as checked.
-        if (checkSafety) throw new Error('a safety check was asked for, and this worker has no classifier');
         if (request.size) assertFits(pipeline.bundle.manifest, request.size, pipeline.backend.info.adapter);
         const result = await pipeline.generate(request, {
           signal,
           onProgress: (progress) => emit({ type: 'progress', progress }),
           onPreview: (image) => emit({ type: 'partial-image', image }, [image.rgba.buffer]),
         });
-        const files = result.images.map(
-          (image, i) => encodePicture(image, pictureSettings(result, i, pipeline.bundle)) as Uint8Array<ArrayBuffer>,
-        );
-        const { seed, skippedSteps, timings } = result;
-        return { files, seed, skippedSteps, timings };
+        const { seed, skippedSteps, dropped, timings, flagged } = result;
+        const files = result.images.map((image, i) =>
+          // A picture that is withheld does not even cross as a black one.
+          flagged?.[i] ? new Uint8Array() : encodePicture(image, pictureSettings(result, i, pipeline.bundle)),
+        ) as Uint8Array<ArrayBuffer>[];
+        return { files, seed, skippedSteps, dropped, timings, ...(flagged === undefined ? {} : { flagged }) };
       });
       return transfer(reply, reply.type === 'result' ? reply.value.files.map((file) => file.buffer) : []);
     },

@@ -1,5 +1,6 @@
 import { DeviceError } from '@flux-srpo/core';
-import type { GenerateInput, GenerateOutput, LoadedModel, LoadInput } from './protocol.ts';
+import type { GenerateRequest } from '@flux-srpo/runtime';
+import type { GenerateOutput, LoadedModel, LoadInput } from './protocol.ts';
 import { endsWorker, isRecoverable } from './recovery.ts';
 import { type CallOptions, WorkerLink } from './worker-link.ts';
 
@@ -27,7 +28,7 @@ export class LocalEngine {
 
   /** @param prepare makes the request once it is known which model is loaded; what it throws is final */
   generate(
-    prepare: (model: LoadedModel) => GenerateInput,
+    prepare: (model: LoadedModel) => GenerateRequest,
     options: CallOptions,
   ): Promise<[GenerateOutput, LoadedModel]> {
     return this.#withWorker(async (link) => {
@@ -77,6 +78,12 @@ export class LocalEngine {
   }
 
   #start(): Worker {
+    if (typeof Worker === 'undefined') {
+      throw new DeviceError('this environment has no web workers, which the model runs in', {
+        code: 'device/feature-missing',
+        details: { feature: 'Worker' },
+      });
+    }
     try {
       return this.#options.startWorker();
     } catch (cause) {

@@ -27,12 +27,6 @@ export interface LoadedModel extends ModelFacts {
   fallback?: WireError;
 }
 
-export interface GenerateInput {
-  request: GenerateRequest;
-  /** Withhold flagged pictures. */
-  checkSafety: boolean;
-}
-
 export interface GenerateOutput {
   /** One PNG file per picture, its settings inside. A withheld picture is empty. */
   files: Uint8Array<ArrayBuffer>[];
@@ -40,6 +34,8 @@ export interface GenerateOutput {
   flagged?: boolean[];
   seed: number;
   skippedSteps: number;
+  /** Prompt tokens that did not fit, by encoder. */
+  dropped: { clip: number; t5: number };
   timings: Timings;
 }
 
@@ -59,7 +55,7 @@ export type Reply<T> = { type: 'result'; value: T } | { type: 'failure'; error: 
 export interface WorkerApi {
   /** Does nothing but answer when the same bundle is loaded already. */
   load(call: number, input: LoadInput): Promise<Reply<LoadedModel>>;
-  generate(call: number, input: GenerateInput): Promise<Reply<GenerateOutput>>;
+  generate(call: number, input: GenerateRequest): Promise<Reply<GenerateOutput>>;
   /** Gives back what the model holds on the device. */
   unload(call: number): Promise<Reply<null>>;
   cancel(call: number): void;

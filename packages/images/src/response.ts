@@ -1,10 +1,10 @@
 import type { GenerateOutput, LoadedModel } from './protocol.ts';
 import type { RequestWarning, Transport } from './wire/request.ts';
-import { type ImageResponse, toBase64, unixSeconds } from './wire/response.ts';
+import { type ImageResponse, promptWarnings, toBase64, unixSeconds } from './wire/response.ts';
 
 /** The response of a local run. Object URLs are made here, on the main thread: a worker's die with the worker. */
 export function localResponse(
-  { files, flagged, seed, skippedSteps, timings }: GenerateOutput,
+  { files, flagged, seed, skippedSteps, dropped, timings }: GenerateOutput,
   transport: Transport,
   { model, backend }: LoadedModel,
   warnings: RequestWarning[],
@@ -25,7 +25,7 @@ export function localResponse(
     device: backend,
     timings,
     skipped_steps: skippedSteps,
-    warnings,
+    warnings: [...warnings, ...promptWarnings(dropped)],
     ...(flagged === undefined ? {} : { has_nsfw_concepts: flagged }),
   };
 }

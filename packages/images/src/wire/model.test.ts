@@ -29,8 +29,9 @@ describe('toEngineRequest', () => {
 
   it('hands every field on under the name of the engine', () => {
     const fields = { num_inference_steps: 4, guidance_scale: 3.5, seed: 7, n: 2, max_sequence_length: 64 } as const;
-    const model = { ...MODEL, hasStepCache: true };
-    expect(toEngineRequest({ ...BODY, ...fields, acceleration: 'high' }, model)).toEqual({
+    const model = { ...MODEL, hasStepCache: true, hasSafetyChecker: true };
+    const request: ImageRequest = { ...BODY, ...fields, acceleration: 'high', enable_safety_checker: true };
+    expect(toEngineRequest(request, model)).toEqual({
       prompt: 'a red house',
       size: { width: 1024, height: 768 },
       steps: 4,
@@ -39,6 +40,7 @@ describe('toEngineRequest', () => {
       n: 2,
       maxSequenceLength: 64,
       acceleration: 'high',
+      enableSafetyChecker: true,
     });
   });
 

@@ -21,7 +21,7 @@ export function modelFacts(manifest: Manifest): ModelFacts {
     model: manifest.model,
     sizes: manifest.sizes,
     defaults: manifest.defaults,
-    hasSafetyChecker: manifest.files.some(({ path }) => path.startsWith('safety_checker/')),
+    hasSafetyChecker: manifest.safety_checker !== undefined,
     hasStepCache: Object.hasOwn(manifest.graphs, 'cache_change'),
   };
 }
@@ -52,6 +52,7 @@ export function toEngineRequest(request: ImageRequest, model: ModelFacts): Gener
     steps: request.num_inference_steps,
     guidance: request.guidance_scale,
     acceleration: request.acceleration,
+    enableSafetyChecker: request.enable_safety_checker,
     seed: request.seed,
     n: request.n,
     maxSequenceLength: request.max_sequence_length,

@@ -32,6 +32,16 @@ export interface ResponseImage {
   seed?: number;
 }
 
+/** What a prompt that is too long for an encoder loses there, which changes the picture. Counts of tokens. */
+export function promptWarnings(dropped: { clip: number; t5: number }): RequestWarning[] {
+  const warnings: RequestWarning[] = [];
+  const warn = (reason: string): void => void warnings.push({ field: 'prompt', reason });
+  if (dropped.t5 > 0) warn(`its last ${dropped.t5} tokens did not fit into max_sequence_length and were not read`);
+  if (dropped.clip > 0)
+    warn(`its last ${dropped.clip} tokens did not fit into CLIP, which gives the overall direction`);
+  return warnings;
+}
+
 /** Seconds since 1970, as `created` has them. */
 export function unixSeconds(date = Date.now()): number {
   return Math.floor(date / 1000);

@@ -1,0 +1,147 @@
+import { InputError, isFluxError } from '@flux-srpo/core';
+import { describe, expect, it } from 'vitest';
+import { createFluxSrpo } from './client.ts';
+import type { FluxSrpoOptions } from './options.ts';
+
+/**
+ * Node has no web workers, so this is a machine that cannot run the model: what `auto` does there needs no stand-in for the local
+ * side. The server is a function in the place of `fetch`.
+ */
+
+const REQUEST = { model: 'some-model', prompt: 'a canary' };
+const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+
+function server() {
+  const bodies: { prompt: string; seed: number }[] = [];
+  const fetch = (async (_url: RequestInfo | URL, init?: RequestInit) => {
+    bodies.push(JSON.parse(String(init?.body)));
+    return Response.json({ created: 1, data: [{ url: '', b64_json: PNG, revised_prompt: '' }], seed: 7 });
+  }) as typeof globalThis.fetch;
+  return { bodies, remote: { baseURL: 'https://server.example/v1', fetch } };
+}
+
+function client(options: Partial<FluxSrpoOptions> = {}) {
+  return createFluxSrpo({ model: 'https://bundle.example/model/', ...options });
+}
+
+const rejection = (promise: Promise<unknown>) =>
+  promise.then(
+    () => {
+      throw new Error('expected a rejection, got a result');
+    },
+    (error: unknown) => error,
+  );
+
+describe('a machine that cannot run the model', () => {
+  it('sends nothing anywhere without a remote', async () => {
+    const error = await rejection(client().images.generate(REQUEST));
+    expect(isFluxError(error, 'device/feature-missing')).toBe(true);
+  });
+
+  it('asks before every prompt that goes to the server, and says why', async () => {
+    const { bodies, remote } = server();
+    const reasons: [string, number][] = [];
+    const flux = client({ remote, onFallback: ({ code }) => void reasons.push([code, bodies.length]) });
+    for (let i = 0; i < 2; i++) {
+      const response = await flux.images.generate({ ...REQUEST, output_format: 'b64_json', quality: 'hd' });
+      expect(response).toMatchObject({ backend: 'remote', seed: 7, data: [{ b64_json: PNG }] });
+      expect(response.warnings).toContainEqual({ field: 'quality', reason: expect.any(String) });
+    }
+    // Called when as many prompts had been sent as there were earlier requests: before each, not after.
+    expect(reasons).toEqual([
+      ['device/feature-missing', 0],
+      ['device/feature-missing', 1],
+    ]);
+    expect(bodies.map(({ prompt }) => prompt)).toEqual(['a canary', 'a canary']);
+  });
+
+  it('keeps the prompt after a veto: the reason comes back, or what the caller throws', async () => {
+    const { bodies, remote } = server();
+    const vetoes: [NonNullable<FluxSrpoOptions['onFallback']>, (error: unknown) => boolean][] = [
+      [() => false, (error) => isFluxError(error, 'device/feature-missing')],
+      [async () => false, (error) => isFluxError(error, 'device/feature-missing')],
+      [
+        () => {
+          throw new RangeError('no');
+        },
+        (error) => error instanceof RangeError,
+      ],
+    ];
+    for (const [onFallback, isExpected] of vetoes) {
+      expect(isExpected(await rejection(client({ remote, onFallback }).images.generate(REQUEST)))).toBe(true);
+    }
+    expect(bodies).toEqual([]);
+  });
+
+  it.each([{ fallback: 'never' }, { backend: 'webgpu' }, { backend: 'wasm' }] as const)(
+    'keeps the prompt with %j, remote or not',
+    async (options) => {
+      const { bodies, remote } = server();
+      const error = await rejection(client({ ...options, remote }).images.generate(REQUEST));
+      expect(isFluxError(error, 'device/feature-missing')).toBe(true);
+      expect(bodies).toEqual([]);
+    },
+  );
+
+  it('sends nothing once the caller has aborted while being asked', async () => {
+    const { bodies, remote } = server();
+    const controller = new AbortController();
+    const flux = client({ remote, onFallback: () => controller.abort('changed my mind') });
+    expect(await rejection(flux.images.generate(REQUEST, { signal: controller.signal }))).toBe('changed my mind');
+    expect(bodies).toEqual([]);
+  });
+
+  it('never sends a request that is wrong', async () => {
+    const { bodies, remote } = server();
+    const flux = client({ remote, fallback: 'on-failure' });
+    const error = await rejection(flux.images.generate({ ...REQUEST, n: 0 }));
+    expect(isFluxError(error, 'input/out-of-range')).toBe(true);
+    expect(bodies).toEqual([]);
+  });
+});
+
+describe('backend "remote"', () => {
+  it('needs no model and asks nobody', async () => {
+    const { bodies, remote } = server();
+    let asked = false;
+    const flux = createFluxSrpo({
+      backend: 'remote',
+      remote,
+      onFallback: () => {
+        asked = true;
+      },
+    });
+    const response = await flux.images.generate({ ...REQUEST, seed: 3 });
+    expect(response.data[0]!.url).toBe(`data:image/png;base64,${PNG}`);
+    expect([asked, bodies[0]!.seed]).toEqual([false, 3]);
+    expect(isFluxError(await rejection(flux.load()), 'input/conflict')).toBe(true);
+  });
+
+  it('rejects what is on the way with AbortError when disposed', async () => {
+    const fetch = (() => new Promise(() => undefined)) as unknown as typeof globalThis.fetch;
+    const flux = createFluxSrpo({ backend: 'remote', remote: { baseURL: 'https://server.example', fetch } });
+    const error = rejection(flux.images.generate(REQUEST));
+    await flux.dispose();
+    expect(await error).toMatchObject({ name: 'AbortError' });
+    expect(await rejection(flux.images.generate(REQUEST))).toBeInstanceOf(InputError);
+  });
+});
+
+describe('createFluxSrpo', () => {
+  it.each([
+    ['no model', {}, 'model'],
+    ['a model that is no URL', { model: 'models/tiny' }, 'model'],
+    ['a remote backend without a remote', { backend: 'remote' }, 'remote'],
+    ['an unknown backend', { model: 'https://a/', backend: 'cuda' }, 'backend'],
+    ['an unknown policy', { model: 'https://a/', fallback: 'always' }, 'fallback'],
+    ['half a place in the queue', { model: 'https://a/', maxQueue: 0.5 }, 'maxQueue'],
+  ])('refuses %s', (_what, options, field) => {
+    let error: unknown;
+    try {
+      createFluxSrpo(options as FluxSrpoOptions);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(isFluxError(error, 'input/') && error.details.field).toBe(field);
+  });
+});
