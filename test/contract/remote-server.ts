@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What a server on loopback does with a request whose body has come. `number` counts from 1. */
 export type Behave = (response: ServerResponse, request: Received, number: number) => unknown;
@@ -17,16 +18,19 @@ export interface RemoteServer extends AsyncDisposable {
   requests: Received[];
   /** Bytes that went out, headers included. */
   bytesSent(): number;
-  openSockets(): number;
+  /** Connections that carried a request and still stand; idle ones that a client opens ahead do not count. */
+  openRequests(): number;
 }
 
 /** A real HTTP server that may behave as badly as it likes. */
 export async function startServer(behave: Behave): Promise<RemoteServer> {
   const requests: Received[] = [];
   const sockets = new Set<Socket>();
+  const busy = new Set<Socket>();
   let bytesOfClosed = 0;
   const server = createServer(async (request, response) => {
     const pieces: Buffer[] = [];
+    busy.add(request.socket);
     for await (const piece of request) pieces.push(piece);
     const received: Received = {
       method: request.method ?? '',
@@ -42,6 +46,7 @@ export async function startServer(behave: Behave): Promise<RemoteServer> {
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
       sockets.delete(socket);
+      busy.delete(socket);
       bytesOfClosed += socket.bytesWritten;
     });
   });
@@ -51,7 +56,7 @@ export async function startServer(behave: Behave): Promise<RemoteServer> {
     baseURL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     bytesSent: () => [...sockets].reduce((sum, socket) => sum + socket.bytesWritten, bytesOfClosed),
-    openSockets: () => sockets.size,
+    openRequests: () => busy.size,
     async [Symbol.asyncDispose]() {
       server.close();
       server.closeAllConnections();
@@ -82,12 +87,19 @@ export function json(
 /** Sends `piece` again and again, as fast as it is taken or every `everyMs`, until the connection ends. */
 export async function repeat(response: ServerResponse, piece: string | Uint8Array, everyMs?: number): Promise<void> {
   const { socket } = response;
-  while (socket !== null && !socket.destroyed) {
-    if (everyMs !== undefined) {
-      response.write(piece);
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
-    } else if (!response.write(piece)) {
-      await Promise.race([once(response, 'drain'), once(socket, 'close')]);
-    }
+  if (socket === null) return;
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  while (!socket.destroyed) {
+    const isTaken = response.write(piece);
+    if (everyMs !== undefined) await sleep(everyMs);
+    else if (!isTaken) await Promise.race([once(response, 'drain'), closed]);
+  }
+}
+
+/** Writes these bytes every `everyMs`, until the connection ends. */
+export async function drip(socket: Socket, piece: string, everyMs: number): Promise<void> {
+  while (!socket.destroyed) {
+    socket.write(piece);
+    await sleep(everyMs);
   }
 }

@@ -2,8 +2,10 @@ import { InputError } from '@flux-srpo/core';
 
 /** Longest text of a server's that an error repeats. */
 export const MAX_SNIPPET = 200;
-/** Shorter pieces of a key (`Key`, `Bearer`) are words. */
-const MIN_SECRET = 6;
+/** Shorter pieces of a key (`Key`, `Bearer`) are words, */
+const MIN_PIECE = 8;
+/** and so are shorter keys. */
+const MIN_KEY = 4;
 const REDACTED = '[redacted]';
 
 const SECRET_HEADER = /auth|key|token|secret|cookie/i;
@@ -37,31 +39,45 @@ export class Redactor {
   readonly #secrets = new Set<string>();
 
   add(value: string): void {
-    for (const secret of [value, ...value.split(/\s+/)]) {
-      if (secret.length < MIN_SECRET) continue;
-      this.#secrets.add(secret);
-      this.#secrets.add(encodeURIComponent(secret));
-      this.#secrets.add(JSON.stringify(secret).slice(1, -1));
-    }
-  }
-
-  /** @param isCut the text may end in the middle of a key */
-  redact(text: string, isCut = false): string {
-    const secrets = [...this.#secrets].sort((a, b) => b.length - a.length);
-    let result = text;
-    for (const secret of secrets) result = result.replaceAll(secret, REDACTED);
-    return isCut ? result.slice(0, -(secrets[0]?.length ?? 0) || undefined) : result;
+    const pieces = value.split(/\s+/);
+    if (value.length >= MIN_KEY) this.#secrets.add(pieces.join(' '));
+    for (const piece of pieces) if (piece.length >= MIN_PIECE) this.#secrets.add(piece);
   }
 
   /** One plain line of at most 200 characters: no keys, markup, control or direction characters. */
   snippet(text: string, isCut = false): string {
-    const line = this.redact(text, isCut)
+    const whole = isCut ? text.slice(0, Math.max(0, text.length - this.#longest())) : text;
+    const line = decodeEscapes(whole)
       .replace(/<[^<>]*>/g, ' ')
-      .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}<>]+/gu, ' ')
-      .replace(/\s+/g, ' ')
+      .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}<>\s]+/gu, ' ')
       .trim();
-    // Taking marks out can put a key together.
-    const shown = this.redact(line);
+    const shown = this.#redact(line);
     return shown.length > MAX_SNIPPET ? `${shown.slice(0, MAX_SNIPPET - 1)}…` : shown;
   }
+
+  #redact(line: string): string {
+    if (this.#secrets.size === 0) return line;
+    const longestFirst = [...this.#secrets].sort((a, b) => b.length - a.length);
+    // Markup within a key has become a blank.
+    const patterns = longestFirst.map((secret) => [...secret].map((each) => each.replace(/\W/, '\\$&')).join(' ?'));
+    return line.replace(new RegExp(patterns.join('|'), 'gi'), REDACTED);
+  }
+
+  /** A text that was cut may end in the middle of a key, and in escapes each character is up to six. */
+  #longest(): number {
+    return 6 * Math.max(0, ...[...this.#secrets].map((secret) => secret.length));
+  }
+}
+
+/** Characters by code, as JSON (`\u0073`), URLs (`%73`) and HTML (`&#115;`) have them. */
+function decodeEscapes(text: string): string {
+  return text
+    .replace(/\\u([0-9a-f]{4})|%([0-7][0-9a-f])|&#x([0-9a-f]{1,6});/gi, (_, ...codes: string[]) => character(codes, 16))
+    .replace(/&#(\d{1,7});/g, (_, code: string) => character([code], 10))
+    .replace(/\\(["\\/])/g, '$1');
+}
+
+function character(codes: readonly (string | undefined)[], radix: number): string {
+  const code = Number.parseInt(codes.find((each) => each !== undefined) ?? '', radix);
+  return code <= 0x10ffff ? String.fromCodePoint(code) : ' ';
 }

@@ -1,0 +1,369 @@
+import type { ImageRequest } from 'flux-srpo';
+import { describe, expect, it } from 'vitest';
+import { createRemote, type RemoteOptions, SERVICES } from '../../packages/images/src/remote/index.ts';
+import { PNG } from './remote-hostile.ts';
+import { json, type Received, type RemoteServer, startServer } from './remote-server.ts';
+
+/** Answers are as the services' own documents and sources show them; no service is asked. */
+
+const PROMPT = 'a red ball';
+const REQUEST: ImageRequest = { model: 'flux-srpo-text-to-image', prompt: PROMPT };
+const EVERYTHING: ImageRequest = {
+  ...REQUEST,
+  size: 'portrait_16_9',
+  num_inference_steps: 20,
+  guidance_scale: 3.5,
+  seed: 42,
+  n: 2,
+};
+const PICTURE_URL = 'https://images.example/1.png';
+
+/** The request that went out, and what came of it. */
+async function exchange(
+  service: RemoteOptions['service'],
+  request: ImageRequest,
+  answer: unknown,
+  options: Partial<RemoteOptions> = {},
+) {
+  await using server = await startServer((response) => json(response, answer));
+  const remote = createRemote({ baseURL: server.baseURL, ...(service === undefined ? {} : { service }), ...options });
+  const response = await remote.generate(request);
+  expect(server.requests).toHaveLength(1);
+  return { response, sent: JSON.parse((server.requests[0] as Received).body), to: server.requests[0]?.url };
+}
+
+describe('this endpoint', () => {
+  const answer = {
+    data: [{ url: PICTURE_URL, b64_json: '', revised_prompt: '' }],
+    created: 1763850000,
+  };
+
+  it('gets the fields as they are, what is left open left open, and a seed to report', async () => {
+    const { sent, to, response } = await exchange('flux-srpo', REQUEST, answer);
+    expect(to).toBe('/v1/images/generations');
+    const { seed, ...rest } = sent;
+    // Siraya's own default for acceleration is `regular`.
+    expect(rest).toEqual({
+      model: 'flux-srpo-text-to-image',
+      prompt: PROMPT,
+      acceleration: 'none',
+      output_format: 'url',
+    });
+    expect(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32).toBe(true);
+    expect(response).toEqual({
+      created: 1763850000,
+      data: [{ url: PICTURE_URL, b64_json: '', revised_prompt: '' }],
+      seed,
+      model: 'flux-srpo-text-to-image',
+      backend: 'remote',
+      warnings: [],
+    });
+  });
+
+  it('is the default service', async () => {
+    expect((await exchange(undefined, REQUEST, answer)).to).toBe('/v1/images/generations');
+  });
+
+  it('gets everything that can be asked for', async () => {
+    const request: ImageRequest = {
+      ...EVERYTHING,
+      acceleration: 'high',
+      enable_safety_checker: true,
+      max_sequence_length: 256,
+      response_format: 'b64_json',
+    };
+    const data = [0, 1].map(() => ({ url: '', b64_json: PNG, revised_prompt: '' }));
+    const { sent } = await exchange('flux-srpo', request, { created: 1, data });
+    const { response_format, ...same } = request;
+    expect(sent).toEqual({ ...same, output_format: response_format });
+  });
+
+  it.each([
+    [{ size: 'square' }, { size: 'square' }],
+    [{ size: '1024x768' }, { image_size: { width: 1024, height: 768 } }],
+    [{ image_size: { width: 512, height: 640 } }, { image_size: { width: 512, height: 640 } }],
+    [{ size: 'auto' }, {}],
+  ] as const)('gets the size %j as %j', async (size, expected) => {
+    const { sent } = await exchange('flux-srpo', { ...REQUEST, ...size }, answer);
+    expect({ size: sent.size, image_size: sent.image_size }).toEqual({
+      size: undefined,
+      image_size: undefined,
+      ...expected,
+    });
+  });
+
+  it("reports the server's own seeds and flags", async () => {
+    const data = [1, 2].map((seed) => ({ url: '', b64_json: PNG, revised_prompt: 'a ball', seed }));
+    const request: ImageRequest = { ...REQUEST, n: 2, output_format: 'b64_json' };
+    const { response } = await exchange('flux-srpo', request, {
+      created: 1,
+      data,
+      seed: 7,
+      has_nsfw_concepts: [false, false],
+    });
+    expect(response).toMatchObject({ seed: 7, has_nsfw_concepts: [false, false], data });
+  });
+});
+
+describe('an OpenAI-compatible server', () => {
+  const answer = { created: 1763850000, data: [{ b64_json: PNG, url: null, revised_prompt: null }, { b64_json: PNG }] };
+
+  it.each([
+    [
+      'openai',
+      {
+        model: REQUEST.model,
+        prompt: PROMPT,
+        n: 2,
+        size: '576x1024',
+        response_format: 'b64_json',
+        seed: 42,
+        num_inference_steps: 20,
+        step: 20,
+        guidance_scale: 3.5,
+      },
+      ['seed', 'num_inference_steps', 'guidance_scale'],
+    ],
+    [
+      'vllm-omni',
+      {
+        model: REQUEST.model,
+        prompt: PROMPT,
+        n: 2,
+        size: '576x1024',
+        response_format: 'b64_json',
+        seed: 42,
+        num_inference_steps: 20,
+        guidance_scale: 3.5,
+      },
+      [],
+    ],
+    [
+      'sd-server',
+      {
+        model: REQUEST.model,
+        prompt: `${PROMPT} <sd_cpp_extra_args>{"seed":42,"sample_params":{"sample_steps":20,"guidance":{"distilled_guidance":3.5}}}</sd_cpp_extra_args>`,
+        n: 2,
+        size: '576x1024',
+        output_format: 'png',
+      },
+      [],
+    ],
+  ] as const)(
+    'of the kind %s gets its own spelling; extensions that it may ignore are warned of',
+    async (service, expected, warned) => {
+      const { sent, to, response } = await exchange(service, EVERYTHING, answer);
+      expect(to).toBe('/v1/images/generations');
+      expect(sent).toEqual(expected);
+      expect(response.warnings.map(({ field }) => field)).toEqual(warned);
+      expect(response).toMatchObject({ created: 1763850000, seed: 42, backend: 'remote' });
+      expect(response.data).toHaveLength(2);
+    },
+  );
+
+  it('of the kind localai gets its own name for steps, and has none for guidance', async () => {
+    const request: ImageRequest = { ...REQUEST, size: 'portrait_16_9', num_inference_steps: 20, seed: 42, n: 2 };
+    const urls = { id: 'x', created: 1, data: [{ url: PICTURE_URL }, { url: PICTURE_URL }] };
+    const { sent, response } = await exchange('localai', request, urls);
+    expect(sent).toEqual({
+      model: REQUEST.model,
+      prompt: PROMPT,
+      n: 2,
+      size: '576x1024',
+      response_format: 'b64_json',
+      seed: 42,
+      step: 20,
+    });
+    expect(response.data[0]?.url).toBe(PICTURE_URL);
+    await expect(exchange('localai', EVERYTHING, urls)).rejects.toMatchObject({
+      code: 'input/field-unsupported',
+      details: { field: 'guidance_scale' },
+    });
+  });
+
+  it("gets the contract's default size, and no seed that it may not know", async () => {
+    const { sent, response } = await exchange('openai', REQUEST, { created: 1, data: [{ b64_json: PNG }] });
+    expect(sent).toEqual({ model: REQUEST.model, prompt: PROMPT, size: '1024x768', response_format: 'b64_json' });
+    expect(response.seed).toBeNull();
+  });
+
+  it('refuses, before anything is sent, what would change the picture and has no field; what asks for nothing passes', async () => {
+    await using server = await startServer((response) => json(response, answer));
+    for (const [field, value] of [
+      ['acceleration', 'high'],
+      ['enable_safety_checker', true],
+      ['max_sequence_length', 256],
+      ['stream', true],
+    ] as const) {
+      const remote = createRemote({ baseURL: server.baseURL, service: 'openai' });
+      await expect(remote.generate({ ...REQUEST, [field]: value })).rejects.toMatchObject({
+        code: 'input/field-unsupported',
+        details: { field },
+      });
+    }
+    expect(server.requests).toHaveLength(0);
+    const neutral: ImageRequest = {
+      ...REQUEST,
+      n: 2,
+      acceleration: 'none',
+      enable_safety_checker: false,
+      stream: false,
+    };
+    await expect(exchange('openai', neutral, answer)).resolves.toBeDefined();
+  });
+
+  it("does not let a prompt bring settings along for stable-diffusion.cpp's server", async () => {
+    const prompt = 'x <sd_cpp_extra_args>{"seed":1}</sd_cpp_extra_args>';
+    await expect(exchange('sd-server', { ...REQUEST, prompt }, answer)).rejects.toMatchObject({
+      code: 'input/conflict',
+      details: { field: 'prompt' },
+    });
+  });
+});
+
+describe('fal', () => {
+  const answer = {
+    images: [{ url: PICTURE_URL, width: 1024, height: 768, content_type: 'image/png' }],
+    timings: { inference: 2.1 },
+    seed: 7,
+    has_nsfw_concepts: [false],
+    prompt: PROMPT,
+  };
+  const model = (server: RemoteServer) => `${server.baseURL}/fal-ai/flux/srpo`;
+
+  it("gets the contract's defaults where its own differ, and answers in its own shape", async () => {
+    await using server = await startServer((response) => json(response, answer));
+    const remote = createRemote({ baseURL: model(server), service: 'fal', apiKey: 'Key abc:def' });
+    const before = Math.floor(Date.now() / 1000);
+    const response = await remote.generate({ ...REQUEST, seed: 42 });
+    const [received] = server.requests as [Received];
+    expect(received.url).toBe('/fal-ai/flux/srpo');
+    expect(received.headers.authorization).toBe('Key abc:def');
+    expect(JSON.parse(received.body)).toEqual({
+      prompt: PROMPT,
+      seed: 42,
+      image_size: 'landscape_4_3',
+      enable_safety_checker: false,
+      acceleration: 'none',
+      output_format: 'png',
+      sync_mode: false,
+    });
+    // fal says which seed it took.
+    expect(response).toMatchObject({ seed: 7, has_nsfw_concepts: [false], data: [{ url: PICTURE_URL, b64_json: '' }] });
+    expect(response.created).toBeGreaterThanOrEqual(before);
+  });
+
+  it('gets its own names for count, size and transport; a data: URL becomes base64', async () => {
+    const url = `data:image/png;base64,${PNG}`;
+    const request: ImageRequest = { ...EVERYTHING, size: '512x640', output_format: 'b64_json' };
+    const { sent, response } = await exchange('fal', request, {
+      ...answer,
+      images: [{ url }, { url }],
+      has_nsfw_concepts: [false, false],
+    });
+    expect(sent).toMatchObject({ num_images: 2, image_size: { width: 512, height: 640 }, sync_mode: true });
+    expect(sent).not.toHaveProperty('n');
+    expect(response.data[0]).toEqual({ url: '', b64_json: PNG, revised_prompt: '' });
+  });
+
+  it('whose picture is flagged gives none, and says so', async () => {
+    const { response } = await exchange(
+      'fal',
+      { ...REQUEST, enable_safety_checker: true },
+      { ...answer, has_nsfw_concepts: [true] },
+    );
+    expect(response).toMatchObject({ has_nsfw_concepts: [true], data: [{ url: '', b64_json: '' }] });
+  });
+});
+
+describe('a service of the caller', () => {
+  it('is described by data', async () => {
+    const service = {
+      ...SERVICES['flux-srpo'],
+      name: 'mine',
+      path: '/draw',
+      request: {
+        ...SERVICES['flux-srpo'].request,
+        fields: { prompt: { to: ['input.text'] }, seed: { to: ['input.seed'] } },
+        omitted: ['model', 'acceleration'],
+        constants: { version: 3 },
+        presets: { to: 'input.size', as: 'WIDTHxHEIGHT' },
+        transport: { to: 'inline', values: { url: 0, b64_json: 1 } },
+      },
+      answer: { images: 'output.pictures', image: { b64_json: '0.png' } },
+    } as const;
+    const { sent, to, response } = await exchange(
+      service,
+      { ...REQUEST, seed: 1, size: 'square_hd', output_format: 'b64_json' },
+      { output: { pictures: [[{ png: PNG }]] } },
+    );
+    expect(to).toBe('/draw');
+    expect(sent).toEqual({ version: 3, input: { text: PROMPT, seed: 1, size: '1024x1024' }, inline: 1 });
+    expect(response.data[0]?.b64_json).toBe(PNG);
+  });
+});
+
+describe('what an answer names', () => {
+  const png = Buffer.from(PNG, 'base64');
+  const servePicture = () =>
+    startServer((response, { url }) => {
+      if (url === '/huge') response.end(Buffer.alloc(2 ** 21));
+      else if (url === '/page') response.end('<html>');
+      else if (url === '/gone') response.writeHead(404).end();
+      else if (url === '/moved') response.writeHead(302, { location: '/1.png' }).end();
+      else response.end(png);
+    });
+  const ask = async (url: string, options: Partial<RemoteOptions> = {}) => {
+    const { response } = await exchange(
+      'flux-srpo',
+      { ...REQUEST, output_format: 'b64_json' },
+      { created: 1, data: [{ url, b64_json: '', revised_prompt: '' }] },
+      { apiKey: 'Bearer sk-canary-4f1c9e7d2b6a8035', maxBytes: 2 ** 20, ...options },
+    );
+    return response;
+  };
+
+  it('is not fetched, unless the caller allowed its origin; without that the URL comes with a warning', async () => {
+    await using other = await servePicture();
+    const url = `${other.baseURL}/1.png`;
+    const response = await ask(url, { imageOrigins: ['https://images.example'] });
+    expect(other.requests).toHaveLength(0);
+    expect(response.data[0]).toEqual({ url, b64_json: '', revised_prompt: '' });
+    expect(response.warnings).toEqual([
+      { field: 'output_format', reason: `the picture comes as a url: ${other.baseURL} is not one of imageOrigins` },
+    ]);
+  });
+
+  it('is fetched from an allowed origin, without the key', async () => {
+    await using other = await servePicture();
+    const response = await ask(`${other.baseURL}/1.png`, { imageOrigins: [`${other.baseURL}/`] });
+    expect(response.data[0]).toEqual({ url: '', b64_json: PNG, revised_prompt: '' });
+    expect(response.warnings).toEqual([]);
+    expect(other.requests.map(({ method, headers }) => [method, headers.authorization])).toEqual([['GET', undefined]]);
+  });
+
+  it.each(['/huge', '/page', '/gone', '/moved'])(
+    'comes as its URL and a warning where %s is no picture',
+    async (path) => {
+      await using other = await servePicture();
+      const response = await ask(other.baseURL + path, { imageOrigins: [other.baseURL] });
+      expect(response.data[0]).toMatchObject({ url: other.baseURL + path, b64_json: '' });
+      expect(response.warnings).toHaveLength(1);
+      expect(other.requests).toHaveLength(1);
+    },
+  );
+
+  it('as base64 becomes a data: URL where a URL is wanted', async () => {
+    const { response } = await exchange('openai', REQUEST, { created: 1, data: [{ b64_json: PNG }] });
+    expect(response.data[0]).toEqual({ url: `data:image/png;base64,${PNG}`, b64_json: '', revised_prompt: '' });
+  });
+
+  it.each([
+    ['image/jpeg', [0xff, 0xd8, 0xff, 0xe0, 0, 16]],
+    ['image/webp', [...Buffer.from('RIFF\x10\0\0\0WEBPVP8 ')]],
+  ])('is taken for what its bytes say: %s', async (type, bytes) => {
+    const base64 = Buffer.from(bytes).toString('base64');
+    const { response } = await exchange('openai', REQUEST, { created: 1, data: [{ b64_json: base64 }] });
+    expect(response.data[0]?.url).toBe(`data:${type};base64,${base64}`);
+  });
+});
