@@ -13,6 +13,9 @@ export const HELP = {
   --out <folder>       where the bundle goes; must not exist, or be a bundle to replace
   --dtype <class>      f32, f16, q8 or q4 (default q4)
   --info <file.json>   model id, name, licence, sizes, defaults, examples of the bundle
+  --safety-checker <folder>
+                       an image classifier for enable_safety_checker: config.json, preprocessor_config.json, model.onnx,
+                       and safety_checker.json, {"flagged": [labels], "threshold": 0.5, "notice": "what it looks for"}
   --bake               write the weights into the graphs (faster on the native CPU runtime, one graph per block)
   --json               print the summary as one JSON object
 

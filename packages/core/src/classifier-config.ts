@@ -22,6 +22,9 @@ const PLAIN_PREPARATIONS = [
   'ViTImageProcessor',
 ];
 
+/** A classifier is read whole. 150 million float32 weights; ViT-base has 86. */
+export const MAX_CLASSIFIER_BYTES = 600 * 1024 * 1024;
+
 const MAX_LABELS = 10_000;
 
 /**

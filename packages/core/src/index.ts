@@ -1,6 +1,6 @@
 export { type Cancellation, throwIfAborted } from './cancellation.ts';
 export { checkPicture } from './checks.ts';
-export { type ClassifierConfig, readClassifierConfig } from './classifier-config.ts';
+export { type ClassifierConfig, MAX_CLASSIFIER_BYTES, readClassifierConfig } from './classifier-config.ts';
 export {
   type ClipConfig,
   FLUX1_DEV,

@@ -10,6 +10,7 @@ import { COMPONENTS, type Component } from './keys/index.ts';
 import { checkDraft, draftManifest, manifestJson } from './manifest-draft.ts';
 import { planPart, writeBaked, writeGraphs, writeWeights } from './part-writer.ts';
 import { RECIPES, type Recipe, resolveClass, shapeFallbacks } from './recipe.ts';
+import { readSafetyChecker } from './safety-checker.ts';
 import type { PipelineSource } from './source.ts';
 import { readClipTokenizer, readT5Tokenizer } from './tokenizers/read.ts';
 
@@ -20,6 +21,8 @@ export interface ConvertOptions {
   info?: BundleInfo;
   /** Puts each part's weights into a graph of its own: faster on native CPUs, impossible to stream. Default false. */
   bake?: boolean;
+  /** The folder of an image classifier, for `enable_safety_checker`. */
+  safetyChecker?: PipelineSource | undefined;
   signal?: AbortSignal;
   onProgress?: (progress: ConvertProgress) => void;
 }
@@ -79,6 +82,7 @@ async function convert(
   const clipTokenizer = await readClipTokenizer(source);
   const t5Tokenizer = await readT5Tokenizer(source);
   const config = await readModelConfig(source, clipTokenizer.eosId);
+  const safetyChecker = options.safetyChecker && (await readSafetyChecker(options.safetyChecker));
   for (const component of COMPONENTS) opened[component] = await openCheckpoint(source, component);
   const checkpoints = opened as Record<Component, Checkpoint>;
   const plan = planParts(config);
@@ -90,8 +94,16 @@ async function convert(
   for (const [folder, { files }] of Object.entries(tokenizers)) {
     for (const [name, bytes] of files) await writer.write(`${folder}/${name}`, bytes);
   }
+  await safetyChecker?.write(writer);
   const graphs = bake ? {} : await writeGraphs(writer, plan, config, classOf);
-  const draft = draftManifest({ config, info, tokenizers, checkpoints, recipe });
+  const draft = draftManifest({
+    config,
+    info,
+    tokenizers,
+    checkpoints,
+    recipe,
+    safetyChecker: safetyChecker?.manifest,
+  });
   checkDraft(draft, writer.files);
 
   // 3. The weights, a part at a time.

@@ -5,6 +5,7 @@ import {
   type Manifest,
   type ModelConfig,
   parseManifest,
+  type SafetyChecker,
 } from '@flux-srpo/core';
 import type { BundleInfo } from './bundle-info.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -21,9 +22,11 @@ export interface DraftOptions {
   recipe: Recipe;
   checkpoints: Readonly<Record<Component, Checkpoint>>;
   tokenizers: { tokenizer: TokenizerFiles; tokenizer_2: TokenizerFiles };
+  safetyChecker?: SafetyChecker | undefined;
 }
 
-export function draftManifest({ config, info, recipe, checkpoints, tokenizers }: DraftOptions): ManifestDraft {
+export function draftManifest(options: DraftOptions): ManifestDraft {
+  const { config, info, recipe, checkpoints, tokenizers, safetyChecker } = options;
   const { max_sequence_length: maxSequenceLength, source, ...about } = info;
   const positions = config.text_encoder.max_position_embeddings;
   return {
@@ -36,6 +39,7 @@ export function draftManifest({ config, info, recipe, checkpoints, tokenizers }:
       tokenizer: { folder: 'tokenizer', max_length: Math.min(tokenizers.tokenizer.maxLength, positions) },
       tokenizer_2: { folder: 'tokenizer_2', max_length: maxSequenceLength },
     },
+    ...(safetyChecker === undefined ? {} : { safety_checker: safetyChecker }),
     quantization: { recipe: { ...recipe }, fallbacks: [] },
     chunk_bytes: CHUNK_BYTES,
   };

@@ -15,17 +15,20 @@ const MAX_CONFIG_BYTES = 1024 * 1024;
 export async function readSmallFile(source: PipelineSource, path: string, maxBytes: number): Promise<Uint8Array> {
   const file = await source.open(path);
   try {
-    if (file.size <= maxBytes) return await file.read(0, file.size);
-    throw new FormatError(
-      `${path} must be at most ${maxBytes} bytes, as far as any file of its kind goes, got ${file.size}`,
-      {
-        code: 'format/header-too-large',
-        details: { path, limit: maxBytes, size: file.size },
-      },
-    );
+    requireSize(file, path, maxBytes);
+    return await file.read(0, file.size);
   } finally {
     await file.close?.();
   }
+}
+
+/** Throws when a file is larger than any of its kind. */
+export function requireSize({ size }: ByteSource, path: string, maxBytes: number): void {
+  if (size <= maxBytes) return;
+  throw new FormatError(`${path} must be at most ${maxBytes} bytes, as far as any file of its kind goes, got ${size}`, {
+    code: 'format/header-too-large',
+    details: { path, limit: maxBytes, size },
+  });
 }
 
 /** A JSON object from a file; anything else is a FormatError that names the file. */
@@ -59,9 +62,9 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** Throws when `path` is not among `paths`; `hint` says what to do about it. */
-export function requireFile(paths: readonly string[], path: string, hint: string): void {
+export function requireFile(paths: readonly string[], path: string, hint: string, folder = 'pipeline'): void {
   if (paths.includes(path)) return;
-  throw new ModelError(`${path} is missing from the pipeline folder; ${hint}`, {
+  throw new ModelError(`${path} is missing from the ${folder} folder; ${hint}`, {
     code: 'model/file-missing',
     details: { path },
   });

@@ -13,12 +13,14 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
     out: { type: 'string' },
     dtype: { type: 'string', default: 'q4' },
     info: { type: 'string' },
+    'safety-checker': { type: 'string' },
     bake: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   });
   const folder = onlyPositional(positionals, 'pipeline folder');
   const out = required(values.out, '--out');
   const dtype = weightClass(values.dtype);
+  const checker = values['safety-checker'];
   const info = values.info === undefined ? undefined : await readInfo(values.info);
 
   const started = performance.now();
@@ -31,6 +33,7 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
         dtype,
         bake: values.bake,
         ...(info ? { info } : {}),
+        ...(checker === undefined ? {} : { safetyChecker: pipelineFolder(checker) }),
         signal,
         onProgress: ({ weights, part }) => bar.update(weights.done / weights.total, part),
       },

@@ -1,4 +1,10 @@
-import { InferenceError, ModelError, readClassifierConfig, type SafetyChecker } from '@flux-srpo/core';
+import {
+  InferenceError,
+  MAX_CLASSIFIER_BYTES,
+  ModelError,
+  readClassifierConfig,
+  type SafetyChecker,
+} from '@flux-srpo/core';
 import {
   ImageClassificationPipeline,
   type PreTrainedModel,
@@ -23,8 +29,6 @@ const GRAPH = 'safety_checker';
 
 /** Far above any config.json. */
 const MAX_CONFIG_BYTES = 1024 * 1024;
-/** A classifier of 150 million float32 weights; ViT-base has 86. It is read whole. */
-const MAX_MODEL_BYTES = 600 * 1024 * 1024;
 
 export interface Classifier {
   /** Probability of each label. They sum to 1. */
@@ -38,7 +42,7 @@ export async function loadClassifier(stage: Stage, bundle: Bundle, checker: Safe
   const preprocessor = await readJson(bundle, `${folder}/preprocessor_config.json`);
   const { labels } = readClassifierConfig(config, preprocessor, flagged);
   const processor = new PillowImageProcessor(preprocessor);
-  const session = await stage.session(GRAPH, () => readBounded(bundle, `${folder}/model.onnx`, MAX_MODEL_BYTES));
+  const session = await stage.session(GRAPH, () => readBounded(bundle, `${folder}/model.onnx`, MAX_CLASSIFIER_BYTES));
   checkGraph(session);
 
   /** What the library takes for a model: a function with a config. */
