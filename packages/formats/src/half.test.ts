@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, widen } from './half.ts';
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.ts';
 
 const hex = (bits: Uint16Array) => Array.from(bits, (value) => value.toString(16).padStart(4, '0')).join(' ');
 
@@ -67,18 +67,5 @@ describe('bfloat16', () => {
     const nans = new Float32Array(new Uint32Array([0x7f800001, 0x7fffffff, 0xffffffff]).buffer);
     expect([...bf16ToF32(f32ToBf16(nans))].every(Number.isNaN)).toBe(true);
     expect([...f16ToF32(f32ToF16(nans))].every(Number.isNaN)).toBe(true);
-  });
-});
-
-describe('widen', () => {
-  it('reads little-endian F32, F16 and BF16 from any offset', () => {
-    const at1 = (bytes: number[]) => Uint8Array.from([9, ...bytes]).subarray(1);
-    expect([...widen('F32', at1([0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0]))]).toEqual([1, -2]);
-    expect([...widen('F16', at1([0, 0x3c, 0, 0xc0]))]).toEqual([1, -2]);
-    expect([...widen('BF16', at1([0x80, 0x3f, 0, 0xc0]))]).toEqual([1, -2]);
-  });
-
-  it('refuses other dtypes by name', () => {
-    expect(() => widen('F8_E4M3', new Uint8Array(2))).toThrow('expected a tensor of F32, F16 or BF16, got F8_E4M3');
   });
 });

@@ -1,6 +1,3 @@
-import { FormatError } from '@flux-srpo/core';
-import type { Dtype } from './dtype.ts';
-
 /**
  * Half-precision floats as their 16 bits in a Uint16Array, to and from float32.
  *
@@ -56,11 +53,15 @@ export function f32ToF16(values: Float32Array): Uint16Array<ArrayBuffer> {
 
 let f16Values: Float32Array | undefined;
 
+/** All 65,536 float16 values by their bits (256 KB), made once: a look-up is several times faster than taking each apart. */
+export function f16Table(): Float32Array {
+  f16Values ??= Float32Array.from({ length: 65536 }, (_, i) => fromF16(i));
+  return f16Values;
+}
+
 /** Float16 bits to float32, exact. */
 export function f16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  // All 65,536 values (256 KB) once: a look-up is several times faster than taking each apart.
-  f16Values ??= Float32Array.from({ length: 65536 }, (_, i) => fromF16(i));
-  const table = f16Values;
+  const table = f16Table();
   const out = new Float32Array(bits.length);
   for (let i = 0; i < out.length; i++) out[i] = table[bits[i]!]!;
   return out;
@@ -78,37 +79,4 @@ export function bf16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
   const out = new Uint32Array(bits.length);
   for (let i = 0; i < out.length; i++) out[i] = bits[i]! << 16;
   return new Float32Array(out.buffer);
-}
-
-/**
- * Float32 values of a little-endian F32, F16 or BF16 tensor; exact. F64 is refused: narrowing is a choice of the caller.
- *
- * @returns a view of `bytes` for aligned F32, else a new array
- */
-export function widen(dtype: Dtype, bytes: Uint8Array): Float32Array {
-  switch (dtype) {
-    case 'F32': {
-      const aligned = align(bytes, 4);
-      return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
-    }
-    case 'F16':
-      return f16ToF32(halves(bytes));
-    case 'BF16':
-      return bf16ToF32(halves(bytes));
-    default:
-      throw new FormatError(`expected a tensor of F32, F16 or BF16, got ${dtype}`, {
-        code: 'format/dtype-unsupported',
-        details: { dtype },
-      });
-  }
-}
-
-function halves(bytes: Uint8Array): Uint16Array {
-  const aligned = align(bytes, 2);
-  return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2);
-}
-
-/** Typed arrays refuse an odd start; every platform with WebGPU or Node is little-endian, so bytes need no swapping. */
-function align(bytes: Uint8Array, unit: number): Uint8Array {
-  return bytes.byteOffset % unit === 0 ? bytes : bytes.slice();
 }

@@ -1,7 +1,11 @@
 export { type ByteSink, bytesSink } from './byte-sink.ts';
 export { type ByteSource, type Bytes, blobSource, bytesSource, checkRange } from './byte-source.ts';
 export { DTYPE_BITS, type Dtype, isDtype, tensorBytes } from './dtype.ts';
-export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, widen } from './half.ts';
+export { type GgmlType, halfAt } from './ggml/block.ts';
+export { GGML_TYPES, type GgmlTypeName } from './ggml/index.ts';
+export { dequantize, Gguf, MAX_GGUF_HEADER_BYTES, readGguf } from './gguf.ts';
+export type { GgufTensorInfo, GgufValue } from './gguf-header.ts';
+export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.ts';
 export { type HttpSourceOptions, httpSource } from './http-source.ts';
 export { encodePng, type RgbImage, readPngText } from './png.ts';
 export { readSafetensors, Safetensors } from './safetensors.ts';
@@ -14,3 +18,4 @@ export {
   writeSafetensors,
 } from './safetensors-writer.ts';
 export { createSha256, type Sha256, sha256Hex } from './sha256.ts';
+export { WIDENABLE, widen } from './widen.ts';

@@ -1,0 +1,94 @@
+import { FormatError } from '@flux-srpo/core';
+import { type ByteSource, type Bytes, checkRange } from './byte-source.ts';
+import { GGML_TYPES, type GgmlTypeName } from './ggml/index.ts';
+import { GgufCursor, NeedMore } from './gguf-cursor.ts';
+import { type GgufHeader, type GgufTensorInfo, type GgufValue, parseGgufHeader } from './gguf-header.ts';
+
+/** Enough for the header of an image model; one with a tokenizer inside takes a few more reads. */
+const FIRST_READ_BYTES = 128 * 1024;
+
+/** A tokenizer of 256k pieces with its merges takes about 15 MB; nothing else in a header is large. */
+export const MAX_GGUF_HEADER_BYTES = 32 * 1024 * 1024;
+
+/** An open GGUF file: its header, and its tensors in ranges. */
+export class Gguf implements GgufHeader {
+  readonly metadata: ReadonlyMap<string, GgufValue>;
+  readonly tensors: ReadonlyMap<string, GgufTensorInfo>;
+  readonly #source: ByteSource;
+
+  constructor(source: ByteSource, header: GgufHeader) {
+    this.#source = source;
+    this.metadata = header.metadata;
+    this.tensors = header.tensors;
+  }
+
+  /** What the header says of a tensor; throws when there is none of that name. */
+  info(name: string): GgufTensorInfo {
+    const info = this.tensors.get(name);
+    if (info !== undefined) return info;
+    throw new FormatError(`${this.#source.name}: expected a tensor "${name}", got none`, {
+      code: 'format/tensor-missing',
+      details: { name: this.#source.name, tensor: name },
+    });
+  }
+
+  /** `length` bytes from `byteOffset` within a tensor, as the file has them. */
+  async readRange(name: string, byteOffset: number, length: number, signal?: AbortSignal): Promise<Bytes> {
+    const { offset, bytes } = this.info(name);
+    checkRange({ size: bytes, name: `${this.#source.name} "${name}"` }, byteOffset, length);
+    return await this.#source.read(offset + byteOffset, length, signal);
+  }
+
+  /** The weights from `start` up to `end` of a tensor, row-major, as float32; only the blocks that hold them are read. */
+  async readValues(name: string, start: number, end: number, signal?: AbortSignal): Promise<Float32Array> {
+    const { type } = this.info(name);
+    const { length, bytes } = GGML_TYPES[type];
+    const [first, last] = [Math.floor(start / length), Math.ceil(end / length)];
+    const blocks = await this.readRange(name, first * bytes, (last - first) * bytes, signal);
+    return dequantize(type, blocks).subarray(start - first * length, end - first * length);
+  }
+}
+
+/** Float32 values of whole blocks of a ggml type. */
+export function dequantize(type: GgmlTypeName, blocks: Uint8Array): Float32Array<ArrayBuffer> {
+  const known: { length: number; bytes: number; dequantize?: (blocks: Uint8Array, out: Float32Array) => void } =
+    GGML_TYPES[type];
+  if (known.dequantize === undefined) {
+    throw new FormatError(
+      `tensors of ggml type ${type} cannot be read as numbers; use another quantization of the file`,
+      {
+        code: 'format/dtype-unsupported',
+        details: { type },
+      },
+    );
+  }
+  const out = new Float32Array((blocks.length / known.bytes) * known.length);
+  known.dequantize(blocks, out);
+  return out;
+}
+
+/** Reads and checks the header of a GGUF file; no tensor is read. The caller keeps and closes the source. */
+export async function readGguf(source: ByteSource, signal?: AbortSignal): Promise<Gguf> {
+  const largest = Math.min(source.size, MAX_GGUF_HEADER_BYTES);
+  let bytes: Bytes = await source.read(0, Math.min(FIRST_READ_BYTES, largest), signal);
+  for (;;) {
+    try {
+      return new Gguf(source, parseGgufHeader(new GgufCursor(source.name, bytes, source.size), source.size));
+    } catch (error) {
+      if (!(error instanceof NeedMore)) throw error;
+    }
+    if (bytes.length === largest) throw headerTooLarge(source.name);
+    // Parsing starts again each time: doubling keeps that below twice the work, and no state survives a half-read field.
+    const longer = new Uint8Array(Math.min(2 * bytes.length, largest));
+    longer.set(bytes);
+    longer.set(await source.read(bytes.length, longer.length - bytes.length, signal), bytes.length);
+    bytes = longer;
+  }
+}
+
+function headerTooLarge(name: string): FormatError {
+  return new FormatError(`${name}: the header must have up to ${MAX_GGUF_HEADER_BYTES} bytes, got more`, {
+    code: 'format/header-too-large',
+    details: { name, max: MAX_GGUF_HEADER_BYTES },
+  });
+}
