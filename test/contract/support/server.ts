@@ -17,13 +17,18 @@ export interface RunningServer {
 }
 
 /** `flux-srpo serve` as a user starts it, on a free port. */
-export async function startServer(files: BundleFolder, ...options: string[]): Promise<RunningServer> {
+export async function startServer(
+  files: BundleFolder,
+  { options = [], env = {} }: { options?: readonly string[]; env?: Record<string, string> } = {},
+): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), 'flux-srpo-serve-'));
   for (const [path, bytes] of files) {
     await mkdir(dirname(join(folder, path)), { recursive: true });
     await writeFile(join(folder, path), bytes);
   }
-  const child = spawn(process.execPath, [BIN, 'serve', '--model', folder, '--port', '0', ...options]);
+  const child = spawn(process.execPath, [BIN, 'serve', '--model', folder, '--port', '0', ...options], {
+    env: { ...process.env, ...env },
+  });
   let stderr = '';
   child.stderr.on('data', (data) => {
     stderr += data;

@@ -6,6 +6,7 @@ import type { Hono } from 'hono';
 
 /** How long running requests may take to finish after the server was asked to stop. */
 const GRACE_MS = 10_000;
+const SWEEP_MS = 50;
 
 export interface Listening {
   /** `http://127.0.0.1:8080` */
@@ -34,12 +35,14 @@ export async function listen(app: Hono, host: string, port: number): Promise<Lis
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`,
     close: () =>
       new Promise((resolve) => {
-        const timer = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+        // A connection that was busy is idle after its answer, and would be kept for the next request.
+        const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+        const end = setTimeout(() => server.closeAllConnections(), GRACE_MS);
         server.close(() => {
-          clearTimeout(timer);
+          clearInterval(sweep);
+          clearTimeout(end);
           resolve();
         });
-        server.closeIdleConnections();
       }),
   };
 }

@@ -1,0 +1,65 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { SMALL, tinyBundle } from '../contract/support/engine.ts';
+import { startServer } from '../contract/support/server.ts';
+import type { BundleFolder } from '../parity/support/bundle.ts';
+
+const REQUEST = { ...SMALL, seed: 7 };
+
+let files: BundleFolder;
+
+beforeAll(async () => {
+  files = await tinyBundle();
+});
+
+function post(url: string, body: object, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(`${url}/v1/images/generations`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+}
+
+describe('flux-srpo serve', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'lets a running request finish after %s, and exits with 0',
+    async (signal) => {
+      const running = await startServer(files);
+      const answer = post(running.url, { ...REQUEST, num_inference_steps: 30 });
+      await expect.poll(async () => (await (await fetch(`${running.url}/health`)).json()).queue.running).toBe(1);
+      const code = running.stop(signal);
+      expect((await (await answer).json()).data).toHaveLength(1);
+      expect(await code).toBe(0);
+    },
+  );
+
+  it.each([
+    ['as an option', ['--api-key', 'sk-secret'], {}],
+    ['in a variable', [], { FLUX_SRPO_API_KEY: 'sk-secret' }],
+  ])('asks for the key it was given %s, and writes it nowhere', async (_, options, env) => {
+    const running = await startServer(files, { options: [...options, '--cors', 'https://page.example'], env });
+    expect((await post(running.url, REQUEST)).status).toBe(401);
+    const headers = { authorization: 'Bearer sk-secret', origin: 'https://page.example' };
+    const response = await post(running.url, REQUEST, headers);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('access-control-allow-origin')).toBe('https://page.example');
+    await running.stop();
+    expect(running.stderr()).not.toContain('sk-secret');
+  });
+
+  it('warns when everyone may come', async () => {
+    const running = await startServer(files, { options: ['--host', '0.0.0.0'] });
+    expect(running.stderr()).toMatch(/^warning: anyone who reaches 0\.0\.0\.0 .*--api-key/);
+    await running.stop();
+  });
+
+  it('says that a port is taken in one line', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    const { port } = other.address() as AddressInfo;
+    await expect(startServer(files, { options: ['--port', String(port)] })).rejects.toThrow(
+      /ended with 2: error: input\/conflict: cannot listen on 127\.0\.0\.1:\d+: EADDRINUSE; [^\n]*\n$/,
+    );
+    other.close();
+  });
+});

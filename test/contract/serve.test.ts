@@ -1,0 +1,209 @@
+import { connect } from 'node:net';
+import { createApp, createNodeEngine, ImageStore, type Listening, listen, type NodeEngine } from '@flux-srpo/cli';
+import { createPipeline, type Pipeline } from '@flux-srpo/runtime';
+import { createNodeBackend } from '@flux-srpo/runtime/node';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { BundleFolder } from '../parity/support/bundle.ts';
+import { openInMemory } from '../parity/support/bundle.ts';
+import { SMALL, tinyBundle } from './support/engine.ts';
+import { schemaErrors } from './support/schema.ts';
+
+const REQUEST = { ...SMALL, seed: 7 };
+/** Many times longer than any test waits. */
+const ENDLESS = { ...REQUEST, num_inference_steps: 1000 };
+
+let files: BundleFolder;
+let pipeline: Pipeline;
+let engine: NodeEngine;
+let images: ImageStore;
+let server: Listening;
+let now = 0;
+
+beforeAll(async () => {
+  files = await tinyBundle();
+  pipeline = await createPipeline({ bundle: await openInMemory(files), backend: await createNodeBackend() });
+  images = new ImageStore({ lifetimeMs: 1000, now: () => now });
+  engine = createNodeEngine({ pipeline, publish: (png) => images.add(png), maxWaiting: 2 });
+  server = await listen(createApp({ engine, images, isLoopback: true }), '127.0.0.1', 0);
+}, 60_000);
+
+afterAll(async () => {
+  await server?.close();
+  await pipeline?.dispose();
+});
+
+/** Whatever a test started has ended when the next begins. */
+afterEach(() => expect.poll(() => engine.queue.running, { timeout: 10_000 }).toBe(0));
+
+function post(body: object, init: RequestInit = {}, url = server.url): Promise<Response> {
+  return fetch(`${url}/v1/images/generations`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+    ...init,
+    headers: { 'content-type': 'application/json', ...init.headers },
+  });
+}
+
+const code = async (response: Response) => [response.status, (await response.json()).error.code];
+
+describe('serve', { timeout: 30_000 }, () => {
+  it('says what it serves, and how it is', async () => {
+    const models = await (await fetch(`${server.url}/v1/models`)).json();
+    expect(schemaErrors('ModelList', models)).toEqual([]);
+    const model = await (await fetch(`${server.url}/v1/models/${SMALL.model}`)).json();
+    expect(schemaErrors('Model', model)).toEqual([]);
+    expect(await code(await fetch(`${server.url}/v1/models/other`))).toEqual([404, 'model_not_found']);
+    expect(await (await fetch(`${server.url}/health`)).json()).toEqual({
+      status: 'ok',
+      model: SMALL.model,
+      queue: { running: 0, waiting: 0, max_waiting: 2 },
+    });
+  });
+
+  it.each([
+    ['GET', '/v1/images/generations', 405, 'method_not_allowed'],
+    ['DELETE', '/v1/models', 405, 'method_not_allowed'],
+    ['POST', '/v1/images/edits', 404, 'unknown_url'],
+    ['GET', '/', 404, 'unknown_url'],
+    ['GET', '/images/AAAAAAAAAAAAAAAAAAAAAA.png', 404, 'image_not_found'],
+    ['GET', '/images/..%2F..%2Fetc%2Fpasswd', 404, 'unknown_url'],
+    ['GET', '/v1/models/%', 404, 'model_not_found'],
+  ])('answers %s %s with %i', async (method, path, status, name) => {
+    const response = await fetch(server.url + path, { method });
+    expect(await code(response.clone())).toEqual([status, name]);
+    expect(schemaErrors('Error', await response.json())).toEqual([]);
+    expect(response.headers.get('x-request-id')).toMatch(/^req_/);
+  });
+
+  it('lets a picture be fetched until its address expires', async () => {
+    const [{ url }] = (await (await post(REQUEST)).json()).data;
+    expect(new URL(url).pathname).toMatch(/^\/images\/[A-Za-z0-9_-]{22}\.png$/);
+    now += 999;
+    expect((await fetch(url)).status).toBe(200);
+    now += 1;
+    expect(await code(await fetch(url))).toEqual([404, 'image_not_found']);
+    expect(images.bytes).toBe(0);
+  });
+
+  it('stops drawing when the client goes away, and draws for the next', async () => {
+    const controller = new AbortController();
+    const gone = post(ENDLESS, { signal: controller.signal }).catch((error) => error.name);
+    await expect.poll(() => engine.queue.running).toBe(1);
+    controller.abort();
+    expect(await gone).toBe('AbortError');
+    expect((await post(REQUEST)).status).toBe(200);
+  });
+
+  it('stops drawing when the reader of a stream goes away', async () => {
+    const response = await post({ ...REQUEST, num_inference_steps: 100, stream: true, partial_images: 3 });
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    await response.body?.cancel();
+    const start = performance.now();
+    await expect.poll(() => engine.queue.running).toBe(0);
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+
+  it('answers 429 and when to try again, once as many wait as may', async () => {
+    const controller = new AbortController();
+    const calls = [1, 2, 3].map(() => post(ENDLESS, { signal: controller.signal }).catch((error) => error.name));
+    await expect.poll(() => engine.queue.waiting).toBe(2);
+    const refused = await post(REQUEST);
+    expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
+    expect(refused.headers.get('x-should-retry')).toBe('true');
+    expect(await code(refused)).toEqual([429, 'queue_full']);
+    expect((await fetch(`${server.url}/health`)).status).toBe(200);
+    controller.abort();
+    expect(await Promise.all(calls)).toEqual(Array(3).fill('AbortError'));
+    await expect.poll(() => engine.queue.waiting).toBe(0);
+    expect((await post(REQUEST)).status).toBe(200);
+  });
+
+  it('allows no other origin', async () => {
+    const response = await fetch(`${server.url}/v1/models`, { headers: { origin: 'https://page.example' } });
+    expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
+  });
+
+  it('answers to no other name, so that a page cannot reach it by rebinding its own', async () => {
+    expect(await raw('GET /v1/models HTTP/1.1\r\nHost: attacker.example\r\nConnection: close\r\n\r\n')).toMatch(
+      /^HTTP\/1\.1 403 [\s\S]*host_not_allowed/,
+    );
+  });
+
+  it.each([
+    ['no host', 'GET / HTTP/1.1\r\n\r\n'],
+    ['a host that is none', 'GET / HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n'],
+    ['no HTTP', 'hello\r\n\r\n'],
+    ['a header of a megabyte', `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(1e6)}\r\n\r\n`],
+  ])('survives %s', async (_, text) => {
+    expect(await raw(text)).toMatch(/^HTTP\/1\.1 4\d\d /);
+    expect((await fetch(`${server.url}/health`)).status).toBe(200);
+  });
+});
+
+/** Bytes over a socket; the answer as text. */
+function raw(text: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    let answer = '';
+    socket.on('data', (data) => {
+      answer += data;
+    });
+    // The server may hang up while a long header is still being sent.
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(answer));
+    socket.write(text);
+  });
+}
+
+describe('serve with a key and an origin', () => {
+  const key = 'sk-test-0123456789';
+  const app = () => createApp({ engine, images, apiKey: key, origins: ['https://page.example'] });
+
+  it.each([
+    ['none', undefined],
+    ['an empty one', ''],
+    ['a wrong one', 'Bearer sk-test-0123456780'],
+    ['a longer one', `Bearer ${key}x`],
+    ['half of it', `Bearer ${key.slice(0, 9)}`],
+    ['another scheme', `Basic ${key}`],
+  ])('refuses who gives %s', async (_, authorization) => {
+    const headers: HeadersInit = authorization === undefined ? {} : { authorization };
+    for (const path of ['/v1/models', '/v1/images/generations', '/v1/models/x']) {
+      const response = await app().request(path, { headers });
+      const text = await response.clone().text();
+      expect(await code(response)).toEqual([401, 'invalid_api_key']);
+      expect(text).not.toContain('sk-');
+    }
+  });
+
+  it.each([`Bearer ${key}`, `bearer ${key}`, key])('accepts %s', async (authorization) => {
+    expect((await app().request('/v1/models', { headers: { authorization } })).status).toBe(200);
+  });
+
+  it('asks for no key for health and for pictures, whose addresses are secrets', async () => {
+    expect((await app().request('/health')).status).toBe(200);
+    expect((await app().request(images.add(Uint8Array.of(1)))).status).toBe(200);
+  });
+
+  it('allows the page that was named, before it asks for a key, and no other', async () => {
+    const preflight = (origin: string) =>
+      app().request('/v1/images/generations', {
+        method: 'OPTIONS',
+        headers: {
+          origin,
+          'access-control-request-method': 'POST',
+          'access-control-request-headers': 'authorization,content-type,x-stainless-lang',
+        },
+      });
+    const allowed = await preflight('https://page.example');
+    expect(allowed.status).toBe(204);
+    expect(allowed.headers.get('access-control-allow-origin')).toBe('https://page.example');
+    expect(allowed.headers.get('access-control-allow-headers')).toContain('x-stainless-lang');
+    expect((await preflight('https://other.example')).headers.get('access-control-allow-origin')).toBeNull();
+    const refused = await app().request('/v1/models', { headers: { origin: 'https://page.example' } });
+    expect(refused.status).toBe(401);
+    // Without this the page could not even read that its key is wrong.
+    expect(refused.headers.get('access-control-allow-origin')).toBe('https://page.example');
+    expect(refused.headers.get('access-control-expose-headers')).toContain('x-request-id');
+  });
+});
