@@ -325,6 +325,17 @@ describe('the key', () => {
     expect(server.requests[1]?.headers.authorization).toBeUndefined();
   });
 
+  it('stays alone in its header, whatever else the caller sends along', async () => {
+    await using server = await startServer((response) => json(response, OK));
+    await connect(server, { headers: { Accept: 'application/problem+json', 'X-Title': 'page' } }).generate(REQUEST);
+    expect(server.requests[0]?.headers).toMatchObject({
+      authorization: CANARY,
+      accept: 'application/problem+json',
+      'x-title': 'page',
+      'content-type': 'application/json',
+    });
+  });
+
   it('of a function is asked for before every POST, and never kept', async () => {
     await using server = await startServer((response, _, number) =>
       number === 1 ? json(response, {}, 429, { 'retry-after': '0' }) : json(response, OK),

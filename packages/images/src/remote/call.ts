@@ -45,17 +45,21 @@ export async function send(call: Call, payload: string): Promise<Response> {
   }
 }
 
-async function makeHeaders({ settings, watch, redactor }: Call): Promise<Record<string, string>> {
+async function makeHeaders({ settings, watch, redactor }: Call): Promise<Headers> {
   const { apiKey, headers, service, timeouts } = settings;
-  for (const [name, value] of Object.entries(headers)) if (isSecretHeader(name)) redactor.add(value);
-  const all: Record<string, string> = { accept: 'application/json', 'content-type': 'application/json', ...headers };
+  const all = new Headers({ accept: 'application/json', 'content-type': 'application/json' });
+  for (const [name, value] of Object.entries(headers)) {
+    if (isSecretHeader(name)) redactor.add(value);
+    all.set(name, value);
+  }
   if (apiKey === undefined) return all;
   const key =
     typeof apiKey === 'string'
       ? apiKey
       : await watch.race('the result of apiKey()', 'key', timeouts.key, Promise.resolve().then(apiKey));
   redactor.add(checkHeaderValue(key, 'apiKey'));
-  return { ...all, [service.authHeader]: key };
+  all.set(service.authHeader, key);
+  return all;
 }
 
 /** The JSON of a 2xx answer, and what to throw when it turns out not to be an answer. */
