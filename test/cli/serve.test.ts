@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -56,6 +57,7 @@ describe('flux-srpo serve', () => {
 
   it('says that a port is taken in one line', async () => {
     const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
     await expect(startServer(files, { options: ['--port', String(port)] })).rejects.toThrow(
       /ended with 2: error: input\/conflict: cannot listen on 127\.0\.0\.1:\d+: EADDRINUSE; [^\n]*\n$/,

@@ -33,7 +33,9 @@ export async function startServer(
   child.stderr.on('data', (data) => {
     stderr += data;
   });
-  const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const exit = new Promise<number | null>((resolve) => child.on('close', resolve)).finally(() =>
+    rm(folder, { recursive: true, force: true }),
+  );
   const url = await new Promise<string>((resolve, reject) => {
     let stdout = '';
     child.stdout.on('data', (data) => {
@@ -46,11 +48,9 @@ export async function startServer(
   return {
     url,
     stderr: () => stderr,
-    async stop(signal = 'SIGINT') {
+    stop(signal = 'SIGINT') {
       child.kill(signal);
-      const code = await exit;
-      await rm(folder, { recursive: true, force: true });
-      return code;
+      return exit;
     },
   };
 }
