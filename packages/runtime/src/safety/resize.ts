@@ -74,7 +74,10 @@ function windows(from: number, to: number, resample: number): Window[] {
   const scale = from / to;
   const filter = FILTERS[resample];
   if (filter === undefined) {
-    return Array.from({ length: to }, (_, i) => ({ first: Math.floor((i + 0.5) * scale), weights: [ONE] }));
+    // Pillow walks, and so do its rounding errors.
+    const nearest: Window[] = [];
+    for (let at = scale / 2; nearest.length < to; at += scale) nearest.push({ first: Math.floor(at), weights: [ONE] });
+    return nearest;
   }
   const stretch = Math.max(scale, 1);
   const support = filter.support * stretch;
