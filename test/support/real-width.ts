@@ -9,8 +9,8 @@ import type { DeviceTensor, HostTensor, Stage } from '@flux-srpo/runtime';
 
 export type RealBlock = 'double_block' | 'single_block';
 
-/** 8 × 8 image tokens and half as many text tokens: past the 32 below which attention takes another kernel. */
-const GRID = { height: 8, width: 8 };
+/** As few tokens as take the kernels of large pictures: with fewer than 32 queries attention takes another path. */
+const GRID = { height: 4, width: 8 };
 const TEXT_TOKENS = 32;
 
 const WIDTH = hiddenSize(FLUX1_DEV.transformer);
