@@ -1,22 +1,26 @@
 import { FormatError, InputError, ModelError } from '@flux-srpo/core';
-import {
-  type ByteSource,
-  DTYPE_BITS,
-  type Dtype,
-  readSafetensors,
-  type Safetensors,
-  type TensorInfo,
-  widen,
-} from '@flux-srpo/formats';
-import type { Component } from './keys/index.ts';
+import type { ByteSource, GgmlTypeName } from '@flux-srpo/formats';
+import { type Component, namingOf } from './keys/index.ts';
 import { isObject, type PipelineSource, readJsonObject } from './source.ts';
+import { findPrefix, underPrefix } from './tensors/prefix.ts';
+import { applyScales, type Companion } from './tensors/scaled.ts';
+import { openTensorStore, type TensorDescription, type TensorStore } from './tensors/store.ts';
 
 /** The tensors of one component, over however many files it has. */
 export interface Checkpoint {
   readonly component: Component;
   /** The files read, for the manifest. */
   readonly files: readonly string[];
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Whose names the tensors have. */
+  readonly naming: string;
+  /** Without the prefix that a file of several networks puts before them. */
+  readonly tensors: ReadonlyMap<string, TensorDescription>;
+  /** Tensors of the files that only say how others are stored. */
+  readonly companions: readonly Companion[];
+  /** Full names of the files' other tensors, which belong to other networks. */
+  readonly foreign: readonly string[];
+  /** Prefix of this component's tensors in its file. */
+  readonly prefix: string;
   /** Throws for a dtype that does not widen to float32 exactly. */
   checkDtype(tensor: string): void;
   /**
@@ -26,20 +30,33 @@ export interface Checkpoint {
    * @returns [end − start, rowLength]
    */
   readRows(tensor: string, rowLength: number, start: number, end: number, signal?: AbortSignal): Promise<Float32Array>;
+  /** How ggml stores the tensor, where it does. */
+  blockType(tensor: string): GgmlTypeName | undefined;
+  /** The blocks of such a tensor's rows; a row must be whole blocks. */
+  readBlockRows(
+    tensor: string,
+    rowLength: number,
+    start: number,
+    end: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
 /** Names diffusers and transformers save under. */
 const STEMS = ['diffusion_pytorch_model', 'model'];
+const SINGLE_FILE = /^[^/]+\/[^/]+\.(?:safetensors|sft|gguf)$/;
 /** FLUX.1's largest index, the transformer's, is 0.12 MB. */
 const MAX_INDEX_BYTES = 16 * 1024 * 1024;
-const FLOAT_DTYPES: readonly Dtype[] = ['F32', 'F16', 'BF16'];
 
-/** Opens `<component>/*.safetensors`: one file, or shards named by an index. */
+/** Opens a component: the file given for it, or `<component>/*.safetensors`, which is one file or shards named by an index. */
 export async function openCheckpoint(source: PipelineSource, component: Component): Promise<Checkpoint> {
   const files = await findFiles(source, component);
   const sources: ByteSource[] = [];
-  const located = new Map<string, Safetensors>();
+  const located = new Map<string, TensorStore>();
+  const companions: Companion[] = [];
+  const foreign: string[] = [];
+  let prefix = '';
   const close = async (): Promise<void> => {
     for (const opened of sources) await opened.close?.();
   };
@@ -47,36 +64,49 @@ export async function openCheckpoint(source: PipelineSource, component: Componen
     for (const path of files) {
       const opened = await source.open(path);
       sources.push(opened);
-      locate(component, path, await readSafetensors(opened), located);
+      const whole = await openTensorStore(opened);
+      prefix = findPrefix(component, whole.tensors);
+      foreign.push(...[...whole.tensors.keys()].filter((name) => !name.startsWith(prefix)));
+      const scaled = await applyScales(path, underPrefix(whole, prefix));
+      companions.push(...scaled.companions);
+      locate(component, path, scaled.store, located);
     }
   } catch (error) {
     await close();
     throw error;
   }
   const find = (name: string) => located.get(name)!;
+  const tensors = new Map([...located].map(([name, file]) => [name, file.tensors.get(name)!]));
   return {
     component,
     files,
-    tensors: new Map([...located].map(([name, file]) => [name, file.info(name)])),
+    naming: namingOf(component, tensors).name,
+    tensors,
+    companions,
+    foreign,
+    prefix,
     checkDtype(name) {
-      const { dtype } = find(name).info(name);
-      if (FLOAT_DTYPES.includes(dtype)) return;
-      throw new FormatError(`${component}/${name} must be ${FLOAT_DTYPES.join(', ')}, got ${dtype}`, {
+      const readable = find(name).unreadable(name);
+      if (readable === undefined) return;
+      const { dtype } = tensors.get(name)!;
+      throw new FormatError(`${component}/${name} must be ${readable.join(', ')}, got ${dtype}`, {
         code: 'format/dtype-unsupported',
-        details: { component, tensor: name, expected: FLOAT_DTYPES, got: dtype },
+        details: { component, tensor: name, expected: readable, got: dtype },
       });
     },
-    async readRows(name, rowLength, start, end, signal) {
-      const file = find(name);
-      const { dtype } = file.info(name);
-      const rowBytes = (rowLength * DTYPE_BITS[dtype]) / 8;
-      return widen(dtype, await file.readRange(name, start * rowBytes, (end - start) * rowBytes, signal));
+    readRows: (name, rowLength, start, end, signal) =>
+      find(name).readValues(name, start * rowLength, end * rowLength, signal),
+    blockType: (name) => find(name).blocks?.typeOf(name),
+    async readBlockRows(name, rowLength, start, end, signal) {
+      const { blocks } = find(name);
+      if (blocks === undefined) throw new Error(`${name} is not stored in blocks`);
+      return await blocks.read(name, start * rowLength, end * rowLength, signal);
     },
     close,
   };
 }
 
-function locate(component: Component, path: string, file: Safetensors, located: Map<string, Safetensors>): void {
+function locate(component: Component, path: string, file: TensorStore, located: Map<string, TensorStore>): void {
   for (const name of file.tensors.keys()) {
     if (located.has(name)) {
       throw new FormatError(`${component}: tensor ${name} must be in one shard, got it again in ${path}`, {
@@ -89,8 +119,10 @@ function locate(component: Component, path: string, file: Safetensors, located: 
 }
 
 async function findFiles(source: PipelineSource, component: Component): Promise<string[]> {
+  const given = source.singleFiles?.[component];
+  if (given !== undefined) return [given];
   const paths = (await source.list()).filter((path) => path.startsWith(`${component}/`));
-  const single = paths.filter((path) => /^[^/]+\/[^/]+\.safetensors$/.test(path) && !/-\d{5}-of-\d{5}\./.test(path));
+  const single = paths.filter((path) => SINGLE_FILE.test(path) && !/-\d{5}-of-\d{5}\./.test(path));
   const named = STEMS.map((stem) => `${component}/${stem}.safetensors`).find((path) => paths.includes(path));
   const index = STEMS.map((stem) => `${component}/${stem}.safetensors.index.json`).find((path) => paths.includes(path));
   if (index !== undefined && named !== undefined) {

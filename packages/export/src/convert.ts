@@ -7,8 +7,9 @@ import { readModelConfig } from './config/pipeline.ts';
 import { type ClassOf, type PartPlan, planParts } from './graphs/index.ts';
 import { bindParts, type UnusedTensor } from './keys/bind.ts';
 import { COMPONENTS, type Component } from './keys/index.ts';
-import { checkDraft, draftManifest, manifestJson } from './manifest-draft.ts';
-import { planPart, writeBaked, writeGraphs, writeWeights } from './part-writer.ts';
+import { unboundTensors } from './leftover.ts';
+import { checkDraft, describeBlocks, draftManifest, manifestJson } from './manifest-draft.ts';
+import { type BlockOrigin, planPart, writeBaked, writeGraphs, writeWeights } from './part-writer.ts';
 import { RECIPES, type Recipe, resolveClass, shapeFallbacks } from './recipe.ts';
 import { readSafetyChecker } from './safety-checker.ts';
 import type { PipelineSource } from './source.ts';
@@ -81,12 +82,13 @@ async function convert(
   // 1. Read every header and check that the checkpoint is what the configs say, before anything is written.
   const clipTokenizer = await readClipTokenizer(source);
   const t5Tokenizer = await readT5Tokenizer(source);
-  const config = await readModelConfig(source, clipTokenizer.eosId);
   const safetyChecker = options.safetyChecker && (await readSafetyChecker(options.safetyChecker));
   for (const component of COMPONENTS) opened[component] = await openCheckpoint(source, component);
   const checkpoints = opened as Record<Component, Checkpoint>;
+  const tensors = tensorsOf(checkpoints);
+  const config = await readModelConfig(source, clipTokenizer.eosId, tensors);
   const plan = planParts(config);
-  const binding = bindParts(plan, tensorsOf(checkpoints));
+  const binding = bindParts(plan, tensors);
   for (const { component, tensor } of [...binding.parts.values()].flat()) checkpoints[component].checkDtype(tensor);
 
   // 2. The small files, and a manifest without weights: whatever is wrong with `info` shows now, not after hours.
@@ -108,11 +110,13 @@ async function convert(
 
   // 3. The weights, a part at a time.
   const fallbacks = shapeFallbacks(plan, recipe);
+  const blocks: BlockOrigin[] = [];
   const parts: BundlePart[] = [];
   const total = plan.reduce((sum, part) => sum + countWeights(part), 0);
   let done = 0;
   for (const part of plan) {
     const stored = await planPart(binding.parts.get(part.name)!, checkpoints, classOf, signal);
+    blocks.push(...stored.blocks);
     fallbacks.push(...stored.fallbacks.map((fallback) => ({ ...fallback, tensor: `${part.name}/${fallback.tensor}` })));
     if (bake && part.graph !== undefined) {
       graphs[part.name] = await writeBaked(writer, part, stored.tensors, config, classOf);
@@ -126,13 +130,25 @@ async function convert(
 
   // 4. The manifest, last.
   const quantization = { recipe: { ...recipe }, fallbacks };
-  const manifest: Manifest = { ...draft, quantization, graphs, parts, files: [...writer.files] };
+  const manifest: Manifest = {
+    ...draft,
+    source: { ...draft.source, ...describeBlocks(blocks) },
+    quantization,
+    graphs,
+    parts,
+    files: [...writer.files],
+  };
   const json = manifestJson(manifest);
   parseManifest(json);
   const bytes = new TextEncoder().encode(json);
   await writer.write('manifest.json', bytes);
   const size = writer.files.reduce((sum, file) => sum + file.size, 0);
-  return { manifest, identity: await sha256Hex(bytes), bytes: size, unused: binding.unused };
+  return {
+    manifest,
+    identity: await sha256Hex(bytes),
+    bytes: size,
+    unused: [...binding.unused, ...unboundTensors(checkpoints)],
+  };
 }
 
 function tensorsOf(checkpoints: Record<Component, Checkpoint>): Record<Component, Checkpoint['tensors']> {

@@ -27,8 +27,12 @@ export {
 export { inspectSafetensors, type SafetensorsReport } from './inspect/safetensors.ts';
 export { type FileState, verifyFile } from './inspect/verify.ts';
 export type { UnusedTensor } from './keys/bind.ts';
+export { COMPONENTS, type Component } from './keys/index.ts';
 export { type BlockQuantizer, roundF16 } from './quantize/blocks.ts';
 export { q4 } from './quantize/q4.ts';
 export { q8 } from './quantize/q8.ts';
 export { RECIPES, type Recipe, resolveClass } from './recipe.ts';
 export type { PipelineSource } from './source.ts';
+export { combineSources, type ModelSources, type SourceFile } from './sources.ts';
+export { applyScales, type Companion } from './tensors/scaled.ts';
+export { openTensorStore, type TensorDescription, type TensorStore } from './tensors/store.ts';

@@ -10,6 +10,7 @@ import {
 import type { BundleInfo } from './bundle-info.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { Component } from './keys/index.ts';
+import type { BlockOrigin } from './part-writer.ts';
 import type { Recipe } from './recipe.ts';
 import type { TokenizerFiles } from './tokenizers/read.ts';
 
@@ -54,6 +55,19 @@ export function checkDraft(draft: ManifestDraft, files: readonly BundleFile[]): 
 /** The text of `manifest.json`. */
 export function manifestJson(manifest: Manifest): string {
   return `${JSON.stringify(manifest, null, 1)}\n`;
+}
+
+/** Where a source came in blocks: which classes of tensors kept them to the bit, and which were computed anew from the numbers. */
+export function describeBlocks(blocks: readonly BlockOrigin[]): Record<string, string> {
+  if (!blocks.some(({ isKept }) => isKept)) return {};
+  const list = (isKept: boolean) => {
+    const labels = blocks
+      .filter((block) => block.isKept === isKept)
+      .map((block) => `${block.tensorClass} from ${block.dtype}`);
+    return [...new Set(labels)].sort().join(', ');
+  };
+  const anew = list(false);
+  return { blocks: `kept to the bit: ${list(true)}${anew && `; computed anew: ${anew}`}` };
 }
 
 /** File names and dtypes, never where they lay. */

@@ -3,8 +3,11 @@ import { widen, writeSafetensors } from '@flux-srpo/formats';
 import type { BundleWriter } from './bundle-writer.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { bakeWeights, buildGraph, type ClassOf, type PartPlan } from './graphs/index.ts';
+import type { TensorClass } from './graphs/slots.ts';
+import { keepBlocks } from './kept-blocks.ts';
 import type { BoundSlot } from './keys/bind.ts';
 import type { Component } from './keys/index.ts';
+import { isBlockClass } from './recipe.ts';
 import { slotPieces } from './slot-reader.ts';
 import { planStorage, type StoredTensor } from './storage.ts';
 
@@ -14,6 +17,16 @@ export interface StoredPart {
   readonly tensors: readonly StoredTensor[];
   /** Where the numbers asked for a wider dtype on disk; `tensor` is the slot's name. */
   readonly fallbacks: readonly QuantizationFallback[];
+  /** Of the slots stored in blocks, where their numbers come from. */
+  readonly blocks: readonly BlockOrigin[];
+}
+
+/** Blocks of a slot: the source's own, or computed from its numbers. */
+export interface BlockOrigin {
+  readonly tensorClass: TensorClass;
+  /** The source's dtype of the tensor. */
+  readonly dtype: string;
+  readonly isKept: boolean;
 }
 
 /** Chooses how each slot of a part is stored; reads all its weights once. */
@@ -25,15 +38,22 @@ export async function planPart(
 ): Promise<StoredPart> {
   const tensors: StoredTensor[] = [];
   const fallbacks: QuantizationFallback[] = [];
+  const blocks: BlockOrigin[] = [];
   for (const bound of slots) {
-    const pieces = slotPieces(bound, checkpoints[bound.component], signal);
-    const storage = await planStorage(bound.slot, classOf(bound.slot), pieces);
+    const checkpoint = checkpoints[bound.component];
+    const weightClass = classOf(bound.slot);
+    const kept = await keepBlocks(bound, checkpoint, weightClass, signal);
+    const storage = kept ?? (await planStorage(bound.slot, weightClass, slotPieces(bound, checkpoint, signal)));
     tensors.push(...storage.tensors);
+    if (isBlockClass(weightClass) && bound.slot.kind === 'linear') {
+      const { dtype } = checkpoint.tensors.get(bound.tensor)!;
+      blocks.push({ tensorClass: bound.slot.tensorClass, dtype, isKept: kept !== undefined });
+    }
     if (storage.reason !== undefined) {
       fallbacks.push({ tensor: bound.slot.name, asked: 'f16', used: 'f32', reason: storage.reason });
     }
   }
-  return { tensors, fallbacks };
+  return { tensors, fallbacks, blocks };
 }
 
 /** Writes `weights/<part>.safetensors`, or nothing for a part without weights. */

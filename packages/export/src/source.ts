@@ -1,11 +1,14 @@
 import { FormatError, ModelError } from '@flux-srpo/core';
 import type { ByteSource } from '@flux-srpo/formats';
+import type { Component } from './keys/rules.ts';
 
 /** A folder of files to convert from or to inspect: on disk, picked in a browser, or held in memory. */
 export interface PipelineSource {
   /** Paths of all files, relative, with `/`. */
   list(): Promise<readonly string[]>;
   open(path: string): Promise<ByteSource>;
+  /** Components that are one file each, by its path, whatever else lies there. Without a config their shape is read off the tensors. */
+  readonly singleFiles?: Readonly<Partial<Record<Component, string>>>;
 }
 
 /** Far above any config.json, far below what could hurt. */

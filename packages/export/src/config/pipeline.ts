@@ -1,6 +1,8 @@
-import type { ModelConfig } from '@flux-srpo/core';
+import { FLUX1_DEV, type ModelConfig } from '@flux-srpo/core';
+import type { Component, TensorShapes } from '../keys/index.ts';
 import { type PipelineSource, readJsonObject, requireFile } from '../source.ts';
 import { ConfigFields } from './fields.ts';
+import { inferConfig } from './infer.ts';
 import { readSchedulerConfig } from './scheduler.ts';
 import { readClipConfig, readT5Config } from './text-encoders.ts';
 import { readTransformerConfig } from './transformer.ts';
@@ -18,26 +20,45 @@ const COMPONENTS: Readonly<Record<string, readonly string[]>> = {
 const PIPELINE_HINT = 'a diffusers FluxPipeline folder has one';
 
 /**
- * The shape of every network of a diffusers pipeline folder, checked against what the graphs can do.
+ * The shape of every network of a pipeline, checked against what the graphs can do. Where a network is a single file without a config beside it,
+ * its shape is read off its tensors and the scheduler is FLUX.1 [dev]'s.
  *
  * @param clipEos the id CLIP's tokenizer ends a prompt with
+ * @param tensors of each network
  */
-export async function readModelConfig(source: PipelineSource, clipEos: number): Promise<ModelConfig> {
+export async function readModelConfig(
+  source: PipelineSource,
+  clipEos: number,
+  tensors: Readonly<Record<Component, TensorShapes>>,
+): Promise<ModelConfig> {
   const paths = await source.list();
+  const { singleFiles = {} } = source;
+  const hasSingleFile = Object.keys(singleFiles).length > 0;
   const open = async (path: string): Promise<ConfigFields> => {
     requireFile(paths, path, PIPELINE_HINT);
     return new ConfigFields(path, await readJsonObject(source, path));
   };
-  checkPipelineIndex(await open('model_index.json'));
-
-  const config: ModelConfig = {
-    transformer: readTransformerConfig(await open('transformer/config.json')),
-    text_encoder: readClipConfig(await open('text_encoder/config.json'), clipEos),
-    text_encoder_2: readT5Config(await open('text_encoder_2/config.json')),
-    vae: readVaeConfig(await open('vae/config.json')),
-    scheduler: readSchedulerConfig(await open('scheduler/scheduler_config.json')),
+  const fieldsOf = async (component: Component): Promise<ConfigFields> => {
+    const path = `${component}/config.json`;
+    const file = singleFiles[component];
+    if (file === undefined || paths.includes(path)) return open(path);
+    return new ConfigFields(file, inferConfig(component, tensors[component]));
   };
-  checkJoints(config, new ConfigFields('transformer/config.json', { ...config.transformer }));
+  if (!hasSingleFile || paths.includes('model_index.json')) checkPipelineIndex(await open('model_index.json'));
+
+  const transformer = await fieldsOf('transformer');
+  const schedulerPath = 'scheduler/scheduler_config.json';
+  const config: ModelConfig = {
+    transformer: readTransformerConfig(transformer),
+    text_encoder: readClipConfig(await fieldsOf('text_encoder'), clipEos),
+    text_encoder_2: readT5Config(await fieldsOf('text_encoder_2')),
+    vae: readVaeConfig(await fieldsOf('vae')),
+    scheduler:
+      hasSingleFile && !paths.includes(schedulerPath)
+        ? FLUX1_DEV.scheduler
+        : readSchedulerConfig(await open(schedulerPath)),
+  };
+  checkJoints(config, new ConfigFields(transformer.path, { ...config.transformer }));
   return config;
 }
 

@@ -1,6 +1,7 @@
 import { FormatError } from '@flux-srpo/core';
 import type { PartPlan, WeightSlot } from '../graphs/slots.ts';
-import { COMPONENTS, type Component, type ComponentKeys, KEYS, type TensorShapes } from './index.ts';
+import { COMPONENTS, type Component, type Naming, namingOf, type TensorShapes } from './index.ts';
+import { findName, matchPattern, sourceName } from './lookup.ts';
 import type { KeyRule } from './rules.ts';
 
 /** Half-open. */
@@ -47,13 +48,14 @@ interface Claim {
  */
 export function bindParts(parts: readonly PartPlan[], checkpoints: Readonly<Record<Component, TensorShapes>>): Binding {
   const used = new Map<Component, Set<string>>(COMPONENTS.map((component) => [component, new Set()]));
+  const namings = new Map(COMPONENTS.map((component) => [component, namingOf(component, checkpoints[component])]));
   const bound = new Map<string, BoundSlot[]>();
   for (const part of parts) {
     const slots = new Map<string, BoundSlot>();
-    for (const claims of groupBySource(claimsOf(part))) {
+    for (const claims of groupBySource(claimsOf(part, namings))) {
       const { component } = claims[0]!;
-      const seen = used.get(component)!;
-      for (const slot of bindTensor(part.name, claims, checkpoints[component], seen)) slots.set(slot.slot.name, slot);
+      const source = { naming: namings.get(component)!, tensors: checkpoints[component], used: used.get(component)! };
+      for (const slot of bindTensor(part.name, claims, source)) slots.set(slot.slot.name, slot);
     }
     bound.set(
       part.name,
@@ -61,22 +63,22 @@ export function bindParts(parts: readonly PartPlan[], checkpoints: Readonly<Reco
     );
   }
   const unused = COMPONENTS.flatMap((component) =>
-    accountForRest(component, checkpoints[component], used.get(component)!),
+    accountForRest(component, namings.get(component)!, checkpoints[component], used.get(component)!),
   );
   return { parts: bound, unused };
 }
 
 /** The rule for each slot of a part, in the order of the rules. */
-function claimsOf(part: PartPlan): Claim[] {
+function claimsOf(part: PartPlan, namings: ReadonlyMap<Component, Naming>): Claim[] {
   const claims: Claim[] = [];
-  for (const component of COMPONENTS) {
-    for (const rule of KEYS[component].rules) {
+  for (const [component, { rules }] of namings) {
+    for (const rule of rules) {
       const i = matchPattern(rule.part, part.name);
       if (i === undefined) continue;
       for (const slot of part.slots) {
         const j = matchPattern(rule.slot, slot.name) ?? matchPattern(rule.slot, withoutChunk(slot.name));
         if (j === undefined) continue;
-        claims.push({ slot, rule, component, from: rule.from.replace('{i}', i).replace('{j}', j) });
+        claims.push({ slot, rule, component, from: sourceName(rule, i, j) });
       }
     }
   }
@@ -84,15 +86,6 @@ function claimsOf(part: PartPlan): Claim[] {
   const orphan = part.slots.find((slot) => !claimed.has(slot));
   if (orphan) throw new Error(`no key rule fills ${part.name}/${orphan.name}`);
   return claims;
-}
-
-/** The number that `{i}` or `{j}` stands for ('' when the pattern has none), or undefined when `name` does not match. */
-function matchPattern(pattern: string, name: string): string | undefined {
-  const [before, after] = pattern.split(/\{[ij]\}/) as [string, string | undefined];
-  if (after === undefined) return pattern === name ? '' : undefined;
-  if (!name.startsWith(before) || !name.endsWith(after)) return undefined;
-  const number = name.slice(before.length, name.length - after.length);
-  return /^\d+$/.test(number) ? number : undefined;
 }
 
 /** `img_mlp.0.1.weight` → `img_mlp.0.weight` */
@@ -106,10 +99,17 @@ function groupBySource(claims: readonly Claim[]): Claim[][] {
   return [...groups.values()];
 }
 
+/** The tensors of one component, and which of them slots have taken so far. */
+interface BindingSource {
+  naming: Naming;
+  tensors: TensorShapes;
+  used: Set<string>;
+}
+
 /** Cuts one tensor among the slots that claim it. */
-function bindTensor(part: string, claims: readonly Claim[], tensors: TensorShapes, used: Set<string>): BoundSlot[] {
+function bindTensor(part: string, claims: readonly Claim[], { naming, tensors, used }: BindingSource): BoundSlot[] {
   const { from, component, rule, slot: firstSlot } = claims[0]!;
-  const name = findName(from, KEYS[component], tensors);
+  const name = findName(from, naming, tensors);
   const shape = name === undefined ? undefined : tensors.get(name)?.shape;
   if (name === undefined || shape === undefined) {
     throw new FormatError(`${component} has no tensor ${from}, which ${part}/${firstSlot.name} needs`, {
@@ -152,12 +152,6 @@ function bindTensor(part: string, claims: readonly Claim[], tensors: TensorShape
   });
 }
 
-function findName(from: string, keys: ComponentKeys, tensors: TensorShapes): string | undefined {
-  const duplicate = Object.entries(keys.duplicates ?? {}).find(([, original]) => original === from)?.[0];
-  const candidates = [from, `${keys.prefix ?? ''}${from}`, ...(duplicate ? [duplicate] : [])];
-  return candidates.find((name) => tensors.has(name));
-}
-
 function halvesSwapped(rowCount: number): Range[] {
   return [
     [rowCount / 2, rowCount],
@@ -174,8 +168,12 @@ function squeeze(shape: readonly number[]): number[] {
   return shape.filter((dim) => dim !== 1);
 }
 
-function accountForRest(component: Component, tensors: TensorShapes, used: ReadonlySet<string>): UnusedTensor[] {
-  const { prefix = '', duplicates = {}, unused } = KEYS[component];
+function accountForRest(
+  component: Component,
+  { prefix = '', duplicates = {}, unused }: Naming,
+  tensors: TensorShapes,
+  used: ReadonlySet<string>,
+): UnusedTensor[] {
   return [...tensors.keys()]
     .filter((tensor) => !used.has(tensor))
     .map((tensor) => {

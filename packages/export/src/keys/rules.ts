@@ -10,7 +10,7 @@ export type Component = 'transformer' | 'text_encoder' | 'text_encoder_2' | 'vae
 export interface KeyRule {
   readonly part: string;
   readonly slot: string;
-  /** The tensor's name in the checkpoint, diffusers' or transformers' naming. */
+  /** The tensor's name in the checkpoint. */
   readonly from: string;
   /**
    * Slots of one part with the same `from` share the tensor, in the order of the rules and then of the chunks:

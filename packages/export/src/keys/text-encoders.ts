@@ -41,3 +41,27 @@ export const T5_KEYS: readonly KeyRule[] = [
   t5Weight('wo.weight', 'layer.1.DenseReluDense.wo'),
   { part: 't5_final', slot: 'norm.scale', from: 'encoder.final_layer_norm.weight' },
 ];
+
+function ggufWeight(slot: string, from: string): KeyRule {
+  return { part: 't5_layer.{i}', slot, from: `enc.blk.{i}.${from}.weight` };
+}
+
+/**
+ * llama.cpp's names of T5's encoder → parts.
+ *
+ * @see https://github.com/ggml-org/llama.cpp/blob/master/gguf-py/gguf/constants.py `MODEL_ARCH.T5ENCODER`
+ */
+export const T5_GGUF_KEYS: readonly KeyRule[] = [
+  { part: 't5_embedding', slot: 'token', from: 'token_embd.weight' },
+  { part: 't5_embedding', slot: 'position_bias', from: 'enc.blk.0.attn_rel_b.weight' },
+  ggufWeight('attn_norm.scale', 'attn_norm'),
+  ggufWeight('q.weight', 'attn_q'),
+  ggufWeight('k.weight', 'attn_k'),
+  ggufWeight('v.weight', 'attn_v'),
+  ggufWeight('o.weight', 'attn_o'),
+  ggufWeight('ff_norm.scale', 'ffn_norm'),
+  ggufWeight('wi_0.weight', 'ffn_gate'),
+  ggufWeight('wi_1.weight', 'ffn_up'),
+  ggufWeight('wo.weight', 'ffn_down'),
+  { part: 't5_final', slot: 'norm.scale', from: 'enc.output_norm.weight' },
+];

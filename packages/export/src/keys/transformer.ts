@@ -63,3 +63,51 @@ export const TRANSFORMER_KEYS: readonly KeyRule[] = [
 
   ...layer('final_layer', 'linear', 'proj_out'),
 ];
+
+/** One stream of a double block in BFL's naming: q, k and v are rows of one tensor, in this order. */
+function bflStream(name: 'img' | 'txt') {
+  const part = 'double_block.{i}';
+  const from = 'double_blocks.{i}';
+  return [
+    ...['q', 'k', 'v'].flatMap((each) => layer(part, `${name}_attn.${each}`, `${from}.${name}_attn.qkv`, 'rows')),
+    ...layer(part, `${name}_attn.proj`, `${from}.${name}_attn.proj`),
+    { part, slot: `${name}_attn.norm_q.scale`, from: `${from}.${name}_attn.norm.query_norm.scale` },
+    { part, slot: `${name}_attn.norm_k.scale`, from: `${from}.${name}_attn.norm.key_norm.scale` },
+    ...layer(part, `${name}_mlp.0`, `${from}.${name}_mlp.0`, 'rows'),
+    ...layer(part, `${name}_mlp.2`, `${from}.${name}_mlp.2`, 'columns'),
+  ];
+}
+
+/**
+ * BFL's own Flux → parts: also the naming of ComfyUI's and of GGUF files.
+ *
+ * @see https://github.com/black-forest-labs/flux/blob/802fb47/src/flux/modules/layers.py
+ */
+export const BFL_TRANSFORMER_KEYS: readonly KeyRule[] = [
+  ...['time_in', 'guidance_in', 'vector_in'].flatMap((name) => [
+    ...layer('conditioning', `${name}.in_layer`, `${name}.in_layer`),
+    ...layer('conditioning', `${name}.out_layer`, `${name}.out_layer`),
+  ]),
+
+  ...layer('modulation.double_block.{i}.img', 'lin', 'double_blocks.{i}.img_mod.lin'),
+  ...layer('modulation.double_block.{i}.txt', 'lin', 'double_blocks.{i}.txt_mod.lin'),
+  ...layer('modulation.single_block.{i}', 'lin', 'single_blocks.{i}.modulation.lin'),
+  // (shift, scale) here as in the parts: nothing changes places.
+  ...layer('modulation.final', 'lin', 'final_layer.adaLN_modulation.1'),
+
+  ...layer('embed_image', 'img_in', 'img_in'),
+  ...layer('embed_text', 'txt_in', 'txt_in'),
+
+  ...bflStream('img'),
+  ...bflStream('txt'),
+
+  // linear1 makes q, k, v and the MLP's hidden values, one after another.
+  ...['q', 'k', 'v', 'mlp'].flatMap((each) => layer('single_block.{i}', each, 'single_blocks.{i}.linear1', 'rows')),
+  { part: 'single_block.{i}', slot: 'norm_q.scale', from: 'single_blocks.{i}.norm.query_norm.scale' },
+  { part: 'single_block.{i}', slot: 'norm_k.scale', from: 'single_blocks.{i}.norm.key_norm.scale' },
+  // Its input is [attention, gelu(mlp)], as in diffusers.
+  ...layer('single_block.{i}', 'proj_attn', 'single_blocks.{i}.linear2', 'columns'),
+  { part: 'single_block.{i}', slot: 'proj_mlp.weight', from: 'single_blocks.{i}.linear2.weight', cut: 'columns' },
+
+  ...layer('final_layer', 'linear', 'final_layer.linear'),
+];

@@ -1,12 +1,12 @@
 import { affine, type KeyRule, layer } from './rules.ts';
 
-function resBlock(part: string, slot: string, from: string): KeyRule[] {
+function resBlock(part: string, slot: string, from: string, shortcut = 'conv_shortcut'): KeyRule[] {
   return [
     ...affine(part, `${slot}.norm1`, `${from}.norm1`),
     ...layer(part, `${slot}.conv1`, `${from}.conv1`),
     ...affine(part, `${slot}.norm2`, `${from}.norm2`),
     ...layer(part, `${slot}.conv2`, `${from}.conv2`),
-    ...layer(part, `${slot}.shortcut`, `${from}.conv_shortcut`),
+    ...layer(part, `${slot}.shortcut`, `${from}.${shortcut}`),
   ];
 }
 
@@ -24,5 +24,31 @@ export const VAE_KEYS: readonly KeyRule[] = [
   ...resBlock('vae_up.{i}', 'res_{j}', 'decoder.up_blocks.{i}.resnets.{j}'),
   ...layer('vae_up.{i}', 'upsample', 'decoder.up_blocks.{i}.upsamplers.0.conv'),
   ...affine('vae_out', 'norm_out', 'decoder.conv_norm_out'),
+  ...layer('vae_out', 'conv_out', 'decoder.conv_out'),
+];
+
+const BFL_MID = 'decoder.mid';
+/** BFL counts the decoder's levels from the picture, parts from the latent. */
+const BFL_LEVELS = [3, 2, 1, 0];
+
+/**
+ * BFL's AutoEncoder → parts; `ae.safetensors` and the VAE of ComfyUI's files.
+ *
+ * @see https://github.com/black-forest-labs/flux/blob/802fb47/src/flux/modules/autoencoder.py
+ */
+export const BFL_VAE_KEYS: readonly KeyRule[] = [
+  ...layer('vae_in', 'conv_in', 'decoder.conv_in'),
+  ...resBlock('vae_in', 'mid.res_0', `${BFL_MID}.block_1`, 'nin_shortcut'),
+  ...resBlock('vae_in', 'mid.res_1', `${BFL_MID}.block_2`, 'nin_shortcut'),
+  ...affine('vae_in', 'mid.attn.norm', `${BFL_MID}.attn_1.norm`),
+  ...layer('vae_in', 'mid.attn.q', `${BFL_MID}.attn_1.q`),
+  ...layer('vae_in', 'mid.attn.k', `${BFL_MID}.attn_1.k`),
+  ...layer('vae_in', 'mid.attn.v', `${BFL_MID}.attn_1.v`),
+  ...layer('vae_in', 'mid.attn.out', `${BFL_MID}.attn_1.proj_out`),
+  ...BFL_LEVELS.flatMap((level, i) => [
+    ...resBlock(`vae_up.${i}`, 'res_{j}', `decoder.up.${level}.block.{j}`, 'nin_shortcut'),
+    ...layer(`vae_up.${i}`, 'upsample', `decoder.up.${level}.upsample.conv`),
+  ]),
+  ...affine('vae_out', 'norm_out', 'decoder.norm_out'),
   ...layer('vae_out', 'conv_out', 'decoder.conv_out'),
 ];

@@ -1,0 +1,70 @@
+import { InputError, ModelError } from '@flux-srpo/core';
+import type { ByteSource } from '@flux-srpo/formats';
+import { COMPONENTS, type Component } from './keys/index.ts';
+import type { PipelineSource } from './source.ts';
+
+/** A checkpoint file: on disk, picked in a browser, or at a URL. */
+export interface SourceFile {
+  /** Its last path segment; goes into the bundle's manifest. */
+  readonly name: string;
+  open(): Promise<ByteSource>;
+}
+
+/** Where each part of a model comes from. */
+export interface ModelSources {
+  /** A diffusers FluxPipeline folder, for whatever is not given apart. */
+  readonly folder?: PipelineSource | undefined;
+  /** One file each, safetensors or GGUF, any naming. The same file may serve several. */
+  readonly files?: Readonly<Partial<Record<Component, SourceFile>>>;
+  /** A folder that holds `tokenizer/` and `tokenizer_2/`, in place of `folder`'s. */
+  readonly tokenizers?: PipelineSource | undefined;
+}
+
+const TOKENIZER_PATH = /^tokenizer(?:_2)?\//;
+
+/** All of it as one pipeline, to be converted like a folder. */
+export async function combineSources({ folder, files = {}, tokenizers }: ModelSources): Promise<PipelineSource> {
+  requireEverything(folder, files, tokenizers);
+  const opens = new Map<string, () => Promise<ByteSource>>();
+  const add = async (source: PipelineSource | undefined, takes: (path: string) => boolean) => {
+    for (const path of (await source?.list()) ?? []) if (takes(path)) opens.set(path, () => source!.open(path));
+  };
+  await add(folder, (path) => tokenizers === undefined || !TOKENIZER_PATH.test(path));
+  await add(tokenizers, (path) => TOKENIZER_PATH.test(path));
+
+  const singleFiles: Partial<Record<Component, string>> = {};
+  const paths = new Map<SourceFile, string>();
+  for (const component of COMPONENTS) {
+    const file = files[component];
+    if (file === undefined) continue;
+    const path = paths.get(file) ?? `${component}/${file.name}`;
+    paths.set(file, path);
+    opens.set(path, async () => ({ ...(await file.open()), name: path }));
+    singleFiles[component] = path;
+  }
+  return {
+    list: async () => [...opens.keys()],
+    async open(path) {
+      const open = opens.get(path);
+      if (open !== undefined) return await open();
+      throw new ModelError(`${path} is missing from the sources`, { code: 'model/file-missing', details: { path } });
+    },
+    singleFiles,
+  };
+}
+
+/** Without a folder, nothing can be left out. */
+function requireEverything(
+  folder: PipelineSource | undefined,
+  files: NonNullable<ModelSources['files']>,
+  tokenizers: PipelineSource | undefined,
+): void {
+  if (folder !== undefined) return;
+  const missing = COMPONENTS.filter((component) => files[component] === undefined) as string[];
+  if (tokenizers === undefined) missing.push('tokenizers');
+  if (missing.length === 0) return;
+  throw new InputError(`without a pipeline folder every part must be given; missing: ${missing.join(', ')}`, {
+    code: 'input/required',
+    details: { missing },
+  });
+}

@@ -1,0 +1,37 @@
+import type { Component, TensorShapes } from '../keys/index.ts';
+import { NAMINGS } from '../keys/index.ts';
+import type { TensorStore } from './store.ts';
+
+/** What a file of several networks, or of one wrapped in another's, puts before the names of each. The plain names come first. */
+const PREFIXES: Readonly<Record<Component, readonly string[]>> = {
+  transformer: ['', 'model.diffusion_model.', 'diffusion_model.', 'transformer.'],
+  text_encoder: ['', 'text_encoders.clip_l.transformer.'],
+  text_encoder_2: ['', 'text_encoders.t5xxl.transformer.'],
+  vae: ['', 'vae.', 'first_stage_model.'],
+};
+
+/** The prefix under which a file holds `component`; none where nothing looks like it. */
+export function findPrefix(component: Component, tensors: TensorShapes): string {
+  const markers = NAMINGS[component].flatMap(({ markers }) => markers);
+  const holds = (prefix: string) => markers.some((marker) => tensors.has(prefix + marker));
+  return PREFIXES[component].find(holds) ?? '';
+}
+
+/** The part of a file whose names begin with `prefix`, without it. */
+export function underPrefix(store: TensorStore, prefix: string): TensorStore {
+  if (prefix === '') return store;
+  const own = [...store.tensors].filter(([name]) => name.startsWith(prefix));
+  return {
+    ...store,
+    tensors: new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor])),
+    unreadable: (name) => store.unreadable(prefix + name),
+    readValues: (name, start, end, signal) => store.readValues(prefix + name, start, end, signal),
+    ...(store.blocks && {
+      blocks: {
+        typeOf: (name) => store.blocks!.typeOf(prefix + name),
+        read: (name, start, end, signal) => store.blocks!.read(prefix + name, start, end, signal),
+      },
+    }),
+    readBytes: (name, signal) => store.readBytes(prefix + name, signal),
+  };
+}

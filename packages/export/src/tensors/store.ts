@@ -1,0 +1,100 @@
+import { FormatError } from '@flux-srpo/core';
+import {
+  type ByteSource,
+  type Bytes,
+  DTYPE_BITS,
+  GGML_TYPES,
+  type GgmlTypeName,
+  type Gguf,
+  readGguf,
+  readSafetensors,
+  type Safetensors,
+  WIDENABLE,
+  widen,
+} from '@flux-srpo/formats';
+
+export interface TensorDescription {
+  /** A safetensors dtype or a ggml type. */
+  readonly dtype: string;
+  /** Outermost first. */
+  readonly shape: readonly number[];
+}
+
+/** The tensors of one open file, whatever its format. */
+export interface TensorStore {
+  readonly format: 'safetensors' | 'gguf';
+  readonly tensors: ReadonlyMap<string, TensorDescription>;
+  /** The file's own words about itself; of a GGUF file only text. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Dtypes that widen to float32 exactly, when this tensor's is not one of them. */
+  unreadable(name: string): readonly string[] | undefined;
+  /** Float32 values from `start` up to `end` of a tensor, row-major. Only the bytes that hold them are read. */
+  readValues(name: string, start: number, end: number, signal?: AbortSignal): Promise<Float32Array>;
+  /** ggml's quantized blocks that hold the values from `start` up to `end`, whole blocks both. Absent in files without such blocks. */
+  readonly blocks?: {
+    readonly typeOf: (name: string) => GgmlTypeName;
+    readonly read: (name: string, start: number, end: number, signal?: AbortSignal) => Promise<Bytes>;
+  };
+  /** All bytes of a tensor as they are. */
+  readBytes(name: string, signal?: AbortSignal): Promise<Bytes>;
+}
+
+/** Opens a safetensors or GGUF file by its first bytes; the caller keeps and closes the source. */
+export async function openTensorStore(source: ByteSource, signal?: AbortSignal): Promise<TensorStore> {
+  const magic = source.size < 4 ? new Uint8Array(0) : await source.read(0, 4, signal);
+  if (String.fromCharCode(...magic) === 'GGUF') return ggufStore(await readGguf(source, signal));
+  // torch.save writes zip archives, older versions bare pickles. Both can run code when loaded, so nothing here reads them.
+  if (magic[0] === 0x50 && magic[1] === 0x4b) {
+    throw new FormatError(
+      `${source.name} must be a safetensors or GGUF file, got a zip archive as torch.save writes; save it as safetensors`,
+      {
+        code: 'format/header-invalid',
+        details: { name: source.name },
+      },
+    );
+  }
+  return safetensorsStore(await readSafetensors(source, signal));
+}
+
+function safetensorsStore(file: Safetensors): TensorStore {
+  return {
+    format: 'safetensors',
+    tensors: file.tensors,
+    metadata: file.metadata,
+    unreadable(name) {
+      const readable: readonly string[] = WIDENABLE;
+      return readable.includes(file.info(name).dtype) ? undefined : readable;
+    },
+    async readValues(name, start, end, signal) {
+      const { dtype } = file.info(name);
+      const bytes = DTYPE_BITS[dtype] / 8;
+      return widen(dtype, await file.readRange(name, start * bytes, (end - start) * bytes, signal));
+    },
+    readBytes: (name, signal) => file.read(name, signal),
+  };
+}
+
+const READABLE_TYPES = Object.entries(GGML_TYPES)
+  .filter(([, type]) => 'dequantize' in type)
+  .map(([name]) => name);
+
+function ggufStore(file: Gguf): TensorStore {
+  const texts = [...file.metadata].filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  return {
+    format: 'gguf',
+    tensors: new Map([...file.tensors].map(([name, { type, shape }]) => [name, { dtype: type, shape }])),
+    metadata: new Map(texts),
+    unreadable(name) {
+      return READABLE_TYPES.includes(file.info(name).type) ? undefined : READABLE_TYPES;
+    },
+    readValues: (name, start, end, signal) => file.readValues(name, start, end, signal),
+    blocks: {
+      typeOf: (name) => file.info(name).type,
+      async read(name, start, end, signal) {
+        const { length, bytes } = GGML_TYPES[file.info(name).type];
+        return await file.readRange(name, (start / length) * bytes, ((end - start) / length) * bytes, signal);
+      },
+    },
+    readBytes: (name, signal) => file.readRange(name, 0, file.info(name).bytes, signal),
+  };
+}
