@@ -34,7 +34,7 @@ afterAll(async () => {
   await local?.[Symbol.asyncDispose]();
 });
 
-describe('the same request and seed give the same PNG bytes', () => {
+describe('the same request and seed give the same PNG bytes', { timeout: 30_000 }, () => {
   it('through the function call, two different pictures of one batch', async () => {
     const response = await local.engine.images.generate(REQUEST);
     expect(schemaErrors('ImageRequest', REQUEST)).toEqual([]);

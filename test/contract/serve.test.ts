@@ -56,7 +56,7 @@ describe('serve', { timeout: 30_000 }, () => {
     expect(await (await fetch(`${server.url}/health`)).json()).toEqual({
       status: 'ok',
       model: SMALL.model,
-      queue: { running: 0, waiting: 0, max_waiting: 2 },
+      queue: { running: 0, waiting: 0, max: 2 },
     });
   });
 

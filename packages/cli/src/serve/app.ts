@@ -79,8 +79,7 @@ export function createApp({ engine, images, apiKey, origins = [], isLoopback = f
   });
   app.get('/health', async (c) => {
     const { model } = await engine.load();
-    const { running, waiting, maxWaiting } = engine.queue;
-    return c.json({ status: 'ok', model, queue: { running, waiting, max_waiting: maxWaiting } });
+    return c.json({ status: 'ok', model, queue: engine.queue });
   });
   for (const [path, method] of [
     ['/v1/images/generations', 'POST'],

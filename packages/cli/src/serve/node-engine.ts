@@ -1,7 +1,14 @@
 import { encodePicture, type Pipeline, pictureSettings } from '@flux-srpo/runtime';
-import type { ImageEngine } from 'flux-srpo/fetch';
-import { type ModelFacts, modelFacts, parseRequest, toBase64, toEngineRequest, unixSeconds } from 'flux-srpo/wire';
-import { Queue } from './queue.ts';
+import { type ImageEngine, Queue, type QueueState } from 'flux-srpo/fetch';
+import {
+  type ModelFacts,
+  modelFacts,
+  parseRequest,
+  promptWarnings,
+  toBase64,
+  toEngineRequest,
+  unixSeconds,
+} from 'flux-srpo/wire';
 
 export interface NodeEngineOptions {
   /** Not the engine's own: whoever made it disposes it. */
@@ -14,7 +21,7 @@ export interface NodeEngineOptions {
 
 export interface NodeEngine extends ImageEngine {
   load(): Promise<ModelFacts>;
-  readonly queue: Queue;
+  readonly queue: QueueState;
 }
 
 /** A pipeline as what `createFluxSrpo` gives in a page: same requests, same responses, same errors. */
@@ -22,7 +29,9 @@ export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }
   const model = modelFacts(pipeline.bundle.manifest);
   const queue = new Queue(maxWaiting);
   return {
-    queue,
+    get queue() {
+      return queue.state;
+    },
     load: async () => model,
     images: {
       async generate(body, { signal, onProgress, onPartialImage } = {}) {
@@ -51,7 +60,7 @@ export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }
           device: 'node',
           timings: result.timings,
           skipped_steps: result.skippedSteps,
-          warnings,
+          warnings: [...warnings, ...promptWarnings(result.dropped)],
           ...(result.flagged === undefined ? {} : { has_nsfw_concepts: result.flagged }),
         };
       },
