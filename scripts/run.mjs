@@ -38,6 +38,8 @@ const COMMANDS = {
   /** `test` with the long tests too (test/README.md says which). */
   async 'test:full'() {
     process.env.TEST_FULL = '1';
+    // For tests in a page, where Vite shows what begins with its name.
+    process.env.VITE_TEST_FULL = '1';
     return COMMANDS.test();
   },
 };

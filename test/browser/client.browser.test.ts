@@ -1,6 +1,7 @@
 import { createFluxSrpo, DeviceError, type FluxSrpo, InputError, isFluxError, ModelError } from 'flux-srpo';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
+import { REAL_WORKER, rejection, SMALL, workerUrl } from '../support/page.ts';
 
 declare module 'vitest/browser' {
   interface BrowserCommands {
@@ -8,27 +9,10 @@ declare module 'vitest/browser' {
   }
 }
 
-/** Width ≠ height, so that swapped sides show; two steps, so that state kept between steps shows. */
-const SMALL = { prompt: 'a red house', size: '48x80', num_inference_steps: 2, seed: 7 } as const;
-
 let url: string;
 beforeAll(async () => {
   url = await commands.serveFixtureBundle('a-3x32');
 });
-
-async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => {
-      throw new Error('expected a rejection, got a result');
-    },
-    (error: unknown) => error,
-  );
-}
-
-/** A module worker that runs `code`. */
-function workerUrl(code: string): string {
-  return URL.createObjectURL(new Blob([code], { type: 'text/javascript' }));
-}
 
 describe('the client with its worker', () => {
   let flux: FluxSrpo;
@@ -149,19 +133,19 @@ describe('a browser without WebGPU', () => {
   const withoutGpu = () =>
     workerUrl(`
       import 'data:text/javascript,Object.defineProperty(navigator, "gpu", { value: undefined })';
-      import '${location.origin}/packages/images/src/worker.ts?worker_file&type=module';
+      import '${REAL_WORKER}';
     `);
 
-  it('gets wasm with "auto", and is told why', async () => {
-    const flux = createFluxSrpo({ model: url, workerUrl: withoutGpu() });
+  it('gets wasm with "auto" where that is allowed, and is told why', async () => {
+    const flux = createFluxSrpo({ model: url, workerUrl: withoutGpu(), allowWasm: true });
     const model = await flux.load();
     expect(model.backend).toBe('wasm');
     expect(model.fallback?.code).toBe('device/no-webgpu');
     await flux.dispose();
   });
 
-  it('gets an error with "webgpu"', async () => {
-    const flux = createFluxSrpo({ model: url, backend: 'webgpu', workerUrl: withoutGpu() });
+  it.each(['auto', 'webgpu'] as const)('gets an error with "%s" where it is not', async (backend) => {
+    const flux = createFluxSrpo({ model: url, backend, workerUrl: withoutGpu() });
     expect(isFluxError(await rejection(flux.load()), 'device/no-webgpu')).toBe(true);
     await flux.dispose();
   });

@@ -11,6 +11,7 @@ import {
   pictureSettings,
 } from '@flux-srpo/runtime';
 import { transfer } from 'comlink';
+import { breathing } from './breathing.ts';
 import { assertFits, requiredLimits } from './memory-plan.ts';
 import type { EventMessage, LoadedModel, LoadInput, Reply, WorkerApi, WorkerEvent } from './protocol.ts';
 import { isUnsupported } from './recovery.ts';
@@ -101,7 +102,7 @@ async function open(input: LoadInput): Promise<{ pipeline: Pipeline; model: Load
   const { manifest } = bundle;
   const { backend, fallback } = await createBackend(input, requiredLimits(manifest));
   try {
-    const pipeline = await createPipeline({ bundle, backend, memoryBudget: input.memoryBudget });
+    const pipeline = await createPipeline({ bundle, backend: breathing(backend), memoryBudget: input.memoryBudget });
     return {
       pipeline,
       model: {
