@@ -1,5 +1,6 @@
 """The two tokenizers, made from the training captions, and the captions as token ids."""
 
+import json
 import random
 import re
 from collections import Counter
@@ -64,7 +65,7 @@ def clip_tokenizer(captions):
         show_progress=False,
     )
     bpe.train_from_iterator(captions, trainer)
-    import json
+
 
     model = json.loads(bpe.to_str())["model"]
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
