@@ -65,8 +65,6 @@ def clip_tokenizer(captions):
         show_progress=False,
     )
     bpe.train_from_iterator(captions, trainer)
-
-
     model = json.loads(bpe.to_str())["model"]
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     # As in CLIP: every byte, every byte at the end of a word, the merges, the two special tokens.
