@@ -52,4 +52,6 @@ function shuffle(scenes: Scene[]): Scene[] {
 const others = shuffle(pairs.map(({ asked }) => asked));
 const shuffled = pairs.map(({ read }, i) => ({ read, asked: others[i] as Scene }));
 const seconds = (performance.now() - started) / 1000;
-process.stdout.write(`${JSON.stringify({ ...values, seconds, scores: summarise(pairs), shuffled: summarise(shuffled) })}\n`);
+process.stdout.write(
+  `${JSON.stringify({ ...values, seconds, scores: summarise(pairs), shuffled: summarise(shuffled) })}\n`,
+);
