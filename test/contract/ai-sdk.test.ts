@@ -13,6 +13,8 @@ let model: ImageModelV3;
 const fluxSrpo = { num_inference_steps: 1, max_sequence_length: 24 };
 
 beforeAll(async () => {
+  // It prints warnings by default; here they are what is tested.
+  globalThis.AI_SDK_LOG_WARNINGS = false;
   local = await openEngine(await tinyBundle());
   model = fluxSrpoImageModel(local.engine);
 }, 60_000);

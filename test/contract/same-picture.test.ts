@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { generateImage } from 'ai';
+import { createFluxSrpo } from 'flux-srpo';
 import { fluxSrpoImageModel } from 'flux-srpo/ai-sdk';
 import { createLocalFetch } from 'flux-srpo/fetch';
 import type { ImageResponse } from 'flux-srpo/wire';
@@ -96,6 +97,14 @@ describe('the same request and seed give the same PNG bytes', { timeout: 30_000 
       { seed: 7, flagged: null },
       { seed: 7, flagged: null },
     ]);
+  });
+
+  it('through the library, with serve as its remote', async () => {
+    await using flux = createFluxSrpo({ backend: 'remote', remote: { baseURL: `${server.url}/v1` } });
+    const response = await flux.images.generate(REQUEST);
+    expect(schemaErrors('ImageResponse', response)).toEqual([]);
+    expect(response.backend).toBe('remote');
+    expect(response.data.map(({ b64_json }) => hash(b64_json))).toEqual(expected);
   });
 
   it('through raw fetch against serve, both ways of handing over', async () => {
