@@ -377,9 +377,22 @@ const STATUS: HostileRemote[] = [
     code: 'input/unauthorized',
   },
   {
-    name: '400 of 70 kB that ends in half a key',
-    behave: answers(`${' '.repeat(2 ** 16 - 20)}${CANARY}${CANARY}`, 400),
+    name: '400 that is cut within the key',
+    behave: (response) =>
+      raw(response, `HTTP/1.1 400 No\r\nContent-Length: 999\r\n\r\n{"error":"no key ${CANARY.slice(0, 22)}`).end(),
     code: 'input/rejected',
+    details: { snippet: '{"error":"no key [redacted]' },
+  },
+  {
+    name: '400 that grows too large within the key',
+    behave: async (response) => {
+      response.writeHead(400);
+      response.write(`no key ${CANARY.slice(0, 22)}`);
+      await sleep(50);
+      response.end(CANARY.slice(22).padEnd(2 ** 17, '.'));
+    },
+    code: 'input/rejected',
+    details: { snippet: 'no key [redacted]' },
   },
   {
     name: '307 to itself',

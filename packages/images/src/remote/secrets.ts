@@ -46,12 +46,11 @@ export class Redactor {
 
   /** One plain line of at most 200 characters: no keys, markup, control or direction characters. */
   snippet(text: string, isCut = false): string {
-    const whole = isCut ? text.slice(0, Math.max(0, text.length - this.#longest())) : text;
-    const line = decodeEscapes(whole)
+    const line = decodeEscapes(text)
       .replace(/<[^<>]*>/g, ' ')
       .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}<>\s]+/gu, ' ')
       .trim();
-    const shown = this.#redact(line);
+    const shown = this.#redact(isCut ? this.#withoutStartedKey(line) : line);
     return shown.length > MAX_SNIPPET ? `${shown.slice(0, MAX_SNIPPET - 1)}…` : shown;
   }
 
@@ -63,9 +62,14 @@ export class Redactor {
     return line.replace(new RegExp(patterns.join('|'), 'gi'), REDACTED);
   }
 
-  /** A text that was cut may end in the middle of a key, and in escapes each character is up to six. */
-  #longest(): number {
-    return 6 * Math.max(0, ...[...this.#secrets].map((secret) => secret.length));
+  /** A text that was cut may end in the first half of a key. */
+  #withoutStartedKey(line: string): string {
+    for (const secret of this.#secrets) {
+      for (let length = secret.length - 1; length >= MIN_KEY; length--) {
+        if (line.endsWith(secret.slice(0, length))) return line.slice(0, -length) + REDACTED;
+      }
+    }
+    return line;
   }
 }
 
