@@ -28,6 +28,9 @@ export interface Remote {
 /**
  * The endpoint on a server. Sends nothing before `generate` is called, and then the request once; again only where the server said
  * that it did not accept it.
+ *
+ * One thing is out of reach: Chromium itself repeats a request when a kept-alive connection that it used for it breaks before any
+ * answer, and `fetch` has no say in that.
  */
 export function createRemote(options: RemoteOptions): Remote {
   const settings = resolveOptions(options);
