@@ -1,0 +1,109 @@
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Browser, chromium } from 'playwright';
+import { build } from 'vite';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
+import { installPacked, serveFolder, writeBundle } from '../support/packed.ts';
+
+/** The package as people get it, in a page as people make it. No cross-origin isolation anywhere. */
+
+const RUNTIME = fileURLToPath(new URL('../../packages/images/node_modules/onnxruntime-web/dist/', import.meta.url));
+
+/** A picture of the fixture's random weights: what it shows is the parity tests' business. */
+const script = (library: string, options: string) => `
+  import { createFluxSrpo } from '${library}';
+  const flux = createFluxSrpo({ model: './model/', backend: 'wasm', ${options} });
+  try {
+    const { model } = await flux.load();
+    const request = { model, prompt: 'a red house', size: '48x80', num_inference_steps: 2, seed: 7 };
+    const { data, seed } = await flux.images.generate(request);
+    const picture = document.querySelector('img');
+    picture.src = data[0].url;
+    await picture.decode();
+    document.title = ['done', seed, picture.naturalWidth, picture.naturalHeight, crossOriginIsolated].join(' ');
+  } catch (error) {
+    document.title = 'failed ' + error;
+  }
+`;
+
+let folder: string;
+let app: string;
+let browser: Browser;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'flux-srpo-packed-'));
+  app = join(folder, 'app');
+  await installPacked(app);
+  await writeBundle('a-3x32', join(folder, 'model'));
+  const executablePath = findChromium();
+  browser = await chromium.launch({
+    args: CHROMIUM_ARGS,
+    ...(executablePath === undefined ? {} : { executablePath }),
+  });
+});
+afterAll(async () => {
+  await browser?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** The title that the page ends with, and the hosts that it asked for anything. */
+async function visit(url: string): Promise<{ title: string; hosts: string[] }> {
+  const page = await browser.newPage();
+  const hosts = new Set<string>();
+  page.on('request', (request) => hosts.add(new URL(request.url()).host));
+  await page.goto(url);
+  await page.waitForFunction(() => /^(done|failed)/.test(document.title));
+  const title = await page.title();
+  await page.close();
+  // blob: and data: have none.
+  return { title, hosts: [...hosts].filter(Boolean) };
+}
+
+describe('the packed library', () => {
+  it('generates in a site that Vite built', async () => {
+    await writeFile(join(app, 'index.html'), '<!doctype html><img><script type="module" src="/main.js"></script>');
+    await writeFile(join(app, 'main.js'), script('flux-srpo', ''));
+    await build({
+      root: app,
+      configFile: false,
+      logLevel: 'error',
+      // The runtimes are loaded when they are needed, which a worker in one piece cannot do.
+      worker: { format: 'es' },
+      build: { target: 'es2022', outDir: join(folder, 'vite') },
+    });
+    await cp(join(folder, 'model'), join(folder, 'vite/model'), { recursive: true });
+    const server = await serveFolder(join(folder, 'vite'));
+    const { title, hosts } = await visit(server.url);
+    await server.close();
+    expect(title).toBe('done 7 48 80 false');
+    expect(hosts).toEqual([new URL(server.url).host]);
+  });
+
+  it('generates in a page of plain files under a strict CSP', async () => {
+    const site = join(folder, 'plain');
+    await mkdir(site);
+    await cp(join(app, 'node_modules/flux-srpo/dist'), join(site, 'flux-srpo'), { recursive: true });
+    for (const file of await readdir(RUNTIME)) {
+      if (file === 'ort-wasm-simd-threaded.wasm')
+        await cp(join(RUNTIME, file), join(site, 'flux-srpo/standalone', file));
+    }
+    await cp(join(folder, 'model'), join(site, 'model'), { recursive: true });
+    await writeFile(join(site, 'index.html'), '<!doctype html><img><script type="module" src="main.js"></script>');
+    await writeFile(
+      join(site, 'main.js'),
+      script('./flux-srpo/index.js', "workerUrl: './flux-srpo/standalone/worker.js'"),
+    );
+    const server = await serveFolder(site, {
+      'content-security-policy':
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src blob:",
+    });
+    const { title, hosts } = await visit(server.url);
+    await server.close();
+    expect(title).toBe('done 7 48 80 false');
+    expect(hosts).toEqual([new URL(server.url).host]);
+    // After the page: the model and the runtime, each from its own folder.
+    expect(server.requests).toContain('/flux-srpo/standalone/ort-wasm-simd-threaded.wasm');
+  });
+});
