@@ -1,4 +1,4 @@
-import { type BundlePart, FLUX1_DEV, type Manifest } from '@flux-srpo/core';
+import { type BundlePart, FLUX1_DEV, type Manifest, type SafetyChecker } from '@flux-srpo/core';
 import { bytesSink, sha256Hex, type TensorSpec, writeSafetensors } from '@flux-srpo/formats';
 
 /** Small, so that a few KB make several chunks. */
@@ -13,6 +13,9 @@ export interface TestBundle {
   graphs?: Record<string, Uint8Array>;
   /** Part name → its graph and tensors. */
   parts: Record<string, { graph?: string; tensors?: readonly TestTensor[] }>;
+  /** Path → contents of files that are neither graph nor weights. */
+  files?: Record<string, Uint8Array>;
+  safetyChecker?: SafetyChecker;
   chunkBytes?: number;
 }
 
@@ -27,6 +30,8 @@ export async function safetensors(tensors: readonly TestTensor[]): Promise<Uint8
 export async function memoryBundle({
   graphs = {},
   parts,
+  files = {},
+  safetyChecker,
   chunkBytes = TEST_CHUNK_BYTES,
 }: TestBundle): Promise<Map<string, Blob>> {
   const contents = new Map<string, Uint8Array>();
@@ -35,6 +40,7 @@ export async function memoryBundle({
       contents.set(`${folder}/${name}`, new TextEncoder().encode('{}'));
     }
   }
+  for (const [path, bytes] of Object.entries(files)) contents.set(path, bytes);
   for (const [name, bytes] of Object.entries(graphs)) contents.set(`graphs/${name}.onnx`, bytes);
   const listed: BundlePart[] = [];
   for (const [name, { graph, tensors }] of Object.entries(parts)) {
@@ -68,6 +74,7 @@ export async function memoryBundle({
       landscape_16_9: size,
     },
     defaults: { size: 'square', num_inference_steps: 4, guidance_scale: 4.5 },
+    ...(safetyChecker === undefined ? {} : { safety_checker: safetyChecker }),
     quantization: { recipe: {}, fallbacks: [] },
     graphs: Object.fromEntries(Object.keys(graphs).map((name) => [name, `graphs/${name}.onnx`])),
     parts: listed,

@@ -10,12 +10,13 @@ export type BundleFolder = Map<string, Uint8Array<ArrayBuffer>>;
 export interface ConvertInMemoryOptions {
   dtype: WeightClass;
   bake?: boolean;
+  safetyChecker?: PipelineSource;
 }
 
 /** Folder → bundle through the real converter, without a disk: the same in Node and in a browser. */
 export async function convertInMemory(
   folder: PipelineFolder,
-  { dtype, bake = false }: ConvertInMemoryOptions,
+  { dtype, bake = false, safetyChecker }: ConvertInMemoryOptions,
 ): Promise<BundleFolder> {
   const source: PipelineSource = {
     list: async () => [...folder.keys()],
@@ -37,7 +38,7 @@ export async function convertInMemory(
       files.clear();
     },
   };
-  await convertPipeline(source, sink, { dtype, bake });
+  await convertPipeline(source, sink, { dtype, bake, safetyChecker });
   return files;
 }
 

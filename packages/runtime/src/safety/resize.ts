@@ -2,8 +2,9 @@ import type { ImageSize } from '@flux-srpo/core';
 import type { GeneratedImage } from '../pipeline.ts';
 
 /**
- * Pillow's resampling, byte for byte: what image classifiers were trained behind. A browser's canvas would resample in its own way,
- * and some browsers put noise into what is read back from one.
+ * Pillow's resampling, which image classifiers were trained behind, horizontally first as Pillow always did; since 13.0 it sometimes
+ * goes vertically first, which rounds a byte in five to its neighbour. A browser's canvas would resample in its own way, and some
+ * browsers put noise into what is read back from one.
  *
  * @see https://github.com/python-pillow/Pillow/blob/12.0.0/src/libImaging/Resample.c
  */
