@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { SMALL, tinyBundle } from '../contract/support/engine.ts';
@@ -47,6 +47,21 @@ describe('flux-srpo serve', () => {
     expect(response.headers.get('access-control-allow-origin')).toBe('https://page.example');
     await running.stop();
     expect(running.stderr()).not.toContain('sk-secret');
+  });
+
+  it('gives pictures the address that it is reached by, and answers to that name', async () => {
+    const running = await startServer(files, { options: ['--public-url', 'https://images.example'] });
+    const { data } = await (await post(running.url, REQUEST)).json();
+    expect(data[0].url).toMatch(/^https:\/\/images\.example\/images\/[\w-]{22}\.png$/);
+    const status = (host: string) =>
+      new Promise((resolve, reject) => {
+        get(data[0].url.replace('https://images.example', running.url), { headers: { host } }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        }).on('error', reject);
+      });
+    expect([await status('images.example'), await status('other.example')]).toEqual([200, 403]);
+    await running.stop();
   });
 
   it('warns when everyone may come', async () => {

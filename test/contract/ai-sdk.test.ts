@@ -111,16 +111,18 @@ describe('the AI SDK model', { timeout: 30_000 }, () => {
     expect(first.image.mediaType).toBe('image/png');
   });
 
-  it('draws more than ten pictures in calls that wait for each other', async () => {
-    const { images, responses } = await generateImage({
+  it('draws more than ten pictures one request after another, no two the same', async () => {
+    const { images, providerMetadata } = await generateImage({
       model,
       prompt: 'a red fox',
       size: '16x16',
       n: 21,
+      seed: 7,
       providerOptions: { fluxSrpo },
     });
-    expect(images).toHaveLength(21);
-    expect(responses).toHaveLength(3);
+    expect(new Set(images.map(({ base64 }) => base64)).size).toBe(21);
+    const about = providerMetadata.fluxSrpo?.images as { seed: number }[];
+    expect(about.map(({ seed }) => seed)).toEqual([...Array(10).fill(7), ...Array(10).fill(8), 9]);
   });
 
   it('stops at an abort, and the next call works', async () => {

@@ -24,7 +24,7 @@ beforeAll(async () => {
   pipeline = await createPipeline({ bundle: await openInMemory(files), backend: await createNodeBackend() });
   images = new ImageStore({ lifetimeMs: 1000, now: () => now });
   engine = createNodeEngine({ pipeline, publish: (png) => images.add(png), maxWaiting: 2 });
-  server = await listen(createApp({ engine, images, isLoopback: true }), '127.0.0.1', 0);
+  server = await listen(createApp({ engine, images, hosts: ['127.0.0.1'] }), '127.0.0.1', 0);
 }, 60_000);
 
 afterAll(async () => {

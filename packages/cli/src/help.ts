@@ -1,15 +1,22 @@
 export const HELP = {
   overview: `flux-srpo: FLUX.1 SRPO text-to-image on your own machine
 
-  flux-srpo convert <pipeline-folder> --out <bundle>     make a bundle from a diffusers folder
-  flux-srpo inspect <bundle | file.safetensors>          show what is inside
+  flux-srpo convert <pipeline-folder> --out <bundle>     make a bundle from a diffusers folder or single files
+  flux-srpo inspect <bundle | file>                      show what is inside
   flux-srpo generate --model <bundle> --prompt <text>    make a picture
   flux-srpo serve --model <bundle>                       answer POST /v1/images/generations
 
 "flux-srpo <command> --help" lists a command's options.
 `,
-  convert: `flux-srpo convert <pipeline-folder> --out <bundle>
+  convert: `flux-srpo convert [pipeline-folder] [--transformer <file>] [--t5 <file>] … --out <bundle>
 
+  --transformer <file>, --t5 <file>, --clip <file>, --vae <file>
+                       single files in place of the folder's, or without a folder all four: safetensors (fp32, bf16, fp16,
+                       fp8, scaled fp8) or GGUF, in diffusers', Black Forest Labs' or ComfyUI's naming; paths or https URLs
+  --checkpoint <file>  one file that holds whatever of the four is not given apart
+  --tokenizers <folder>
+                       a folder with tokenizer/ and tokenizer_2/, in place of the pipeline folder's
+  --token <token>      of the hub that the URLs name; or set HF_TOKEN, which other users cannot see
   --out <folder>       where the bundle goes; must not exist, or be a bundle to replace
   --dtype <class>      f32, f16, q8 or q4 (default q4)
   --info <file.json>   model id, name, licence, sizes, defaults, examples of the bundle
@@ -21,8 +28,11 @@ export const HELP = {
 
 The bundle appears only when it is complete: an interrupted conversion leaves nothing behind that looks like one.
 `,
-  inspect: `flux-srpo inspect <bundle | file.safetensors>
+  inspect: `flux-srpo inspect <bundle | file.safetensors | file.gguf | URL>
 
+  --tensor <name> --out <file.npy>
+                       write one tensor of a file as float32; nothing else of the file is read
+  --token <token>      of the hub that the URL names; or set HF_TOKEN
   --verify             read every byte and compare it with the manifest's hashes
   --json               print everything as one JSON object
 `,
@@ -45,6 +55,7 @@ The bundle appears only when it is complete: an interrupted conversion leaves no
   --api-key <key>               asked for as "Authorization: Bearer <key>"; or set FLUX_SRPO_API_KEY, which other users cannot see
   --cors <origin>               pages of this origin may call, * for all; may be given several times (default: none)
   --queue <n>                   requests that may wait while one runs; more get 429 (default 8)
+  --public-url <url>            how clients reach it through a proxy; pictures' addresses begin with it
   --image-lifetime <seconds>    how long a picture's address works (default 3600)
 
 POST /v1/images/generations, GET /v1/models, GET /health. Ctrl-C lets running requests finish for ten seconds.

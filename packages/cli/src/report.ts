@@ -1,4 +1,4 @@
-import type { BundleReport, SafetensorsReport } from '@flux-srpo/export';
+import type { BundleReport, TensorFileReport } from '@flux-srpo/export';
 import { formatBytes } from './format.ts';
 
 /** What `inspect` prints for people; `--json` prints the report itself. */
@@ -19,6 +19,7 @@ export function bundleText(report: BundleReport): string {
     `sizes        ${Object.entries(manifest.sizes)
       .map(([name, { width, height }]) => `${name} ${width}x${height}`)
       .join(', ')}`,
+    ...Object.entries(manifest.source).map(([part, text]) => `${`${part} from`.padEnd(20)} ${text}`),
     '',
     ...rows(
       ['tensor class', 'asked', 'stored as', 'weights', 'bytes', 'bits/weight'],
@@ -48,9 +49,9 @@ export function bundleText(report: BundleReport): string {
   return `${lines.join('\n')}\n`;
 }
 
-export function safetensorsText({ name, bytes, metadata, tensors }: SafetensorsReport): string {
+export function tensorFileText({ name, format, bytes, metadata, tensors }: TensorFileReport): string {
   const lines = [
-    `${name}: ${tensors.length} tensors, ${formatBytes(bytes)}`,
+    `${name}: ${format}, ${tensors.length} tensors, ${formatBytes(bytes)}`,
     ...Object.entries(metadata).map(([key, value]) => `  ${key}: ${value}`),
     '',
     ...rows(

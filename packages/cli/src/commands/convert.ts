@@ -1,10 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import { InputError, type WeightClass } from '@flux-srpo/core';
-import { type BundleInfo, convertPipeline, parseBundleInfo, type UnusedTensor } from '@flux-srpo/export';
+import {
+  type BundleInfo,
+  COMPONENTS,
+  type Component,
+  combineSources,
+  convertPipeline,
+  type ModelSources,
+  parseBundleInfo,
+  type SourceFile,
+  type UnusedTensor,
+} from '@flux-srpo/export';
 import { bundleFolder, pipelineFolder } from '@flux-srpo/export/node';
 import { formatBytes, formatSeconds } from '../format.ts';
 import { onlyPositional, parseOptions, required } from '../options.ts';
 import { progressBar } from '../progress.ts';
+import { hubToken, sourceFile } from '../source-file.ts';
 
 const DTYPES: readonly string[] = ['f32', 'f16', 'q8', 'q4'] satisfies WeightClass[];
 
@@ -13,11 +24,18 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
     out: { type: 'string' },
     dtype: { type: 'string', default: 'q4' },
     info: { type: 'string' },
+    checkpoint: { type: 'string' },
+    transformer: { type: 'string' },
+    t5: { type: 'string' },
+    clip: { type: 'string' },
+    vae: { type: 'string' },
+    tokenizers: { type: 'string' },
+    token: { type: 'string' },
     'safety-checker': { type: 'string' },
     bake: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   });
-  const folder = onlyPositional(positionals, 'pipeline folder');
+  const source = await combineSources(readSources(values, positionals));
   const out = required(values.out, '--out');
   const dtype = weightClass(values.dtype);
   const checker = values['safety-checker'];
@@ -26,18 +44,14 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
   const started = performance.now();
   const bar = progressBar('convert', values.json);
   try {
-    const { manifest, identity, bytes, unused } = await convertPipeline(
-      pipelineFolder(folder),
-      await bundleFolder(out),
-      {
-        dtype,
-        bake: values.bake,
-        ...(info ? { info } : {}),
-        ...(checker === undefined ? {} : { safetyChecker: pipelineFolder(checker) }),
-        signal,
-        onProgress: ({ weights, part }) => bar.update(weights.done / weights.total, part),
-      },
-    );
+    const { manifest, identity, bytes, unused } = await convertPipeline(source, await bundleFolder(out), {
+      dtype,
+      bake: values.bake,
+      ...(info ? { info } : {}),
+      ...(checker === undefined ? {} : { safetyChecker: pipelineFolder(checker) }),
+      signal,
+      onProgress: ({ weights, part }) => bar.update(weights.done / weights.total, part),
+    });
     bar.stop();
     const seconds = (performance.now() - started) / 1000;
     const { fallbacks } = manifest.quantization;
@@ -55,6 +69,34 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
   } finally {
     bar.stop();
   }
+}
+
+type SourceOptions = Partial<
+  Record<'checkpoint' | 'transformer' | 't5' | 'clip' | 'vae' | 'tokenizers' | 'token', string>
+>;
+
+/** The folder, and whatever is given apart from it. */
+function readSources(values: SourceOptions, positionals: readonly string[]): ModelSources {
+  const token = hubToken(values.token);
+  const given = {
+    transformer: values.transformer,
+    text_encoder: values.clip,
+    text_encoder_2: values.t5,
+    vae: values.vae,
+  };
+  const whole = values.checkpoint === undefined ? undefined : sourceFile(values.checkpoint, token);
+  const files: Partial<Record<Component, SourceFile>> = {};
+  for (const component of COMPONENTS) {
+    const at = given[component];
+    const file = at === undefined ? whole : sourceFile(at, token);
+    if (file !== undefined) files[component] = file;
+  }
+  const hasFilesOnly = Object.keys(files).length > 0 && positionals.length === 0;
+  return {
+    folder: hasFilesOnly ? undefined : pipelineFolder(onlyPositional(positionals, 'pipeline folder')),
+    files,
+    tokenizers: values.tokenizers === undefined ? undefined : pipelineFolder(values.tokenizers),
+  };
 }
 
 function weightClass(value: string): WeightClass {

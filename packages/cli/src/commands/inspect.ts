@@ -1,33 +1,69 @@
 import { stat } from 'node:fs/promises';
 import { ModelError } from '@flux-srpo/core';
-import { inspectBundle, inspectSafetensors } from '@flux-srpo/export';
+import { inspectBundle, inspectTensorFile, readTensor } from '@flux-srpo/export';
 import { pipelineFolder } from '@flux-srpo/export/node';
-import { fileSource } from '@flux-srpo/formats/node';
-import { onlyPositional, parseOptions } from '../options.ts';
-import { bundleText, safetensorsText } from '../report.ts';
+import { type ByteSource, npyHeader } from '@flux-srpo/formats';
+import { onlyPositional, parseOptions, required, UsageError } from '../options.ts';
+import { writeOutputInPieces } from '../output.ts';
+import { bundleText, tensorFileText } from '../report.ts';
+import { hubToken, isUrl, sourceFile } from '../source-file.ts';
 
 export async function runInspect(args: string[], signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseOptions(args, {
     verify: { type: 'boolean', default: false },
+    tensor: { type: 'string' },
+    out: { type: 'string' },
+    token: { type: 'string' },
     json: { type: 'boolean', default: false },
   });
   const path = onlyPositional(positionals, 'bundle or file');
   const print = <Report>(report: Report, text: (report: Report) => string) => {
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : text(report));
   };
-  if (await isFolder(path)) {
+  if ((values.tensor === undefined) !== (values.out === undefined)) {
+    throw new UsageError(
+      `--tensor names what --out is to hold: expected both, got --${values.tensor ? 'tensor' : 'out'}`,
+    );
+  }
+  if (!isUrl(path) && (await isFolder(path))) {
+    if (values.tensor !== undefined) throw new UsageError('--tensor needs a file, got a folder');
     const report = await inspectBundle(pipelineFolder(path), { verify: values.verify, signal });
     print(report, bundleText);
     const broken = Object.entries(report.files ?? {}).filter(([, state]) => state !== 'ok');
     if (broken.length > 0) throw brokenFiles(broken);
     return;
   }
-  const source = await fileSource(path);
+  const source = await sourceFile(path, hubToken(values.token)).open();
   try {
-    print(await inspectSafetensors(source), safetensorsText);
+    if (values.tensor === undefined) print(await inspectTensorFile(source), tensorFileText);
+    else print(await saveTensor(source, values.tensor, required(values.out, '--out'), signal), savedText);
   } finally {
     await source.close?.();
   }
+}
+
+interface SavedTensor {
+  tensor: string;
+  dtype: string;
+  shape: number[];
+  out: string;
+}
+
+/** One tensor as float32 in a .npy file. */
+async function saveTensor(source: ByteSource, name: string, out: string, signal: AbortSignal): Promise<SavedTensor> {
+  const { dtype, shape, pieces } = await readTensor(source, name);
+  async function* file() {
+    yield npyHeader(shape);
+    for await (const { buffer, byteOffset, byteLength } of pieces(signal)) {
+      yield new Uint8Array(buffer, byteOffset, byteLength);
+    }
+  }
+  await writeOutputInPieces(out, file());
+  return { tensor: name, dtype, shape: [...shape], out };
+}
+
+function savedText({ tensor, dtype, shape, out }: SavedTensor): string {
+  return `${out}: ${tensor}, ${dtype} [${shape.join(', ')}] as float32\n`;
 }
 
 async function isFolder(path: string): Promise<boolean> {

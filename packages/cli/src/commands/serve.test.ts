@@ -10,6 +10,13 @@ describe('serve, of a wrong command line', () => {
     ['no lifetime', ['--image-lifetime', '0'], 'input/out-of-range', /^--image-lifetime must/],
     ['an origin with a path', ['--cors', 'https://page.example/app'], 'input/out-of-range', /^--cors must/],
     ['an origin without a scheme', ['--cors', 'page.example'], 'input/out-of-range', /^--cors must/],
+    [
+      'a public address with a path',
+      ['--public-url', 'https://a.example/b'],
+      'input/out-of-range',
+      /^--public-url must/,
+    ],
+    ['a public address that is none', ['--public-url', 'a.example'], 'input/out-of-range', /^--public-url must/],
     ['an empty key', ['--api-key', ''], 'input/field-unsupported', /^--api-key must/],
     ['no such bundle', [], 'model/not-found', /nowhere/],
   ])('says %s', async (name, options, code, message) => {

@@ -20,6 +20,7 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
     cors: { type: 'string', multiple: true, default: [] },
     queue: { type: 'string', default: '8' },
     'image-lifetime': { type: 'string', default: '3600' },
+    'public-url': { type: 'string' },
   });
   if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
   const model = required(values.model, '--model');
@@ -27,6 +28,7 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
   const maxWaiting = integerOption(values.queue, 'queue', 0, 10_000);
   const lifetimeMs = 1000 * integerOption(values['image-lifetime'], 'image-lifetime', 1, 30 * 24 * 3600);
   const origins = values.cors.map(originOption);
+  const publicUrl = values['public-url'] === undefined ? undefined : urlOption(values['public-url']);
   const apiKey = values['api-key'] ?? process.env[API_KEY_VARIABLE];
   if (apiKey === '') throw new UsageError('--api-key must not be empty; leave it out for none');
 
@@ -34,15 +36,19 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
   const pipeline = await createPipeline({ bundle, backend: await createNodeBackend() });
   try {
     const images = new ImageStore({ lifetimeMs });
-    const engine = createNodeEngine({ pipeline, publish: (png) => images.add(png), maxWaiting });
-    const isLoopback = isLoopbackHost(values.host);
-    if (!isLoopback && apiKey === undefined) {
+    const engine = createNodeEngine({
+      pipeline,
+      publish: (png) => (publicUrl?.origin ?? '') + images.add(png),
+      maxWaiting,
+    });
+    const hosts = isLoopback(values.host) ? ownNames(values.host, publicUrl) : undefined;
+    if (hosts === undefined && apiKey === undefined) {
       process.stderr.write(`warning: anyone who reaches ${values.host} can use this server; give it an --api-key\n`);
     }
-    const app = createApp({ engine, images, apiKey, origins, isLoopback, onError: reportInternal });
+    const app = createApp({ engine, images, apiKey, origins, hosts, onError: reportInternal });
     const server = await listen(app, values.host, port);
     process.stdout.write(`${bundle.manifest.model} at ${server.url}/v1\n`);
-    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
     process.stderr.write('stopping; what runs may finish\n');
     await server.close();
   } finally {
@@ -74,6 +80,22 @@ function originOption(value: string): string {
   });
 }
 
-function isLoopbackHost(host: string): boolean {
+function urlOption(value: string): URL {
+  if (/^https?:\/\//.test(value) && URL.canParse(value)) {
+    const url = new URL(value);
+    if (url.href === `${url.origin}/`) return url;
+  }
+  throw new InputError(`--public-url must be like https://images.example, got "${value}"`, {
+    code: 'input/out-of-range',
+    details: { field: 'public-url' },
+  });
+}
+
+function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+/** What this machine is called by its own programs, and by whoever forwards to it. */
+function ownNames(host: string, publicUrl: URL | undefined): string[] {
+  return ['localhost', '127.0.0.1', '[::1]', host, ...(publicUrl === undefined ? [] : [publicUrl.hostname])];
 }

@@ -21,25 +21,23 @@ export interface AppOptions {
   apiKey?: string | undefined;
   /** Origins of pages that may call, or `*`. Empty: none. */
   origins?: readonly string[];
-  /** Answer only to the machine's own names, which a page that rebinds its DNS name cannot take. */
-  isLoopback?: boolean;
+  /** Answer to these names only: a page that rebinds its own to this machine cannot take them. Absent: to all. */
+  hosts?: readonly string[] | undefined;
   onError?: AnswerContext['onError'];
 }
-
-const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]'];
 
 /** nginx's number for a client that went away; nobody reads it. */
 const CLIENT_CLOSED = 499;
 
 /** The endpoint as a function from Request to Response. */
-export function createApp({ engine, images, apiKey, origins = [], isLoopback = false, onError }: AppOptions): Hono {
+export function createApp({ engine, images, apiKey, origins = [], hosts, onError }: AppOptions): Hono {
   const app = new Hono();
   const context = (): AnswerContext => ({ requestId: newRequestId(), onError });
 
-  if (isLoopback) {
+  if (hosts !== undefined) {
     app.use(async (c, next) => {
-      if (LOOPBACK_NAMES.includes(new URL(c.req.url).hostname)) return next();
-      return protocolError(403, 'host_not_allowed', `the host must be one of ${LOOPBACK_NAMES.join(', ')}`, context());
+      if (hosts.includes(new URL(c.req.url).hostname)) return next();
+      return protocolError(403, 'host_not_allowed', `the host must be one of ${hosts.join(', ')}`, context());
     });
   }
   if (origins.length > 0) {

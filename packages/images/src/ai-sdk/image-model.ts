@@ -1,11 +1,12 @@
 import { type ImageSize, InputError, type Manifest } from '@flux-srpo/core';
 import type { ImageEngine } from '../fetch/engine.ts';
 import type { ImageRequest } from '../wire/request.ts';
+import type { ImageResponse } from '../wire/response.ts';
 import { sizeForRatio } from './aspect-ratio.ts';
-import type { FluxSrpoImageModel, ImageModelCallOptions, ImageModelWarning } from './types.ts';
+import type { FluxSrpoImageModel, ImageModelCallOptions, ImageModelResult, ImageModelWarning } from './types.ts';
 
-/** OpenAI's and the endpoint's bound on `n`. More are asked for in several calls. */
-const MAX_IMAGES_PER_CALL = 10;
+/** The endpoint's bound on `n`. More are drawn in several requests. */
+const MAX_IMAGES_PER_REQUEST = 10;
 
 /** What `providerOptions.fluxSrpo` may set; the rest of a request has a word of its own in the AI SDK. */
 const OPTIONS: readonly string[] = [
@@ -34,29 +35,50 @@ export function fluxSrpoImageModel(engine: SizedEngine, modelId = 'flux-srpo-tex
     specificationVersion: 'v3',
     provider: 'flux-srpo',
     modelId,
-    maxImagesPerCall: MAX_IMAGES_PER_CALL,
+    // The AI SDK would split a call itself, but run the pieces at once and all with one seed, which gives the same pictures again.
+    maxImagesPerCall: Number.MAX_SAFE_INTEGER,
     async doGenerate(options) {
       const warnings: ImageModelWarning[] = [];
       const request = await toRequest(engine, modelId, options, warnings);
-      const response = await engine.images.generate(request, { signal: options.abortSignal });
-      for (const { field, reason } of response.warnings)
-        warnings.push({ type: 'other', message: `${field}: ${reason}` });
-      return {
-        images: response.data.map(({ b64_json }) => b64_json),
-        warnings,
-        providerMetadata: {
-          fluxSrpo: {
-            images: response.data.map(({ seed }, i) => ({
-              seed: seed ?? response.seed,
-              flagged: response.has_nsfw_concepts?.[i] ?? null,
-            })),
-            backend: response.backend,
-            skippedSteps: response.skipped_steps ?? 0,
-          },
-        },
-        response: { timestamp: new Date(response.created * 1000), modelId: response.model, headers: undefined },
-      };
+      const responses: ImageResponse[] = [];
+      for (const piece of inPieces(request)) {
+        responses.push(await engine.images.generate(piece, { signal: options.abortSignal }));
+      }
+      return toResult(responses, warnings);
     },
+  };
+}
+
+/** Requests of ten pictures and a rest; of a seed, those after the first get the numbers that follow it. */
+function* inPieces({ n = 1, seed, ...request }: ImageRequest): Generator<ImageRequest> {
+  let left = n;
+  // A count that is none makes one request, which the engine refuses.
+  for (let i = 0; i === 0 || left > 0; i++) {
+    const piece = left > MAX_IMAGES_PER_REQUEST ? MAX_IMAGES_PER_REQUEST : left;
+    yield { ...request, n: piece, ...(seed === undefined ? {} : { seed: seed + i }) };
+    left -= piece;
+  }
+}
+
+function toResult(responses: readonly ImageResponse[], warnings: ImageModelWarning[]): ImageModelResult {
+  const [first] = responses as [ImageResponse];
+  for (const { field, reason } of first.warnings) warnings.push({ type: 'other', message: `${field}: ${reason}` });
+  return {
+    images: responses.flatMap(({ data }) => data.map(({ b64_json }) => b64_json)),
+    warnings,
+    providerMetadata: {
+      fluxSrpo: {
+        images: responses.flatMap((response) =>
+          response.data.map(({ seed }, i) => ({
+            seed: seed ?? response.seed,
+            flagged: response.has_nsfw_concepts?.[i] ?? null,
+          })),
+        ),
+        backend: first.backend,
+        skippedSteps: responses.reduce((sum, { skipped_steps = 0 }) => sum + skipped_steps, 0),
+      },
+    },
+    response: { timestamp: new Date(first.created * 1000), modelId: first.model, headers: undefined },
   };
 }
 
