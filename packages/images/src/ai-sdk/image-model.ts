@@ -54,7 +54,7 @@ function* inPieces({ n = 1, seed, ...request }: ImageRequest): Generator<ImageRe
   let left = n;
   // A count that is none makes one request, which the engine refuses.
   for (let i = 0; i === 0 || left > 0; i++) {
-    const piece = left > MAX_IMAGES_PER_REQUEST ? MAX_IMAGES_PER_REQUEST : left;
+    const piece = Math.min(left, MAX_IMAGES_PER_REQUEST);
     yield { ...request, n: piece, ...(seed === undefined ? {} : { seed: seed + i }) };
     left -= piece;
   }
