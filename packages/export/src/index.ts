@@ -24,7 +24,8 @@ export {
   type Phase,
   type PhaseReport,
 } from './inspect/bundle.ts';
-export { inspectSafetensors, type SafetensorsReport } from './inspect/safetensors.ts';
+export { inspectTensorFile, type TensorFileReport } from './inspect/tensor-file.ts';
+export { readTensor, type TensorValues } from './inspect/tensor-values.ts';
 export { type FileState, verifyFile } from './inspect/verify.ts';
 export type { UnusedTensor } from './keys/bind.ts';
 export { COMPONENTS, type Component } from './keys/index.ts';

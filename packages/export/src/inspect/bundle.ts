@@ -2,7 +2,7 @@ import { type BundlePart, MAX_MANIFEST_BYTES, type Manifest, parseManifest } fro
 import { readSafetensors, sha256Hex, type TensorInfo } from '@flux-srpo/formats';
 import { type PartPlan, planParts, scalesName, type TensorClass } from '../graphs/index.ts';
 import { type PipelineSource, readSmallFile, requireFile } from '../source.ts';
-import { elementCount } from './safetensors.ts';
+import { elementCount } from './tensor-file.ts';
 import { type FileState, verifyFile } from './verify.ts';
 
 /** What is in a bundle, as plain data. */

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { FLUX1_DEV } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
 import { planParts } from '../graphs/index.ts';
-import { elementCount } from '../inspect/safetensors.ts';
+import { elementCount } from '../inspect/tensor-file.ts';
 import { type Shapes, transformerShapes } from '../test-support/tiny-pipeline.ts';
 import { type Binding, bindParts } from './bind.ts';
 import type { Component, TensorShapes } from './index.ts';

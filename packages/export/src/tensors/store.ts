@@ -41,19 +41,25 @@ export interface TensorStore {
 
 /** Opens a safetensors or GGUF file by its first bytes; the caller keeps and closes the source. */
 export async function openTensorStore(source: ByteSource, signal?: AbortSignal): Promise<TensorStore> {
-  const magic = source.size < 4 ? new Uint8Array(0) : await source.read(0, 4, signal);
-  if (String.fromCharCode(...magic) === 'GGUF') return ggufStore(await readGguf(source, signal));
+  const magic = await readMagic(source, signal);
+  if (magic === 'GGUF') return ggufStore(await readGguf(source, signal));
   // torch.save writes zip archives, older versions bare pickles. Both can run code when loaded, so nothing here reads them.
-  if (magic[0] === 0x50 && magic[1] === 0x4b) {
+  if (magic.startsWith('PK')) {
     throw new FormatError(
       `${source.name} must be a safetensors or GGUF file, got a zip archive as torch.save writes; save it as safetensors`,
-      {
-        code: 'format/header-invalid',
-        details: { name: source.name },
-      },
+      { code: 'format/header-invalid', details: { name: source.name } },
     );
   }
   return safetensorsStore(await readSafetensors(source, signal));
+}
+
+/** Whether a file says that it is GGUF; everything else is taken for safetensors, which has no magic. */
+export async function isGguf(source: ByteSource): Promise<boolean> {
+  return (await readMagic(source)) === 'GGUF';
+}
+
+async function readMagic(source: ByteSource, signal?: AbortSignal): Promise<string> {
+  return source.size < 4 ? '' : String.fromCharCode(...(await source.read(0, 4, signal)));
 }
 
 function safetensorsStore(file: Safetensors): TensorStore {

@@ -183,40 +183,65 @@ export function transformerShapes(sizes: TransformerSizes): Shapes {
   return shapes;
 }
 
-function clipShapes(prefix: string): Shapes {
+/** The sizes that a CLIP text model's tensors follow from. */
+export interface ClipSizes {
+  vocab: number;
+  width: number;
+  ff: number;
+  layers: number;
+  positions: number;
+}
+
+const TINY_CLIP: ClipSizes = { vocab: TINY_VOCAB, width: CLIP_WIDTH, ff: CLIP_FF, layers: 1, positions: 12 };
+
+export function clipShapes(prefix: string, { vocab, width, ff, layers, positions }: ClipSizes = TINY_CLIP): Shapes {
   const shapes: Shapes = new Map();
   const both = (name: string, ...shape: number[]) => {
     shapes.set(`${prefix}${name}.weight`, shape).set(`${prefix}${name}.bias`, [shape[0]!]);
   };
-  shapes.set(`${prefix}embeddings.token_embedding.weight`, [TINY_VOCAB, CLIP_WIDTH]);
-  shapes.set(`${prefix}embeddings.position_embedding.weight`, [12, CLIP_WIDTH]);
-  const layer = 'encoder.layers.0';
-  for (const name of ['q_proj', 'k_proj', 'v_proj', 'out_proj']) {
-    both(`${layer}.self_attn.${name}`, CLIP_WIDTH, CLIP_WIDTH);
+  shapes.set(`${prefix}embeddings.token_embedding.weight`, [vocab, width]);
+  shapes.set(`${prefix}embeddings.position_embedding.weight`, [positions, width]);
+  for (let i = 0; i < layers; i++) {
+    const layer = `encoder.layers.${i}`;
+    for (const name of ['q_proj', 'k_proj', 'v_proj', 'out_proj']) both(`${layer}.self_attn.${name}`, width, width);
+    both(`${layer}.mlp.fc1`, ff, width);
+    both(`${layer}.mlp.fc2`, width, ff);
+    for (const name of ['layer_norm1', 'layer_norm2']) both(`${layer}.${name}`, width);
   }
-  both(`${layer}.mlp.fc1`, CLIP_FF, CLIP_WIDTH);
-  both(`${layer}.mlp.fc2`, CLIP_WIDTH, CLIP_FF);
-  for (const name of [`${layer}.layer_norm1`, `${layer}.layer_norm2`, 'final_layer_norm']) both(name, CLIP_WIDTH);
+  both('final_layer_norm', width);
   return shapes;
 }
 
-function t5Shapes(): Shapes {
-  const shapes: Shapes = new Map([['shared.weight', [20, T5_WIDTH]]]);
-  for (const i of [0, 1]) {
+/** The sizes that a T5 encoder's tensors follow from. */
+export interface T5Sizes {
+  vocab: number;
+  width: number;
+  inner: number;
+  heads: number;
+  ff: number;
+  layers: number;
+}
+
+const TINY_T5: T5Sizes = { vocab: 20, width: T5_WIDTH, inner: T5_INNER, heads: T5_INNER / 16, ff: T5_FF, layers: 2 };
+
+export function t5Shapes({ vocab, width, inner, heads, ff, layers }: T5Sizes = TINY_T5): Shapes {
+  const shapes: Shapes = new Map([['shared.weight', [vocab, width]]]);
+  for (let i = 0; i < layers; i++) {
     const block = `encoder.block.${i}.layer`;
-    for (const name of ['q', 'k', 'v']) shapes.set(`${block}.0.SelfAttention.${name}.weight`, [T5_INNER, T5_WIDTH]);
-    shapes.set(`${block}.0.SelfAttention.o.weight`, [T5_WIDTH, T5_INNER]);
-    shapes.set(`${block}.0.layer_norm.weight`, [T5_WIDTH]);
-    for (const name of ['wi_0', 'wi_1']) shapes.set(`${block}.1.DenseReluDense.${name}.weight`, [T5_FF, T5_WIDTH]);
-    shapes.set(`${block}.1.DenseReluDense.wo.weight`, [T5_WIDTH, T5_FF]);
-    shapes.set(`${block}.1.layer_norm.weight`, [T5_WIDTH]);
+    for (const name of ['q', 'k', 'v']) shapes.set(`${block}.0.SelfAttention.${name}.weight`, [inner, width]);
+    shapes.set(`${block}.0.SelfAttention.o.weight`, [width, inner]);
+    shapes.set(`${block}.0.layer_norm.weight`, [width]);
+    for (const name of ['wi_0', 'wi_1']) shapes.set(`${block}.1.DenseReluDense.${name}.weight`, [ff, width]);
+    shapes.set(`${block}.1.DenseReluDense.wo.weight`, [width, ff]);
+    shapes.set(`${block}.1.layer_norm.weight`, [width]);
   }
-  shapes.set('encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight', [32, T5_INNER / 16]);
-  shapes.set('encoder.final_layer_norm.weight', [T5_WIDTH]);
+  shapes.set('encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight', [32, heads]);
+  shapes.set('encoder.final_layer_norm.weight', [width]);
   return shapes;
 }
 
-function vaeShapes(): Shapes {
+/** @param channels of the encoder's levels; a decoder's level has one residual block more than `layersPerBlock` */
+export function vaeShapes(channels: readonly number[] = CHANNELS, layersPerBlock = 1): Shapes {
   const shapes: Shapes = new Map();
   const both = (name: string, ...shape: number[]) => {
     shapes.set(`${name}.weight`, shape).set(`${name}.bias`, [shape[0]!]);
@@ -229,7 +254,7 @@ function vaeShapes(): Shapes {
     conv(`${name}.conv2`, out, out);
     if (inner !== out) both(`${name}.conv_shortcut`, out, inner, 1, 1);
   };
-  const levels = [...CHANNELS].reverse();
+  const levels = [...channels].reverse();
   const top = levels[0]!;
   conv('decoder.conv_in', top, LATENT_CHANNELS);
   for (const j of [0, 1]) resnet(`decoder.mid_block.resnets.${j}`, top, top);
@@ -240,7 +265,7 @@ function vaeShapes(): Shapes {
   for (const [i, out] of levels.entries()) {
     const inner = levels[Math.max(0, i - 1)]!;
     resnet(`decoder.up_blocks.${i}.resnets.0`, inner, out);
-    resnet(`decoder.up_blocks.${i}.resnets.1`, out, out);
+    for (let j = 1; j <= layersPerBlock; j++) resnet(`decoder.up_blocks.${i}.resnets.${j}`, out, out);
     if (i < levels.length - 1) conv(`decoder.up_blocks.${i}.upsamplers.0.conv`, out, out);
   }
   both('decoder.conv_norm_out', levels.at(-1)!);
@@ -249,13 +274,10 @@ function vaeShapes(): Shapes {
   return shapes;
 }
 
-export type TinyComponent = 'transformer' | 'text_encoder' | 'text_encoder_2' | 'vae';
-export type TinyTensors = Record<TinyComponent, Map<string, Tensor>>;
-
-/** Random tensors for every name, torch.randn · 0.05; different for every name. */
-export function tinyTensors(clipPrefix = ''): TinyTensors {
+/** Fills shapes with torch.randn · 0.05, seeded 0, 1, 2, … as they come. */
+export function randomTensors(): (shapes: Shapes) => Map<string, Tensor> {
   let seed = 0;
-  const fill = (shapes: Shapes): Map<string, Tensor> =>
+  return (shapes) =>
     new Map(
       [...shapes].map(([name, shape]) => {
         const values = torchRandn(
@@ -265,6 +287,14 @@ export function tinyTensors(clipPrefix = ''): TinyTensors {
         return [name, { shape, values: values.map((value) => value * 0.05) }];
       }),
     );
+}
+
+export type TinyComponent = 'transformer' | 'text_encoder' | 'text_encoder_2' | 'vae';
+export type TinyTensors = Record<TinyComponent, Map<string, Tensor>>;
+
+/** Random tensors for every name, torch.randn · 0.05; different for every name. */
+export function tinyTensors(clipPrefix = ''): TinyTensors {
+  const fill = randomTensors();
   return {
     transformer: fill(transformerShapes(TINY_SIZES)),
     text_encoder: fill(clipShapes(clipPrefix)),

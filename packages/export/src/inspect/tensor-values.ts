@@ -1,0 +1,52 @@
+import { FormatError } from '@flux-srpo/core';
+import type { ByteSource } from '@flux-srpo/formats';
+import { applyScales } from '../tensors/scaled.ts';
+import { openTensorStore } from '../tensors/store.ts';
+import { elementCount } from './tensor-file.ts';
+
+/** Float32 values read at a time. */
+const PIECE_VALUES = 4 * 1024 * 1024;
+
+export interface TensorValues {
+  readonly dtype: string;
+  /** Outermost first. */
+  readonly shape: readonly number[];
+  /** Row-major, as float32, in pieces; only this tensor is read. */
+  pieces(signal?: AbortSignal): AsyncIterable<Float32Array>;
+}
+
+/** The numbers of one tensor of a safetensors or GGUF file, with its own scale applied where the file has one. */
+export async function readTensor(file: ByteSource, name: string): Promise<TensorValues> {
+  const raw = await openTensorStore(file);
+  const scaled = await applyScales(file.name, raw);
+  const store = scaled.store.tensors.has(name) ? scaled.store : raw;
+  const tensor = store.tensors.get(name);
+  if (tensor === undefined) {
+    throw new FormatError(
+      `${file.name}: expected a tensor "${name}", got none; "inspect" without --tensor lists them`,
+      {
+        code: 'format/tensor-missing',
+        details: { name: file.name, tensor: name },
+      },
+    );
+  }
+  const readable = store.unreadable(name);
+  if (readable !== undefined) {
+    throw new FormatError(
+      `${file.name}: ${name} must be ${readable.join(', ')} to be read as numbers, got ${tensor.dtype}`,
+      {
+        code: 'format/dtype-unsupported',
+        details: { name: file.name, tensor: name, expected: readable, got: tensor.dtype },
+      },
+    );
+  }
+  const count = elementCount(tensor.shape);
+  return {
+    ...tensor,
+    async *pieces(signal) {
+      for (let start = 0; start < count; start += PIECE_VALUES) {
+        yield await store.readValues(name, start, Math.min(start + PIECE_VALUES, count), signal);
+      }
+    },
+  };
+}

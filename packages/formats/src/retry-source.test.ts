@@ -1,0 +1,63 @@
+import { NetworkError } from '@flux-srpo/core';
+import { describe, expect, it } from 'vitest';
+import { bytesSource } from './byte-source.ts';
+import { retryingSource } from './retry-source.ts';
+
+const FILE = bytesSource(Uint8Array.of(1, 2, 3, 4), 'file');
+
+/** A source that fails so often before it answers. */
+function failing(times: number, error: Error) {
+  const waits: number[] = [];
+  let tries = 0;
+  const source = {
+    ...FILE,
+    async read(offset: number, length: number) {
+      if (tries++ < times) throw error;
+      return await FILE.read(offset, length);
+    },
+  };
+  const wait = async (delay: number) => void waits.push(delay);
+  return { source: retryingSource(source, { delays: [1, 2], wait }), waits, tries: () => tries };
+}
+
+const broken = new NetworkError('the connection broke', { code: 'network/unreachable' });
+const answered = (status: number) => new NetworkError(`got ${status}`, { code: 'network/status', details: { status } });
+
+describe('retryingSource', () => {
+  it('reads again after each delay and then gives the bytes', async () => {
+    const { source, waits } = failing(2, broken);
+    expect([...(await source.read(1, 2))]).toEqual([2, 3]);
+    expect(waits).toEqual([1, 2]);
+  });
+
+  it('gives up with the last failure once its delays are used up', async () => {
+    const { source, tries } = failing(3, broken);
+    await expect(source.read(0, 1)).rejects.toBe(broken);
+    expect(tries()).toBe(3);
+  });
+
+  it.each([503, 429])('tries again after status %d', async (status) => {
+    const { source } = failing(1, answered(status));
+    expect([...(await source.read(0, 1))]).toEqual([1]);
+  });
+
+  it.each([401, 404, 200])('does not ask again after status %d', async (status) => {
+    const { source, tries } = failing(1, answered(status));
+    await expect(source.read(0, 1)).rejects.toMatchObject({ details: { status } });
+    expect(tries()).toBe(1);
+  });
+
+  it('does not hide failures that are not the network’s', async () => {
+    const { source, tries } = failing(1, new RangeError('a bug'));
+    await expect(source.read(0, 1)).rejects.toThrow(RangeError);
+    expect(tries()).toBe(1);
+  });
+
+  it('stops waiting when it is aborted', async () => {
+    const controller = new AbortController();
+    const source = retryingSource({ ...FILE, read: () => Promise.reject(broken) }, { delays: [60_000] });
+    const reading = source.read(0, 1, controller.signal);
+    controller.abort();
+    await expect(reading).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
