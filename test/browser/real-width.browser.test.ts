@@ -25,7 +25,7 @@ it.each<RealBlock>(['double_block', 'single_block'])(
   async (block) => {
     const expected = await commands.runRealBlockInNode(block);
     // The self-test has tests of its own.
-  const backend = await createWebGpuBackend({ selfTest: false });
+    const backend = await createWebGpuBackend({ selfTest: false });
     try {
       const stage = await backend.openStage('real width');
       const outputs = await runRealBlock(stage, block);
