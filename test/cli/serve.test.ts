@@ -27,8 +27,9 @@ describe('flux-srpo serve', () => {
     'lets a running request finish after %s, and exits with 0',
     async (signal) => {
       const running = await startServer(files);
-      const answer = post(running.url, { ...REQUEST, num_inference_steps: 30 });
-      await expect.poll(async () => (await (await fetch(`${running.url}/health`)).json()).queue.running).toBe(1);
+      const answer = post(running.url, { ...REQUEST, num_inference_steps: 300 });
+      const health = async () => (await fetch(`${running.url}/health`)).json();
+      await expect.poll(async () => (await health()).queue.running, { interval: 5, timeout: 10_000 }).toBe(1);
       const code = running.stop(signal);
       expect((await (await answer).json()).data).toHaveLength(1);
       expect(await code).toBe(0);

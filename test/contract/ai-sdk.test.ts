@@ -130,7 +130,7 @@ describe('the AI SDK model', { timeout: 30_000 }, () => {
     const call = generateImage({
       model,
       prompt: 'a red fox',
-      size: '48x32',
+      size: '256x256',
       providerOptions: { fluxSrpo: { ...fluxSrpo, num_inference_steps: 1000 } },
       abortSignal: controller.signal,
     });

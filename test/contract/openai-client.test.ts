@@ -14,6 +14,8 @@ const client = (engine: ImageEngine, options: object = {}) =>
   new OpenAI({ fetch: createLocalFetch(engine), baseURL: 'http://local/v1', apiKey: 'none', ...options });
 const body = (fields: object = {}) =>
   ({ ...SMALL, seed: 7, ...fields }) as unknown as OpenAI.ImageGenerateParamsNonStreaming;
+/** Many times longer than any test waits. */
+const ENDLESS = { num_inference_steps: 1000, size: '256x256' };
 const streamed = (fields: object = {}) =>
   ({ ...SMALL, seed: 7, stream: true, ...fields }) as unknown as OpenAI.ImageGenerateParamsStreaming;
 
@@ -98,7 +100,7 @@ describe('the openai package on createLocalFetch', { timeout: 30_000 }, () => {
 
   it('stops at an abort, and the next request works', async () => {
     const controller = new AbortController();
-    const request = openai.images.generate(body({ num_inference_steps: 1000 }), { signal: controller.signal });
+    const request = openai.images.generate(body(ENDLESS), { signal: controller.signal });
     setTimeout(() => controller.abort(), 50);
     await expect(request).rejects.toThrow(OpenAI.APIUserAbortError);
     expect((await openai.images.generate(body())).data).toHaveLength(1);
@@ -107,9 +109,7 @@ describe('the openai package on createLocalFetch', { timeout: 30_000 }, () => {
 
   it('is told that the queue is full, and tries again as it was told to', async () => {
     const slow = new AbortController();
-    const pending = [1, 2].map(() =>
-      openai.images.generate(body({ num_inference_steps: 1000 }), { signal: slow.signal }),
-    );
+    const pending = [1, 2].map(() => openai.images.generate(body(ENDLESS), { signal: slow.signal }));
     const outcomes = Promise.allSettled(pending);
     await expect.poll(() => local.engine.queue.waiting).toBe(1);
     await expect(client(local.engine, { maxRetries: 0 }).images.generate(body())).rejects.toMatchObject({
