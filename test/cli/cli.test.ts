@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -125,6 +125,39 @@ describe('generate', () => {
     const worst = plain.reduce((max, x, i) => Math.max(max, Math.abs(x - (baked[i] as number))), 0);
     // Baked weights are prepacked, so sums run in another order: fp32 noise over two steps.
     expect(worst).toBeLessThan(1e-4);
+  });
+});
+
+describe('convert', () => {
+  it('takes networks from files given apart, in place of the folder’s', async () => {
+    const folder = at('without-vae');
+    await cp(source, folder, { recursive: true });
+    const [weights] = (await readdir(join(folder, 'vae'))).filter((name) => name.endsWith('.safetensors'));
+    await rename(join(folder, 'vae', weights!), at('ae.safetensors'));
+    const { code, stderr } = await run(
+      'convert',
+      folder,
+      '--vae',
+      at('ae.safetensors'),
+      '--tokenizers',
+      source,
+      '--out',
+      at('apart'),
+      '--dtype',
+      'q8',
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const part of ['vae_in', 'vae_up.0', 'vae_out', 'double_block.0']) {
+      const path = join('weights', `${part}.safetensors`);
+      expect(await readFile(at('apart', path))).toEqual(await readFile(join(bundle, path)));
+    }
+    expect((await run('inspect', at('apart'))).stdout).toContain('vae/ae.safetensors (F32)');
+  });
+
+  it('says what is missing where there is neither folder nor file', async () => {
+    const { code, stderr } = await run('convert', '--vae', at('ae.safetensors'), '--out', at('nothing'));
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/input\/required: .*missing: transformer, text_encoder, text_encoder_2, tokenizers/);
   });
 });
 
