@@ -1,0 +1,57 @@
+import { inspectBundle } from '@flux-srpo/export';
+import { pipelineFolder } from '@flux-srpo/export/node';
+import { createPipeline, openBundle, type Pipeline } from '@flux-srpo/runtime';
+import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { checkPicture, type Reading, summarise } from '../../models/tiny/scenes/check.ts';
+import { type Scene, testPrompts } from '../../models/tiny/scenes/grammar.ts';
+
+// The embedded model through this engine, read back by the rule-based checker (models/tiny/README.md has its controls).
+
+const BUNDLE = 'models/tiny/bundle';
+
+/** Two prompts of each kind; `npm run test:full` asks fourteen of each. */
+const COUNT = process.env.TEST_FULL ? 98 : 14;
+
+const MAX_BUNDLE_BYTES = 20e6;
+
+let pipeline: Pipeline;
+beforeAll(async () => {
+  pipeline = await createPipeline({
+    bundle: await openBundle(folderBundle(BUNDLE)),
+    backend: await createNodeBackend({ threads: 1 }),
+  });
+});
+afterAll(() => pipeline?.dispose());
+
+it('is whole, small, and stored as q8', async () => {
+  const report = await inspectBundle(pipelineFolder(BUNDLE), { verify: true });
+  expect(new Set(Object.values(report.files ?? {}))).toEqual(new Set(['ok']));
+  expect(report.bytes).toBeLessThan(MAX_BUNDLE_BYTES);
+  expect(report.manifest.quantization.recipe.attention).toBe('q8');
+});
+
+it('draws what held-out prompts ask for', async () => {
+  const pairs: { read: Reading; asked: Scene }[] = [];
+  for (const [seed, { prompt, scene, size }] of testPrompts(COUNT, true).entries()) {
+    const { images } = await pipeline.generate({ prompt, size, seed, steps: 28, guidance: 4.5 });
+    const { rgb, width, height } = images[0] as (typeof images)[0];
+    pairs.push({ read: checkPicture(rgb, width, height), asked: scene });
+  }
+  const { attributes, mean } = summarise(pairs);
+  console.log(`${COUNT} held-out prompts: mean ${mean.toFixed(3)}, ${JSON.stringify(attributes)}`);
+  expect(mean).toBeGreaterThanOrEqual(0.9);
+  expect(attributes.kind).toBeGreaterThanOrEqual(0.85);
+  // The control: the same pictures against other prompts. A checker that says yes to anything fails here.
+  const others = pairs.map(({ read }, i) => ({
+    read,
+    asked: (pairs[(i + 3) % pairs.length] as { asked: Scene }).asked,
+  }));
+  expect(summarise(others).mean).toBeLessThan(0.6);
+});
+
+it('draws another picture at another guidance, from the same noise', async () => {
+  const request = { prompt: 'a red cat on the left in the snow, at night', seed: 1, steps: 8 };
+  const [low, high] = await Promise.all([1, 4.5].map((guidance) => pipeline.generate({ ...request, guidance })));
+  expect(low?.images[0]?.rgb).not.toEqual(high?.images[0]?.rgb);
+});
