@@ -1,0 +1,75 @@
+import { FLUX1_DEV, isFluxError, type Manifest } from '@flux-srpo/core';
+import type { AdapterReport } from '@flux-srpo/runtime';
+import { describe, expect, it } from 'vitest';
+import { assertFits, planMemory, requiredLimits } from './memory-plan.ts';
+
+const SQUARE = { width: 512, height: 512 };
+const LARGE = { width: 1024, height: 768 };
+const GB = 1e9;
+
+/** FLUX.1 [dev] at 4.5 bits, in three parts of round sizes. */
+const MANIFEST = {
+  config: FLUX1_DEV,
+  tokenizers: { tokenizer: { folder: 't', max_length: 77 }, tokenizer_2: { folder: 't2', max_length: 512 } },
+  sizes: {
+    square_hd: { width: 1024, height: 1024 },
+    square: SQUARE,
+    portrait_4_3: { width: 768, height: 1024 },
+    portrait_16_9: { width: 576, height: 1024 },
+    landscape_4_3: LARGE,
+    landscape_16_9: { width: 1024, height: 576 },
+  },
+  quantization: { recipe: { transformer: 'q4' }, fallbacks: [] },
+  parts: [
+    { name: 't5_layer.0', graph: 't5_layer', weights: 'weights/t5' },
+    { name: 't5_embedding', weights: 'weights/table' },
+    { name: 'double_block.0', graph: 'double_block', weights: 'weights/double' },
+    { name: 'vae_in', graph: 'vae_in', weights: 'weights/vae' },
+  ],
+  files: [
+    { path: 'weights/t5', size: 3 * GB },
+    { path: 'weights/table', size: GB / 4 },
+    { path: 'weights/double', size: 5 * GB },
+    { path: 'weights/vae', size: GB / 5 },
+  ],
+} as unknown as Manifest;
+
+function adapter(limit: number): AdapterReport {
+  const limits = { maxBufferSize: 2 ** 33, maxStorageBufferBindingSize: limit };
+  return { vendor: '', architecture: '', device: '', description: '', isFallback: false, features: [], limits };
+}
+
+describe('planMemory', () => {
+  it('takes one phase at a time; tables that are read by row are not on the device', () => {
+    const { download, phases, peak } = planMemory(MANIFEST, LARGE);
+    expect(download).toBe(8_450_000_000);
+    expect([phases.text.weights, phases.denoise.weights, phases.decode.weights]).toEqual([3 * GB, 5 * GB, GB / 5]);
+    // 512 + 64 × 48 tokens, 20 states of 3072 float32.
+    expect(phases.denoise.work).toBe(20 * 3584 * 3072 * 4);
+    expect(peak).toBe(phases.denoise.weights + phases.denoise.work);
+  });
+
+  it("knows the decoder's widest state, 256 channels at full size, which is the largest buffer", () => {
+    expect(planMemory(MANIFEST, LARGE).largestBuffer).toBe(256 * 1024 * 768 * 4);
+  });
+
+  it('counts F16 on disk twice: it is float32 on the device', () => {
+    const halves = { ...MANIFEST, quantization: { recipe: { transformer: 'f16' }, fallbacks: [] } } as Manifest;
+    expect(planMemory(halves, LARGE).phases.denoise.weights).toBe(10 * GB);
+  });
+});
+
+describe('requiredLimits and assertFits', () => {
+  it('ask an adapter for the smallest preset, and refuse larger pictures by name', () => {
+    const needed = requiredLimits(MANIFEST).maxStorageBufferBindingSize as number;
+    expect(needed).toBe(256 * 512 * 512 * 4);
+    expect(() => assertFits(MANIFEST, SQUARE, adapter(needed))).not.toThrow();
+    let error: unknown;
+    try {
+      assertFits(MANIFEST, LARGE, adapter(needed));
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(isFluxError(error, 'device/limit-too-small') && error.message).toContain('1024x768');
+  });
+});
