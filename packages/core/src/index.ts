@@ -56,6 +56,17 @@ export {
 export { MAX_MANIFEST_BYTES, parseManifest } from './manifest-parse.ts';
 export { checkSeed, fluxNoise, torchRandn } from './noise.ts';
 export { toRgb8, toRgba8 } from './pixels.ts';
+export {
+  type MemoryPlan,
+  type PartSize,
+  type PhasePlan,
+  PLAN_PHASES,
+  type PlanInput,
+  type PlanPhase,
+  type PlanRefusal,
+  partSizes,
+  planGeneration,
+} from './plan.ts';
 export { FLUX_PREVIEW, type PreviewFactors, previewRgba } from './preview.ts';
 export type { Progress } from './progress.ts';
 export { type RopeOptions, type RopeTables, ropeTables } from './rope.ts';

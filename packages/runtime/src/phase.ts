@@ -1,19 +1,31 @@
 import { ModelError } from '@flux-srpo/core';
 import type { Bundle } from './bundle/bundle.ts';
-import type { Backend, DeviceTensor, HostTensor, Stage } from './ort/backend.ts';
+import type { Backend, DeviceTensor, HostTensor, Session, Stage } from './ort/backend.ts';
+import { PartCache } from './part-cache.ts';
 import { loadPart, type PartWeights } from './weights.ts';
 
 export type Feed = HostTensor | DeviceTensor;
 
 /**
  * Whether weights outlive their use. `keep`: everything stays on the device for the next picture. `release`: one thing in
- * memory at a time; a part that is used once goes at once, the others with their phase.
+ * memory at a time; a part that is used once goes at once, the others with their phase. `streamed`: of the parts that every
+ * step uses, too, only the one that runs and the one that runs next are on the device.
  */
-export type Residency = 'keep' | 'release';
+export type Residency = 'keep' | 'release' | 'streamed';
+
+export interface RunOptions {
+  /**
+   * When this part is run in a generation: `once`; at every `step`, in turn with others; or more often, any time in the
+   * `phase` (default). Says how long its weights are worth keeping.
+   */
+  use?: 'once' | 'step' | 'phase';
+  /** The part that runs after this one: its weights are read and uploaded while this one runs. */
+  next?: string | undefined;
+}
 
 export interface PhaseHooks {
   signal?: AbortSignal | undefined;
-  /** Called when a part's weights have been read and uploaded. `bytes` are bytes on the device. */
+  /** Called before a part runs whose weights were read and uploaded for it. `bytes` are bytes on the device. */
   onLoad?: ((part: string, bytes: number) => void) | undefined;
 }
 
@@ -21,52 +33,55 @@ export interface PhaseHooks {
 export class Phase {
   readonly bundle: Bundle;
   readonly label: string;
-  readonly residency: Residency;
   readonly #backend: Backend;
-  readonly #parts = new Map<string, PartWeights>();
-  #stage: Stage | undefined;
+  readonly #parts = new PartCache((part, signal) => this.#load(part, signal));
+  /** Parts whose load has been told to `onLoad`. */
+  readonly #announced = new WeakSet<PartWeights>();
+  /** Parts of use `step` that are on the device or on their way. */
+  #inTurn = new Set<string>();
+  #residency: Residency = 'keep';
+  #stage: Promise<Stage> | undefined;
   #hooks: PhaseHooks = {};
 
-  constructor(backend: Backend, bundle: Bundle, label: string, residency: Residency) {
+  constructor(backend: Backend, bundle: Bundle, label: string) {
     this.#backend = backend;
     this.bundle = bundle;
     this.label = label;
-    this.residency = residency;
   }
 
   get signal(): AbortSignal | undefined {
     return this.#hooks.signal;
   }
 
-  /** Starts the phase for one generation: `hooks` hold until the next call. */
-  begin(hooks: PhaseHooks): void {
+  /** Starts the phase for one generation: `residency` and `hooks` hold until the next call. */
+  begin(residency: Residency, hooks: PhaseHooks): void {
+    this.#residency = residency;
     this.#hooks = hooks;
   }
 
   /**
    * Runs one part, loading its graph and weights on first use. Cancellation is checked before.
    *
-   * @param once the part will not be run again in this generation; its weights go now, unless residency is `keep`
    * @returns the named outputs, on the device, owned by the caller
    */
   async run<const Output extends string>(
     part: string,
     feeds: Readonly<Record<string, Feed>>,
     outputs: readonly Output[],
-    { once = false } = {},
+    { use = 'phase', next }: RunOptions = {},
   ): Promise<Record<Output, DeviceTensor>> {
     this.signal?.throwIfAborted();
-    const stage = await this.#open();
-    const graph = this.#graphOf(part);
-    const session = await stage.session(graph, () => this.bundle.graph(graph));
-    let weights = this.#parts.get(part);
-    if (!weights) {
-      weights = await loadPart(stage, this.bundle, part, session.inputs, this.signal);
-      this.#parts.set(part, weights);
+    if (use === 'step' && this.#residency === 'streamed') this.#moveWindow(part, next);
+    const weights = await this.#parts.get(part, this.signal);
+    if (!this.#announced.has(weights)) {
+      this.#announced.add(weights);
       this.#hooks.onLoad?.(part, weights.bytes);
     }
-    const results = await stage.run(session, { ...weights.feeds, ...feeds });
-    if (once && this.residency === 'release') this.#drop(part);
+    this.signal?.throwIfAborted();
+    if (next !== undefined) this.#parts.prefetch(next, this.signal);
+    const stage = await this.#open();
+    const results = await stage.run(await this.#session(part), { ...weights.feeds, ...feeds });
+    if (use === 'once' && this.#residency !== 'keep') this.#parts.drop(part);
     for (const [name, tensor] of Object.entries(results)) {
       if (!outputs.includes(name as Output)) tensor.dispose();
     }
@@ -85,22 +100,49 @@ export class Phase {
     return stage.read(tensor);
   }
 
-  /** Ends the phase: in `release` everything goes, device included. */
+  /** Ends the phase: everything goes, device included, unless residency is `keep`. */
   async end(): Promise<void> {
-    if (this.residency === 'release') await this.close();
+    if (this.#residency === 'keep') await this.#parts.settle();
+    else await this.close();
   }
 
   /** Frees everything. The phase may be used again; it starts from disk. */
   async close(): Promise<void> {
+    this.#inTurn.clear();
+    // First the loads under way: they would open the stage again.
+    await this.#parts.clear();
     const stage = this.#stage;
     this.#stage = undefined;
-    for (const part of [...this.#parts.keys()]) this.#drop(part);
-    await stage?.close();
+    await (await stage)?.close();
   }
 
-  async #open(): Promise<Stage> {
-    this.#stage ??= await this.#backend.openStage(this.label);
+  #open(): Promise<Stage> {
+    if (this.#stage === undefined) {
+      const opening = this.#backend.openStage(this.label);
+      this.#stage = opening;
+      opening.catch(() => {
+        if (this.#stage === opening) this.#stage = undefined;
+      });
+    }
     return this.#stage;
+  }
+
+  async #session(part: string): Promise<Session> {
+    const stage = await this.#open();
+    const graph = this.#graphOf(part);
+    return stage.session(graph, () => this.bundle.graph(graph));
+  }
+
+  async #load(part: string, signal: AbortSignal): Promise<PartWeights> {
+    const stage = await this.#open();
+    const { inputs } = await this.#session(part);
+    return loadPart(stage, this.bundle, part, inputs, signal);
+  }
+
+  /** Before `part` runs, all others but `next` go: from here on nothing that runs reads them until the next step. */
+  #moveWindow(part: string, next: string | undefined): void {
+    for (const other of this.#inTurn) if (other !== part && other !== next) this.#parts.drop(other);
+    this.#inTurn = new Set(next === undefined ? [part] : [part, next]);
   }
 
   #graphOf(name: string): string {
@@ -110,11 +152,6 @@ export class Phase {
       code: 'model/manifest-invalid',
       details: { part: name },
     });
-  }
-
-  #drop(part: string): void {
-    this.#parts.get(part)?.dispose();
-    this.#parts.delete(part);
   }
 }
 

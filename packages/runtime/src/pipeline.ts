@@ -7,8 +7,12 @@ import {
   InputError,
   latentGrid,
   type Manifest,
+  type MemoryPlan,
+  type PartSize,
   type PreviewFactors,
   type Progress,
+  partSizes,
+  planGeneration,
   predictX0,
   previewRgba,
   tokenCount,
@@ -33,8 +37,8 @@ export interface PipelineOptions {
   bundle: Bundle;
   backend: Backend;
   /**
-   * Bytes of device memory the weights may take. When all of them fit, they stay between pictures; otherwise each phase
-   * loads its own and gives them back. Default 4 GiB.
+   * Bytes of device memory to stay within, weights and work buffers together: as much as fits is kept, the rest is read again when it is
+   * needed ({@link Pipeline.plan}). What does not fit even so is done with the least memory it takes. Default 4 GiB.
    */
   memoryBudget?: number | undefined;
 }
@@ -96,6 +100,8 @@ export interface GenerateResult {
 export interface Pipeline {
   readonly bundle: Bundle;
   readonly backend: Backend;
+  /** What a request would take on the device, and how its weights would be held. Loads nothing. */
+  plan(request: GenerateRequest): MemoryPlan;
   /** One at a time; further calls wait their turn. */
   generate(request: GenerateRequest, options?: GenerateOptions): Promise<GenerateResult>;
   /** Frees all weights; the next generation loads them again. */
@@ -130,7 +136,8 @@ class FluxPipeline implements Pipeline {
   /** Bytes on disk of each part that runs, by name. */
   readonly #sizes: ReadonlyMap<string, number>;
   readonly #weightBytes: number;
-  readonly #residency: Residency;
+  readonly #memoryBudget: number;
+  readonly #partSizes: readonly PartSize[];
   readonly #prompts = new Map<string, PromptEmbedding>();
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -140,12 +147,16 @@ class FluxPipeline implements Pipeline {
     this.#tokenizers = tokenizers;
     this.#sizes = weightSizes(bundle.manifest);
     this.#weightBytes = [...this.#sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
-    const residency = residencyFor(this.#weightBytes, memoryBudget);
-    this.#residency = residency;
-    this.#text = new Phase(backend, bundle, 'text', residency);
-    this.#denoise = new Phase(backend, bundle, 'denoise', residency);
-    this.#decode = new Phase(backend, bundle, 'decode', residency);
+    this.#memoryBudget = memoryBudget;
+    this.#partSizes = partSizes(bundle.manifest);
+    this.#text = new Phase(backend, bundle, 'text');
+    this.#denoise = new Phase(backend, bundle, 'denoise');
+    this.#decode = new Phase(backend, bundle, 'decode');
     this.#guard = new SafetyGuard(backend, bundle);
+  }
+
+  plan(request: GenerateRequest): MemoryPlan {
+    return this.#plan(resolveRequest(request, this.bundle.manifest));
   }
 
   generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<GenerateResult> {
@@ -189,7 +200,7 @@ class FluxPipeline implements Pipeline {
       const images = result.images.map((image, i) => (flagged[i] ? withheld(image) : image));
       return { ...result, images, flagged };
     } finally {
-      if (this.#residency === 'release') await this.#guard.close();
+      if (!this.#plan(request).keep) await this.#guard.close();
     }
   }
 
@@ -198,11 +209,12 @@ class FluxPipeline implements Pipeline {
     const { size, steps, n, seed } = request;
     const { onProgress, onTensor, signal } = options;
     const clock = new Clock();
-    const loaded = { bytes: 0 };
+    const loaded = new Set<string>();
+    const residency = await this.#adopt(this.#plan(request));
     this.backend.ledger.resetPeaks();
 
     // 1. Encode the prompt
-    const { promptEmbeds, pooled, dropped } = await this.#encodePrompt(request, options, loaded);
+    const { promptEmbeds, pooled, dropped } = await this.#encodePrompt(request, options, residency.text, loaded);
     onTensor?.('prompt_embeds', [1, request.maxSequenceLength, config.text_encoder_2.d_model], promptEmbeds);
     onTensor?.('pooled_prompt_embeds', [1, config.text_encoder.hidden_size], pooled);
     clock.lap('encode');
@@ -218,7 +230,7 @@ class FluxPipeline implements Pipeline {
     const cache = threshold === undefined ? undefined : new StepCache(threshold);
     const scope = new TensorScope();
     try {
-      this.#denoise.begin(this.#hooks(options, loaded));
+      this.#denoise.begin(residency.denoise, this.#hooks(options, loaded));
       const counted = this.#counter('encode', options, this.#textLayers(), modulationPartCount(config.transformer));
       const modulation = await modulationTables(
         this.#denoise,
@@ -261,7 +273,7 @@ class FluxPipeline implements Pipeline {
     // 4. Decode
     const decoded: Float32Array[] = [];
     try {
-      this.#decode.begin(this.#hooks(options, loaded));
+      this.#decode.begin(residency.decode, this.#hooks(options, loaded));
       const counted = this.#counter('decode', options, 0, n * decodeStages(config.vae));
       for (const image of latents) decoded.push(await decodeLatents(this.#decode, config.vae, image, size, counted));
     } finally {
@@ -281,7 +293,8 @@ class FluxPipeline implements Pipeline {
   async #encodePrompt(
     request: ResolvedRequest,
     options: GenerateOptions,
-    loaded: { bytes: number },
+    residency: Residency,
+    loaded: Set<string>,
   ): Promise<PromptEmbedding> {
     const key = JSON.stringify([request.prompt, request.maxSequenceLength]);
     const known = this.#prompts.get(key);
@@ -291,7 +304,7 @@ class FluxPipeline implements Pipeline {
     const t5 = this.#tokenizers.t5.tokenize(request.prompt, request.maxSequenceLength);
     const counted = this.#counter('encode', options, 0, this.#textLayers(), modulationPartCount(config.transformer));
     try {
-      this.#text.begin(this.#hooks(options, loaded));
+      this.#text.begin(residency, this.#hooks(options, loaded));
       const pooled = await encodeClip(this.#text, config.text_encoder, clip.ids, counted);
       const promptEmbeds = await encodeT5(this.#text, config.text_encoder_2, t5.ids, counted);
       const embedding = { promptEmbeds, pooled, dropped: { clip: clip.dropped, t5: t5.dropped } };
@@ -342,13 +355,42 @@ class FluxPipeline implements Pipeline {
     return () => onProgress?.({ stage, done: ++done, total: before + count + after });
   }
 
-  /** Hooks for a phase; `loaded` counts the bytes of weights read in this generation. */
-  #hooks({ signal, onProgress }: GenerateOptions, loaded: { bytes: number }): PhaseHooks {
+  #plan({ size, n, maxSequenceLength }: ResolvedRequest): MemoryPlan {
+    const { config } = this.bundle.manifest;
+    const budget = this.#memoryBudget;
+    const limits = this.backend.info.adapter?.limits;
+    const { maxBufferSize, maxStorageBufferBindingSize } = limits ?? {};
+    return planGeneration({
+      config,
+      parts: this.#partSizes,
+      size,
+      textTokens: maxSequenceLength,
+      n,
+      budget,
+      ...(maxBufferSize === undefined || maxStorageBufferBindingSize === undefined
+        ? {}
+        : { limits: { maxBufferSize, maxStorageBufferBindingSize } }),
+    });
+  }
+
+  /** Makes room for a generation, and says how each phase is to hold its weights. */
+  async #adopt({ keep, phases }: MemoryPlan): Promise<Record<'text' | 'denoise' | 'decode', Residency>> {
+    if (keep) return { text: 'keep', denoise: 'keep', decode: 'keep' };
+    // A smaller picture before this one may have left its weights.
+    for (const phase of [this.#text, this.#denoise, this.#decode]) await phase.close();
+    const denoise = phases.denoise.mode === 'streamed' ? 'streamed' : 'release';
+    return { text: 'release', denoise, decode: 'release' };
+  }
+
+  /** Hooks for a phase; `loaded` has the parts that were read in this generation: a streamed one is told once. */
+  #hooks({ signal, onProgress }: GenerateOptions, loaded: Set<string>): PhaseHooks {
     return {
       signal,
       onLoad: (part) => {
-        loaded.bytes += this.#sizes.get(part) ?? 0;
-        onProgress?.({ stage: 'load', loaded: loaded.bytes, total: this.#weightBytes, part });
+        if (loaded.has(part)) return;
+        loaded.add(part);
+        const bytes = [...loaded].reduce((sum, name) => sum + (this.#sizes.get(name) ?? 0), 0);
+        onProgress?.({ stage: 'load', loaded: bytes, total: this.#weightBytes, part });
       },
     };
   }
@@ -368,11 +410,6 @@ function weightSizes(manifest: Manifest): Map<string, number> {
       .filter((part) => part.graph !== undefined && part.weights !== undefined)
       .map((part) => [part.name, fileSizes.get(part.weights as string) ?? 0]),
   );
-}
-
-/** `keep` when all weights fit into the budget, even if every one of them is widened to float32 on the way. */
-function residencyFor(weightBytes: number, memoryBudget: number): Residency {
-  return 2 * weightBytes <= memoryBudget ? 'keep' : 'release';
 }
 
 /** `latents_001` for the latents after the first step. */

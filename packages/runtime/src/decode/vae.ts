@@ -25,10 +25,13 @@ export async function decodeLatents(
   const scope = new TensorScope();
   try {
     const start = hostTensor([1, config.latent_channels, height, width], scaled);
-    let hidden: Feed = scope.replace('hidden', (await phase.run('vae_in', { latents: start }, ['hidden'])).hidden);
+    const first = await phase.run('vae_in', { latents: start }, ['hidden'], { next: 'vae_up.0' });
+    let hidden: Feed = scope.replace('hidden', first.hidden);
     onStage();
-    for (let level = 0; level < config.block_out_channels.length; level++) {
-      const { hidden_out } = await phase.run(`vae_up.${level}`, { hidden }, ['hidden_out']);
+    const levels = config.block_out_channels.length;
+    for (let level = 0; level < levels; level++) {
+      const next = level + 1 < levels ? `vae_up.${level + 1}` : 'vae_out';
+      const { hidden_out } = await phase.run(`vae_up.${level}`, { hidden }, ['hidden_out'], { next });
       hidden = scope.replace('hidden', hidden_out);
       onStage();
     }

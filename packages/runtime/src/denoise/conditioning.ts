@@ -9,6 +9,7 @@ import { hostTensor } from '../tensor.ts';
  * modulation linear runs once, on `steps` rows, and its weights (27 % of FLUX.1) are gone before the first step.
  */
 export interface ModulationTables {
+  readonly steps: number;
   /** Rows of [k·H] for step `step`, (shift, 1 + scale, gate) …, by part name without the `modulation.` prefix. */
   row(name: string, step: number): Float32Array;
 }
@@ -43,11 +44,14 @@ export async function modulationTables(
     const guided = config.guidance_embeds
       ? { ...feeds, guidance_proj: hostTensor([steps, guidanceProjection.length / steps], guidanceProjection) }
       : feeds;
-    const { silu_vec } = await phase.run('conditioning', guided, ['silu_vec'], { once: true });
+    const { silu_vec } = await phase.run('conditioning', guided, ['silu_vec'], { use: 'once' });
     scope.replace('silu_vec', silu_vec);
     onPart();
-    for (const { name, chunks } of modulationParts(config)) {
-      const { modulation } = await phase.run(`modulation.${name}`, { silu_vec }, ['modulation'], { once: true });
+    const parts = modulationParts(config);
+    for (const [i, { name, chunks }] of parts.entries()) {
+      const follower = parts[i + 1];
+      const next = follower && `modulation.${follower.name}`;
+      const { modulation } = await phase.run(`modulation.${name}`, { silu_vec }, ['modulation'], { use: 'once', next });
       const table = await phase.read(scope.replace('modulation', modulation));
       addOneToScales(table, chunks, width);
       tables.set(name, table);
@@ -57,6 +61,7 @@ export async function modulationTables(
     scope.release();
   }
   return {
+    steps,
     row(name, step) {
       const table = tables.get(name);
       if (!table) throw new Error(`no modulation table for ${name}`);

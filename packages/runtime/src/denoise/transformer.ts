@@ -1,6 +1,6 @@
 import { type ImageSize, ropeTables, type TransformerConfig, tokenCount, tokenGrid } from '@flux-srpo/core';
 import type { DeviceTensor, HostTensor } from '../ort/backend.ts';
-import { type Phase, TensorScope } from '../phase.ts';
+import { type Phase, type RunOptions, TensorScope } from '../phase.ts';
 import { hostTensor } from '../tensor.ts';
 import type { ModulationTables } from './conditioning.ts';
 import type { StepCache } from './step-cache.ts';
@@ -42,7 +42,7 @@ export async function condition(
     sin: await place('joint_sin', textTokens + imageTokens, joint.sin),
   };
   const prompt_embeds = hostTensor([1, textTokens, config.joint_attention_dim], promptEmbeds);
-  const { hidden } = await phase.run('embed_text', { prompt_embeds }, ['hidden'], { once: true });
+  const { hidden } = await phase.run('embed_text', { prompt_embeds }, ['hidden'], { use: 'once' });
   const text = scope.replace('text', hidden);
   return { size, textTokens, text, modulation, imageRope, jointRope };
 }
@@ -113,11 +113,12 @@ async function runDoubleBlocks(
       rope_cos: conditioned.imageRope.cos,
       rope_sin: conditioned.imageRope.sin,
     };
+    const turn = turnOf(config, conditioned, block, step);
     const isFirst = block === 0 && cache !== undefined;
     if (isFirst) for (const image of images) image.keep('before');
     for (const image of images) {
       const feeds = { img: image.img, txt: image.txt, ...shared };
-      const { img_out, txt_out } = await phase.run(`double_block.${block}`, feeds, ['img_out', 'txt_out']);
+      const { img_out, txt_out } = await phase.run(`double_block.${block}`, feeds, ['img_out', 'txt_out'], turn);
       image.setImg(img_out);
       image.setTxt(txt_out);
     }
@@ -155,10 +156,10 @@ async function runSingleBlocks(
   }
   for (let block = 0; block < config.num_single_layers; block++) {
     const mod = modulationRow(conditioned, `single_block.${block}`, step);
-    const shared = { mod, rope_cos: jointRope.cos, rope_sin: jointRope.sin };
+    const turn = turnOf(config, conditioned, config.num_layers + block, step);
     for (const image of images) {
-      const { hidden_out } = await phase.run(`single_block.${block}`, { hidden: image.img, ...shared }, ['hidden_out']);
-      image.setImg(hidden_out);
+      const feeds = { hidden: image.img, mod, rope_cos: jointRope.cos, rope_sin: jointRope.sin };
+      image.setImg((await phase.run(`single_block.${block}`, feeds, ['hidden_out'], turn)).hidden_out);
     }
     onBlock(config.num_layers + block);
   }
@@ -168,6 +169,15 @@ async function runSingleBlocks(
     images.map((image) => image.img),
     lengthTensor(textTokens),
   );
+}
+
+/** Block `block` of all, and which one follows it: the first again, unless this is the last step. */
+function turnOf(config: TransformerConfig, { modulation }: Conditioned, block: number, step: number): RunOptions {
+  const isLast = block === blockCount(config) - 1;
+  if (isLast && step === modulation.steps - 1) return { use: 'step' };
+  const next = isLast ? 0 : block + 1;
+  const isDouble = next < config.num_layers;
+  return { use: 'step', next: isDouble ? `double_block.${next}` : `single_block.${next - config.num_layers}` };
 }
 
 function modulationRow({ modulation }: Conditioned, name: string, step: number): HostTensor {

@@ -37,11 +37,13 @@ export async function encodeClip(
     const mask = hostTensor([1, 1, tokens, tokens], causalMask(tokens));
     let hidden = hostTensor([1, tokens, width], embedded) as Parameters<Phase['run']>[1][string];
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
-      const { hidden_out } = await phase.run(`clip_layer.${layer}`, { hidden, causal_mask: mask }, ['hidden_out']);
+      const next = layer + 1 < config.num_hidden_layers ? `clip_layer.${layer + 1}` : 'clip_final';
+      const feeds = { hidden, causal_mask: mask };
+      const { hidden_out } = await phase.run(`clip_layer.${layer}`, feeds, ['hidden_out'], { use: 'once', next });
       hidden = scope.replace('hidden', hidden_out);
       onLayer();
     }
-    const { normed } = await phase.run('clip_final', { hidden }, ['normed']);
+    const { normed } = await phase.run('clip_final', { hidden }, ['normed'], { use: 'once', next: 't5_layer.0' });
     const states = await phase.read(scope.replace('hidden', normed));
     return states.slice(end * width, (end + 1) * width);
   } finally {

@@ -27,7 +27,9 @@ export async function encodeT5(
     scope.replace('bias', bias);
     let hidden = hostTensor([1, tokens, config.d_model], embedded) as Parameters<Phase['run']>[1][string];
     for (let layer = 0; layer < config.num_layers; layer++) {
-      const { hidden_out } = await phase.run(`t5_layer.${layer}`, { hidden, position_bias: bias }, ['hidden_out']);
+      const next = layer + 1 < config.num_layers ? `t5_layer.${layer + 1}` : 't5_final';
+      const feeds = { hidden, position_bias: bias };
+      const { hidden_out } = await phase.run(`t5_layer.${layer}`, feeds, ['hidden_out'], { use: 'once', next });
       hidden = scope.replace('hidden', hidden_out);
       onLayer();
     }

@@ -1,0 +1,40 @@
+/**
+ * How ONNX Runtime Web rounds its own work buffers on WebGPU, so that it can reuse them: up to the next of these. It never gives
+ * them back while the device lives. Larger ones are exact, and made anew at every run.
+ *
+ * @see https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/providers/webgpu/buffer_manager.cc `BUCKET_DEFAULT_LIMIT_TABLE`
+ */
+const BUCKETS: readonly number[] = [
+  ...[6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23].map((bits) => 2 ** bits),
+  12_582_912,
+  16_777_216,
+  26_214_400,
+  33_554_432,
+  44_236_800,
+  58_982_400,
+  67_108_864,
+  134_217_728,
+  167_772_160,
+];
+
+/** Bytes the runtime allocates for a work buffer of `bytes`. */
+export function bucketBytes(bytes: number): number {
+  return BUCKETS.find((bucket) => bucket >= bytes) ?? Math.ceil(bytes / 16) * 16;
+}
+
+/** Work buffers that one graph needs at the same time: how many of how many bytes each. */
+export type BufferCounts = readonly (readonly [count: number, bytes: number])[];
+
+/** Bytes of the buffers of several graphs that run one after another on one device: what one leaves, the next uses again. */
+export function pooledBytes(graphs: readonly BufferCounts[]): number {
+  const pool = new Map<number, number>();
+  for (const graph of graphs) {
+    const own = new Map<number, number>();
+    for (const [count, bytes] of graph) {
+      const bucket = bucketBytes(bytes);
+      own.set(bucket, (own.get(bucket) ?? 0) + count);
+    }
+    for (const [bucket, count] of own) pool.set(bucket, Math.max(pool.get(bucket) ?? 0, count));
+  }
+  return [...pool].reduce((sum, [bucket, count]) => sum + bucket * count, 0);
+}

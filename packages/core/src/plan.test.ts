@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import { bucketBytes, pooledBytes } from './buckets.ts';
+import { FLUX1_DEV } from './config.ts';
+import { type MemoryPlan, type PartSize, type PlanInput, partSizes, planGeneration } from './plan.ts';
+
+const GB = 1e9;
+
+/** FLUX.1's parts at q4 with float32 scales: 0.625 bytes for each of the parameters that `flux.md` counts, biases aside. */
+const FLUX_PARTS: PartSize[] = [
+  ...times(12, (i) => ({ name: `clip_layer.${i}`, bytes: 7.1e6 * 1.125 })),
+  ...times(24, (i) => ({ name: `t5_layer.${i}`, bytes: 193e6 * 0.75 })),
+  { name: 'conditioning', bytes: 32e6 * 1.125 },
+  ...times(38, (i) => ({ name: `modulation.double_block.${i}`, bytes: 56.6e6 * 0.625 })),
+  ...times(38, (i) => ({ name: `modulation.single_block.${i}`, bytes: 28.3e6 * 0.625 })),
+  { name: 'embed_text', bytes: 12.6e6 * 1.125 },
+  { name: 'embed_image', bytes: 0.8e6 },
+  ...times(19, (i) => ({ name: `double_block.${i}`, bytes: 226.5e6 * 0.625 })),
+  ...times(38, (i) => ({ name: `single_block.${i}`, bytes: 113.3e6 * 0.625 })),
+  { name: 'final_layer', bytes: 0.2e6 * 1.125 },
+  ...times(6, (i) => ({ name: `vae_up.${i}`, bytes: 33e6 })),
+];
+
+function times(count: number, make: (i: number) => PartSize): PartSize[] {
+  return Array.from({ length: count }, (_, i) => make(i));
+}
+
+const FLUX: PlanInput = {
+  config: FLUX1_DEV,
+  parts: FLUX_PARTS,
+  size: { width: 1024, height: 1024 },
+  textTokens: 512,
+  budget: 8 * GB,
+};
+
+const plan = (changes: Partial<PlanInput> = {}) => planGeneration({ ...FLUX, ...changes });
+
+describe('a plan', () => {
+  it('chooses what is kept by the budget: everything, a phase, or two parts', () => {
+    const modes = (budget: number) => {
+      const { keep, phases } = plan({ budget });
+      return [keep, phases.text.mode, phases.modulation.mode, phases.denoise.mode];
+    };
+    expect(modes(30 * GB)).toEqual([true, 'resident', 'resident', 'resident']);
+    expect(modes(8 * GB)).toEqual([false, 'streamed', 'streamed', 'resident']);
+    expect(modes(4 * GB)).toEqual([false, 'streamed', 'streamed', 'streamed']);
+  });
+
+  it('changes its mind exactly at the budget', () => {
+    const everything = plan({ budget: 1000 * GB }).peak;
+    expect(plan({ budget: everything }).keep).toBe(true);
+    expect(plan({ budget: everything - 1 }).keep).toBe(false);
+    const resident = plan({ budget: 8 * GB }).phases.denoise.bytes;
+    // Up to here the decoder, which has no other mode, must fit too for the plan to have no refusals; modes do not depend on it.
+    expect(plan({ budget: resident }).phases.denoise.mode).toBe('resident');
+    expect(plan({ budget: resident - 1 }).phases.denoise.mode).toBe('streamed');
+  });
+
+  it('holds two neighbouring blocks where it streams, and reads all of them at every step', () => {
+    const { phases, readPerStep } = plan({ budget: 4 * GB });
+    const blocks = FLUX_PARTS.filter(({ name }) => /^(double|single)_block/.test(name));
+    expect(readPerStep).toBe(blocks.reduce((sum, { bytes }) => sum + bytes, 0));
+    expect(phases.denoise.weights).toBeCloseTo(2 * 226.5e6 * 0.625 + 0.8e6 + 0.2e6 * 1.125, -1);
+    expect(phases.text.weights).toBeCloseTo(2 * 193e6 * 0.75, -1);
+  });
+
+  it('takes more for a larger picture, a longer prompt or more pictures', () => {
+    const grows = (variants: Partial<PlanInput>[]) => {
+      const peaks = variants.map((variant) => plan({ budget: 8 * GB, ...variant }).phases);
+      for (const [i, phases] of peaks.slice(1).entries()) {
+        for (const phase of ['text', 'denoise', 'decode'] as const) {
+          // Where two sizes come to share a bucket, the runtime shares the buffers too: a larger picture may take a little less.
+          expect(phases[phase].work).toBeGreaterThanOrEqual(0.7 * (peaks[i] as typeof phases)[phase].work);
+          expect(phases[phase].largestBuffer).toBeGreaterThanOrEqual((peaks[i] as typeof phases)[phase].largestBuffer);
+        }
+      }
+      const [first, last] = [peaks[0], peaks.at(-1)] as [MemoryPlan['phases'], MemoryPlan['phases']];
+      expect(last.denoise.work).toBeGreaterThan(first.denoise.work);
+    };
+    grows(Array.from({ length: 64 }, (_, i) => ({ size: { width: 16 * (i + 1), height: 1024 } })));
+    grows(Array.from({ length: 64 }, (_, i) => ({ size: { width: 768, height: 16 * (i + 1) } })));
+    grows(Array.from({ length: 64 }, (_, i) => ({ textTokens: 8 * (i + 1) })));
+    grows(Array.from({ length: 4 }, (_, i) => ({ n: i + 1 })));
+  });
+
+  it('never takes more with a smaller budget, and never more than the budget without saying so', () => {
+    let last = Number.POSITIVE_INFINITY;
+    for (let budget = 40 * GB; budget > 0; budget -= GB / 4) {
+      const { peak, refusals } = plan({ budget });
+      expect(peak).toBeLessThanOrEqual(last);
+      expect(peak > budget).toBe(refusals.some(({ reason }) => reason === 'budget'));
+      last = peak;
+    }
+  });
+
+  it('takes less with halves', () => {
+    const budget = 8 * GB;
+    expect(plan({ budget, f16: true }).phases.denoise.work).toBeLessThan(0.7 * plan({ budget }).phases.denoise.work);
+    // The decoder overflows in halves: it stays in floats.
+    expect(plan({ budget, f16: true }).phases.decode).toEqual(plan({ budget }).phases.decode);
+  });
+
+  it('refuses with numbers what the adapter cannot bind', () => {
+    const limits = { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 27 };
+    const { refusals } = plan({ budget: 30 * GB, limits });
+    expect(refusals.map(({ reason, phase }) => [reason, phase])).toEqual([['maxStorageBufferBindingSize', 'decode']]);
+    // 16384 latent pixels attend to each other in float32.
+    expect(refusals[0]).toMatchObject({ needed: 16384 ** 2 * 4, offered: 2 ** 27 });
+    expect(refusals[0]?.message).toMatch(/decode of 1024x1024 needs .* 1073741824, the adapter offers 134217728/);
+    expect(plan({ budget: 30 * GB, limits: { ...limits, maxStorageBufferBindingSize: 2 ** 30 } }).refusals).toEqual([]);
+  });
+
+  it('refuses the phases that do not fit the budget in any mode', () => {
+    const { refusals, peak, phases } = plan({ budget: GB / 2 });
+    expect(refusals.map(({ phase }) => phase)).toEqual(['text', 'denoise', 'decode']);
+    expect(refusals.at(-1)).toMatchObject({ reason: 'budget', needed: peak, offered: GB / 2 });
+    expect(peak).toBe(phases.decode.bytes);
+  });
+});
+
+describe('part sizes of a bundle', () => {
+  const bundle = (recipe: Record<string, 'f32' | 'f16' | 'q8' | 'q4'>, name: string, size: number) => ({
+    parts: [
+      { name, graph: 'graph', weights: 'weights/w.safetensors' },
+      { name: 't5_embedding', weights: 'weights/e.safetensors' },
+    ],
+    files: [
+      { path: 'weights/w.safetensors', size, sha256: '', chunks: [] },
+      { path: 'weights/e.safetensors', size, sha256: '', chunks: [] },
+    ],
+    quantization: { recipe, fallbacks: [] },
+  });
+
+  it('count scales and halves as the floats they are on the device', () => {
+    // 32 weights: 16 bytes of codes with a scale of 2 bytes on disk and 4 on the device.
+    expect(partSizes(bundle({ attention: 'q4', mlp: 'q4' }, 'double_block.0', 18_000))).toEqual([
+      { name: 'double_block.0', bytes: 20_000 },
+    ]);
+    expect(partSizes(bundle({ t5: 'q8', t5_wo: 'q8' }, 't5_layer.0', 34_000))[0]?.bytes).toBe(36_000);
+    expect(partSizes(bundle({ vae: 'f16' }, 'vae_in', 1000))[0]?.bytes).toBe(2000);
+    expect(partSizes(bundle({ attention: 'f32', mlp: 'f32' }, 'single_block.0', 1000))[0]?.bytes).toBe(1000);
+  });
+
+  it('take the class that grows most where a part has several, fallbacks included', () => {
+    const mixed = bundle({ t5: 'q4', t5_wo: 'q8' }, 't5_layer.0', 18_000);
+    expect(partSizes(mixed)[0]?.bytes).toBe(20_000);
+    const fallbacks = [{ tensor: 't5_layer.0/q.weight', asked: 'q4' as const, used: 'f16' as const, reason: '' }];
+    expect(partSizes({ ...mixed, quantization: { ...mixed.quantization, fallbacks } })[0]?.bytes).toBe(36_000);
+  });
+
+  it('keep scales as halves with f16 graphs', () => {
+    expect(partSizes(bundle({ attention: 'q4', mlp: 'q4' }, 'double_block.0', 18_000), true)[0]?.bytes).toBe(18_000);
+  });
+});
+
+describe('work buffers', () => {
+  it('are rounded up as the runtime does', () => {
+    // Oracle: buffer sizes seen in onnxruntime-web 1.30 (28.3, 56.6, 85, 113.2 and 150 MB asked for); above 167.8 MB they are exact.
+    const rounded = [28_311_552, 56_623_104, 85e6, 113_246_208, 150e6, 188_743_680].map(bucketBytes);
+    expect(rounded).toEqual([33_554_432, 58_982_400, 134_217_728, 134_217_728, 167_772_160, 188_743_680]);
+    expect([bucketBytes(64), bucketBytes(65)]).toEqual([64, 128]);
+  });
+
+  it('are shared by graphs that run one after another', () => {
+    expect(pooledBytes([[[2, 100]], [[3, 128]], [[1, 60]]])).toBe(3 * 128 + 64);
+  });
+});
