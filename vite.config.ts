@@ -16,6 +16,7 @@ export default defineConfig({
     exclude: ['onnxruntime-web'],
     // No import leads to the worker; a dependency found late would reload the page in the middle of a test.
     entries: ['packages/images/src/worker.ts'],
+    include: ['openai'],
   },
   test: {
     projects: [
