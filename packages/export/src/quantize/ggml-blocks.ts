@@ -1,5 +1,4 @@
-import { GGML_TYPES, type GgmlTypeName, halfAt } from '@flux-srpo/formats';
-import { BLOCK } from './blocks.ts';
+import { dequantize, GGML_TYPES, type GgmlTypeName, halfAt } from '@flux-srpo/formats';
 
 /** Blocks of 32 weights as whole-numbered levels, each level × its block's scale being the weight exactly. */
 export interface Levels {
@@ -20,25 +19,27 @@ export function isExactIn(type: GgmlTypeName, blockClass: 'q4' | 'q8'): boolean 
 /** Takes Q4_0, Q5_0 or Q8_0 blocks apart. */
 export function readLevels(type: GgmlTypeName, blocks: Uint8Array): Levels {
   const { bytes } = GGML_TYPES[type];
-  const scales = Float32Array.from({ length: blocks.length / bytes }, (_, block) => halfAt(blocks, block * bytes));
+  const scales = new Float32Array(blocks.length / bytes);
   // Dequantized with a scale of 1 in place of its own, a block is its levels.
   const unit = blocks.slice();
-  for (let at = 0; at < unit.length; at += bytes) unit.set(ONE, at);
-  const values = new Float32Array(scales.length * BLOCK);
-  const { dequantize } = GGML_TYPES[type] as { dequantize?: (blocks: Uint8Array, out: Float32Array) => void };
-  if (dequantize === undefined) throw new Error(`${type} has no levels`);
-  dequantize(unit, values);
-  return { levels: Int8Array.from(values), scales };
+  for (let block = 0, at = 0; block < scales.length; block++, at += bytes) {
+    scales[block] = halfAt(blocks, at);
+    unit[at] = ONE & 255;
+    unit[at + 1] = ONE >> 8;
+  }
+  return { levels: new Int8Array(dequantize(type, unit)), scales };
 }
 
 /** 1 as a half float. */
-const ONE = Uint8Array.of(0x00, 0x3c);
+const ONE = 0x3c00;
 
 /** Levels as the codes of a class: unsigned, and two of q4 in a byte, the first in the low bits. */
 export function packLevels(levels: Int8Array, blockClass: 'q4' | 'q8'): Uint8Array {
-  if (blockClass === 'q8') return Uint8Array.from(levels, (level) => level + 128);
-  return Uint8Array.from(
-    { length: levels.length / 2 },
-    (_, i) => (levels[2 * i]! + 8) | ((levels[2 * i + 1]! + 8) << 4),
-  );
+  const codes = new Uint8Array(blockClass === 'q4' ? levels.length / 2 : levels.length);
+  if (blockClass === 'q4') {
+    for (let i = 0; i < codes.length; i++) codes[i] = (levels[2 * i]! + 8) | ((levels[2 * i + 1]! + 8) << 4);
+  } else {
+    for (let i = 0; i < codes.length; i++) codes[i] = levels[i]! + 128;
+  }
+  return codes;
 }

@@ -74,7 +74,8 @@ export async function applyScales(
         const values = await store.readValues(tensor, start, end, signal);
         const scale = await scaleOf(tensor, signal);
         // Float32 arithmetic, as the products that ComfyUI would compute with.
-        return scale === 1 ? values : values.map((value) => value * scale);
+        if (scale !== 1) for (let i = 0; i < values.length; i++) values[i]! *= scale;
+        return values;
       },
     },
   };
