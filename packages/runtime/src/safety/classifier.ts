@@ -5,21 +5,16 @@ import {
   readClassifierConfig,
   type SafetyChecker,
 } from '@flux-srpo/core';
-import {
-  ImageClassificationPipeline,
-  type PreTrainedModel,
-  PretrainedConfig,
-  RawImage,
-  Tensor,
-} from '@huggingface/transformers';
+import { RawImage, softmax, type Tensor } from '@huggingface/transformers';
 import type { Bundle } from '../bundle/bundle.ts';
 import type { Session, Stage } from '../ort/backend.ts';
 import type { GeneratedImage } from '../pipeline.ts';
 import { PillowImageProcessor } from './image-processor.ts';
 
 /**
- * transformers.js's image classification on the bundle's verified bytes and our own onnxruntime. Left to itself, the library
- * loads a second onnxruntime, of 23 MB, from a CDN: here nothing is fetched that the bundle does not list.
+ * An image classifier of transformers: transformers.js prepares the picture and reads the answer, the bundle's verified bytes run on our
+ * own onnxruntime. The library's pipelines bring another onnxruntime, 23 MB from a CDN, even to pick the largest of seven numbers;
+ * here nothing is fetched that the bundle does not list.
  */
 
 /** Where the graph names a picture and the classes' scores, as transformers exports them. */
@@ -45,22 +40,11 @@ export async function loadClassifier(stage: Stage, bundle: Bundle, checker: Safe
   const session = await stage.session(GRAPH, () => readBounded(bundle, `${folder}/model.onnx`, MAX_CLASSIFIER_BYTES));
   checkGraph(session);
 
-  /** What the library takes for a model: a function with a config. */
-  const model = Object.assign(
-    async ({ pixel_values }: { pixel_values: Tensor }) => ({
-      [OUTPUT]: new Tensor('float32', await run(stage, session, pixel_values, labels.length), [1, labels.length]),
-    }),
-    { config: new PretrainedConfig(config) },
-  );
-  const pipeline = new ImageClassificationPipeline({
-    task: 'image-classification',
-    model: model as unknown as PreTrainedModel,
-    processor: processor as unknown as ConstructorParameters<typeof ImageClassificationPipeline>[0]['processor'],
-  });
   return {
     async classify({ rgb, width, height }) {
-      const scores = await pipeline(new RawImage(rgb, width, height, 3), { top_k: null });
-      return new Map(scores.map(({ label, score }) => [label, score]));
+      const { pixel_values } = await processor([new RawImage(rgb, width, height, 3)]);
+      const probabilities = softmax(await run(stage, session, pixel_values, labels.length));
+      return new Map(labels.map((label, i) => [label, probabilities[i] as number]));
     },
   };
 }
