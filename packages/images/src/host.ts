@@ -24,7 +24,7 @@ import { modelFacts } from './wire/model.ts';
  */
 export function createHost(post: (message: EventMessage, transfer: Transferable[]) => void): WorkerApi {
   const controllers = new Map<number, AbortController>();
-  let loaded: { key: string; pipeline: Pipeline; model: LoadedModel } | undefined;
+  let loaded: { key: string; memoryBudget: number | undefined; pipeline: Pipeline; model: LoadedModel } | undefined;
   let turn: Promise<unknown> = Promise.resolve();
 
   /** Runs `work` after every earlier call; its outcome becomes a reply, whatever it is. */
@@ -57,7 +57,7 @@ export function createHost(post: (message: EventMessage, transfer: Transferable[
         const key = JSON.stringify(input);
         if (loaded?.key !== key) {
           await unload();
-          loaded = { key, ...(await open(input)) };
+          loaded = { key, memoryBudget: input.memoryBudget, ...(await open(input)) };
         }
         return loaded.model;
       }),
@@ -67,7 +67,9 @@ export function createHost(post: (message: EventMessage, transfer: Transferable[
       const reply = await answer(call, async (signal) => {
         if (loaded === undefined) throw new Error('generate must come after load');
         const { pipeline } = loaded;
-        if (request.size) assertFits(pipeline.bundle.manifest, request.size, pipeline.backend.info.adapter);
+        const { adapter } = pipeline.backend.info;
+        const means = { adapter, memoryBudget: loaded.memoryBudget };
+        if (request.size) assertFits(pipeline.bundle.manifest, request.size, means, request.n);
         const result = await pipeline.generate(request, {
           signal,
           onProgress: (progress) => emit({ type: 'progress', progress }),

@@ -1,4 +1,4 @@
-export type { ErrorCode, ImageSize, Progress, SizePreset, WireError } from '@flux-srpo/core';
+export type { ErrorCode, ImageSize, MemoryPlan, Progress, SizePreset, WireError } from '@flux-srpo/core';
 export {
   DeviceError,
   FluxError,
@@ -17,7 +17,6 @@ export {
   type GenerateOptions,
   type LoadOptions,
 } from './client.ts';
-export type { MemoryPlan } from './memory-plan.ts';
 export type { FallbackPolicy, FluxSrpoOptions } from './options.ts';
 export type { ProbeReport } from './probe.ts';
 export type { LoadedModel, LocalBackend } from './protocol.ts';

@@ -1,7 +1,7 @@
 import { FLUX1_DEV, isFluxError, type Manifest } from '@flux-srpo/core';
 import type { AdapterReport } from '@flux-srpo/runtime';
 import { describe, expect, it } from 'vitest';
-import { assertFits, planMemory, requiredLimits } from './memory-plan.ts';
+import { assertFits, planPicture, requiredLimits } from './memory-plan.ts';
 
 const SQUARE = { width: 512, height: 512 };
 const LARGE = { width: 1024, height: 768 };
@@ -39,34 +39,23 @@ function adapter(limit: number): AdapterReport {
   return { vendor: '', architecture: '', device: '', description: '', isFallback: false, features: [], limits };
 }
 
-describe('planMemory', () => {
-  it('takes one phase at a time; tables that are read by row are not on the device', () => {
-    const { download, phases, peak } = planMemory(MANIFEST, LARGE);
-    expect(download).toBe(8_450_000_000);
-    expect([phases.text.weights, phases.denoise.weights, phases.decode.weights]).toEqual([3 * GB, 5 * GB, GB / 5]);
-    // 512 + 64 × 48 tokens, 20 states of 3072 float32.
-    expect(phases.denoise.work).toBe(20 * 3584 * 3072 * 4);
-    expect(peak).toBe(phases.denoise.weights + phases.denoise.work);
-  });
-
-  it("knows the decoder's widest state, 256 channels at full size, which is the largest buffer", () => {
-    expect(planMemory(MANIFEST, LARGE).largestBuffer).toBe(256 * 1024 * 768 * 4);
-  });
-
-  it('counts F16 on disk twice: it is float32 on the device', () => {
-    const halves = { ...MANIFEST, quantization: { recipe: { transformer: 'f16' }, fallbacks: [] } } as Manifest;
-    expect(planMemory(halves, LARGE).phases.denoise.weights).toBe(10 * GB);
+describe('planPicture', () => {
+  it('refuses nothing for the budget that nobody set, and what does not fit into one that somebody did', () => {
+    expect(planPicture(MANIFEST, LARGE, {}).refusals).toEqual([]);
+    const { refusals } = planPicture(MANIFEST, LARGE, { memoryBudget: GB / 2 });
+    expect(refusals.map(({ reason }) => reason)).toContain('budget');
   });
 });
 
 describe('requiredLimits and assertFits', () => {
   it('ask an adapter for the smallest preset, and refuse larger pictures by name', () => {
     const needed = requiredLimits(MANIFEST).maxStorageBufferBindingSize as number;
-    expect(needed).toBe(256 * 512 * 512 * 4);
-    expect(() => assertFits(MANIFEST, SQUARE, adapter(needed))).not.toThrow();
+    // At least the decoder's widest state, 256 channels at full size.
+    expect(needed).toBeGreaterThanOrEqual(256 * 512 * 512 * 4);
+    expect(() => assertFits(MANIFEST, SQUARE, { adapter: adapter(needed) })).not.toThrow();
     let error: unknown;
     try {
-      assertFits(MANIFEST, LARGE, adapter(needed));
+      assertFits(MANIFEST, LARGE, { adapter: adapter(needed) });
     } catch (thrown) {
       error = thrown;
     }

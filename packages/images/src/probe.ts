@@ -5,12 +5,13 @@ import {
   isFluxError,
   MAX_MANIFEST_BYTES,
   type Manifest,
+  type MemoryPlan,
   ModelError,
   NetworkError,
   parseManifest,
 } from '@flux-srpo/core';
 import { type AdapterReport, probeAdapter } from '@flux-srpo/runtime/device';
-import { assertFits, type MemoryPlan, planMemory } from './memory-plan.ts';
+import { assertFits, type Means, planPicture } from './memory-plan.ts';
 import type { LoadInput, LocalBackend } from './protocol.ts';
 
 /** What this machine offers, what the model needs, and what follows. */
@@ -31,7 +32,9 @@ export interface ProbeReport {
   deviceMemory?: number;
   isCrossOriginIsolated: boolean;
   model?: { model: string; name: string; licence: Manifest['licence'] };
-  /** For a picture of the model's default size. */
+  /** Bytes of all files of the bundle. */
+  download?: number;
+  /** What a picture of the model's default size takes on the device. */
   memory?: MemoryPlan & { size: ImageSize };
 }
 
@@ -59,7 +62,15 @@ export async function probe(input: LoadInput | undefined, signal: AbortSignal): 
   }
   const { model, name, licence, sizes, defaults } = manifest.value;
   const size = sizes[defaults.size];
-  const facts = { model: { model, name, licence }, memory: { size, ...planMemory(manifest.value, size) } };
+  const means: Means = {
+    ...('value' in adapter ? { adapter: adapter.value } : {}),
+    memoryBudget: input.memoryBudget,
+  };
+  const facts = {
+    model: { model, name, licence },
+    download: manifest.value.files.reduce((sum, file) => sum + file.size, 0),
+    memory: { size, ...planPicture(manifest.value, size, means) },
+  };
   let hasGpu = 'value' in adapter;
   if ('error' in adapter) {
     note(adapter.error);
@@ -68,9 +79,7 @@ export async function probe(input: LoadInput | undefined, signal: AbortSignal): 
       reasons.push({ code: 'device/feature-missing', message: 'the only adapter is a software one, which is slow' });
     }
     // The default size may be too large for a machine that can do a smaller one.
-    const fits = Object.values(sizes).map(
-      (preset) => [preset, tooLarge(manifest.value, preset, adapter.value)] as const,
-    );
+    const fits = Object.values(sizes).map((preset) => [preset, tooLarge(manifest.value, preset, means)] as const);
     hasGpu = fits.some(([, error]) => error === undefined);
     const error = fits.find(([preset]) => preset === size)?.[1];
     if (error !== undefined) note(error);
@@ -91,9 +100,9 @@ async function probeEnvironment(): Promise<Pick<ProbeReport, 'storage' | 'device
   };
 }
 
-function tooLarge(manifest: Manifest, size: ImageSize, adapter: AdapterReport): unknown {
+function tooLarge(manifest: Manifest, size: ImageSize, means: Means): unknown {
   try {
-    assertFits(manifest, size, adapter);
+    assertFits(manifest, size, means);
     return undefined;
   } catch (error) {
     return error;
