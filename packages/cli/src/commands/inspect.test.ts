@@ -16,18 +16,28 @@ let work: string;
 let server: Server;
 let url: string;
 let bytesServed = 0;
+const tokensElsewhere: (string | undefined)[] = [];
 
 /** A hub: the file in ranges, for those who have the token. */
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'flux-srpo-inspect-'));
   const file = await readFile(GGUF);
   server = createServer((request, response) => {
+    if (request.url?.startsWith('/elsewhere')) {
+      tokensElsewhere.push(request.headers.authorization);
+      return response.writeHead(404).end();
+    }
     if (request.headers.authorization !== 'Bearer secret') return response.writeHead(401).end();
+    // The same machine by another name is another origin.
+    if (request.url?.startsWith('/moved')) {
+      const { port } = server.address() as AddressInfo;
+      return response.writeHead(302, { location: `http://localhost:${port}/elsewhere` }).end();
+    }
     const [, start, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '')!.map(Number) as number[];
     const piece = file.subarray(start, last! + 1);
     bytesServed += piece.length;
     return response.writeHead(206, { 'content-range': `bytes ${start}-${last}/${file.length}` }).end(piece);
-  }).listen(0, '127.0.0.1');
+  }).listen(0);
   await new Promise((resolve) => server.once('listening', resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/model.gguf?download=true`;
 });
@@ -69,7 +79,7 @@ describe('inspect', () => {
     });
     expect(report.tensors).toContainEqual({ name: 'Q4_K', dtype: 'Q4_K', shape: [3, 256], bytes: 432 });
     expect(report.dtypes.Q6_K).toEqual({ tensors: 1, elements: 768, bytes: 630 });
-    expect(await inspect(GGUF)).toMatch(/gguf, 14 tensors[^]*Q6_K\s+Q6_K\s+\[3, 256\]/);
+    expect(await inspect(GGUF)).toMatch(/gguf, 14 tensors[\s\S]*Q6_K\s+Q6_K\s+\[3, 256\]/);
   });
 
   it.each(['Q5_K', 'BF16', 'odd'])('writes tensor %s as the numbers the gguf package makes of it', async (name) => {
@@ -98,6 +108,12 @@ describe('inspect', () => {
       details: { status: 401 },
     });
     expect(await readdir(work)).not.toContain('denied.npy');
+  });
+
+  it('does not carry the token along to where a redirect leads', async () => {
+    const moved = url.replace('/model.gguf', '/moved');
+    await expect(inspect(moved, '--token', 'secret')).rejects.toMatchObject({ details: { status: 404 } });
+    expect(tokensElsewhere).toEqual([undefined]);
   });
 
   it('refuses weights over plain http from elsewhere', async () => {
