@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 import { CHROMIUM_ARGS, findChromium } from './scripts/lib/chromium.mjs';
 import { runRealBlockInNode, serveFixtureBundle } from './test/support/node-commands.ts';
 
+/** Nothing here should take seconds; a busy machine may make it. */
+const UNIT_TEST_MS = 60_000;
+
 /** SwiftShader and wasm on two cores: an honest test can take this long. */
 const SLOW_TEST_MS = 10 * 60_000;
 
@@ -25,6 +28,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           environment: 'node',
+          testTimeout: UNIT_TEST_MS,
+          hookTimeout: UNIT_TEST_MS,
           include: ['packages/*/src/**/*.test.ts', 'models/*/scenes/**/*.test.ts', 'test/contract/**/*.test.ts'],
         },
       },
