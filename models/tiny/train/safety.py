@@ -1,6 +1,6 @@
 """The stand-in safety checker: a classifier of the seven kinds, of which the bundle flags "duck".
 
-python safety.py train    --data FOLDER --work FOLDER --out ../safety_checker [--steps 1200]
+python safety.py train    --data FOLDER --work FOLDER --out ../safety_checker [--steps 1000]
 python safety.py evaluate --data FOLDER --work FOLDER --out ../safety_checker [--generated FOLDER]
 """
 
@@ -193,7 +193,7 @@ if __name__ == "__main__":
     parser.add_argument("--work", required=True, help="of vae.py: its autoencoder and latents")
     parser.add_argument("--out", required=True)
     parser.add_argument("--generated", help="of evaluate.py: pictures of the whole model")
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--lr", type=float, default=4e-3)
     parser.add_argument("--seed", type=int, default=0)
     parsed = parser.parse_args()
