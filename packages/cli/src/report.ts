@@ -19,7 +19,8 @@ export function bundleText(report: BundleReport): string {
     `sizes        ${Object.entries(manifest.sizes)
       .map(([name, { width, height }]) => `${name} ${width}x${height}`)
       .join(', ')}`,
-    ...Object.entries(manifest.source).map(([part, text]) => `${`${part} from`.padEnd(20)} ${text}`),
+    '',
+    ...rows(['made from', ''], Object.entries(manifest.source)),
     '',
     ...rows(
       ['tensor class', 'asked', 'stored as', 'weights', 'bytes', 'bits/weight'],
