@@ -5,6 +5,8 @@ export const HELP = {
   flux-srpo inspect <bundle | file>                      show what is inside
   flux-srpo generate --model <bundle> --prompt <text>    make a picture
   flux-srpo serve --model <bundle>                       answer POST /v1/images/generations
+  flux-srpo plan --model <bundle>                        what a picture takes on the GPU
+  flux-srpo synth --out <bundle>                         make a bundle of random weights, to measure with
 
 "flux-srpo <command> --help" lists a command's options.
 `,
@@ -59,5 +61,25 @@ The bundle appears only when it is complete: an interrupted conversion leaves no
   --image-lifetime <seconds>    how long a picture's address works (default 3600)
 
 POST /v1/images/generations, GET /v1/models, GET /health. Ctrl-C lets running requests finish for ten seconds.
+`,
+  plan: `flux-srpo plan (--model <bundle> | --shape <flux-dev | file.json> --dtype <class>)
+
+  --size <size>                 WIDTHxHEIGHT in multiples of 16 (default 1024x1024)
+  --budget <bytes>              device memory to stay within, as 2GB or 512MiB (default 4GB)
+  --n <count>                   pictures of one batch (default 1)
+  --max-sequence-length <n>     T5 tokens, padding included (default: the bundle's, or 512)
+  --max-buffer <bytes>          the adapter's maxBufferSize (default: no limit)
+  --max-binding <bytes>         the adapter's maxStorageBufferBindingSize (default: no limit)
+  --f16                         linear layers in halves, as an adapter with shader-f16 allows
+  --json                        print the plan as one JSON object
+`,
+  synth: `flux-srpo synth --out <bundle>
+
+  --shape <flux-dev | file>     the shape: FLUX.1 [dev], or a JSON file of what differs from its config (default flux-dev)
+  --dtype <class>               f32, f16, q8 or q4 (default q4)
+  --seed <n>                    the same seed gives the same bundle (default 0)
+  --tokenizers <folder>         with tokenizer/ and tokenizer_2/; default: tokenizers that know the letters a to z
+  --out <folder>                where the bundle goes; must not exist, or be a bundle to replace
+  --json                        print the summary as one JSON object
 `,
 };

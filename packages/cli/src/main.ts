@@ -1,7 +1,9 @@
 import { runConvert } from './commands/convert.ts';
 import { runGenerate } from './commands/generate.ts';
 import { runInspect } from './commands/inspect.ts';
+import { runPlan } from './commands/plan.ts';
 import { runServe } from './commands/serve.ts';
+import { runSynth } from './commands/synth.ts';
 import { exitCodeFor, report } from './failure.ts';
 import { HELP } from './help.ts';
 import { UsageError } from './options.ts';
@@ -13,6 +15,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   inspect: runInspect,
   generate: runGenerate,
   serve: runServe,
+  plan: runPlan,
+  synth: runSynth,
 };
 
 /** Ctrl-C once asks for a clean stop; twice, the shell's usual end. */

@@ -17,6 +17,8 @@ const BUCKETS: readonly number[] = [
   167_772_160,
 ];
 
+const LARGEST_BUCKET = BUCKETS.at(-1) as number;
+
 /** Bytes the runtime allocates for a work buffer of `bytes`. */
 export function bucketBytes(bytes: number): number {
   return BUCKETS.find((bucket) => bucket >= bytes) ?? Math.ceil(bytes / 16) * 16;
@@ -25,16 +27,23 @@ export function bucketBytes(bytes: number): number {
 /** Work buffers that one graph needs at the same time: how many of how many bytes each. */
 export type BufferCounts = readonly (readonly [count: number, bytes: number])[];
 
-/** Bytes of the buffers of several graphs that run one after another on one device: what one leaves, the next uses again. */
+/**
+ * Bytes of the buffers of several graphs that run one after another on one device: what one leaves in a bucket, the next uses again;
+ * what is larger than all buckets is gone by then.
+ */
 export function pooledBytes(graphs: readonly BufferCounts[]): number {
   const pool = new Map<number, number>();
+  let mostBeyond = 0;
   for (const graph of graphs) {
     const own = new Map<number, number>();
+    let beyond = 0;
     for (const [count, bytes] of graph) {
-      const bucket = bucketBytes(bytes);
-      own.set(bucket, (own.get(bucket) ?? 0) + count);
+      const size = bucketBytes(bytes);
+      if (size > LARGEST_BUCKET) beyond += count * size;
+      else own.set(size, (own.get(size) ?? 0) + count);
     }
+    mostBeyond = Math.max(mostBeyond, beyond);
     for (const [bucket, count] of own) pool.set(bucket, Math.max(pool.get(bucket) ?? 0, count));
   }
-  return [...pool].reduce((sum, [bucket, count]) => sum + bucket * count, 0);
+  return mostBeyond + [...pool].reduce((sum, [bucket, count]) => sum + bucket * count, 0);
 }

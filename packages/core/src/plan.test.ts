@@ -162,5 +162,7 @@ describe('work buffers', () => {
 
   it('are shared by graphs that run one after another', () => {
     expect(pooledBytes([[[2, 100]], [[3, 128]], [[1, 60]]])).toBe(3 * 128 + 64);
+    // Not pooled beyond 167.8 MB.
+    expect(pooledBytes([[[2, 1e9]], [[1, 2.5e9]], [[1, 60]]])).toBe(2.5e9 + 64);
   });
 });

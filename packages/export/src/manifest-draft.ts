@@ -21,7 +21,8 @@ export interface DraftOptions {
   config: ModelConfig;
   info: BundleInfo;
   recipe: Recipe;
-  checkpoints: Readonly<Record<Component, Checkpoint>>;
+  /** Empty where the weights come from nowhere. */
+  checkpoints: Readonly<Partial<Record<Component, Checkpoint>>>;
   tokenizers: { tokenizer: TokenizerFiles; tokenizer_2: TokenizerFiles };
   safetyChecker?: SafetyChecker | undefined;
 }
@@ -71,7 +72,7 @@ export function describeBlocks(blocks: readonly BlockOrigin[]): Record<string, s
 }
 
 /** File names and dtypes, never where they lay. */
-function describeSources(checkpoints: Readonly<Record<Component, Checkpoint>>): Record<string, string> {
+function describeSources(checkpoints: DraftOptions['checkpoints']): Record<string, string> {
   return Object.fromEntries(
     Object.entries(checkpoints).map(([component, { files, tensors }]) => {
       const dtypes = [...new Set([...tensors.values()].map((tensor) => tensor.dtype))].sort();

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { InputError, type WeightClass } from '@flux-srpo/core';
+import { InputError } from '@flux-srpo/core';
 import {
   type BundleInfo,
   COMPONENTS,
@@ -15,9 +15,8 @@ import { bundleFolder, pipelineFolder } from '@flux-srpo/export/node';
 import { formatBytes, formatSeconds } from '../format.ts';
 import { onlyPositional, parseOptions, required } from '../options.ts';
 import { progressBar } from '../progress.ts';
+import { weightClass } from '../weight-class.ts';
 import { hubToken, sourceFile } from '../source-file.ts';
-
-const DTYPES: readonly string[] = ['f32', 'f16', 'q8', 'q4'] satisfies WeightClass[];
 
 export async function runConvert(args: string[], signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseOptions(args, {
@@ -97,14 +96,6 @@ function readSources(values: SourceOptions, positionals: readonly string[]): Mod
     files,
     tokenizers: values.tokenizers === undefined ? undefined : pipelineFolder(values.tokenizers),
   };
-}
-
-function weightClass(value: string): WeightClass {
-  if (DTYPES.includes(value)) return value as WeightClass;
-  throw new InputError(`--dtype must be one of ${DTYPES.join(', ')}, got "${value}"`, {
-    code: 'input/out-of-range',
-    details: { field: 'dtype' },
-  });
 }
 
 async function readInfo(path: string): Promise<BundleInfo> {

@@ -1,0 +1,128 @@
+import {
+  checkSize,
+  InputError,
+  type MemoryPlan,
+  type ModelConfig,
+  type PartSize,
+  PLAN_PHASES,
+  parseSize,
+  partSizes,
+  planGeneration,
+} from '@flux-srpo/core';
+import { shapePartSizes } from '@flux-srpo/export';
+import { openBundle } from '@flux-srpo/runtime';
+import { folderBundle } from '@flux-srpo/runtime/node';
+import { formatBytes } from '../format.ts';
+import { numberOption, parseOptions, UsageError } from '../options.ts';
+import { readShape } from '../shape.ts';
+import { weightClass } from '../weight-class.ts';
+
+const DEFAULT_BUDGET = '4GB';
+const DEFAULT_TEXT_TOKENS = 512;
+
+const BYTES: Readonly<Record<string, number>> = {
+  '': 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+};
+
+export async function runPlan(args: string[]): Promise<void> {
+  const { values, positionals } = parseOptions(args, {
+    model: { type: 'string' },
+    shape: { type: 'string' },
+    dtype: { type: 'string', default: 'q4' },
+    size: { type: 'string', default: '1024x1024' },
+    n: { type: 'string', default: '1' },
+    'max-sequence-length': { type: 'string' },
+    budget: { type: 'string', default: DEFAULT_BUDGET },
+    'max-buffer': { type: 'string' },
+    'max-binding': { type: 'string' },
+    f16: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  });
+  if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+  if ((values.model === undefined) === (values.shape === undefined))
+    throw new UsageError('give either --model <bundle> or --shape flux-dev');
+  const { f16 } = values;
+  const model =
+    values.model === undefined
+      ? await ofShape(values.shape as string, values.dtype, f16)
+      : await ofBundle(values.model, f16);
+  const size = checkSize(parseSize(values.size));
+  const budget = byteOption(values.budget, 'budget');
+  const limit = (value: string | undefined, name: string) =>
+    value === undefined ? Number.POSITIVE_INFINITY : byteOption(value, name);
+  const plan = planGeneration({
+    config: model.config,
+    parts: model.parts,
+    size,
+    textTokens: countOption(values['max-sequence-length'], 'max-sequence-length') ?? model.textTokens,
+    n: countOption(values.n, 'n') ?? 1,
+    budget,
+    limits: {
+      maxBufferSize: limit(values['max-buffer'], 'max-buffer'),
+      maxStorageBufferBindingSize: limit(values['max-binding'], 'max-binding'),
+    },
+    f16,
+  });
+  process.stdout.write(values.json ? `${JSON.stringify({ size, budget, f16, ...plan })}\n` : planText(plan, budget));
+}
+
+interface PlannedModel {
+  config: ModelConfig;
+  parts: readonly PartSize[];
+  textTokens: number;
+}
+
+async function ofShape(shape: string, dtype: string, f16: boolean): Promise<PlannedModel> {
+  const config = await readShape(shape);
+  return { config, parts: shapePartSizes(config, weightClass(dtype), f16), textTokens: DEFAULT_TEXT_TOKENS };
+}
+
+async function ofBundle(path: string, f16: boolean): Promise<PlannedModel> {
+  const bundle = await openBundle(folderBundle(path));
+  const { manifest } = bundle;
+  await bundle.close();
+  const textTokens = manifest.tokenizers.tokenizer_2.max_length;
+  return { config: manifest.config, parts: partSizes(manifest, f16), textTokens };
+}
+
+function planText({ keep, phases, peak, readPerStep, refusals }: MemoryPlan, budget: number): string {
+  const row = (cells: string[]) =>
+    `${cells.map((cell, i) => (i < 2 ? cell.padEnd(12) : cell.padStart(12))).join('')}\n`;
+  let text = row(['phase', 'mode', 'weights', 'work', 'together', 'of weights']);
+  for (const name of PLAN_PHASES) {
+    const { mode, weights, work, bytes, totalWeights } = phases[name];
+    text += row([name, mode, ...[weights, work, bytes, totalWeights].map(formatBytes)]);
+  }
+  text += `peak ${formatBytes(peak)} of ${formatBytes(budget)}; ${keep ? 'everything stays between pictures' : 'one phase at a time'}\n`;
+  if (readPerStep > 0) text += `each step reads ${formatBytes(readPerStep)} of weights again\n`;
+  for (const { message } of refusals) text += `refused: ${message}\n`;
+  return text;
+}
+
+/** `2GB`, `1.5 GiB`, `500000000`. */
+function byteOption(value: string, name: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmg]?i?b)?$/i.exec(value.trim());
+  const unit = BYTES[(match?.[2] ?? '').toLowerCase().replace(/^b$/, '')];
+  if (match === null || unit === undefined) {
+    throw new InputError(`--${name} must be bytes like 2GB or 512MiB, got "${value}"`, {
+      code: 'input/type',
+      details: { field: name },
+    });
+  }
+  return Number(match[1]) * unit;
+}
+
+function countOption(value: string | undefined, name: string): number | undefined {
+  const count = numberOption(value, name);
+  if (count === undefined || (Number.isInteger(count) && count >= 1)) return count;
+  throw new InputError(`--${name} must be a whole number from 1, got ${value}`, {
+    code: 'input/out-of-range',
+    details: { field: name },
+  });
+}

@@ -1,0 +1,43 @@
+import { synthesizeBundle } from '@flux-srpo/export';
+import { bundleFolder, pipelineFolder } from '@flux-srpo/export/node';
+import { formatBytes, formatSeconds } from '../format.ts';
+import { numberOption, parseOptions, required, UsageError } from '../options.ts';
+import { progressBar } from '../progress.ts';
+import { readShape } from '../shape.ts';
+import { weightClass } from '../weight-class.ts';
+
+export async function runSynth(args: string[], signal: AbortSignal): Promise<void> {
+  const { values, positionals } = parseOptions(args, {
+    shape: { type: 'string', default: 'flux-dev' },
+    dtype: { type: 'string', default: 'q4' },
+    seed: { type: 'string', default: '0' },
+    tokenizers: { type: 'string' },
+    out: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  });
+  if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+  const out = required(values.out, '--out');
+  const dtype = weightClass(values.dtype);
+  const config = await readShape(values.shape);
+  const started = performance.now();
+  const bar = progressBar('synth', values.json);
+  try {
+    const { manifest, identity, bytes } = await synthesizeBundle(config, await bundleFolder(out), {
+      dtype,
+      seed: numberOption(values.seed, 'seed') ?? 0,
+      tokenizers: values.tokenizers === undefined ? undefined : pipelineFolder(values.tokenizers),
+      signal,
+      onProgress: ({ part, done, total }) => bar.update(done / total, part),
+    });
+    bar.stop();
+    const seconds = (performance.now() - started) / 1000;
+    const parts = manifest.parts.length;
+    process.stdout.write(
+      values.json
+        ? `${JSON.stringify({ out, identity, bytes, parts, dtype, seconds })}\n`
+        : `${out}: ${parts} parts of random numbers, ${formatBytes(bytes)}, ${dtype}, ${formatSeconds(seconds)}\n`,
+    );
+  } finally {
+    bar.stop();
+  }
+}

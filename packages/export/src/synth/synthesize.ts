@@ -1,0 +1,104 @@
+import {
+  type BundlePart,
+  InputError,
+  type Manifest,
+  type ModelConfig,
+  parseManifest,
+  type WeightClass,
+} from '@flux-srpo/core';
+import { sha256Hex } from '@flux-srpo/formats';
+import { type BundleInfo, FLUX_SRPO_INFO } from '../bundle-info.ts';
+import { type BundleSink, BundleWriter } from '../bundle-writer.ts';
+import { type ClassOf, planParts } from '../graphs/index.ts';
+import { checkDraft, draftManifest, manifestJson } from '../manifest-draft.ts';
+import { writeGraphs, writeWeights } from '../part-writer.ts';
+import { RECIPES, resolveClass, shapeFallbacks } from '../recipe.ts';
+import type { PipelineSource } from '../source.ts';
+import { syntheticTensors } from './tensors.ts';
+import { letterTokenizers, readTokenizers } from './tokenizers.ts';
+
+export interface SynthesizeOptions {
+  dtype: WeightClass;
+  /** Default 0. The same seed, shape and dtype give the same bundle. */
+  seed?: number;
+  /** A folder with `tokenizer/` and `tokenizer_2/`; without it, tokenizers that know the letters a to z. */
+  tokenizers?: PipelineSource | undefined;
+  signal?: AbortSignal;
+  onProgress?: (progress: { part: string; done: number; total: number }) => void;
+}
+
+export interface SynthesizeSummary {
+  manifest: Manifest;
+  identity: string;
+  /** Bytes of all files, the manifest included. */
+  bytes: number;
+}
+
+const SYNTHETIC_INFO: BundleInfo = {
+  ...FLUX_SRPO_INFO,
+  model: 'synthetic',
+  name: 'Random weights',
+  licence: { id: 'CC0-1.0', notice: 'Seeded random numbers: a shape to measure with, not a model.' },
+};
+
+/** Writes a bundle of random weights of the shape `config`, piece by piece: memory does not grow with the shape. */
+export async function synthesizeBundle(
+  config: ModelConfig,
+  sink: BundleSink,
+  options: SynthesizeOptions,
+): Promise<SynthesizeSummary> {
+  try {
+    const summary = await synthesize(config, new BundleWriter(sink), options);
+    options.signal?.throwIfAborted();
+    await sink.commit();
+    return summary;
+  } catch (error) {
+    await sink.abort();
+    throw error;
+  }
+}
+
+async function synthesize(
+  config: ModelConfig,
+  writer: BundleWriter,
+  options: SynthesizeOptions,
+): Promise<SynthesizeSummary> {
+  const { dtype, seed = 0, signal, onProgress } = options;
+  const recipe = RECIPES[dtype];
+  const classOf: ClassOf = (slot) => resolveClass(recipe, slot).used;
+  const plan = planParts(config);
+  const tokenizers = await (options.tokenizers ? readTokenizers(options.tokenizers) : letterTokenizers(config));
+  if (tokenizers.tokenizer.eosId !== config.text_encoder.eos_token_id) {
+    throw new InputError(
+      `the shape's eos_token_id must be the tokenizer's, ${tokenizers.tokenizer.eosId}, got ${config.text_encoder.eos_token_id}`,
+      { code: 'input/conflict', details: { field: 'eos_token_id' } },
+    );
+  }
+  for (const [folder, { files }] of Object.entries(tokenizers)) {
+    for (const [name, bytes] of files) await writer.write(`${folder}/${name}`, bytes);
+  }
+  const graphs = await writeGraphs(writer, plan, config, classOf);
+  const info = { ...SYNTHETIC_INFO, source: { weights: `random, seed ${seed}` } };
+  const draft = draftManifest({ config, info, tokenizers, checkpoints: {}, recipe });
+  checkDraft(draft, writer.files);
+
+  const parts: BundlePart[] = [];
+  for (const part of plan) {
+    signal?.throwIfAborted();
+    const tensors = part.slots.flatMap((slot) => syntheticTensors(slot, classOf(slot), part.name, seed));
+    parts.push(await writeWeights(writer, part, tensors));
+    onProgress?.({ part: part.name, done: parts.length, total: plan.length });
+  }
+
+  const quantization = { recipe: { ...recipe }, fallbacks: shapeFallbacks(plan, recipe) };
+  const manifest: Manifest = { ...draft, quantization, graphs, parts, files: [...writer.files] };
+  const json = manifestJson(manifest);
+  parseManifest(json);
+  const bytes = new TextEncoder().encode(json);
+  await writer.write('manifest.json', bytes);
+  return {
+    manifest,
+    identity: await sha256Hex(bytes),
+    bytes: writer.files.reduce((sum, file) => sum + file.size, 0),
+  };
+}
