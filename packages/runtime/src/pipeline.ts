@@ -189,6 +189,7 @@ class FluxPipeline implements Pipeline {
         details: { field: 'enable_safety_checker' },
       });
     }
+    const started = performance.now();
     try {
       await this.#guard.load();
       const result = await this.#generate(request, { ...options, onPreview: undefined });
@@ -198,7 +199,8 @@ class FluxPipeline implements Pipeline {
         flagged.push(await this.#guard.isFlagged(image));
       }
       const images = result.images.map((image, i) => (flagged[i] ? withheld(image) : image));
-      return { ...result, images, flagged };
+      const timings = { ...result.timings, total: performance.now() - started };
+      return { ...result, images, flagged, timings };
     } finally {
       if (!this.#plan(request).keep) await this.#guard.close();
     }
