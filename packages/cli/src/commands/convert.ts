@@ -15,8 +15,8 @@ import { bundleFolder, pipelineFolder } from '@flux-srpo/export/node';
 import { formatBytes, formatSeconds } from '../format.ts';
 import { onlyPositional, parseOptions, required } from '../options.ts';
 import { progressBar } from '../progress.ts';
-import { weightClass } from '../weight-class.ts';
 import { hubToken, sourceFile } from '../source-file.ts';
+import { weightClass } from '../weight-class.ts';
 
 export async function runConvert(args: string[], signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseOptions(args, {
