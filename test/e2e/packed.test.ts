@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { createFluxSrpo, FluxSrpo, ImageRequest } from 'flux-srpo';
 import { type Browser, chromium } from 'playwright';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,6 +20,7 @@ const script = (library: string, options: string) => `
   try {
     const { model } = await flux.load();
     const request = { model, prompt: 'a red house', size: '48x80', num_inference_steps: 2, seed: 7 };
+    Object.assign(window, { createFluxSrpo, flux, request });
     const { data, seed } = await flux.images.generate(request);
     const picture = document.querySelector('img');
     picture.src = data[0].url;
@@ -28,6 +30,13 @@ const script = (library: string, options: string) => `
     document.title = 'failed ' + error;
   }
 `;
+
+/** What the script leaves for tests to go on with. */
+interface Page {
+  createFluxSrpo: typeof createFluxSrpo;
+  flux: FluxSrpo;
+  request: ImageRequest;
+}
 
 let folder: string;
 let app: string;
@@ -79,6 +88,41 @@ describe('the packed library', () => {
     await server.close();
     expect(title).toBe('done 7 48 80 false');
     expect(hosts).toEqual([new URL(server.url).host]);
+  });
+
+  it('keeps the prompt in the tab: nothing that is sent carries it, and a loaded model needs no network', async () => {
+    const server = await serveFolder(join(folder, 'vite'));
+    const context = await browser.newContext({ serviceWorkers: 'block' });
+    const page = await context.newPage();
+    const sent: string[] = [];
+    context.on('request', (request) => {
+      sent.push(`${request.url()} ${JSON.stringify(request.headers())} ${request.postData() ?? ''}`);
+    });
+    const run = (prompt: string) =>
+      page.evaluate(async (prompt) => {
+        const { flux, request } = window as unknown as Page;
+        return (await flux.images.generate({ ...request, prompt })).backend;
+      }, prompt);
+    await page.goto(server.url);
+    await page.waitForFunction(() => /^(done|failed)/.test(document.title));
+    expect(await run('first-canary')).toBe('local');
+    const asked = server.requests.length;
+    await context.setOffline(true);
+    expect(await run('second-canary')).toBe('local');
+    await context.setOffline(false);
+    expect(server.requests.slice(asked)).toEqual([]);
+    expect(sent.filter((text) => text.includes('canary'))).toEqual([]);
+    // The control: the same recording sees the prompt where a server was asked for, so it would have seen it above.
+    const status = await page.evaluate(async () => {
+      const { createFluxSrpo, request } = window as unknown as Page;
+      const flux = createFluxSrpo({ backend: 'remote', remote: { baseURL: new URL('/v1', location.href).href } });
+      const error = await flux.images.generate({ ...request, prompt: 'third-canary' }).catch((reason) => reason);
+      return error.details.status;
+    });
+    expect(status).toBe(404);
+    expect(sent.filter((text) => text.includes('third-canary'))).toHaveLength(1);
+    await context.close();
+    await server.close();
   });
 
   it('generates in a page of plain files under a strict CSP', async () => {
