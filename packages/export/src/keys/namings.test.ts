@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { FLUX1_DEV } from '@flux-srpo/core';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { planParts } from '../graphs/index.ts';
 import { bflShapes, bflTransformerNames, toBflVae, toLlamaT5 } from '../test-support/bfl.ts';
 import {
@@ -147,7 +147,11 @@ describe('the other networks in their other namings', () => {
 const DATA = new URL('../../../../../shared/data/', import.meta.url);
 const readData = (file: string): unknown => JSON.parse(readFileSync(new URL(file, DATA), 'utf8'));
 
-describe.skipIf(!existsSync(new URL('flux_tensors.json', DATA)))('the published lists of tensors', () => {
+const hasData = existsSync(new URL('flux_tensors.json', DATA));
+
+describe('the published lists of tensors', () => {
+  beforeEach(({ skip }) => skip(!hasData, 'flux_tensors.json and ae_tensors.json are not beside the repository'));
+
   it('map all 780 names of BFL’s transformer to the rows that diffusers’ have', () => {
     interface Listed {
       shape: number[];
