@@ -8,10 +8,9 @@ import type { LoadedModel, WorkerEvent } from './protocol.ts';
 import { Queue, type QueueState } from './queue.ts';
 import { isUnsupported } from './recovery.ts';
 import type { Remote } from './remote/index.ts';
-import { localResponse } from './response.ts';
 import { toEngineRequest } from './wire/model.ts';
 import { type ImageRequest, type ParsedRequest, parseRequest } from './wire/request.ts';
-import type { ImageResponse } from './wire/response.ts';
+import { type ImageResponse, localResponse } from './wire/response.ts';
 
 export interface LoadOptions {
   /** Rejects with the signal's reason. */
@@ -79,6 +78,13 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     }
   };
 
+  /** Object URLs are made here, on the main thread: a worker's die with the worker. */
+  const publish = (png: Uint8Array<ArrayBuffer>): string => {
+    const url = URL.createObjectURL(new Blob([png], { type: 'image/png' }));
+    urls.add(url);
+    return url;
+  };
+
   const runHere = async (
     { request, transport, warnings }: ParsedRequest,
     local: LocalEngine,
@@ -91,9 +97,7 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
       signal,
       onEvent: listener(onProgress, onPartialImage),
     });
-    const response = localResponse(output, transport, model, warnings);
-    for (const { url } of response.data) if (url !== '') urls.add(url);
-    return response;
+    return localResponse(output, { transport, model: model.model, device: model.backend, warnings, publish });
   };
 
   const runThere = async (

@@ -1,14 +1,6 @@
 import { encodePicture, type Pipeline, pictureSettings } from '@flux-srpo/runtime';
 import { type ImageEngine, Queue, type QueueState } from 'flux-srpo/fetch';
-import {
-  type ModelFacts,
-  modelFacts,
-  parseRequest,
-  promptWarnings,
-  toBase64,
-  toEngineRequest,
-  unixSeconds,
-} from 'flux-srpo/wire';
+import { localResponse, type ModelFacts, modelFacts, parseRequest, toEngineRequest } from 'flux-srpo/wire';
 
 export interface NodeEngineOptions {
   /** Not the engine's own: whoever made it disposes it. */
@@ -44,25 +36,10 @@ export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }
         const files = result.images.map(
           (image, i) => encodePicture(image, pictureSettings(result, i, pipeline.bundle)) as Uint8Array<ArrayBuffer>,
         );
-        return {
-          created: unixSeconds(),
-          data: files.map((png, i) => {
-            const isWithheld = result.flagged?.[i] === true;
-            return {
-              url: transport === 'url' && !isWithheld ? publish(png) : '',
-              b64_json: transport === 'b64_json' && !isWithheld ? toBase64(png) : '',
-              revised_prompt: '',
-            };
-          }),
-          seed: result.seed,
-          model: model.model,
-          backend: 'local',
-          device: 'node',
-          timings: result.timings,
-          skipped_steps: result.skippedSteps,
-          warnings: [...warnings, ...promptWarnings(result.dropped)],
-          ...(result.flagged === undefined ? {} : { has_nsfw_concepts: result.flagged }),
-        };
+        return localResponse(
+          { ...result, files },
+          { transport, model: model.model, device: 'node', warnings, publish },
+        );
       },
     },
   };

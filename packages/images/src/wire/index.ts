@@ -20,5 +20,14 @@ export {
   type RequestWarning,
   type Transport,
 } from './request.ts';
-export { type ImageResponse, promptWarnings, type ResponseImage, toBase64, unixSeconds } from './response.ts';
+export {
+  type ImageResponse,
+  type LocalAnswer,
+  type LocalRun,
+  localResponse,
+  promptWarnings,
+  type ResponseImage,
+  toBase64,
+  unixSeconds,
+} from './response.ts';
 export { type HttpErrorType, STATUSES } from './statuses.ts';

@@ -1,5 +1,5 @@
 import type { Timings } from '@flux-srpo/runtime';
-import type { RequestWarning } from './request.ts';
+import type { RequestWarning, Transport } from './request.ts';
 
 /** The endpoint's `200` body; everything after `data` is an addition. As there, string fields that are not used are `""`. */
 export interface ImageResponse {
@@ -30,6 +30,54 @@ export interface ResponseImage {
   revised_prompt: string;
   /** Where a service gives each picture a seed of its own. */
   seed?: number;
+}
+
+/** What a local run made, wherever it ran. */
+export interface LocalRun {
+  /** One PNG file per picture. */
+  files: readonly Uint8Array<ArrayBuffer>[];
+  /** One per picture, where the safety checker ran. */
+  flagged?: boolean[];
+  seed: number;
+  skippedSteps: number;
+  /** Prompt tokens that did not fit, by encoder. */
+  dropped: { clip: number; t5: number };
+  timings: Timings;
+}
+
+export interface LocalAnswer {
+  transport: Transport;
+  model: string;
+  device: NonNullable<ImageResponse['device']>;
+  /** What was said of the request already. */
+  warnings: readonly RequestWarning[];
+  /** Makes the address of a picture. Not called for a withheld one. */
+  publish: (png: Uint8Array<ArrayBuffer>) => string;
+}
+
+/** The response of a local run, in a page and in Node alike: the one place where flagged pictures are withheld. */
+export function localResponse(run: LocalRun, answer: LocalAnswer): ImageResponse {
+  const { files, flagged, seed, skippedSteps, dropped, timings } = run;
+  const { transport, model, device, warnings, publish } = answer;
+  return {
+    created: unixSeconds(),
+    data: files.map((png, i) => {
+      const isWithheld = flagged?.[i] === true;
+      return {
+        url: transport === 'url' && !isWithheld ? publish(png) : '',
+        b64_json: transport === 'b64_json' && !isWithheld ? toBase64(png) : '',
+        revised_prompt: '',
+      };
+    }),
+    seed,
+    model,
+    backend: 'local',
+    device,
+    timings,
+    skipped_steps: skippedSteps,
+    warnings: [...warnings, ...promptWarnings(dropped)],
+    ...(flagged === undefined ? {} : { has_nsfw_concepts: flagged }),
+  };
 }
 
 /** What a prompt that is too long for an encoder loses there, which changes the picture. Counts of tokens. */
