@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ROOT, runNode } from './process.mjs';
 
 /**
- * @typedef {{ name: string, passed: number, failed: number, skipped: { name: string, reason: string }[], seconds: number }} Tally
+ * @typedef {{ name: string, passed: number, failures: string[], skipped: { name: string, reason: string }[], seconds: number }} Tally
  */
 
 /** @returns {Promise<Tally>} */
@@ -46,9 +46,10 @@ export async function vitest(project) {
     '--reporter=./scripts/lib/tally-reporter.mjs',
   ]);
   const seconds = (performance.now() - started) / 1000;
-  const { passed, failed, skipped } = readTally(file);
+  const { passed, failures, skipped } = readTally(file);
   // A run that ends badly without one failed test (a crash, an unhandled error) is a failure all the same.
-  return { name: project, passed, failed: code !== 0 && failed === 0 ? 1 : failed, skipped, seconds };
+  if (code !== 0 && failures.length === 0) failures.push(`vitest ended with exit code ${code}`);
+  return { name: project, passed, failures, skipped, seconds };
 }
 
 /**
@@ -58,15 +59,15 @@ export async function vitest(project) {
  * @returns {Tally}
  */
 export function couldNotRun(name) {
-  return { name, passed: 0, failed: 1, skipped: [], seconds: 0 };
+  return { name, passed: 0, failures: ['could not run'], skipped: [], seconds: 0 };
 }
 
 /** @param {string} file */
 function readTally(file) {
   try {
-    return /** @type {Pick<Tally, 'passed' | 'failed' | 'skipped'>} */ (JSON.parse(readFileSync(file, 'utf8')));
+    return /** @type {Pick<Tally, 'passed' | 'failures' | 'skipped'>} */ (JSON.parse(readFileSync(file, 'utf8')));
   } catch {
-    return { passed: 0, failed: 1, skipped: [] };
+    return { passed: 0, failures: ['left no report'], skipped: [] };
   }
 }
 
@@ -79,7 +80,7 @@ async function check(name, run) {
   const started = performance.now();
   const code = await run();
   const seconds = (performance.now() - started) / 1000;
-  return { name, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [], seconds };
+  return { name, passed: code === 0 ? 1 : 0, failures: code === 0 ? [] : ['see above'], skipped: [], seconds };
 }
 
 /**
@@ -90,9 +91,9 @@ async function check(name, run) {
  */
 export function printTally(tallies) {
   console.log();
-  for (const { name, passed, failed, seconds } of tallies) {
+  for (const { name, passed, failures, seconds } of tallies) {
     console.log(
-      `${name.padEnd(10)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ${seconds.toFixed(1).padStart(8)} s`,
+      `${name.padEnd(10)} ${String(passed).padStart(5)} passed ${String(failures.length).padStart(4)} failed ${seconds.toFixed(1).padStart(8)} s`,
     );
   }
   const skipped = tallies.flatMap((tally) =>
@@ -100,7 +101,8 @@ export function printTally(tallies) {
   );
   for (const line of skipped) console.log(line);
   if (skipped.length > 0) console.log(`${skipped.length} skipped`);
-  const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0);
+  for (const tally of tallies) for (const failure of tally.failures) console.log(`failed: ${tally.name}: ${failure}`);
+  const failed = tallies.reduce((sum, tally) => sum + tally.failures.length, 0);
   console.log(`${tallies.reduce((sum, tally) => sum + tally.passed, 0)} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 
 /**
- * A Vitest reporter that writes how many tests passed and failed, and which were skipped with which reason
+ * A Vitest reporter that writes how many tests passed, which failed, and which were skipped with which reason
  * (Vitest's own JSON report drops the reasons), to the file that `TEST_TALLY` names.
  *
  * @implements {Pick<import('vitest/reporters').Reporter, 'onTestRunEnd'>}
@@ -26,10 +26,19 @@ export default class TallyReporter {
         return { name: test.fullName, reason: ('note' in result && result.note) || 'no reason given' };
       });
     const passed = tests.filter((test) => test.result().state === 'passed').length;
-    const failed = tests.filter((test) => test.result().state === 'failed').length;
-    writeFileSync(
-      file,
-      JSON.stringify({ passed, failed: failed + brokenModules.length + unhandledErrors.length, skipped }),
-    );
+    const failures = [
+      ...tests
+        .filter((test) => test.result().state === 'failed')
+        .map((test) => `${test.module.relativeModuleId}: ${test.fullName}: ${firstLine(test.result().errors?.[0])}`),
+      ...brokenModules.map((module) => `${module.relativeModuleId}: ${firstLine(module.errors()[0])}`),
+      ...unhandledErrors.map((error) => `unhandled: ${firstLine(error)}`),
+    ];
+    writeFileSync(file, JSON.stringify({ passed, failures, skipped }));
   }
+}
+
+/** @param {unknown} error */
+function firstLine(error) {
+  const { message = String(error) } = /** @type {{ message?: string }} */ (error ?? {});
+  return message.split('\n', 1)[0];
 }

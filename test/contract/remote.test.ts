@@ -109,8 +109,8 @@ describe('a hostile remote', () => {
     // The cap and one piece of the stream; pieces of decompressed data are 16 to 64 KiB.
     expect(counter.bytes()).toBeLessThanOrEqual(MAX_BYTES + 2 ** 17);
     expect(server.bytesSent()).toBeLessThanOrEqual(MAX_BYTES + SOCKET_BUFFERS);
-    // The total limit, and as much again for a busy machine.
-    expect(performance.now() - start).toBeLessThan(2 * TIMEOUTS.total);
+    // The total limit, and three times as much again for a busy machine; without a limit these never end.
+    expect(performance.now() - start).toBeLessThan(4 * TIMEOUTS.total);
     expectNoKey(everythingIn(error));
     const { snippet = '' } = (error as { details: { snippet?: string } }).details;
     expect(snippet.length).toBeLessThanOrEqual(200);
@@ -122,8 +122,8 @@ describe('a hostile remote', () => {
     await using server = await startServer(remote!.behave);
     const before = process.memoryUsage().rss;
     await caught(() => connect(server).generate(REQUEST));
-    // Both ends are in this process: the cap as bytes and as text, the buffers of the connection, and the heap's own slack.
-    expect(process.memoryUsage().rss - before).toBeLessThan(150 * 2 ** 20);
+    // Both ends are in this process: the cap as bytes and as text, the buffers of the connection, and what the heap has not collected yet.
+    expect(process.memoryUsage().rss - before).toBeLessThan(400 * 2 ** 20);
   });
 
   it('that cannot be reached is network/unreachable, and is not tried again', async () => {
@@ -161,7 +161,7 @@ describe('a hostile remote', () => {
       endless.map(async (remote) => {
         await using server = await startServer(remote.behave);
         await caught(() => connect(server).generate(REQUEST));
-        await vi.waitFor(() => expect(server.openRequests(), remote.name).toBe(0), { timeout: 2000 });
+        await vi.waitFor(() => expect(server.openRequests(), remote.name).toBe(0), { timeout: 8000 });
       }),
     );
   });
@@ -267,9 +267,9 @@ describe('an AbortSignal', () => {
     );
     expect(error).toBe(reason);
     // 150 ms until the abort, and what a busy machine may add; the shortest limit is 9 s.
-    expect(performance.now() - start).toBeLessThan(1500);
+    expect(performance.now() - start).toBeLessThan(6000);
     expect(server.requests.length).toBeLessThanOrEqual(1);
-    await vi.waitFor(() => expect(server.openRequests()).toBe(0), { timeout: 2000 });
+    await vi.waitFor(() => expect(server.openRequests()).toBe(0), { timeout: 8000 });
   });
 
   it('that is aborted already sends nothing', async () => {
