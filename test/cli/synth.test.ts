@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -85,6 +85,25 @@ describe('synth', () => {
     }
     await source.close?.();
     expect((await readFile(at('picture.png'))).length).toBeGreaterThan(1000);
+  });
+
+  it('writes no weights with --virtual, and generate makes them: same identity, same picture', async () => {
+    const summary = JSON.parse(
+      await run('synth', '--shape', 'shape.json', '--out', 'virtual', '--seed', '5', '--virtual', '--json'),
+    );
+    const written = JSON.parse(await run('inspect', 'bundle', '--json'));
+    expect(summary.identity).toBe(written.identity);
+    expect(await readdir(at('virtual'))).not.toContain('weights');
+    expect(summary.written).toBeLessThan(0.5 * summary.bytes);
+    const picture = async (model: string) => {
+      const out = `${model}.png`;
+      await run(
+        ...['generate', '--model', model, '--prompt', 'a red house', '--size', '32x32', '--steps', '1', '--seed', '1'],
+        ...['--max-sequence-length', '8', '--out', out],
+      );
+      return readFile(at(out));
+    };
+    expect((await picture('virtual')).equals(await picture('bundle'))).toBe(true);
   });
 
   it('refuses a field that no shape has, by name', async () => {

@@ -79,6 +79,7 @@ POST /v1/images/generations, GET /v1/models, GET /health. Ctrl-C lets running re
   --dtype <class>               f32, f16, q8 or q4 (default q4)
   --seed <n>                    the same seed gives the same bundle (default 0)
   --tokenizers <folder>         with tokenizer/ and tokenizer_2/; default: tokenizers that know the letters a to z
+  --virtual                     write no weights: generate, plan and serve make them as they are read
   --out <folder>                where the bundle goes; must not exist, or be a bundle to replace
   --json                        print the summary as one JSON object
 `,

@@ -168,6 +168,7 @@ const manifest = object<Manifest>({
       notice: prose(2000),
     }),
   ),
+  synthetic: optional(object<NonNullable<Manifest['synthetic']>>({ seed: integer(0, 2 ** 32 - 1) })),
   quantization: object<Manifest['quantization']>({
     recipe: record(name, weightClass, 100),
     fallbacks: list(

@@ -91,6 +91,8 @@ export interface Manifest {
   preview?: { rows: [number, number, number][]; bias: [number, number, number] };
   /** Absent: pictures cannot be checked, and a request for it is an error. */
   safety_checker?: SafetyChecker;
+  /** The weights are random numbers of this seed, which whoever knows the shape can make again. Absent: they are a model's. */
+  synthetic?: { seed: number };
   quantization: {
     /** What was asked for, by tensor class. */
     recipe: Record<string, WeightClass>;

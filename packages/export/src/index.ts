@@ -37,5 +37,6 @@ export { RECIPES, type Recipe, resolveClass } from './recipe.ts';
 export type { PipelineSource } from './source.ts';
 export { combineSources, type ModelSources, type SourceFile } from './sources.ts';
 export { type SynthesizeOptions, type SynthesizeSummary, synthesizeBundle } from './synth/synthesize.ts';
+export { virtualBundle } from './synth/virtual-bundle.ts';
 export { applyScales, type Companion } from './tensors/scaled.ts';
 export { openTensorStore, type TensorDescription, type TensorStore } from './tensors/store.ts';

@@ -4,12 +4,12 @@ import {
   encodePicture,
   type GenerateRequest,
   type GenerateResult,
-  openBundle,
   type Pipeline,
   pictureSettings,
 } from '@flux-srpo/runtime';
-import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
+import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { formatSeconds } from '../format.ts';
+import { openModel } from '../open-model.ts';
 import { numberOption, parseOptions, required, UsageError } from '../options.ts';
 import { outputPaths, writeOutput } from '../output.ts';
 import { progressBar } from '../progress.ts';
@@ -32,7 +32,7 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
   if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"; quote the prompt`);
   if (values.prompt === undefined) throw new InputError('--prompt is required', { code: 'input/required' });
   const model = required(values.model, '--model');
-  const bundle = await openBundle(folderBundle(model));
+  const bundle = await openModel(model);
   const request: GenerateRequest = {
     prompt: values.prompt,
     size: sizeOption(values.size, bundle.manifest),

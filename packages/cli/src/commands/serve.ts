@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
 import { InputError, isFluxError } from '@flux-srpo/core';
-import { createPipeline, openBundle } from '@flux-srpo/runtime';
-import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
+import { createPipeline } from '@flux-srpo/runtime';
+import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { toHttpError } from 'flux-srpo/wire';
+import { openModel } from '../open-model.ts';
 import { numberOption, parseOptions, required, UsageError } from '../options.ts';
 import { createApp } from '../serve/app.ts';
 import { ImageStore } from '../serve/image-store.ts';
@@ -32,7 +33,7 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
   const apiKey = values['api-key'] ?? process.env[API_KEY_VARIABLE];
   if (apiKey === '') throw new UsageError('--api-key must not be empty; leave it out for none');
 
-  const bundle = await openBundle(folderBundle(model));
+  const bundle = await openModel(model);
   const pipeline = await createPipeline({ bundle, backend: await createNodeBackend() });
   try {
     const images = new ImageStore({ lifetimeMs });

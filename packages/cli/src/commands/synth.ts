@@ -12,6 +12,7 @@ export async function runSynth(args: string[], signal: AbortSignal): Promise<voi
     dtype: { type: 'string', default: 'q4' },
     seed: { type: 'string', default: '0' },
     tokenizers: { type: 'string' },
+    virtual: { type: 'boolean', default: false },
     out: { type: 'string' },
     json: { type: 'boolean', default: false },
   });
@@ -22,10 +23,11 @@ export async function runSynth(args: string[], signal: AbortSignal): Promise<voi
   const started = performance.now();
   const bar = progressBar('synth', values.json);
   try {
-    const { manifest, identity, bytes } = await synthesizeBundle(config, await bundleFolder(out), {
+    const { manifest, identity, bytes, written } = await synthesizeBundle(config, await bundleFolder(out), {
       dtype,
       seed: numberOption(values.seed, 'seed') ?? 0,
       tokenizers: values.tokenizers === undefined ? undefined : pipelineFolder(values.tokenizers),
+      virtual: values.virtual,
       signal,
       onProgress: ({ part, done, total }) => bar.update(done / total, part),
     });
@@ -34,8 +36,8 @@ export async function runSynth(args: string[], signal: AbortSignal): Promise<voi
     const parts = manifest.parts.length;
     process.stdout.write(
       values.json
-        ? `${JSON.stringify({ out, identity, bytes, parts, dtype, seconds })}\n`
-        : `${out}: ${parts} parts of random numbers, ${formatBytes(bytes)}, ${dtype}, ${formatSeconds(seconds)}\n`,
+        ? `${JSON.stringify({ out, identity, bytes, written, parts, dtype, seconds })}\n`
+        : `${out}: ${parts} parts of random numbers, ${formatBytes(bytes)}${values.virtual ? `, ${formatBytes(written)} of them written` : ''}, ${dtype}, ${formatSeconds(seconds)}\n`,
     );
   } finally {
     bar.stop();

@@ -1,35 +1,27 @@
 /**
- * Seeded random bits, fast enough for gigabytes.
+ * Seeded random 32-bit words, any of them without the ones before: word `i` of a stream is a hash of `i` and the stream's key.
  *
- * @see Marsaglia, "Xorshift RNGs", 2003: the 32-bit generator (13, 17, 5)
+ * @see Chris Wellons, "Hash Function Prospector", https://github.com/skeeto/hash-prospector: lowbias32, (16 21f0aaad 15 d35a2d97 15)
  */
-export class RandomBits {
-  #state: number;
+export class RandomWords {
+  readonly #key: number;
 
-  /** Two names never share a stream: the seed is hashed with the name (FNV-1a). */
+  /** Two names never share a stream: the key is the seed hashed with the name (FNV-1a). */
   constructor(seed: number, name: string) {
     let hash = 0x811c9dc5 ^ seed;
     for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-    // Xorshift stays at zero for good.
-    this.#state = hash === 0 ? 1 : hash;
+    this.#key = hash;
   }
 
-  /** Fills `words` with uniform 32-bit words. */
-  fill(words: Uint32Array): void {
-    let x = this.#state;
+  /** Fills `words` with words `first`, `first + 1`, … of the stream, uniform in 0 … 2³² − 1. */
+  fill(words: Uint32Array, first: number): void {
+    const key = this.#key;
     for (let i = 0; i < words.length; i++) {
-      x ^= x << 13;
-      x ^= x >>> 17;
-      x ^= x << 5;
-      words[i] = x;
+      // The golden ratio's multiples, so that streams of different keys are not each other's shifts.
+      let x = Math.imul(first + i, 0x9e3779b9) ^ key;
+      x = Math.imul(x ^ (x >>> 16), 0x21f0aaad);
+      x = Math.imul(x ^ (x >>> 15), 0xd35a2d97);
+      words[i] = x ^ (x >>> 15);
     }
-    this.#state = x;
-  }
-
-  /** `count` numbers, uniform in [−1, 1). */
-  uniform(count: number): Float32Array {
-    const words = new Uint32Array(count);
-    this.fill(words);
-    return Float32Array.from(words, (word) => word / 2 ** 31 - 1);
   }
 }

@@ -1,21 +1,23 @@
 import {
+  type BundleFile,
   type BundlePart,
+  CHUNK_BYTES,
   InputError,
   type Manifest,
   type ModelConfig,
   parseManifest,
   type WeightClass,
 } from '@flux-srpo/core';
-import { sha256Hex } from '@flux-srpo/formats';
+import { type ByteSink, type ByteSource, sha256Hex } from '@flux-srpo/formats';
 import { type BundleInfo, FLUX_SRPO_INFO } from '../bundle-info.ts';
 import { type BundleSink, BundleWriter } from '../bundle-writer.ts';
 import { type ClassOf, planParts } from '../graphs/index.ts';
 import { checkDraft, draftManifest, manifestJson } from '../manifest-draft.ts';
-import { writeGraphs, writeWeights } from '../part-writer.ts';
+import { writeGraphs } from '../part-writer.ts';
 import { RECIPES, resolveClass, shapeFallbacks } from '../recipe.ts';
 import type { PipelineSource } from '../source.ts';
-import { syntheticTensors } from './tensors.ts';
 import { letterTokenizers, readTokenizers } from './tokenizers.ts';
+import { syntheticPart } from './virtual-bundle.ts';
 
 export interface SynthesizeOptions {
   dtype: WeightClass;
@@ -23,6 +25,8 @@ export interface SynthesizeOptions {
   seed?: number;
   /** A folder with `tokenizer/` and `tokenizer_2/`; without it, tokenizers that know the letters a to z. */
   tokenizers?: PipelineSource | undefined;
+  /** Weights are hashed and not written: `virtualBundle` makes them again, the same to the bit, as they are read. */
+  virtual?: boolean;
   signal?: AbortSignal;
   onProgress?: (progress: { part: string; done: number; total: number }) => void;
 }
@@ -32,6 +36,8 @@ export interface SynthesizeSummary {
   identity: string;
   /** Bytes of all files, the manifest included. */
   bytes: number;
+  /** Of these, bytes that were written. */
+  written: number;
 }
 
 const SYNTHETIC_INFO: BundleInfo = {
@@ -48,7 +54,7 @@ export async function synthesizeBundle(
   options: SynthesizeOptions,
 ): Promise<SynthesizeSummary> {
   try {
-    const summary = await synthesize(config, new BundleWriter(sink), options);
+    const summary = await synthesize(config, new BundleWriter(options.virtual ? withoutWeights(sink) : sink), options);
     options.signal?.throwIfAborted();
     await sink.commit();
     return summary;
@@ -79,14 +85,14 @@ async function synthesize(
   }
   const graphs = await writeGraphs(writer, plan, config, classOf);
   const info = { ...SYNTHETIC_INFO, source: { weights: `random, seed ${seed}` } };
-  const draft = draftManifest({ config, info, tokenizers, checkpoints: {}, recipe });
+  const draft = { ...draftManifest({ config, info, tokenizers, checkpoints: {}, recipe }), synthetic: { seed } };
   checkDraft(draft, writer.files);
 
   const parts: BundlePart[] = [];
   for (const part of plan) {
     signal?.throwIfAborted();
-    const tensors = part.slots.flatMap((slot) => syntheticTensors(slot, classOf(slot), part.name, seed));
-    parts.push(await writeWeights(writer, part, tensors));
+    const entry = { name: part.name, ...(part.graph !== undefined && { graph: part.graph }) };
+    parts.push(part.slots.length === 0 ? entry : { ...entry, weights: await copy(syntheticPart(part, recipe, seed)) });
     onProgress?.({ part: part.name, done: parts.length, total: plan.length });
   }
 
@@ -99,6 +105,33 @@ async function synthesize(
   return {
     manifest,
     identity: await sha256Hex(bytes),
-    bytes: writer.files.reduce((sum, file) => sum + file.size, 0),
+    bytes: sum(writer.files),
+    written: sum(writer.files.filter(({ path }) => !options.virtual || !isWeights(path))),
   };
+
+  async function copy(source: ByteSource): Promise<string> {
+    const file = await writer.create(source.name);
+    try {
+      for (let at = 0; at < source.size; at += CHUNK_BYTES) {
+        await file.write(await source.read(at, Math.min(CHUNK_BYTES, source.size - at), signal));
+      }
+    } finally {
+      await file.close();
+    }
+    return source.name;
+  }
+}
+
+/** Takes the weights and keeps nothing of them. */
+function withoutWeights(sink: BundleSink): BundleSink {
+  const nowhere: ByteSink = { write: async () => {}, close: async () => {} };
+  return { ...sink, create: async (path) => (isWeights(path) ? nowhere : sink.create(path)) };
+}
+
+function isWeights(path: string): boolean {
+  return path.startsWith('weights/');
+}
+
+function sum(files: readonly BundleFile[]): number {
+  return files.reduce((bytes, { size }) => bytes + size, 0);
 }

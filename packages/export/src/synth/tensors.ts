@@ -1,11 +1,13 @@
 import type { WeightClass } from '@flux-srpo/core';
-import { f32ToF16 } from '@flux-srpo/formats';
+import { f32ToF16, type TensorSpec } from '@flux-srpo/formats';
 import { type WeightSlot, weightInputs } from '../graphs/index.ts';
-import type { StoredTensor } from '../storage.ts';
-import { RandomBits } from './random.ts';
+import { RandomWords } from './random.ts';
 
-/** Bytes made at a time. */
-const PIECE_BYTES = 4 * 1024 * 1024;
+/** A stored tensor any range of which can be made without the rest. */
+export interface SyntheticTensor extends TensorSpec {
+  /** Writes the tensor's bytes from `offset` on, little-endian, until `out` is full. */
+  fill(out: Uint8Array, offset: number): void;
+}
 
 /** Standard deviations: of uniform numbers in [−1, 1), and of uniform 4- and 8-bit codes around their zero. */
 const UNIFORM_DEVIATION = 1 / Math.sqrt(3);
@@ -13,6 +15,12 @@ const CODE_DEVIATION = { q4: Math.sqrt((16 ** 2 - 1) / 12), q8: Math.sqrt((256 *
 
 /** Scales vary by this much around their mean, so that a mix-up of blocks shows. */
 const SCALE_SPREAD = 0.2;
+
+/** Numbers between `mean − spread` and `mean + spread`, uniform. */
+interface Range {
+  mean: number;
+  spread: number;
+}
 
 /**
  * Random weights of one slot, made as they are stored: codes for quantized classes, never floats that are quantized. Sizes are such that a
@@ -24,69 +32,75 @@ export function syntheticTensors(
   weightClass: WeightClass,
   part: string,
   seed: number,
-): readonly StoredTensor[] {
+): readonly SyntheticTensor[] {
   const [values, scales] = weightInputs(slot, weightClass);
   if (values === undefined) throw new Error(`${slot.name} has no graph input`);
-  const bits = (name: string) => new RandomBits(seed, `${part}/${name}`);
+  const words = (name: string) => new RandomWords(seed, `${part}/${name}`);
   if (scales !== undefined) {
     const mean = 1 / (CODE_DEVIATION[weightClass as 'q4' | 'q8'] * Math.sqrt(slot.shape[1]!));
-    const scale = (x: number) => mean * (1 + SCALE_SPREAD * x);
+    const halves = asHalves({ mean, spread: SCALE_SPREAD * mean });
     return [
-      { name: values.name, shape: values.dims, dtype: 'U8', bytes: () => codes(bits(values.name), count(values.dims)) },
-      {
-        name: scales.name,
-        shape: scales.dims,
-        dtype: 'F16',
-        bytes: () => floats(bits(scales.name), count(scales.dims), 'F16', scale),
-      },
+      { name: values.name, shape: values.dims, dtype: 'U8', fill: filler(words(values.name), () => undefined) },
+      { name: scales.name, shape: scales.dims, dtype: 'F16', fill: filler(words(scales.name), halves) },
     ];
   }
-  const dtype = weightClass === 'f16' ? 'F16' : 'F32';
-  const value = valueFor(slot);
+  const isHalf = weightClass === 'f16';
+  const convert = isHalf ? asHalves(rangeOf(slot)) : asFloats(rangeOf(slot));
   return [
     {
       name: values.name,
       shape: values.dims,
-      dtype,
-      bytes: () => floats(bits(values.name), count(values.dims), dtype, value),
+      dtype: isHalf ? 'F16' : 'F32',
+      fill: filler(words(values.name), convert),
     },
   ];
 }
 
-function valueFor({ kind, shape, tensorClass, name }: WeightSlot): (uniform: number) => number {
+function rangeOf({ kind, shape, tensorClass, name }: WeightSlot): Range {
   if (kind === 'linear' || tensorClass === 'vae') {
     const inputs = shape.slice(1).reduce((product, dim) => product * dim, 1);
-    const size = 1 / (UNIFORM_DEVIATION * Math.sqrt(inputs));
-    return (x) => size * x;
+    return { mean: 0, spread: 1 / (UNIFORM_DEVIATION * Math.sqrt(inputs)) };
   }
-  if (tensorClass === 'norm' && name.endsWith('.scale')) return (x) => 1 + 0.1 * x;
-  if (tensorClass === 'table') return (x) => x;
-  return (x) => 0.1 * x;
+  if (tensorClass === 'norm' && name.endsWith('.scale')) return { mean: 1, spread: 0.1 };
+  return { mean: 0, spread: tensorClass === 'table' ? 1 : 0.1 };
 }
 
-async function* codes(bits: RandomBits, length: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < length; at += PIECE_BYTES) {
-    const bytes = Math.min(PIECE_BYTES, length - at);
-    const words = new Uint32Array(Math.ceil(bytes / 4));
-    bits.fill(words);
-    yield new Uint8Array(words.buffer, 0, bytes);
-  }
+/** Turns random words into stored numbers, in place. */
+type Convert = (words: Uint32Array<ArrayBuffer>) => void;
+
+function asFloats({ mean, spread }: Range): Convert {
+  return (words) => {
+    const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
+    for (let i = 0; i < words.length; i++) floats[i] = mean + spread * (words[i]! / 2 ** 31 - 1);
+  };
 }
 
-async function* floats(
-  bits: RandomBits,
-  length: number,
-  dtype: 'F16' | 'F32',
-  value: (uniform: number) => number,
-): AsyncGenerator<Uint8Array> {
-  const pieceLength = PIECE_BYTES / 4;
-  for (let at = 0; at < length; at += pieceLength) {
-    const numbers = bits.uniform(Math.min(pieceLength, length - at)).map(value);
-    const stored = dtype === 'F16' ? f32ToF16(numbers) : numbers;
-    yield new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
-  }
+/** By table: all 2¹⁶ halves of the range are converted once, then looked up. */
+function asHalves({ mean, spread }: Range): Convert {
+  let table: Uint16Array | undefined;
+  return (words) => {
+    table ??= f32ToF16(Float32Array.from({ length: 2 ** 16 }, (_, i) => mean + spread * (i / 2 ** 15 - 1)));
+    const halves = new Uint16Array(words.buffer, words.byteOffset, 2 * words.length);
+    for (let i = 0; i < halves.length; i++) halves[i] = table[halves[i]!]!;
+  };
 }
 
-function count(dims: readonly number[]): number {
-  return dims.reduce((product, dim) => product * dim, 1);
+/** Small enough to stay in the processor's cache between making and copying. */
+const PIECE_WORDS = 16 * 1024;
+
+function filler(source: RandomWords, convert: Convert): SyntheticTensor['fill'] {
+  return (out, offset) => {
+    const words = new Uint32Array(Math.min(PIECE_WORDS, Math.ceil(out.length / 4) + 1));
+    const bytes = new Uint8Array(words.buffer);
+    for (let at = 0; at < out.length; ) {
+      const first = Math.floor((offset + at) / 4);
+      source.fill(words, first);
+      convert(words);
+      // A range may begin and end within a word.
+      const skip = offset + at - 4 * first;
+      const piece = bytes.subarray(skip, skip + out.length - at);
+      out.set(piece, at);
+      at += piece.length;
+    }
+  };
 }
