@@ -1,0 +1,44 @@
+import { FLUX1_DEV, type ModelConfig, type WeightClass } from '@flux-srpo/core';
+import { synthesizeBundle, virtualBundle } from '@flux-srpo/export';
+import { bytesSink } from '@flux-srpo/formats';
+import { type BundleFiles, blobBundle } from '@flux-srpo/runtime';
+import { folderBundle } from '@flux-srpo/runtime/node';
+
+/** A bundle on disk, written by `synth --virtual` or whole; without one, a virtual bundle in memory (a minute for FLUX.1 [dev]). */
+export async function modelFiles(folder: string | undefined): Promise<BundleFiles> {
+  return virtualBundle(folder === undefined ? await virtualFiles(FLUX1_DEV, 'q4') : folderBundle(folder));
+}
+
+/** What `synth --virtual` writes: all files but the weights. */
+async function virtualFiles(config: ModelConfig, dtype: WeightClass): Promise<BundleFiles> {
+  const files = new Map<string, Blob>();
+  await synthesizeBundle(
+    config,
+    {
+      async create(path) {
+        const sink = bytesSink();
+        return { write: sink.write, close: async () => void files.set(path, new Blob([sink.bytes()])) };
+      },
+      commit: async () => {},
+      abort: async () => {},
+    },
+    { dtype, virtual: true },
+  );
+  return blobBundle(files, 'virtual');
+}
+
+/** Reads of a bundle's files by path, as a server answers them. */
+export async function readFileRange(
+  files: BundleFiles,
+  path: string,
+  range: { start: number; end: number } | undefined,
+): Promise<{ bytes: Uint8Array<ArrayBuffer>; size: number }> {
+  const source = await files.open(path);
+  try {
+    const { start, end } = range ?? { start: 0, end: source.size };
+    const last = Math.min(end, source.size);
+    return { bytes: await source.read(start, last - start), size: source.size };
+  } finally {
+    await source.close?.();
+  }
+}

@@ -1,0 +1,88 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { isFluxError } from '@flux-srpo/core';
+import type { BundleFiles } from '@flux-srpo/runtime';
+import { createServer } from 'vite';
+import { readFileRange } from './model-files.ts';
+
+const PAGES = fileURLToPath(new URL('../pages', import.meta.url));
+const BUNDLE_PATH = '/bundle/';
+
+export interface BenchServer {
+  /** Of the empty page. */
+  url: string;
+  /** Of the bundle's folder. */
+  bundle: string;
+  /** Bytes of the bundle that were sent. */
+  sent(): number;
+  close(): Promise<void>;
+}
+
+/** An empty page, the repository's modules for its workers, and a bundle, with the headers of a page that may measure its memory. */
+export async function serveBench(files: BundleFiles): Promise<BenchServer> {
+  let sent = 0;
+  const server = await createServer({
+    root: PAGES,
+    configFile: false,
+    logLevel: 'warn',
+    worker: { format: 'es' },
+    server: {
+      port: 0,
+      hmr: false,
+      watch: null,
+      headers: { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' },
+    },
+    optimizeDeps: {
+      // onnxruntime-web finds its .wasm beside itself through import.meta.url, which pre-bundling would move.
+      exclude: ['onnxruntime-web'],
+      // No import leads to a worker; a dependency found late would reload the page.
+      entries: ['*.worker.ts'],
+    },
+    plugins: [
+      {
+        name: 'bundle',
+        configureServer: ({ middlewares }) => {
+          middlewares.use((request, response, next) => {
+            if (!request.url?.startsWith(BUNDLE_PATH)) return next();
+            const path = decodeURIComponent(request.url.slice(BUNDLE_PATH.length));
+            answer(files, path, request, response).then((bytes) => {
+              sent += bytes;
+            }, next);
+          });
+        },
+      },
+    ],
+  });
+  await server.listen();
+  const url = server.resolvedUrls?.local[0];
+  if (url === undefined) throw new Error('the server must have a local address, got none');
+  return { url, bundle: new URL(BUNDLE_PATH, url).href, sent: () => sent, close: () => server.close() };
+}
+
+/** @returns bytes of the body */
+async function answer(
+  files: BundleFiles,
+  path: string,
+  { headers }: IncomingMessage,
+  response: ServerResponse,
+): Promise<number> {
+  const match = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '');
+  const range = match === null ? undefined : { start: Number(match[1]), end: Number(match[2]) + 1 };
+  const found = await readFileRange(files, path, range).catch((error: unknown) => {
+    if (isFluxError(error, 'model/file-missing')) return undefined;
+    throw error;
+  });
+  if (found === undefined) {
+    response.writeHead(404).end();
+    return 0;
+  }
+  const { bytes, size } = found;
+  const length = { 'content-length': bytes.length, 'cache-control': 'no-store' };
+  if (range === undefined) response.writeHead(200, length);
+  else {
+    const last = range.start + bytes.length - 1;
+    response.writeHead(206, { ...length, 'content-range': `bytes ${range.start}-${last}/${size}` });
+  }
+  response.end(bytes);
+  return bytes.length;
+}
