@@ -18,6 +18,9 @@ export const HELP = {
   --checkpoint <file>  one file that holds whatever of the four is not given apart
   --tokenizers <folder>
                        a folder with tokenizer/ and tokenizer_2/, in place of the pipeline folder's
+  --lora <file[:strength]>
+                       merged before quantization, strength 1 if not given, several times for several: kohya's, diffusers',
+                       ComfyUI's or XLabs' naming, whatever that of the checkpoint
   --token <token>      of the hub that the URLs name; or set HF_TOKEN, which other users cannot see
   --out <folder>       where the bundle goes; must not exist, or be a bundle to replace
   --dtype <class>      f32, f16, q8 or q4 (default q4)

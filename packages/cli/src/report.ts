@@ -20,7 +20,13 @@ export function bundleText(report: BundleReport): string {
       .map(([name, { width, height }]) => `${name} ${width}x${height}`)
       .join(', ')}`,
     '',
-    ...rows(['made from', ''], Object.entries(manifest.source)),
+    ...rows(
+      ['made from', ''],
+      [
+        ...Object.entries(manifest.source),
+        ...(manifest.loras ?? []).map(({ name, sha256, strength }) => ['lora', `${name} at ${strength} (${sha256})`]),
+      ],
+    ),
     '',
     ...rows(
       ['tensor class', 'asked', 'stored as', 'weights', 'bytes', 'bits/weight'],

@@ -47,6 +47,7 @@ export {
   type ImageSize,
   MANIFEST_SCHEMA,
   type Manifest,
+  type MergedLora,
   type QuantizationFallback,
   SAFETY_CHECKER_FILES,
   type SafetyChecker,

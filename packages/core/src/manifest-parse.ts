@@ -8,6 +8,7 @@ import {
   type ImageSize,
   MANIFEST_SCHEMA,
   type Manifest,
+  type MergedLora,
   type QuantizationFallback,
   SAFETY_CHECKER_FILES,
   type SafetyChecker,
@@ -142,6 +143,13 @@ const manifest = object<Manifest>({
     notice: optional(prose(10_000)),
   }),
   source: record(name, prose(2000), 100),
+  loras: optional(
+    list(
+      object<MergedLora>({ name: text(300), sha256, strength: number(-Number.MAX_VALUE, Number.MAX_VALUE) }),
+      1,
+      1000,
+    ),
+  ),
   config: object<ModelConfig>({ transformer, text_encoder: clip, text_encoder_2: t5, vae, scheduler }),
   tokenizers: object<Manifest['tokenizers']>({ tokenizer, tokenizer_2: tokenizer }),
   sizes: object<Record<SizePreset, ImageSize>>({

@@ -57,6 +57,15 @@ export interface SafetyChecker {
 /** What a classifier is loaded from: transformers' two configs and an ONNX file with its weights inside. */
 export const SAFETY_CHECKER_FILES = ['config.json', 'preprocessor_config.json', 'model.onnx'] as const;
 
+/** A LoRA that was added to the weights before they were stored. */
+export interface MergedLora {
+  /** The file's name. */
+  name: string;
+  /** Lower-case hex SHA-256 of the file. */
+  sha256: string;
+  strength: number;
+}
+
 /** Where a recipe could not be followed. */
 export interface QuantizationFallback {
   /** `part/tensor` */
@@ -75,6 +84,8 @@ export interface Manifest {
   licence: { id: string; url?: string; notice?: string };
   /** What the bundle was made from, free text per part (file names, revisions). Never a machine path. */
   source: Record<string, string>;
+  /** In the order they were merged in. Absent: none. */
+  loras?: MergedLora[];
   config: ModelConfig;
   tokenizers: {
     /** CLIP. */

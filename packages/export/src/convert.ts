@@ -8,6 +8,8 @@ import { type ClassOf, type PartPlan, planParts } from './graphs/index.ts';
 import { bindParts, type UnusedTensor } from './keys/bind.ts';
 import { COMPONENTS, type Component } from './keys/index.ts';
 import { unboundTensors } from './leftover.ts';
+import { mergeLoras } from './lora/merge-loras.ts';
+import { type LoraSource, type OpenLora, openLoras } from './lora/open-loras.ts';
 import { checkDraft, describeBlocks, draftManifest, manifestJson } from './manifest-draft.ts';
 import { type BlockOrigin, planPart, writeBaked, writeGraphs, writeWeights } from './part-writer.ts';
 import { RECIPES, type Recipe, resolveClass, shapeFallbacks } from './recipe.ts';
@@ -22,6 +24,8 @@ export interface ConvertOptions {
   info?: BundleInfo;
   /** Puts each part's weights into a graph of its own: faster on native CPUs, impossible to stream. Default false. */
   bake?: boolean;
+  /** Merged into the weights, in this order, before they are quantized. */
+  loras?: readonly LoraSource[];
   /** The folder of an image classifier, for `enable_safety_checker`. */
   safetyChecker?: PipelineSource | undefined;
   signal?: AbortSignal;
@@ -56,8 +60,10 @@ export async function convertPipeline(
   options: ConvertOptions,
 ): Promise<ConvertSummary> {
   const checkpoints: Partial<Record<Component, Checkpoint>> = {};
+  let loras: readonly OpenLora[] = [];
   try {
-    const summary = await convert(source, new BundleWriter(sink), checkpoints, options);
+    loras = await openLoras(options.loras ?? [], options.signal);
+    const summary = await convert(source, new BundleWriter(sink), checkpoints, loras, options);
     options.signal?.throwIfAborted();
     await sink.commit();
     return summary;
@@ -65,7 +71,7 @@ export async function convertPipeline(
     await sink.abort();
     throw error;
   } finally {
-    for (const checkpoint of Object.values(checkpoints)) await checkpoint.close();
+    for (const file of [...Object.values(checkpoints), ...loras]) await file.close();
   }
 }
 
@@ -73,6 +79,7 @@ async function convert(
   source: PipelineSource,
   writer: BundleWriter,
   opened: Partial<Record<Component, Checkpoint>>,
+  loras: readonly OpenLora[],
   options: ConvertOptions,
 ): Promise<ConvertSummary> {
   const { info = FLUX_SRPO_INFO, bake = false, signal, onProgress } = options;
@@ -88,7 +95,7 @@ async function convert(
   const tensors = tensorsOf(checkpoints);
   const config = await readModelConfig(source, clipTokenizer.eosId, tensors);
   const plan = planParts(config);
-  const binding = bindParts(plan, tensors);
+  const binding = mergeLoras(bindParts(plan, tensors), plan, loras);
   for (const { component, tensor } of [...binding.parts.values()].flat()) checkpoints[component].checkDtype(tensor);
 
   // 2. The small files, and a manifest without weights: whatever is wrong with `info` shows now, not after hours.
@@ -104,6 +111,7 @@ async function convert(
     tokenizers,
     checkpoints,
     recipe,
+    loras: loras.map(({ record }) => record),
     safetyChecker: safetyChecker?.manifest,
   });
   checkDraft(draft, writer.files);

@@ -29,6 +29,7 @@ export { readTensor, type TensorValues } from './inspect/tensor-values.ts';
 export { type FileState, verifyFile } from './inspect/verify.ts';
 export type { UnusedTensor } from './keys/bind.ts';
 export { COMPONENTS, type Component } from './keys/index.ts';
+export type { LoraSource } from './lora/open-loras.ts';
 export { shapePartSizes } from './part-sizes.ts';
 export { type BlockQuantizer, roundF16 } from './quantize/blocks.ts';
 export { q4 } from './quantize/q4.ts';

@@ -18,16 +18,17 @@ export interface KeptSlot extends SlotStorage {
 
 /**
  * Stores a slot's quantized blocks as they are: same codes, same scales, in MatMulNBits' order. Undefined where the file has none, where the class
- * cannot hold them exactly, or where a cut goes through a block; then the weights are dequantized and quantized again.
+ * cannot hold them exactly, where a cut goes through a block, or where a LoRA changes the numbers; then the weights are dequantized and quantized again.
  */
 export async function keepBlocks(
-  { slot, tensor, rows, rowLength, columns }: BoundSlot,
+  { slot, tensor, rows, rowLength, columns, deltas }: BoundSlot,
   checkpoint: Checkpoint,
   weightClass: WeightClass,
   signal?: AbortSignal,
 ): Promise<KeptSlot | undefined> {
   const type = checkpoint.blockType(tensor);
   if (type === undefined || slot.kind !== 'linear' || !isBlockClass(weightClass)) return undefined;
+  if (deltas !== undefined) return undefined;
   const [from, to] = columns;
   if (!isExactIn(type, weightClass) || from % BLOCK !== 0 || to % BLOCK !== 0 || rowLength % BLOCK !== 0)
     return undefined;

@@ -3,6 +3,7 @@ import {
   CHUNK_BYTES,
   MANIFEST_SCHEMA,
   type Manifest,
+  type MergedLora,
   type ModelConfig,
   parseManifest,
   type SafetyChecker,
@@ -24,11 +25,12 @@ export interface DraftOptions {
   /** Empty where the weights come from nowhere. */
   checkpoints: Readonly<Partial<Record<Component, Checkpoint>>>;
   tokenizers: { tokenizer: TokenizerFiles; tokenizer_2: TokenizerFiles };
+  loras?: MergedLora[];
   safetyChecker?: SafetyChecker | undefined;
 }
 
 export function draftManifest(options: DraftOptions): ManifestDraft {
-  const { config, info, recipe, checkpoints, tokenizers, safetyChecker } = options;
+  const { config, info, recipe, checkpoints, tokenizers, loras = [], safetyChecker } = options;
   const { max_sequence_length: maxSequenceLength, source, ...about } = info;
   const positions = config.text_encoder.max_position_embeddings;
   return {
@@ -41,6 +43,7 @@ export function draftManifest(options: DraftOptions): ManifestDraft {
       tokenizer: { folder: 'tokenizer', max_length: Math.min(tokenizers.tokenizer.maxLength, positions) },
       tokenizer_2: { folder: 'tokenizer_2', max_length: maxSequenceLength },
     },
+    ...(loras.length === 0 ? {} : { loras }),
     ...(safetyChecker === undefined ? {} : { safety_checker: safetyChecker }),
     quantization: { recipe: { ...recipe }, fallbacks: [] },
     chunk_bytes: CHUNK_BYTES,

@@ -1,12 +1,18 @@
 import type { Checkpoint } from './checkpoint.ts';
 import type { BoundSlot } from './keys/bind.ts';
+import { addDeltas } from './lora/add-deltas.ts';
 import type { Pieces } from './storage.ts';
 
 /** Float32 bytes read and encoded at a time: large enough for full disk speed, small beside any tensor that matters. */
 const PIECE_BYTES = 16 * 1024 * 1024;
 
-/** The weights of a slot, read from the checkpoint in whole rows. A piece is [rows, columns of the slot]. */
+/** The weights of a slot, read from the checkpoint in whole rows, LoRAs merged. A piece is [rows, columns of the slot]. */
 export function slotPieces(bound: BoundSlot, checkpoint: Checkpoint, signal?: AbortSignal): Pieces {
+  const pieces = storedPieces(bound, checkpoint, signal);
+  return bound.deltas === undefined ? pieces : addDeltas(pieces, bound.columns, bound.deltas, signal);
+}
+
+function storedPieces(bound: BoundSlot, checkpoint: Checkpoint, signal?: AbortSignal): Pieces {
   const { tensor, rowLength, columns } = bound;
   const rowsAtOnce = Math.max(1, Math.floor(PIECE_BYTES / (4 * rowLength)));
   return async function* () {

@@ -1,5 +1,5 @@
 import type { WeightClass } from '@flux-srpo/core';
-import { type BundleSink, convertPipeline, type PipelineSource } from '@flux-srpo/export';
+import { type BundleSink, convertPipeline, type LoraSource, type PipelineSource } from '@flux-srpo/export';
 import { bytesSink, bytesSource } from '@flux-srpo/formats';
 import { type Bundle, blobBundle, openBundle } from '@flux-srpo/runtime';
 import type { PipelineFolder } from './synthesize.ts';
@@ -11,12 +11,13 @@ export interface ConvertInMemoryOptions {
   dtype: WeightClass;
   bake?: boolean;
   safetyChecker?: PipelineSource;
+  loras?: readonly LoraSource[];
 }
 
 /** Folder → bundle through the real converter, without a disk: the same in Node and in a browser. */
 export async function convertInMemory(
   folder: PipelineFolder,
-  { dtype, bake = false, safetyChecker }: ConvertInMemoryOptions,
+  { dtype, bake = false, safetyChecker, loras = [] }: ConvertInMemoryOptions,
 ): Promise<BundleFolder> {
   const source: PipelineSource = {
     list: async () => [...folder.keys()],
@@ -38,7 +39,7 @@ export async function convertInMemory(
       files.clear();
     },
   };
-  await convertPipeline(source, sink, { dtype, bake, safetyChecker });
+  await convertPipeline(source, sink, { dtype, bake, safetyChecker, loras });
   return files;
 }
 

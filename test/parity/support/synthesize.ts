@@ -72,14 +72,32 @@ async function addWeights(
   folder.set(`${component}/${file}.safetensors.index.json`, json({ metadata: {}, weight_map: weightMap }));
 }
 
-async function safetensors(tensors: [string, { shape: number[]; data: Float32Array }][]): Promise<Uint8Array> {
+/** A file of tensors made from their names, as a LoRA's. */
+export function synthesizeFile(
+  folder: string,
+  tensors: readonly SyntheticTensor[],
+  metadata: Record<string, string> = {},
+): Promise<Uint8Array> {
+  const made = tensors.map((tensor) => [tensor[0], { shape: tensor[1], data: synthesize(folder, tensor) }] as const);
+  return safetensors(made, metadata);
+}
+
+/** What `randn(size)` gives, seeded by a name. */
+export function randnNamed(name: string, size: number): Float32Array {
+  return torchRandn(crc32(name), size);
+}
+
+async function safetensors(
+  tensors: readonly (readonly [string, { shape: number[]; data: Float32Array }])[],
+  metadata: Record<string, string> = { format: 'pt' },
+): Promise<Uint8Array> {
   const sink = bytesSink();
   const data = new Map(tensors);
   await writeSafetensors(
     sink,
     tensors.map(([name, { shape }]) => ({ name, dtype: 'F32', shape })),
     ({ name }) => new Uint8Array(data.get(name)!.data.buffer),
-    { format: 'pt' },
+    metadata,
   );
   return sink.bytes();
 }

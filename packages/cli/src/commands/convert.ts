@@ -13,6 +13,7 @@ import {
 } from '@flux-srpo/export';
 import { bundleFolder, pipelineFolder } from '@flux-srpo/export/node';
 import { formatBytes, formatSeconds } from '../format.ts';
+import { readLoras } from '../lora-option.ts';
 import { onlyPositional, parseOptions, required } from '../options.ts';
 import { progressBar } from '../progress.ts';
 import { hubToken, sourceFile } from '../source-file.ts';
@@ -31,12 +32,14 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
     tokenizers: { type: 'string' },
     token: { type: 'string' },
     'safety-checker': { type: 'string' },
+    lora: { type: 'string', multiple: true, default: [] },
     bake: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   });
   const source = await combineSources(readSources(values, positionals));
   const out = required(values.out, '--out');
   const dtype = weightClass(values.dtype);
+  const loras = readLoras(values.lora, hubToken(values.token));
   const checker = values['safety-checker'];
   const info = values.info === undefined ? undefined : await readInfo(values.info);
 
@@ -45,6 +48,7 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
   try {
     const { manifest, identity, bytes, unused } = await convertPipeline(source, await bundleFolder(out), {
       dtype,
+      loras,
       bake: values.bake,
       ...(info ? { info } : {}),
       ...(checker === undefined ? {} : { safetyChecker: pipelineFolder(checker) }),

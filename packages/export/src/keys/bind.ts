@@ -1,5 +1,6 @@
 import { FormatError } from '@flux-srpo/core';
 import type { PartPlan, WeightSlot } from '../graphs/slots.ts';
+import type { SlotDelta } from '../lora/slot-delta.ts';
 import { COMPONENTS, type Component, type Naming, namingOf, type TensorShapes } from './index.ts';
 import { findName, matchPattern, sourceName } from './lookup.ts';
 import type { KeyRule } from './rules.ts';
@@ -19,6 +20,8 @@ export interface BoundSlot {
   readonly rowLength: number;
   /** Those of them that the slot takes. */
   readonly columns: Range;
+  /** What LoRAs add to it, in their order. */
+  readonly deltas?: readonly SlotDelta[];
 }
 
 /** A tensor of the checkpoint that does not enter the bundle. */
@@ -35,7 +38,7 @@ export interface Binding {
 }
 
 /** A slot, the rule that fills it and the tensor's name under that rule. */
-interface Claim {
+export interface Claim {
   slot: WeightSlot;
   rule: KeyRule;
   component: Component;
@@ -70,21 +73,25 @@ export function bindParts(parts: readonly PartPlan[], checkpoints: Readonly<Reco
 
 /** The rule for each slot of a part, in the order of the rules. */
 function claimsOf(part: PartPlan, namings: ReadonlyMap<Component, Naming>): Claim[] {
-  const claims: Claim[] = [];
-  for (const [component, { rules }] of namings) {
-    for (const rule of rules) {
-      const i = matchPattern(rule.part, part.name);
-      if (i === undefined) continue;
-      for (const slot of part.slots) {
-        const j = matchPattern(rule.slot, slot.name) ?? matchPattern(rule.slot, withoutChunk(slot.name));
-        if (j === undefined) continue;
-        claims.push({ slot, rule, component, from: sourceName(rule, i, j) });
-      }
-    }
-  }
+  const claims = [...namings].flatMap(([component, { rules }]) => findClaims(part, component, rules));
   const claimed = new Set(claims.map((claim) => claim.slot));
   const orphan = part.slots.find((slot) => !claimed.has(slot));
   if (orphan) throw new Error(`no key rule fills ${part.name}/${orphan.name}`);
+  return claims;
+}
+
+/** What these rules fill of a part, in their order. */
+export function findClaims(part: PartPlan, component: Component, rules: readonly KeyRule[]): Claim[] {
+  const claims: Claim[] = [];
+  for (const rule of rules) {
+    const i = matchPattern(rule.part, part.name);
+    if (i === undefined) continue;
+    for (const slot of part.slots) {
+      const j = matchPattern(rule.slot, slot.name) ?? matchPattern(rule.slot, withoutChunk(slot.name));
+      if (j === undefined) continue;
+      claims.push({ slot, rule, component, from: sourceName(rule, i, j) });
+    }
+  }
   return claims;
 }
 
@@ -93,7 +100,8 @@ function withoutChunk(slotName: string): string {
   return slotName.replace(/\.\d+(\.[a-z]+)$/, '$1');
 }
 
-function groupBySource(claims: readonly Claim[]): Claim[][] {
+/** The slots that share a tensor, for each tensor. */
+export function groupBySource(claims: readonly Claim[]): Claim[][] {
   const groups = new Map<string, Claim[]>();
   for (const claim of claims) groups.set(claim.from, [...(groups.get(claim.from) ?? []), claim]);
   return [...groups.values()];
@@ -108,7 +116,7 @@ interface BindingSource {
 
 /** Cuts one tensor among the slots that claim it. */
 function bindTensor(part: string, claims: readonly Claim[], { naming, tensors, used }: BindingSource): BoundSlot[] {
-  const { from, component, rule, slot: firstSlot } = claims[0]!;
+  const { from, component, slot: firstSlot } = claims[0]!;
   const name = findName(from, naming, tensors);
   const shape = name === undefined ? undefined : tensors.get(name)?.shape;
   if (name === undefined || shape === undefined) {
@@ -120,9 +128,7 @@ function bindTensor(part: string, claims: readonly Claim[], { naming, tensors, u
   if (used.has(name)) throw new Error(`two parts claim ${component}/${name}`);
   used.add(name);
 
-  const axis = rule.cut === 'columns' ? 1 : 0;
-  const expected = [...firstSlot.shape];
-  if (rule.cut) expected[axis] = claims.reduce((sum, claim) => sum + claim.slot.shape[axis]!, 0);
+  const expected = sharedShape(claims);
   if (!sameShape(expected, shape)) {
     throw new FormatError(
       `${component}/${name} has the wrong shape for ${part}/${firstSlot.name}: expected [${squeeze(expected)}], got [${shape}]`,
@@ -132,8 +138,23 @@ function bindTensor(part: string, claims: readonly Claim[], { naming, tensors, u
       },
     );
   }
+  return cutAmong(claims, name);
+}
 
-  const [rowCount, ...inner] = expected as [number, ...number[]];
+/** The shape of the tensor that slots with one source share. */
+export function sharedShape(claims: readonly Claim[]): number[] {
+  const { rule, slot } = claims[0]!;
+  const shape = [...slot.shape];
+  const axis = cutAxis(rule);
+  if (rule.cut) shape[axis] = claims.reduce((sum, claim) => sum + claim.slot.shape[axis]!, 0);
+  return shape;
+}
+
+/** What each of them takes of it. */
+export function cutAmong(claims: readonly Claim[], name: string): BoundSlot[] {
+  const { component, rule } = claims[0]!;
+  const axis = cutAxis(rule);
+  const [rowCount, ...inner] = sharedShape(claims) as [number, ...number[]];
   const rowLength = inner.reduce((product, dim) => product * dim, 1);
   let start = 0;
   return claims.map(({ slot }) => {
@@ -150,6 +171,10 @@ function bindTensor(part: string, claims: readonly Claim[], { naming, tensors, u
       columns,
     };
   });
+}
+
+function cutAxis({ cut }: KeyRule): 0 | 1 {
+  return cut === 'columns' ? 1 : 0;
 }
 
 function halvesSwapped(rowCount: number): Range[] {

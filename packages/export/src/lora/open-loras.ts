@@ -1,0 +1,75 @@
+import { InputError, type MergedLora } from '@flux-srpo/core';
+import { type ByteSource, createSha256 } from '@flux-srpo/formats';
+import type { SourceFile } from '../sources.ts';
+import { openTensorStore, type TensorStore } from '../tensors/store.ts';
+import { readScales } from './alpha.ts';
+import { type LoraPair, pairTensors } from './pairs.ts';
+
+/** A LoRA to be merged, and how much of it: 1 is as it was trained, a negative number its opposite. */
+export interface LoraSource {
+  readonly file: SourceFile;
+  readonly strength: number;
+}
+
+/** A LoRA whose file is open and whose tensors are all accounted for. */
+export interface OpenLora {
+  /** For the manifest. */
+  readonly record: MergedLora;
+  readonly store: TensorStore;
+  /** Each pair with strength · alpha / rank. */
+  readonly pairs: ReadonlyMap<LoraPair, number>;
+  close(): Promise<void>;
+}
+
+/** Bytes hashed at a time. */
+const HASH_BYTES = 8 * 1024 * 1024;
+
+/** Opens the files and reads their names, shapes and alphas, and every byte once for the hash; nothing of them stays in memory. */
+export async function openLoras(sources: readonly LoraSource[], signal?: AbortSignal): Promise<OpenLora[]> {
+  const opened: OpenLora[] = [];
+  try {
+    for (const source of sources) opened.push(await openLora(source, signal));
+    return opened;
+  } catch (error) {
+    for (const lora of opened) await lora.close();
+    throw error;
+  }
+}
+
+async function openLora({ file, strength }: LoraSource, signal?: AbortSignal): Promise<OpenLora> {
+  if (!Number.isFinite(strength)) {
+    throw new InputError(`the strength of ${file.name} must be a finite number, got ${strength}`, {
+      code: 'input/out-of-range',
+      details: { field: 'strength', got: String(strength) },
+    });
+  }
+  const source = await file.open();
+  try {
+    const store = await openTensorStore(source, signal);
+    const pairs = pairTensors(file.name, store);
+    if (pairs.length === 0) {
+      throw new InputError(`${file.name} must be a LoRA, got a file without tensors`, {
+        code: 'input/required',
+        details: { name: file.name },
+      });
+    }
+    const scales = await readScales(file.name, store, pairs, signal);
+    return {
+      record: { name: file.name, sha256: await hashAll(source, signal), strength },
+      store,
+      pairs: new Map([...scales].map(([pair, scale]) => [pair, strength * scale])),
+      close: async () => await source.close?.(),
+    };
+  } catch (error) {
+    await source.close?.();
+    throw error;
+  }
+}
+
+async function hashAll(source: ByteSource, signal?: AbortSignal): Promise<string> {
+  const hash = await createSha256();
+  for (let at = 0; at < source.size; at += HASH_BYTES) {
+    hash.update(await source.read(at, Math.min(HASH_BYTES, source.size - at), signal));
+  }
+  return hash.hex();
+}

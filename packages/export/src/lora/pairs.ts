@@ -1,0 +1,128 @@
+import { FormatError } from '@flux-srpo/core';
+import type { TensorDescription, TensorStore } from '../tensors/store.ts';
+
+/** The two matrices that change one layer, as a file holds them. */
+export interface LoraPair {
+  /** The file's name. */
+  readonly file: string;
+  /** What the file calls the layer. */
+  readonly layer: string;
+  /** Tensor [rank, inFeatures]. */
+  readonly down: string;
+  /** Tensor [outFeatures, rank]. */
+  readonly up: string;
+  readonly rank: number;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** Tensor of one number; absent: the file's metadata decides, or alpha is the rank. */
+  readonly alpha?: string;
+}
+
+/** kohya's, PEFT's (with or without an adapter's name), older diffusers' and XLabs' endings. */
+const DOWN = /^(.+?)\.(?:lora_down|lora_A|lora_A\.[^.]+|lora\.down|lora_linear_layer\.down|down)\.weight$/;
+const UP = /^(.+?)\.(?:lora_up|lora_B|lora_B\.[^.]+|lora\.up|lora_linear_layer\.up|up)\.weight$/;
+const ALPHA = /^(.+?)(?:\.lora_[AB])?\.alpha$/;
+
+/** Other ways of changing a layer, by what their tensors' names have. None of them is a product of two matrices alone. */
+const OTHER_KINDS: readonly (readonly [pattern: RegExp, kind: string])[] = [
+  [/\.(?:dora_scale|lora_magnitude_vector)(?:\.|$)/, 'DoRA'],
+  [/\.hada_/, 'LoHa'],
+  [/\.lokr_/, 'LoKr'],
+  [/\.lora_mid\./, 'a convolution in Tucker form'],
+  [/\.oft_/, 'OFT'],
+  [/\.(?:a1|a2|b1|b2)\.weight$/, 'GLoRA'],
+  [/\.on_input$/, 'IA3'],
+  [/\.(?:diff|diff_b|set_weight|w_norm|b_norm)$/, 'a full difference'],
+  [/\.(?:lora_[AB]|lora_up|lora_down)(?:\.[^.]+)?\.bias$/, 'a LoRA with biases'],
+  [/norm\.scale$/, 'a control LoRA'],
+];
+
+/** Published LoRAs have ranks of 1 to 512; `down` is held in memory, 126 MB at this rank and FLUX.1's widest layer. */
+export const MAX_RANK = 2048;
+
+/** All pairs of a file: every tensor belongs to one, or is refused by name. */
+export function pairTensors(file: string, { tensors, unreadable }: TensorStore): LoraPair[] {
+  const found = new Map<string, { down?: string; up?: string; alpha?: string }>();
+  for (const tensor of tensors.keys()) {
+    const other = OTHER_KINDS.find(([pattern]) => pattern.test(tensor));
+    if (other !== undefined) {
+      throw new FormatError(
+        `${file}: ${tensor} must be one of two low-rank matrices or their alpha, got ${other[1]}, which cannot be merged here`,
+        { code: 'format/tensor-unexpected', details: { name: file, tensor, kind: other[1] } },
+      );
+    }
+    const [role, layer] = roleOf(tensor) ?? [];
+    if (role === undefined || layer === undefined) {
+      throw new FormatError(
+        `${file}: ${tensor} must be named as one of two low-rank matrices or their alpha (lora_down and lora_up, lora_A and lora_B); is it a LoRA?`,
+        { code: 'format/tensor-unexpected', details: { name: file, tensor } },
+      );
+    }
+    const entry = found.get(layer) ?? {};
+    if (entry[role] !== undefined) throw twice(file, layer, [entry[role], tensor]);
+    entry[role] = tensor;
+    found.set(layer, entry);
+    const readable = unreadable(tensor);
+    if (readable !== undefined) {
+      const { dtype } = tensors.get(tensor)!;
+      throw new FormatError(`${file}: ${tensor} must be ${readable.join(', ')}, got ${dtype}`, {
+        code: 'format/dtype-unsupported',
+        details: { name: file, tensor, expected: readable, got: dtype },
+      });
+    }
+  }
+  return [...found].map(([layer, entry]) => checkPair(file, layer, entry, tensors));
+}
+
+function roleOf(tensor: string): ['down' | 'up' | 'alpha', string] | undefined {
+  const down = DOWN.exec(tensor);
+  if (down) return ['down', down[1]!];
+  const up = UP.exec(tensor);
+  if (up) return ['up', up[1]!];
+  const alpha = ALPHA.exec(tensor);
+  return alpha ? ['alpha', alpha[1]!] : undefined;
+}
+
+function checkPair(
+  file: string,
+  layer: string,
+  { down, up, alpha }: { down?: string; up?: string; alpha?: string },
+  tensors: ReadonlyMap<string, TensorDescription>,
+): LoraPair {
+  if (down === undefined || up === undefined) {
+    const got = down ?? up ?? alpha;
+    throw new FormatError(`${file}: ${layer} must have both low-rank matrices, got only ${got}`, {
+      code: 'format/tensor-missing',
+      details: { name: file, layer, got },
+    });
+  }
+  const shapes = [tensors.get(down)!.shape, tensors.get(up)!.shape] as const;
+  for (const [i, tensor] of [down, up].entries()) {
+    if (shapes[i]!.length === 2) continue;
+    const what = shapes[i]!.length === 4 ? ' as of a convolution' : '';
+    throw wrongShape(file, tensor, 'a matrix', `[${shapes[i]!.join(', ')}]${what}`);
+  }
+  const [rank, inFeatures] = shapes[0] as [number, number];
+  const [outFeatures, upRank] = shapes[1] as [number, number];
+  if (rank < 1 || rank > MAX_RANK) throw wrongShape(file, down, `of rank 1 to ${MAX_RANK}`, `${rank}`);
+  if (upRank !== rank)
+    throw wrongShape(file, up, `[…, ${rank}] as ${down} is [${rank}, …]`, `[${shapes[1].join(', ')}]`);
+  if (alpha !== undefined && tensors.get(alpha)!.shape.some((dim) => dim !== 1)) {
+    throw wrongShape(file, alpha, 'one number', `[${tensors.get(alpha)!.shape.join(', ')}]`);
+  }
+  return { file, layer, down, up, rank, inFeatures, outFeatures, ...(alpha !== undefined && { alpha }) };
+}
+
+function wrongShape(file: string, tensor: string, expected: string, got: string): FormatError {
+  return new FormatError(`${file}: ${tensor} must be ${expected}, got ${got}`, {
+    code: 'format/shape-mismatch',
+    details: { name: file, tensor, expected, got },
+  });
+}
+
+function twice(file: string, layer: string, tensors: readonly string[]): FormatError {
+  return new FormatError(`${file}: ${layer} must be changed once, got ${tensors.join(' and ')}`, {
+    code: 'format/tensor-unexpected',
+    details: { name: file, layer, tensors },
+  });
+}
