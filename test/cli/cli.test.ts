@@ -258,21 +258,3 @@ describe('a broken bundle', () => {
     expect(code).toBe(2);
   });
 });
-
-describe('an interrupted conversion', () => {
-  it('leaves nothing that looks like a bundle', async () => {
-    // Stopped at several moments of its second or so; whether it got through or not, the folder is whole or absent.
-    for (const milliseconds of [600, 900, 1200, 1500]) {
-      const out = at(`interrupted-${milliseconds}`);
-      const child = spawn(process.execPath, [BIN, 'convert', source, '--out', out], { cwd: work });
-      setTimeout(() => child.kill('SIGINT'), milliseconds);
-      const { code } = await outcomeOf(child);
-      const exists = (await readdir(work)).includes(`interrupted-${milliseconds}`);
-      if (exists) expect((await run('inspect', out, '--verify')).code).toBe(0);
-      else expect(code === 130 || code === null).toBe(true);
-      expect((await readdir(work)).filter((name) => name.includes('partial'))).toEqual(
-        code === null ? expect.anything() : [],
-      );
-    }
-  });
-});

@@ -31,7 +31,9 @@ export const HELP = {
   --bake               write the weights into the graphs (faster on the native CPU runtime, one graph per block)
   --json               print the summary as one JSON object
 
-The bundle appears only when it is complete: an interrupted conversion leaves nothing behind that looks like one.
+The bundle appears only when it is complete. An interrupted conversion leaves <out>.partial, which the same command
+takes up: finished parts are read again and compared with their hashes, and only the others are made. Where the source
+or the options have changed it starts over, and says so.
 `,
   inspect: `flux-srpo inspect <bundle | file.safetensors | file.gguf | URL>
 

@@ -1,14 +1,41 @@
 import { type BundleFile, CHUNK_BYTES } from '@flux-srpo/core';
-import { type ByteSink, createSha256, sha256Hex } from '@flux-srpo/formats';
+import { type ByteSink, type ByteSource, createSha256, sha256Hex } from '@flux-srpo/formats';
 
 /** Where a bundle goes. Nothing is visible under its final name before `commit`. */
 export interface BundleSink {
-  /** Opens a new file; `path` has one or two segments. */
+  /** Opens a new file, in place of one that an earlier run left there; `path` has one or two segments. */
   create(path: string): Promise<ByteSink>;
-  /** Makes the bundle visible, all files at once. */
-  commit(): Promise<void>;
+  /** Makes the bundle visible, all at once: these files and no others. */
+  commit(paths: ReadonlySet<string>): Promise<void>;
   /** Removes everything written so far. */
   abort(): Promise<void>;
+}
+
+/** A sink whose files outlive an interruption. */
+export interface ResumableSink extends BundleSink {
+  readonly journal: JournalFile;
+  /** Refuses with `storage/quota-exceeded` where so many bytes, those already there included, will not fit. Absent where that cannot be asked. */
+  reserve?(bytes: number): Promise<void>;
+  /** A file that an earlier run left; undefined where there is none. */
+  reopen(path: string): Promise<ByteSource | undefined>;
+  /** Removes every file but these. */
+  retain(paths: ReadonlySet<string>): Promise<void>;
+  /** Ends without a bundle; everything stays for the next run. */
+  suspend(): Promise<void>;
+}
+
+/** A text beside the bundle's files that no bundle includes. */
+export interface JournalFile {
+  /** All of it; empty where there is none. */
+  read(): Promise<string>;
+  /** All at once: a crash leaves the old text or the new. */
+  replace(text: string): Promise<void>;
+  /** A crash may leave a piece of it. A line lost with the machine's power costs its part's work and no more, so nothing waits for the disk. */
+  append(text: string): Promise<void>;
+}
+
+export function isResumable(sink: BundleSink): sink is ResumableSink {
+  return 'journal' in sink;
 }
 
 /** Writes a bundle's files and keeps the list that the manifest needs: sizes and hashes, taken as the bytes pass. */
@@ -59,6 +86,11 @@ export class BundleWriter {
         this.files.push({ path, size, sha256: whole.hex(), chunks });
       },
     };
+  }
+
+  /** Counts a file that an earlier run wrote. */
+  adopt(file: BundleFile): void {
+    this.files.push(file);
   }
 
   /** Writes a whole small file. */

@@ -1,20 +1,25 @@
-import { type BundlePart, type Manifest, parseManifest, type WeightClass } from '@flux-srpo/core';
+import { type BundlePart, isFluxError, type Manifest, parseManifest, type WeightClass } from '@flux-srpo/core';
 import { sha256Hex } from '@flux-srpo/formats';
 import { type BundleInfo, FLUX_SRPO_INFO } from './bundle-info.ts';
-import { type BundleSink, BundleWriter } from './bundle-writer.ts';
+import { type BundleSink, BundleWriter, isResumable, type ResumableSink } from './bundle-writer.ts';
 import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
 import { readModelConfig } from './config/pipeline.ts';
+import { type ConvertProgress, ProgressMeter } from './convert-progress.ts';
 import { type ClassOf, type PartPlan, planParts } from './graphs/index.ts';
+import { journalIdentity } from './identity.ts';
+import { type FinishedPart, Journal, type JournalIdentity } from './journal.ts';
 import { bindParts, type UnusedTensor } from './keys/bind.ts';
 import { COMPONENTS, type Component } from './keys/index.ts';
 import { unboundTensors } from './leftover.ts';
 import { mergeLoras } from './lora/merge-loras.ts';
 import { type LoraSource, type OpenLora, openLoras } from './lora/open-loras.ts';
 import { checkDraft, describeBlocks, draftManifest, manifestJson } from './manifest-draft.ts';
+import { expectedBytes, partWork } from './part-work.ts';
 import { type BlockOrigin, planPart, writeBaked, writeGraphs, writeWeights } from './part-writer.ts';
 import { RECIPES, type Recipe, resolveClass, shapeFallbacks } from './recipe.ts';
 import { readSafetyChecker } from './safety-checker.ts';
 import type { PipelineSource } from './source.ts';
+import { type WatchedSource, watchSource } from './source-states.ts';
 import { readClipTokenizer, readT5Tokenizer } from './tokenizers/read.ts';
 
 export interface ConvertOptions {
@@ -30,15 +35,17 @@ export interface ConvertOptions {
   safetyChecker?: PipelineSource | undefined;
   signal?: AbortSignal;
   onProgress?: (progress: ConvertProgress) => void;
+  /** What becomes of an interrupted conversion's work. */
+  onNotice?: (notice: ConvertNotice) => void;
 }
 
-/** One part is done. */
-export interface ConvertProgress {
-  part: string;
-  parts: { done: number; total: number };
-  /** Parameters of the model. */
-  weights: { done: number; total: number };
-}
+export type ConvertNotice =
+  /** An interrupted conversion had come that far, and this one goes on from there. */
+  | { type: 'continued' }
+  /** An interrupted conversion's work was removed, for this reason. */
+  | { type: 'started-over'; reason: string }
+  /** This conversion was interrupted; the next one of the same source, with the same options and destination, goes on. */
+  | { type: 'suspended' };
 
 export interface ConvertSummary {
   manifest: Manifest;
@@ -52,7 +59,7 @@ export interface ConvertSummary {
 
 /**
  * Writes the bundle of a diffusers FluxPipeline folder. Memory is bounded by the largest tensor; nothing becomes
- * visible in `sink` unless everything was written.
+ * visible in `sink` unless everything was written. Where the sink is resumable, an interrupted conversion's parts are taken over.
  */
 export async function convertPipeline(
   source: PipelineSource,
@@ -61,28 +68,48 @@ export async function convertPipeline(
 ): Promise<ConvertSummary> {
   const checkpoints: Partial<Record<Component, Checkpoint>> = {};
   let loras: readonly OpenLora[] = [];
+  const writer = new BundleWriter(sink);
+  let hasParts = false;
+  const { onProgress } = options;
   try {
     loras = await openLoras(options.loras ?? [], options.signal);
-    const summary = await convert(source, new BundleWriter(sink), checkpoints, loras, options);
+    const summary = await convert(watchSource(source), sink, writer, checkpoints, loras, {
+      ...options,
+      onProgress: (progress) => {
+        hasParts = true;
+        onProgress?.(progress);
+      },
+    });
     options.signal?.throwIfAborted();
-    await sink.commit();
+    await sink.commit(new Set(writer.files.map(({ path }) => path)));
     return summary;
   } catch (error) {
-    await sink.abort();
+    if (isResumable(sink) && hasParts && mayGoOn(error)) {
+      await sink.suspend();
+      options.onNotice?.({ type: 'suspended' });
+    } else {
+      await sink.abort();
+    }
     throw error;
   } finally {
     for (const file of [...Object.values(checkpoints), ...loras]) await file.close();
   }
 }
 
+/** Not after what is wrong with the source or the options: whoever mends that has another conversion. */
+function mayGoOn(error: unknown): boolean {
+  return !['input/', 'format/', 'model/'].some((family) => isFluxError(error, family as `${string}/`));
+}
+
 async function convert(
-  source: PipelineSource,
+  { source, states, assertUnchanged }: WatchedSource,
+  sink: BundleSink,
   writer: BundleWriter,
   opened: Partial<Record<Component, Checkpoint>>,
   loras: readonly OpenLora[],
   options: ConvertOptions,
 ): Promise<ConvertSummary> {
-  const { info = FLUX_SRPO_INFO, bake = false, signal, onProgress } = options;
+  const { info = FLUX_SRPO_INFO, bake = false, signal, onProgress, onNotice } = options;
   const recipe: Recipe = { ...RECIPES[options.dtype], ...options.recipe };
   const classOf: ClassOf = (slot) => resolveClass(recipe, slot).used;
 
@@ -116,25 +143,29 @@ async function convert(
   });
   checkDraft(draft, writer.files);
 
-  // 3. The weights, a part at a time.
+  // 3. The weights, a part at a time, or as an interrupted conversion left them.
+  const work = new Map(plan.map((part) => [part, partWork(part, binding.parts.get(part.name)!, checkpoints)]));
+  const meter = new ProgressMeter([...work.values()]);
+  const journal = isResumable(sink)
+    ? await openJournal(sink, await journalIdentity(states, draft, writer.files, bake), writer, onNotice)
+    : undefined;
+  if (isResumable(sink)) await sink.reserve?.(plan.reduce((sum, part) => sum + expectedBytes(part, classOf), 0));
   const fallbacks = shapeFallbacks(plan, recipe);
   const blocks: BlockOrigin[] = [];
   const parts: BundlePart[] = [];
-  const total = plan.reduce((sum, part) => sum + countWeights(part), 0);
-  let done = 0;
   for (const part of plan) {
-    const stored = await planPart(binding.parts.get(part.name)!, checkpoints, classOf, signal);
-    blocks.push(...stored.blocks);
-    fallbacks.push(...stored.fallbacks.map((fallback) => ({ ...fallback, tensor: `${part.name}/${fallback.tensor}` })));
-    if (bake && part.graph !== undefined) {
-      graphs[part.name] = await writeBaked(writer, part, stored.tensors, config, classOf);
-      parts.push({ name: part.name, graph: part.name });
-    } else {
-      parts.push(await writeWeights(writer, part, stored.tensors));
-    }
-    done += countWeights(part);
-    onProgress?.({ part: part.name, parts: { done: parts.length, total: plan.length }, weights: { done, total } });
+    signal?.throwIfAborted();
+    const found = await journal?.find(part.name, signal);
+    if (found?.file !== undefined) writer.adopt(found.file);
+    const finished = found ?? (await convertPart(part));
+    if (found === undefined && finished.file !== undefined) await journal?.add(finished);
+    blocks.push(...finished.blocks);
+    fallbacks.push(...finished.fallbacks);
+    parts.push(finished.entry);
+    if (finished.graph !== undefined) graphs[part.name] = finished.graph;
+    onProgress?.(meter.advance(work.get(part)!, found !== undefined));
   }
+  await assertUnchanged();
 
   // 4. The manifest, last.
   const quantization = { recipe: { ...recipe }, fallbacks };
@@ -157,7 +188,44 @@ async function convert(
     bytes: size,
     unused: [...binding.unused, ...unboundTensors(checkpoints)],
   };
+
+  async function convertPart(part: PartPlan): Promise<FinishedPart> {
+    const stored = await planPart(binding.parts.get(part.name)!, checkpoints, classOf, signal);
+    const origin = {
+      blocks: stored.blocks,
+      fallbacks: stored.fallbacks.map((fallback) => ({ ...fallback, tensor: `${part.name}/${fallback.tensor}` })),
+    };
+    const before = writer.files.length;
+    if (bake && part.graph !== undefined) {
+      const graph = await writeBaked(writer, part, stored.tensors, config, classOf);
+      return { entry: { name: part.name, graph: part.name }, graph, file: writer.files[before]!, ...origin };
+    }
+    const entry = await writeWeights(writer, part, stored.tensors);
+    const file = writer.files[before];
+    return { entry, ...(file === undefined ? {} : { file }), ...origin };
+  }
 }
+
+async function openJournal(
+  sink: ResumableSink,
+  identity: JournalIdentity,
+  writer: BundleWriter,
+  onNotice: ConvertOptions['onNotice'],
+): Promise<Journal> {
+  const journal = await Journal.open(sink, identity);
+  if (journal.leftover === 'same') {
+    onNotice?.({ type: 'continued' });
+    return journal;
+  }
+  await sink.retain(new Set(writer.files.map(({ path }) => path)));
+  if (journal.leftover !== 'nothing') onNotice?.({ type: 'started-over', reason: REASONS[journal.leftover] });
+  return journal;
+}
+
+const REASONS = {
+  'other-source': 'the source is not, or does not say that it is, what it was then',
+  'other-settings': 'the options, the source or the converter were others then',
+} as const;
 
 function tensorsOf(checkpoints: Record<Component, Checkpoint>): Record<Component, Checkpoint['tensors']> {
   const { transformer, text_encoder, text_encoder_2, vae } = checkpoints;
@@ -167,9 +235,4 @@ function tensorsOf(checkpoints: Record<Component, Checkpoint>): Record<Component
     text_encoder_2: text_encoder_2.tensors,
     vae: vae.tensors,
   };
-}
-
-/** Parameters of a part. */
-function countWeights(part: PartPlan): number {
-  return part.slots.reduce((sum, slot) => sum + slot.shape.reduce((product, dim) => product * dim, 1), 0);
 }

@@ -1,6 +1,7 @@
 export { type BundleInfo, FLUX_SRPO_INFO, parseBundleInfo } from './bundle-info.ts';
-export type { BundleSink } from './bundle-writer.ts';
-export { type ConvertOptions, type ConvertProgress, type ConvertSummary, convertPipeline } from './convert.ts';
+export type { BundleSink, JournalFile, ResumableSink } from './bundle-writer.ts';
+export { type ConvertNotice, type ConvertOptions, type ConvertSummary, convertPipeline } from './convert.ts';
+export type { ConvertProgress } from './convert-progress.ts';
 export {
   bakeWeights,
   buildGraph,

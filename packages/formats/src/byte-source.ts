@@ -9,6 +9,8 @@ export interface ByteSource {
   readonly size: number;
   /** For messages. */
   readonly name: string;
+  /** Differs once the contents do, as far as the place keeps track: times of change, an entity tag. Absent where it does not. */
+  readonly version?: string;
   /** Exactly `length` bytes from `offset`, in a buffer the caller owns; rejects rather than giving fewer. */
   read(offset: number, length: number, signal?: AbortSignal): Promise<Bytes>;
   close?(): Promise<void>;
@@ -52,6 +54,7 @@ export function blobSource(blob: Blob, name: string): ByteSource {
   const source: ByteSource = {
     size: blob.size,
     name,
+    ...(blob instanceof File ? { version: `modified ${blob.lastModified}` } : {}),
     async read(offset, length, signal) {
       signal?.throwIfAborted();
       checkRange(source, offset, length);

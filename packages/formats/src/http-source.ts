@@ -22,6 +22,7 @@ export async function httpSource(url: string | URL, options: HttpSourceOptions =
   const source: ByteSource = {
     size,
     name,
+    ...(request.version === undefined ? {} : { version: request.version }),
     async read(offset, length, signal) {
       signal?.throwIfAborted();
       options.signal?.throwIfAborted();
@@ -36,6 +37,8 @@ class RangeRequest {
   readonly #url: string | URL;
   readonly #name: string;
   readonly #options: HttpSourceOptions;
+  /** What the server said of the file's state when asked for its size: its entity tag, or the time of its last change. */
+  version: string | undefined;
 
   constructor(url: string | URL, name: string, options: HttpSourceOptions) {
     this.#url = url;
@@ -47,6 +50,7 @@ class RangeRequest {
   async askSize(): Promise<number> {
     const response = await this.#fetch({ headers: { range: 'bytes=0-0' } });
     await response.body?.cancel();
+    this.version = response.headers.get('etag') ?? response.headers.get('last-modified') ?? undefined;
     if (response.status === 206) {
       const total = contentRange(response)?.total;
       if (total !== undefined) return total;
@@ -65,6 +69,7 @@ class RangeRequest {
     const end = offset + length;
     const response = await this.#fetch({ headers: { range: `bytes=${offset}-${end - 1}` } }, signal);
     try {
+      if (response.ok) this.#checkVersion(response);
       if (response.status === 206) {
         this.#checkContentRange(response, offset, end, size);
         return await this.#body(response, 0, length, true, signal);
@@ -121,6 +126,19 @@ class RangeRequest {
       });
     }
     return out;
+  }
+
+  /** Parts of two files would make a third. Only strong tags are compared: weak ones and times may differ between a site's servers. */
+  #checkVersion(response: Response): void {
+    const tag = response.headers.get('etag');
+    if (!this.version?.startsWith('"') || tag === null || tag === this.version) return;
+    throw new NetworkError(
+      `${this.#name}: expected the file ${this.version}, got ${tag}; it was replaced, start again`,
+      {
+        code: 'network/response-invalid',
+        details: { name: this.#name, expected: this.version, got: tag },
+      },
+    );
   }
 
   #checkContentRange(response: Response, offset: number, end: number, size: number): void {

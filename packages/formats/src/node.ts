@@ -9,12 +9,12 @@ import { type ByteSource, checkRange, truncated } from './byte-source.ts';
 export async function fileSource(path: string): Promise<ByteSource> {
   const name = basename(path);
   const handle = await guard(name, () => open(path, 'r'));
-  const size = await sizeOfFile(handle, name).catch(async (error: unknown) => {
+  const state = await stateOfFile(handle, name).catch(async (error: unknown) => {
     await handle.close();
     throw error;
   });
   const source: ByteSource = {
-    size,
+    ...state,
     name,
     async read(offset, length, signal) {
       signal?.throwIfAborted();
@@ -56,9 +56,10 @@ export async function fileSink(path: string): Promise<ByteSink> {
   };
 }
 
-async function sizeOfFile(handle: FileHandle, name: string): Promise<number> {
-  const stat = await handle.stat();
-  if (stat.isFile()) return stat.size;
+async function stateOfFile(handle: FileHandle, name: string): Promise<Pick<ByteSource, 'size' | 'version'>> {
+  const stat = await handle.stat({ bigint: true });
+  // The time of the inode's change too: programs set back the other, to keep a copy's date for instance.
+  if (stat.isFile()) return { size: Number(stat.size), version: `modified ${stat.mtimeNs}, changed ${stat.ctimeNs}` };
   throw new StorageError(`${name}: expected a file, got a folder or device`, {
     code: 'storage/unavailable',
     details: { name },
@@ -77,10 +78,13 @@ async function guard<T>(
     const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown';
     const isFull = reason === 'ENOSPC' || reason === 'EDQUOT';
     const verb = code === 'storage/unavailable' ? 'read' : 'written';
-    throw new StorageError(`${name}: the file could not be ${verb} (${reason})`, {
-      code: isFull ? 'storage/quota-exceeded' : code,
-      details: { name, reason },
-      cause,
-    });
+    throw new StorageError(
+      `${name}: the file could not be ${verb} (${isFull ? `${reason}, the disk is full` : reason})`,
+      {
+        code: isFull ? 'storage/quota-exceeded' : code,
+        details: { name, reason },
+        cause,
+      },
+    );
   }
 }

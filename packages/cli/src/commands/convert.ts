@@ -4,6 +4,8 @@ import {
   type BundleInfo,
   COMPONENTS,
   type Component,
+  type ConvertNotice,
+  type ConvertProgress,
   combineSources,
   convertPipeline,
   type ModelSources,
@@ -45,6 +47,7 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
 
   const started = performance.now();
   const bar = progressBar('convert', values.json);
+  let found = 0;
   try {
     const { manifest, identity, bytes, unused } = await convertPipeline(source, await bundleFolder(out), {
       dtype,
@@ -53,13 +56,17 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
       ...(info ? { info } : {}),
       ...(checker === undefined ? {} : { safetyChecker: pipelineFolder(checker) }),
       signal,
-      onProgress: ({ weights, part }) => bar.update(weights.done / weights.total, part),
+      onProgress: (progress) => {
+        found = progress.parts.found;
+        bar.update(progress.bytes.done / progress.bytes.total, progressText(progress));
+      },
+      onNotice: (notice) => process.stderr.write(`${noticeText(notice, out)}\n`),
     });
     bar.stop();
     const seconds = (performance.now() - started) / 1000;
     const { fallbacks } = manifest.quantization;
     if (values.json) {
-      const record = { out, identity, bytes, parts: manifest.parts.length, dtype, seconds, fallbacks, unused };
+      const record = { out, identity, bytes, parts: manifest.parts.length, found, dtype, seconds, fallbacks, unused };
       process.stdout.write(`${JSON.stringify(record)}\n`);
       return;
     }
@@ -72,6 +79,18 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
   } finally {
     bar.stop();
   }
+}
+
+function progressText({ part, bytes, rate, secondsLeft }: ConvertProgress): string {
+  const amount = `${formatBytes(bytes.done)} of ${formatBytes(bytes.total)}`;
+  const speed = secondsLeft === undefined ? '' : `, ${formatBytes(rate)}/s, ${formatSeconds(secondsLeft)} left`;
+  return `${amount}${speed}, ${part}`;
+}
+
+function noticeText(notice: ConvertNotice, out: string): string {
+  if (notice.type === 'continued') return `going on with what an interrupted conversion left in ${out}.partial`;
+  if (notice.type === 'started-over') return `starting over: ${notice.reason} (${out}.partial was of no use)`;
+  return `what is done stays in ${out}.partial; the same command goes on from there`;
 }
 
 type SourceOptions = Partial<

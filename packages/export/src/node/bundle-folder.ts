@@ -1,48 +1,88 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { InputError, StorageError } from '@flux-srpo/core';
-import { fileSink } from '@flux-srpo/formats/node';
-import type { BundleSink } from '../bundle-writer.ts';
+import { InputError, isFluxError, StorageError } from '@flux-srpo/core';
+import { fileSink, fileSource } from '@flux-srpo/formats/node';
+import type { ResumableSink } from '../bundle-writer.ts';
 import { isObject } from '../source.ts';
+import { lockFile } from './folder-lock.ts';
 
 /**
- * A bundle folder that appears whole or not at all: files go to `<out>.partial-<random>`, which takes the name `out` at
- * the end. A bundle that is already there is replaced then; anything else that is there is refused.
+ * A bundle folder that appears whole or not at all. Until then everything is in `<out>.partial`: the files under `bundle`, the journal,
+ * a lock, and for the moment of the exchange the bundle that was there before. Anything else that is there is refused.
  */
-export async function bundleFolder(out: string): Promise<BundleSink> {
+export async function bundleFolder(out: string): Promise<ResumableSink> {
   const target = resolve(out);
   await refuseToOverwrite(target);
-  const suffix = randomBytes(4).toString('hex');
-  const partial = `${target}.partial-${suffix}`;
-  await writing(out, () => mkdir(partial, { recursive: true }));
+  const partial = `${target}.partial`;
+  const files = join(partial, 'bundle');
+  const replaced = join(partial, 'replaced');
+  const journal = join(partial, 'journal');
+  await writing(out, () => mkdir(files, { recursive: true }));
+  const unlock = await writing(out, () => lockFile(join(partial, 'lock'), out));
+  await restore(replaced, target);
+
+  async function retain(paths: ReadonlySet<string>): Promise<void> {
+    for (const folder of await readdir(files, { withFileTypes: true })) {
+      const names = folder.isDirectory()
+        ? (await readdir(join(files, folder.name))).map((name) => `${folder.name}/${name}`)
+        : [folder.name];
+      for (const path of names) if (!paths.has(path)) await rm(join(files, path), { recursive: true });
+      // Refused where something is left.
+      if (folder.isDirectory()) await rmdir(join(files, folder.name)).catch(() => undefined);
+    }
+  }
+
   return {
     async create(path) {
-      const file = join(partial, path);
-      await writing(path, () => mkdir(dirname(file), { recursive: true }));
-      const sink = await writing(path, () => fileSink(file));
-      return {
-        write: (bytes) => writing(path, () => sink.write(bytes)),
-        close: () => writing(path, () => sink.close()),
-      };
+      const file = join(files, path);
+      await writing(path, async () => {
+        await mkdir(dirname(file), { recursive: true });
+        await rm(file, { force: true });
+      });
+      return await fileSink(file);
     },
-    async commit() {
+    async commit(paths) {
       await refuseToOverwrite(target);
-      const old = `${target}.old-${suffix}`;
-      const replaced = await rename(target, old).then(
-        () => true,
-        () => false,
-      );
-      try {
-        await writing(out, () => rename(partial, target));
-      } catch (error) {
-        if (replaced) await rename(old, target);
+      await writing(out, () => retain(paths));
+      await rename(target, replaced).catch(() => undefined);
+      await writing(out, () => rename(files, target)).catch(async (error: unknown) => {
+        await restore(replaced, target);
         throw error;
-      }
-      if (replaced) await rm(old, { recursive: true, force: true });
+      });
+      await rm(partial, { recursive: true, force: true });
+      await unlock();
     },
-    abort: () => rm(partial, { recursive: true, force: true }),
+    async abort() {
+      await rm(partial, { recursive: true, force: true });
+      await unlock();
+    },
+    journal: {
+      read: () => readFile(journal, 'utf8').catch(() => ''),
+      async replace(text) {
+        const next = `${journal}.next`;
+        await writing('journal', async () => {
+          await writeFile(next, text);
+          await rename(next, journal);
+        });
+      },
+      append: (text) => writing('journal', () => appendFile(journal, text)),
+    },
+    async reopen(path) {
+      return await fileSource(join(files, path)).catch(() => undefined);
+    },
+    retain: (paths) => writing(out, () => retain(paths)),
+    suspend: unlock,
   };
+}
+
+/** Puts back the bundle that a commit had moved aside when it was stopped; where it was stopped later, that bundle's time is over. */
+async function restore(replaced: string, target: string): Promise<void> {
+  const isThere = await stat(target).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) await rm(replaced, { recursive: true, force: true });
+  else await rename(replaced, target).catch(() => undefined);
 }
 
 /** Throws unless `target` is absent, an empty folder or a bundle. */
@@ -71,6 +111,7 @@ async function writing<T>(what: string, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (cause) {
+    if (isFluxError(cause)) throw cause;
     const { code } = cause as NodeJS.ErrnoException;
     const isFull = code === 'ENOSPC' || code === 'EDQUOT';
     throw new StorageError(

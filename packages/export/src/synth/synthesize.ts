@@ -10,7 +10,7 @@ import {
 } from '@flux-srpo/core';
 import { type ByteSink, type ByteSource, sha256Hex } from '@flux-srpo/formats';
 import { type BundleInfo, FLUX_SRPO_INFO } from '../bundle-info.ts';
-import { type BundleSink, BundleWriter } from '../bundle-writer.ts';
+import { type BundleSink, BundleWriter, isResumable } from '../bundle-writer.ts';
 import { type ClassOf, planParts } from '../graphs/index.ts';
 import { checkDraft, draftManifest, manifestJson } from '../manifest-draft.ts';
 import { writeGraphs } from '../part-writer.ts';
@@ -54,9 +54,12 @@ export async function synthesizeBundle(
   options: SynthesizeOptions,
 ): Promise<SynthesizeSummary> {
   try {
-    const summary = await synthesize(config, new BundleWriter(options.virtual ? withoutWeights(sink) : sink), options);
+    const writer = new BundleWriter(options.virtual ? withoutWeights(sink) : sink);
+    // What an interrupted conversion left there is of no use here.
+    if (isResumable(sink)) await sink.retain(new Set());
+    const summary = await synthesize(config, writer, options);
     options.signal?.throwIfAborted();
-    await sink.commit();
+    await sink.commit(new Set(writer.files.map(({ path }) => path)));
     return summary;
   } catch (error) {
     await sink.abort();

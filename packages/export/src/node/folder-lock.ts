@@ -1,0 +1,65 @@
+import { open, readFile, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { InputError } from '@flux-srpo/core';
+
+/** Locks that this process holds: its own id in a file says nothing else, ids being given out again. */
+const held = new Set<string>();
+
+/**
+ * Makes the file `path`, which says who has it, or refuses where a process that lives has it. What a killed process left is taken over.
+ *
+ * @param what for the message
+ * @returns lets go; the file may be gone by then
+ */
+export async function lockFile(path: string, what: string): Promise<() => Promise<void>> {
+  for (let isRetry = false; ; isRetry = true) {
+    try {
+      const file = await open(path, 'wx');
+      await file.writeFile(JSON.stringify({ pid: process.pid, host: hostname() }));
+      await file.close();
+      held.add(path);
+      return async () => {
+        held.delete(path);
+        await rm(path, { force: true });
+      };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const owner = await readOwner(path);
+      if (isRetry || held.has(path) || mayLive(owner)) throw inUse(what, path, owner);
+      await rm(path, { force: true });
+    }
+  }
+}
+
+interface Owner {
+  pid?: number;
+  host?: string;
+}
+
+async function readOwner(path: string): Promise<Owner> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Owner;
+  } catch {
+    // Killed while it wrote, or gone since.
+    return {};
+  }
+}
+
+function mayLive({ pid, host }: Owner): boolean {
+  if (!Number.isSafeInteger(pid) || pid === process.pid) return false;
+  // A process on another machine, over a shared disk, cannot be asked.
+  if (host !== hostname()) return true;
+  try {
+    process.kill(pid as number, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function inUse(what: string, path: string, { pid, host }: Owner): InputError {
+  return new InputError(
+    `${what} must be written by one process, and process ${pid} on ${host} does; wait for it, or remove ${path} if it is gone`,
+    { code: 'input/conflict', details: { what, pid, host } },
+  );
+}

@@ -1,0 +1,157 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { inspectBundle } from '@flux-srpo/export';
+import { pipelineFolder } from '@flux-srpo/export/node';
+import { sha256Hex } from '@flux-srpo/formats';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readPipelineFixture } from '../parity/support/fixture.ts';
+import { readNodeFixture } from '../parity/support/node-fixtures.ts';
+import { synthesizeFolder } from '../parity/support/synthesize.ts';
+
+/** Conversions killed and run again, as a user would. The oracle is the bundle of a conversion that nobody disturbed, byte for byte. */
+
+const BIN = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.meta.url));
+const KILLS = process.env.TEST_FULL ? 20 : 4;
+
+let work: string;
+let source: string;
+let expected: Map<string, string>;
+/** Milliseconds from the moment a conversion makes its first file to its end. */
+let duration: number;
+
+const at = (...path: string[]) => join(work, ...path);
+const convert = (out: string) => [BIN, 'convert', source, '--out', at(out), '--dtype', 'q8', '--json'];
+
+async function end(child: ChildProcess): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.on('data', (data) => {
+    stdout += data;
+  });
+  child.stderr?.on('data', (data) => {
+    stderr += data;
+  });
+  const [code] = await once(child, 'close');
+  return { code, stdout, stderr };
+}
+
+async function begun(out: string): Promise<void> {
+  while (!existsSync(at(`${out}.partial`, 'bundle'))) await sleep(2);
+}
+
+/** Path → SHA-256 of every file. */
+async function filesOf(folder: string): Promise<Map<string, string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const files = paths
+    .sort()
+    .map(async (path) => [path.slice(folder.length + 1), await sha256Hex(await readFile(path))] as const);
+  return new Map(await Promise.all(files));
+}
+
+/** Whatever can be opened as a bundle has the bytes its manifest says. */
+async function assertSound(folder: string): Promise<void> {
+  if (!existsSync(join(folder, 'manifest.json'))) return;
+  const { files } = await inspectBundle(pipelineFolder(folder), { verify: true });
+  expect(new Set(Object.values(files!))).toEqual(new Set(['ok']));
+}
+
+beforeAll(async () => {
+  // In memory where there is such a folder: here files are waited for by the hundred until the disk has them.
+  work = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'flux-srpo-interrupted-'));
+  source = at('pipeline');
+  const fixture = await readPipelineFixture(readNodeFixture, 'a-3x32');
+  for (const [path, bytes] of await synthesizeFolder(readNodeFixture, fixture)) {
+    await mkdir(dirname(join(source, path)), { recursive: true });
+    await writeFile(join(source, path), bytes);
+  }
+  const child = spawn(process.execPath, convert('undisturbed'));
+  const ended = end(child);
+  await begun('undisturbed');
+  const started = performance.now();
+  expect(await ended).toMatchObject({ code: 0, stderr: '' });
+  duration = performance.now() - started;
+  expected = await filesOf(at('undisturbed'));
+});
+
+afterAll(() => rm(work, { recursive: true, force: true }));
+
+/** Golden-ratio steps: spread over the conversion whatever their number, and the same at every run. */
+const moments = Array.from({ length: KILLS }, (_, i) => ((i + 1) * 0.618034) % 1);
+
+describe('a conversion that is killed', () => {
+  const found: number[] = [];
+
+  it.each(moments)('after %f of its time: goes on to the same bytes when it is run again', async (moment) => {
+    const out = `killed-${moment.toFixed(3)}`;
+    const child = spawn(process.execPath, convert(out));
+    const killed = end(child);
+    await begun(out);
+    await sleep(moment * duration);
+    child.kill('SIGKILL');
+    await killed;
+    await assertSound(at(out));
+    await assertSound(at(`${out}.partial`, 'bundle'));
+    const { code, stdout } = await end(spawn(process.execPath, convert(out)));
+    expect(code).toBe(0);
+    found.push(JSON.parse(stdout).found);
+    expect(await filesOf(at(out))).toEqual(expected);
+    expect((await readdir(work)).filter((name) => name.startsWith(out))).toEqual([out]);
+  });
+
+  it('had, in some of these cases, finished parts that were taken up', () => {
+    expect(Math.max(...found)).toBeGreaterThan(0);
+  });
+});
+
+describe('a conversion that is stopped with Ctrl-C', () => {
+  it('says where its work is, exits 130, and the next one takes it up', async () => {
+    const child = spawn(process.execPath, convert('stopped'));
+    const stopped = end(child);
+    const journal = at('stopped.partial', 'journal');
+    // The first line is not a part; two are.
+    while (!existsSync(journal) || (await readFile(journal, 'utf8')).split('\n').length < 4) await sleep(2);
+    child.kill('SIGINT');
+    const { code, stderr } = await stopped;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(
+      /^what is done stays in .*stopped\.partial; the same command goes on from there\nstopped\n$/,
+    );
+    expect(existsSync(at('stopped'))).toBe(false);
+    const second = await end(spawn(process.execPath, convert('stopped')));
+    expect(second.stderr).toMatch(/^going on with what an interrupted conversion left/);
+    expect(JSON.parse(second.stdout).found).toBeGreaterThanOrEqual(2);
+    expect(await filesOf(at('stopped'))).toEqual(expected);
+  });
+});
+
+/** A disk of one megabyte: a mount in a namespace of our own, which not every machine allows. */
+const SMALL_DISK = (script: string) => ['--user', '--map-root-user', '--mount', 'sh', '-ec', script];
+const hasNamespaces = spawnSync('unshare', SMALL_DISK('mount -t tmpfs none /mnt')).status === 0;
+
+describe.skipIf(!hasNamespaces)('a conversion onto a disk that is full (skipped where unshare may not mount)', () => {
+  it('says so, leaves no bundle, and goes on once there is room', async () => {
+    const disk = at('disk');
+    await mkdir(disk);
+    const command = [process.execPath, BIN, 'convert', source, '--out', join(disk, 'out'), '--dtype', 'q8'];
+    const quoted = command.map((word) => `'${word}'`).join(' ');
+    const script = `
+      mount -t tmpfs -o size=1m none '${disk}'
+      ${quoted} && exit 1
+      test ! -e '${disk}/out'
+      mount -o remount,size=64m '${disk}'
+      ${quoted}
+      cp -r '${disk}/out' '${at('from-disk')}'`;
+    const { code, stderr } = await end(spawn('unshare', SMALL_DISK(script)));
+    expect(stderr).toMatch(/error: storage\/quota-exceeded: .*the disk is full/);
+    expect(stderr).toMatch(/going on with what an interrupted conversion left/);
+    expect(code).toBe(0);
+    expect(await filesOf(at('from-disk'))).toEqual(expected);
+  });
+});
