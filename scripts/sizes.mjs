@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build, loadConfigFromFile, minifySync } from 'vite';
+import { pack } from '../packages/images/scripts/pack.mjs';
 import { ROOT } from './lib/process.mjs';
 
 /**
- * What the published package weighs, minified and gzipped as a site would serve it: the entry with all it imports at once, what it
- * loads later, the worker without ONNX Runtime and transformers.js, and the tarball. Fails when the entry is over its budget.
+ * What the published package weighs, minified and gzipped as a site would serve it: the entry and the worker with all they import at
+ * once, without ONNX Runtime, what each loads later, and, with `--pack`, the tarball. Fails when the entry is over its budget.
  */
 
 /** The page's own code must not wait for the library. */
@@ -69,23 +70,33 @@ function gzipped(chunks, names) {
   return bytes;
 }
 
-const page = await bundle('index');
-const entry = withImports(page, 'index.js');
-const entryBytes = gzipped(page, entry);
-console.log(`entry, comlink included   ${kilobytes(entryBytes)} gzip`);
-for (const [name, { name: title }] of page) {
-  if (entry.has(name) || !page.get(name)?.isDynamicEntry) continue;
-  const added = [...withImports(page, name)].filter((chunk) => !entry.has(chunk));
-  console.log(`  loaded later: ${title.padEnd(12)}${kilobytes(gzipped(page, added))} gzip`);
+/**
+ * Prints an entry and what it loads later.
+ *
+ * @param {string} title
+ * @param {string} name
+ * @returns {Promise<number>} bytes of the entry with its static imports
+ */
+async function report(title, name) {
+  const chunks = await bundle(name);
+  const first = withImports(chunks, `${name}.js`);
+  const bytes = gzipped(chunks, first);
+  console.log(`${title.padEnd(26)}${kilobytes(bytes)} gzip`);
+  for (const [fileName, chunk] of chunks) {
+    if (first.has(fileName) || !chunk.isDynamicEntry) continue;
+    const added = [...withImports(chunks, fileName)].filter((imported) => !first.has(imported));
+    console.log(`  loaded later: ${chunk.name.padEnd(18)}${kilobytes(gzipped(chunks, added))} gzip`);
+  }
+  return bytes;
 }
-const worker = await bundle('worker');
-console.log(`worker, without runtimes  ${kilobytes(gzipped(worker, worker.keys()))} gzip`);
+
+const entryBytes = await report('entry, comlink included', 'index');
+await report('worker, without runtime', 'worker');
 
 if (process.argv.includes('--pack')) {
   const folder = mkdtempSync(join(tmpdir(), 'flux-srpo-pack-'));
-  const [tarball] = JSON.parse(
-    execFileSync('npm', ['pack', '--json', '--pack-destination', folder], { cwd: library, encoding: 'utf8' }),
-  );
+  execFileSync(process.execPath, [join(library, 'scripts/build.mjs')], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const tarball = pack(folder);
   console.log(`tarball                   ${kilobytes(tarball.size)}, ${kilobytes(tarball.unpackedSize)} unpacked`);
   rmSync(folder, { recursive: true });
 }

@@ -1,44 +1,27 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig, type Plugin } from 'vite';
+import { defineConfig } from 'vite';
+import manifest from './package.json' with { type: 'json' };
+import { keepWorkerUrls, thirdPartyLicences, withoutSecondRuntime } from './vite.plugins.ts';
 
-const source = (path: string) => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+/** Name in `dist` → source: what package.json exports. */
+const entries = Object.fromEntries(
+  Object.entries(manifest.exports).map(([subpath, source]) => [
+    subpath === '.' ? 'index' : subpath.slice('./'.length),
+    fileURLToPath(new URL(source, import.meta.url)),
+  ]),
+);
 
-/** Not a URL that Vite would take for an asset of its own. */
-const WORKER_MARK = '__FLUX_SRPO_WORKER__';
-
-/** Leaves `new Worker(new URL('./worker.js', import.meta.url))` to the bundler of whoever uses the library. */
-function keepWorkerUrl(): Plugin {
-  return {
-    name: 'keep-worker-url',
-    enforce: 'pre',
-    transform: (code) => (code.includes("'./worker.ts'") ? code.replace("'./worker.ts'", WORKER_MARK) : undefined),
-    renderChunk: (code) => (code.includes(WORKER_MARK) ? code.replace(WORKER_MARK, "'./worker.js'") : undefined),
-  };
-}
-
-/**
- * The published package. One entry per subpath and the worker; the workspace's own packages are inside, runtimes that bring
- * WebAssembly files are left to npm.
- */
+/** The published package: one entry per subpath. Everything is inside but onnxruntime-web, which brings WebAssembly files. */
 export default defineConfig({
-  plugins: [keepWorkerUrl()],
+  plugins: [keepWorkerUrls(Object.keys(entries)), withoutSecondRuntime(), thirdPartyLicences()],
   build: {
     target: 'es2022',
     // Whoever bundles the library minifies it; whoever reads it can.
     minify: false,
     sourcemap: false,
-    lib: {
-      entry: {
-        index: source('index.ts'),
-        worker: source('worker.ts'),
-        wire: source('wire/index.ts'),
-        fetch: source('fetch/index.ts'),
-        'ai-sdk': source('ai-sdk/index.ts'),
-      },
-      formats: ['es'],
-    },
+    lib: { entry: entries, formats: ['es'] },
     rolldownOptions: {
-      external: [/^onnxruntime-web(\/|$)/, /^@huggingface\/transformers$/],
+      external: [/^onnxruntime-web(\/|$)/],
       output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
     },
   },

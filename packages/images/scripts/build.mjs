@@ -1,30 +1,34 @@
-import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { rollup } from 'rollup';
+import { dts } from 'rollup-plugin-dts';
 import { build } from 'vite';
+import manifest from '../package.json' with { type: 'json' };
 
-/** Builds the published package into dist/: modules, the worker, the worker with everything inside, and types. */
+/** Builds the published package into dist/: modules, the worker with everything inside, the command line, and types. */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const types = join(root, 'dist/types');
 
 rmSync(join(root, 'dist'), { recursive: true, force: true });
-for (const configFile of ['vite.config.ts', 'vite.standalone.config.ts']) {
+for (const configFile of ['vite.config.ts', 'vite.standalone.config.ts', 'vite.cli.config.ts']) {
   await build({ root, configFile: join(root, configFile), logLevel: 'warn' });
 }
-const tsc = fileURLToPath(import.meta.resolve('typescript/bin/tsc'));
-execFileSync(process.execPath, [tsc, '-p', 'tsconfig.types.json'], { cwd: root, stdio: 'inherit' });
 
-// The workspace's own packages are not on npm: their types are in dist, too, and found by path.
-for (const file of readdirSync(types, { recursive: true, encoding: 'utf8' })) {
-  if (!file.endsWith('.d.ts')) continue;
-  const path = join(types, file);
-  const text = readFileSync(path, 'utf8')
-    .replace(/(['"])@flux-srpo\/(\w+)(?:\/(\w+))?\1/g, (_match, quote, name, subpath = 'index') => {
-      const target = relative(dirname(path), join(types, name, 'src', subpath));
-      return `${quote}${target.startsWith('.') ? target : `./${target}`}.js${quote}`;
-    })
-    .replace(/(from |import\()(['"])(\.[^'"]*)\.ts\2/g, '$1$2$3.js$2');
-  writeFileSync(path, text);
-}
+// One file of types per entry: the workspace's own packages are not on npm.
+const input = Object.fromEntries(
+  Object.entries(manifest.exports).map(([subpath, source]) => [
+    subpath === '.' ? 'index' : subpath.slice('./'.length),
+    join(root, source),
+  ]),
+);
+const types = await rollup({
+  input,
+  plugins: [dts({ tsconfig: join(root, 'tsconfig.types.json') })],
+  onwarn({ code, message }) {
+    // A worker's module exports nothing.
+    if (code !== 'EMPTY_BUNDLE') throw new Error(message);
+  },
+});
+await types.write({ dir: join(root, 'dist'), format: 'es', chunkFileNames: 'chunks/[name]-[hash].d.ts' });
+await types.close();

@@ -12,18 +12,23 @@ import { toEngineRequest } from './wire/model.ts';
 import { type ImageRequest, type ParsedRequest, parseRequest } from './wire/request.ts';
 import { type ImageResponse, localResponse } from './wire/response.ts';
 
+/** What every call takes. */
 export interface LoadOptions {
   /** Rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
+/** How to follow and end a generation. */
 export interface GenerateOptions extends LoadOptions {
+  /** Called between blocks of the model, many times a step. */
   onProgress?: ((progress: Progress) => void) | undefined;
   /** A rough picture after each step. */
   onPartialImage?: ((image: Preview) => void) | undefined;
 }
 
+/** The client: the endpoint as function calls, and the life of the model behind it. */
 export interface FluxSrpo extends AsyncDisposable {
+  /** Named as openai's client names it. */
   images: {
     /** Loads the model if need be. One local run at a time; the others wait in `queue`. */
     generate(request: ImageRequest, options?: GenerateOptions): Promise<ImageResponse>;

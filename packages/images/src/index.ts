@@ -1,4 +1,14 @@
-export type { ErrorCode, ImageSize, MemoryPlan, Progress, SizePreset, WireError } from '@flux-srpo/core';
+export type {
+  ErrorCode,
+  ErrorDetails,
+  FluxErrorOptions,
+  ImageSize,
+  Manifest,
+  MemoryPlan,
+  Progress,
+  SizePreset,
+  WireError,
+} from '@flux-srpo/core';
 export {
   DeviceError,
   FluxError,

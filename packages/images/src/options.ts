@@ -2,6 +2,7 @@ import { type FluxError, InputError } from '@flux-srpo/core';
 import type { LoadInput, LocalBackend } from './protocol.ts';
 import type { RemoteOptions } from './remote/index.ts';
 
+/** Where the model is, what may compute it, and whether a server may. */
 export interface FluxSrpoOptions {
   /** URL of a bundle's folder, relative to the page. Not needed with `backend: 'remote'`. */
   model?: string | URL;
@@ -33,6 +34,7 @@ export interface FluxSrpoOptions {
   hangTimeoutMs?: number;
 }
 
+/** When `auto` may send a request to the server. */
 export type FallbackPolicy = 'never' | 'when-unsupported' | 'on-failure';
 
 /** The options with every default filled in. */

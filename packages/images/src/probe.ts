@@ -25,12 +25,15 @@ export interface ProbeReport {
   backend?: LocalBackend;
   /** Why it is not `ready`, and what may still go wrong where it is. */
   reasons: { code: ErrorCode; message: string }[];
+  /** Absent where the browser gives none. */
   adapter?: AdapterReport;
   /** What the browser lets this origin store, and what it does. Bytes. */
   storage?: { quota: number; usage: number };
   /** Gigabytes of main memory, as far as the browser tells (at most 8). */
   deviceMemory?: number;
+  /** Not needed; said for reports. */
   isCrossOriginIsolated: boolean;
+  /** From the manifest; absent where it could not be read. */
   model?: { model: string; name: string; licence: Manifest['licence'] };
   /** Bytes of all files of the bundle. */
   download?: number;

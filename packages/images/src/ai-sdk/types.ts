@@ -12,9 +12,11 @@ export interface FluxSrpoImageModel {
   /** The `model` field of requests. */
   readonly modelId: string;
   readonly maxImagesPerCall: number;
+  /** What `generateImage` calls. */
   doGenerate(options: ImageModelCallOptions): Promise<ImageModelResult>;
 }
 
+/** What the AI SDK asks for; a field that this model lacks comes back in `warnings`. */
 export interface ImageModelCallOptions {
   prompt: string | undefined;
   n: number;
@@ -39,10 +41,12 @@ export type FluxSrpoProviderOptions = Pick<
   | 'image_size'
 >;
 
+/** What was asked for and changed nothing. */
 export type ImageModelWarning =
   | { type: 'unsupported'; feature: string; details?: string }
   | { type: 'other'; message: string };
 
+/** What the AI SDK gets. */
 export interface ImageModelResult {
   /** PNG files in base64. */
   images: string[];

@@ -20,6 +20,7 @@ export function jsonAnswer(body: unknown, { requestId }: AnswerContext): Respons
   });
 }
 
+/** The answer for any error, with its status, `error` body and retry headers. */
 export function errorAnswer(error: unknown, { requestId, onError }: AnswerContext): Response {
   onError?.(error, requestId);
   return refusal(toHttpError(error), requestId);

@@ -6,6 +6,7 @@ import type { ImageResponse } from '../wire/response.ts';
 /** What can answer the endpoint: a client made by `createFluxSrpo`, or the engine of `flux-srpo serve`. */
 export interface ImageEngine {
   images: {
+    /** As of `createFluxSrpo`. */
     generate(
       request: ImageRequest,
       options?: {

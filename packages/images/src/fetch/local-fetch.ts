@@ -3,6 +3,7 @@ import type { ImageEngine } from './engine.ts';
 import { answerImages } from './images.ts';
 import { answerModels } from './models.ts';
 
+/** What happens to requests that are not the endpoint's. */
 export interface LocalFetchOptions {
   /** Takes what is not the endpoint's. @default globalThis.fetch */
   fetch?: typeof globalThis.fetch;

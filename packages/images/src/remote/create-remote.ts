@@ -13,6 +13,7 @@ import { MAX_POSTS, pauseBeforeRetry } from './retry.ts';
 import { Redactor } from './secrets.ts';
 import { Watch } from './watch.ts';
 
+/** How to follow and end one request. */
 export interface RemoteCallOptions {
   /** Rejects with the signal's reason and closes the connection. */
   signal?: AbortSignal | undefined;
@@ -20,6 +21,7 @@ export interface RemoteCallOptions {
   onWarning?: ((warning: RequestWarning) => void) | undefined;
 }
 
+/** The endpoint on a server. */
 export interface Remote {
   /** The same request and response as locally. The prompt goes to the service, and to nobody else. */
   generate(request: ImageRequest, options?: RemoteCallOptions): Promise<ImageResponse>;

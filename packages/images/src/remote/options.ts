@@ -4,6 +4,7 @@ import { checkHeaderValue, isSecretHeader } from './secrets.ts';
 import type { ServiceDescription } from './service.ts';
 import { SERVICES, type ServiceName } from './services.ts';
 
+/** A server of the endpoint, and how to talk to it. */
 export interface RemoteOptions {
   /** Where the service is; may be relative to the page. For `fal` the model's own URL. */
   baseURL: string | URL;

@@ -19,6 +19,7 @@ export interface ServiceDescription {
   error: Record<'message' | 'type' | 'param' | 'code', readonly Path[]>;
 }
 
+/** Keys from the outside in, joined by dots. */
 export type Path = string;
 
 /** Fields whose value goes over as it is, under the service's name. */
@@ -33,6 +34,7 @@ export type ServiceField =
   | 'enable_safety_checker'
   | 'max_sequence_length';
 
+/** How a service takes a request. */
 export interface RequestDescription {
   /** A field that is absent here is one the service does not have: asking for it is an error, unless its value changes nothing. */
   fields: Partial<Record<ServiceField, FieldDescription>>;
@@ -50,6 +52,7 @@ export interface RequestDescription {
   embedding?: { open: string; close: string };
 }
 
+/** Where one field goes. */
 export interface FieldDescription {
   to: readonly Path[];
   /** Inside the prompt, between the marks of `embedding`. */
@@ -58,11 +61,13 @@ export interface FieldDescription {
   warning?: string;
 }
 
+/** Where a size goes, and in what form. */
 export interface SizeSpelling<As extends string> {
   to: Path;
   as: As;
 }
 
+/** Where an answer has what. */
 export interface AnswerDescription {
   images: Path;
   /** Within one picture. Absent or `""`: not in this answer. */

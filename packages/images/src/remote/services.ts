@@ -143,6 +143,7 @@ const FAL: ServiceDescription = {
   },
 };
 
+/** The services that are known by name. */
 export const SERVICES = {
   'flux-srpo': FLUX_SRPO,
   openai: OPENAI,
@@ -152,4 +153,5 @@ export const SERVICES = {
   fal: FAL,
 } as const satisfies Record<string, ServiceDescription>;
 
+/** A key of {@link SERVICES}. */
 export type ServiceName = keyof typeof SERVICES;

@@ -8,12 +8,14 @@ import type { HttpError } from './errors.ts';
  */
 export type ImageEvent = PartialImageEvent | CompletedEvent;
 
+/** A rough picture on the way. */
 export interface PartialImageEvent extends Picture {
   type: 'image_generation.partial_image';
   /** From 0. */
   partial_image_index: number;
 }
 
+/** The picture. */
 export interface CompletedEvent extends Picture {
   type: 'image_generation.completed';
   /** An addition. */
@@ -32,6 +34,7 @@ interface Picture {
   output_format: 'png';
 }
 
+/** What an event says of a picture. */
 export interface PictureFacts {
   /** A PNG in base64. */
   b64_json: string;
@@ -40,10 +43,12 @@ export interface PictureFacts {
   size: ImageSize;
 }
 
+/** The event of a rough picture. */
 export function partialImageEvent(picture: PictureFacts, index: number): PartialImageEvent {
   return { type: 'image_generation.partial_image', ...common(picture), partial_image_index: index };
 }
 
+/** The event that ends a stream. */
 export function completedEvent(picture: PictureFacts, seed: number | null): CompletedEvent {
   return { type: 'image_generation.completed', ...common(picture), seed };
 }

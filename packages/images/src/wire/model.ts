@@ -16,6 +16,7 @@ export interface ModelFacts {
   hasStepCache: boolean;
 }
 
+/** What a request needs to know of a bundle. */
 export function modelFacts(manifest: Manifest): ModelFacts {
   return {
     model: manifest.model,

@@ -15,6 +15,7 @@ import { STATUSES } from './statuses.ts';
 
 /** The part of `Headers` that is read. */
 export interface HeadersLike {
+  /** The value of a header, by name in any case. */
   get(name: string): string | null;
 }
 

@@ -6,7 +6,9 @@ import * as rules from './rules.ts';
  * `size` and `image_size`, and two different transports, exclude each other.
  */
 export interface ImageRequest {
+  /** The bundle's model id, as `load()` says it. */
   model: string;
+  /** What to draw. */
   prompt: string;
   /** A preset of the model, `WIDTHxHEIGHT` in multiples of 16, or `auto`. @default the model's own */
   size?: SizePreset | `${number}x${number}` | 'auto';
@@ -43,8 +45,10 @@ export interface ImageRequest {
   background?: 'auto' | 'opaque';
 }
 
+/** How pictures are handed over: an address, or base64. */
 export type Transport = 'url' | 'b64_json';
 
+/** How many steps the step cache may skip. */
 export type Acceleration = 'none' | 'regular' | 'high';
 
 /** A field that was understood and changed nothing. */
@@ -53,6 +57,7 @@ export interface RequestWarning {
   reason: string;
 }
 
+/** A request that was checked, and what there is to say of it. */
 export interface ParsedRequest {
   /** With one spelling of everything: no `response_format`, `output_format` only as a transport, no field without effect. */
   request: ImageRequest;
@@ -60,6 +65,7 @@ export interface ParsedRequest {
   warnings: RequestWarning[];
 }
 
+/** Every {@link Acceleration}, the exact one first. */
 export const ACCELERATIONS: readonly Acceleration[] = ['none', 'regular', 'high'];
 
 /** OpenAI's own bound on pictures per request. */

@@ -22,6 +22,7 @@ export interface ImageResponse {
   has_nsfw_concepts?: boolean[];
 }
 
+/** One picture of a response. Fields that are not used are `""`. */
 export interface ResponseImage {
   /** Where the PNG is. Locally a `blob:` URL that lives until it is revoked, the client is disposed or the page ends. */
   url: string;
@@ -45,6 +46,7 @@ export interface LocalRun {
   timings: Timings;
 }
 
+/** How a local run is to be answered. */
 export interface LocalAnswer {
   transport: Transport;
   model: string;
@@ -98,6 +100,7 @@ export function unixSeconds(date = Date.now()): number {
 /** Bytes per call of `String.fromCharCode`: engines bound the number of arguments. */
 const PIECE = 0x8000;
 
+/** Base64 without a `data:` prefix. */
 export function toBase64(bytes: Uint8Array): string {
   let text = '';
   for (let i = 0; i < bytes.length; i += PIECE) text += String.fromCharCode(...bytes.subarray(i, i + PIECE));

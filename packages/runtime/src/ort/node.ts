@@ -1,4 +1,4 @@
-import * as ort from 'onnxruntime-node';
+import { DeviceError } from '@flux-srpo/core';
 import type { Backend } from './backend.ts';
 import { createCpuBackend } from './cpu-backend.ts';
 
@@ -9,6 +9,7 @@ export interface NodeBackendOptions {
 
 /** onnxruntime-node on the CPU. */
 export async function createNodeBackend(options: NodeBackendOptions = {}): Promise<Backend> {
+  const ort = await importRuntime();
   return createCpuBackend({
     name: 'node',
     ort,
@@ -20,4 +21,16 @@ export async function createNodeBackend(options: NodeBackendOptions = {}): Promi
       ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
     },
   });
+}
+
+/** Imported when it is needed: who converts or inspects has no use for its native part and need not install it. */
+async function importRuntime(): Promise<typeof import('onnxruntime-node')> {
+  try {
+    return await import('onnxruntime-node');
+  } catch (cause) {
+    throw new DeviceError(
+      'onnxruntime-node must be installed to compute in Node, and could not be loaded; run "npm i onnxruntime-node@1.30.0"',
+      { code: 'device/feature-missing', details: { feature: 'onnxruntime-node' }, cause },
+    );
+  }
 }

@@ -1,0 +1,105 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { isBuiltin } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { codeBlocks } from '../support/docs.ts';
+import { installPacked, packedTarball } from '../support/packed.ts';
+
+/** The tarball that is published, as package managers, bundlers and type checkers see it. */
+
+/** What a module imports, statically or not; not what a comment says about importing. */
+const IMPORTS = /(?:(?:^|;)(?:import|export)\b[^"'`;*]*?from ?|(?<!\{)\bimport\()["'`]([^"'`]+)["'`]/gm;
+const TSC = fileURLToPath(import.meta.resolve('typescript/bin/tsc'));
+
+let tarball: Uint8Array<ArrayBuffer>;
+let app: string;
+let library: string;
+beforeAll(async () => {
+  tarball = Uint8Array.from(await readFile(await packedTarball()));
+  app = await mkdtemp(join(tmpdir(), 'flux-srpo-package-'));
+  library = join(app, 'node_modules/flux-srpo');
+  await installPacked(app, []);
+});
+afterAll(() => rm(app, { recursive: true, force: true }));
+
+describe('the packed library', () => {
+  // Oracle: publint's rules for package.json against what Node and the bundlers really read.
+  it('gives publint nothing to say', async () => {
+    const { messages, pkg } = await publint({ pack: { tarball: tarball.buffer }, level: 'suggestion', strict: true });
+    expect(messages.map((message) => formatMessage(message, pkg ?? {}))).toEqual([]);
+  });
+
+  // Oracle: are-the-types-wrong, which resolves every entry as TypeScript does. ESM only, so what only holds for `require` is left out.
+  it('has types that resolve as the modules do, in every entry', async () => {
+    const analysis = await checkPackage(createPackageFromTarballData(tarball));
+    expect(analysis.types).toBeTruthy();
+    const problems = 'problems' in analysis ? analysis.problems : [];
+    const esm = problems.filter(
+      (problem) =>
+        !('resolutionKind' in problem && ['node10', 'node16-cjs'].includes(problem.resolutionKind)) &&
+        problem.kind !== 'CJSResolvesToESM',
+    );
+    expect(esm).toEqual([]);
+    const entries = 'entrypoints' in analysis ? Object.keys(analysis.entrypoints) : [];
+    expect(entries).toEqual(expect.arrayContaining(['.', './fetch', './ai-sdk', './remote', './wire', './worker']));
+  });
+
+  it('holds nothing of the workspace: no sources, no private package, no second runtime', async () => {
+    const files = await readdir(library, { recursive: true });
+    expect(files.filter((file) => /\.wasm$|(?<!\.d)\.ts$|\.map$/.test(file))).toEqual([]);
+    expect(files).toEqual(expect.arrayContaining(['README.md', 'LICENSE', join('dist', 'THIRD-PARTY.txt')]));
+    const manifest = JSON.parse(await readFile(join(library, 'package.json'), 'utf8'));
+    expect(manifest).not.toHaveProperty('private');
+    expect(Object.keys(manifest.dependencies)).toEqual(['onnxruntime-web']);
+    const imported = new Set<string>();
+    for (const file of files.filter((name) => /\.(js|d\.ts)$/.test(name))) {
+      const text = await readFile(join(library, file), 'utf8');
+      for (const [, name] of text.matchAll(IMPORTS)) imported.add(name!);
+    }
+    const foreign = [...imported].filter((name) => !name.startsWith('.') && !isBuiltin(name));
+    expect(foreign.sort()).toEqual([
+      'onnxruntime-node',
+      'onnxruntime-web/jspi',
+      'onnxruntime-web/wasm',
+      'onnxruntime-web/webgpu',
+    ]);
+  });
+
+  // Oracle: TypeScript, with the checks of library files on and no types of anything else installed.
+  it.each(['nodenext', 'bundler'])(
+    'type-checks in a strict project, %s resolution, README examples included',
+    async (resolution) => {
+      const entries = ['', '/fetch', '/ai-sdk', '/remote', '/wire', '/worker'];
+      await writeFile(
+        join(app, 'entries.ts'),
+        entries.map((entry, i) => `export * as entry${i} from 'flux-srpo${entry}';`).join('\n'),
+      );
+      for (const readme of ['README.md', 'packages/images/README.md']) {
+        const [example] = await codeBlocks(readme, 'ts');
+        await writeFile(join(app, `${readme.replaceAll('/', '-')}.ts`), example!.code);
+      }
+      const compilerOptions = {
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noEmit: true,
+        target: 'es2022',
+        lib: ['es2023', 'dom', 'dom.iterable', 'esnext.disposable'],
+        types: [],
+        module: resolution === 'bundler' ? 'esnext' : 'nodenext',
+        moduleResolution: resolution,
+        skipLibCheck: false,
+      };
+      await writeFile(join(app, 'package.json'), '{ "type": "module" }');
+      await writeFile(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+      const { stdout } = await promisify(execFile)(process.execPath, [TSC, '-p', app]).catch((error) => error);
+      expect(stdout).toBe('');
+    },
+  );
+});

@@ -1,0 +1,102 @@
+import { type ExecFileException, execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readPipelineFixture } from '../parity/support/fixture.ts';
+import { readNodeFixture } from '../parity/support/node-fixtures.ts';
+import { synthesizeFolder } from '../parity/support/synthesize.ts';
+import { installPacked, workspaceCopy } from '../support/packed.ts';
+
+/**
+ * The command line of the tarball in a folder with nothing else in it. Oracle: the workspace's own, which the other tests hold to
+ * diffusers.
+ */
+
+const WORKSPACE = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.meta.url));
+
+interface Outcome {
+  code: ExecFileException['code'] | 0;
+  stdout: string;
+  stderr: string;
+}
+
+let app: string;
+let packed: string;
+beforeAll(async () => {
+  app = await mkdtemp(join(tmpdir(), 'flux-srpo-packed-cli-'));
+  packed = join(app, 'node_modules/flux-srpo/dist/cli/main.js');
+  await installPacked(app, []);
+  const fixture = await readPipelineFixture(readNodeFixture, 'a-3x32');
+  for (const [path, bytes] of await synthesizeFolder(readNodeFixture, fixture)) {
+    await mkdir(dirname(join(app, 'pipeline', path)), { recursive: true });
+    await writeFile(join(app, 'pipeline', path), bytes);
+  }
+});
+afterAll(() => rm(app, { recursive: true, force: true }));
+
+function run(script: string, ...args: string[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [script, ...args], { cwd: app }, (error, stdout, stderr) =>
+      resolve({ code: error?.code ?? 0, stdout, stderr }),
+    );
+  });
+}
+
+const GENERATE = ['generate', '--model', 'bundle', '--prompt', 'a red house', '--size', '48x32', '--steps', '2'];
+const SETTINGS = ['--seed', '7', '--max-sequence-length', '24'];
+
+describe('the packed command line', () => {
+  it('helps as the workspace’s does', async () => {
+    for (const args of [['--help'], ['convert', '--help'], ['serve', '--help']]) {
+      const outcome = await run(packed, ...args);
+      expect(outcome).toEqual(await run(WORKSPACE, ...args));
+      expect(outcome).toMatchObject({ code: 0, stderr: '' });
+    }
+  });
+
+  it('starts by its name', async () => {
+    const start = await readFile(packed, 'utf8');
+    expect(start.startsWith('#!/usr/bin/env node\n')).toBe(true);
+    const { bin } = JSON.parse(await readFile(join(app, 'node_modules/flux-srpo/package.json'), 'utf8'));
+    expect(join(app, 'node_modules/flux-srpo', bin['flux-srpo'])).toBe(packed);
+  });
+
+  it('converts, inspects and plans with nothing else installed', async () => {
+    const options = ['--dtype', 'q8', '--json'];
+    expect(await run(packed, 'convert', 'pipeline', '--out', 'bundle', ...options)).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
+    expect(await run(WORKSPACE, 'convert', 'pipeline', '--out', 'expected', ...options)).toMatchObject({ code: 0 });
+    // The manifest lists the hash of every file.
+    const manifest = (folder: string) => readFile(join(app, folder, 'manifest.json'), 'utf8');
+    expect(await manifest('bundle')).toBe(await manifest('expected'));
+    for (const command of [
+      ['inspect', 'bundle', '--json'],
+      ['plan', '--model', 'bundle', '--size', '48x32', '--json'],
+    ]) {
+      const outcome = await run(packed, ...command);
+      expect(outcome).toMatchObject({ code: 0, stderr: '' });
+      expect(outcome).toEqual(await run(WORKSPACE, ...command));
+    }
+  });
+
+  it('says what to install where generate lacks its runtime', async () => {
+    const { code, stderr } = await run(packed, ...GENERATE, ...SETTINGS);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^error: device\/feature-missing: .*npm i onnxruntime-node@1\.30\.0/);
+  });
+
+  it('draws the workspace’s picture where onnxruntime-node is installed', async () => {
+    await symlink(workspaceCopy('onnxruntime-node'), join(app, 'node_modules/onnxruntime-node'), 'junction');
+    const outcome = await run(packed, ...GENERATE, ...SETTINGS, '--out', 'packed.png');
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect(await run(WORKSPACE, ...GENERATE, ...SETTINGS, '--out', 'workspace.png')).toMatchObject({ code: 0 });
+    const [made, expected] = await Promise.all(
+      ['packed.png', 'workspace.png'].map((file) => readFile(join(app, file))),
+    );
+    expect(made?.equals(expected!)).toBe(true);
+  });
+});
