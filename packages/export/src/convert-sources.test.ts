@@ -4,6 +4,7 @@ import {
   bytesSource,
   dequantize,
   e4m3ToF32,
+  e5m2ToF32,
   f32ToBf16,
   f32ToF16,
   GGML_TYPES,
@@ -100,7 +101,15 @@ function noise(length: number, seed: number): Uint8Array {
 }
 
 /** Where a block has half floats. */
-const HALVES: Partial<Record<GgmlTypeName, number[]>> = { Q4_K: [0, 2], Q5_1: [0, 2], Q6_K: [208] };
+const HALVES: Partial<Record<GgmlTypeName, number[]>> = {
+  Q4_1: [0, 2],
+  Q5_1: [0, 2],
+  Q2_K: [80, 82],
+  Q3_K: [108],
+  Q4_K: [0, 2],
+  Q5_K: [0, 2],
+  Q6_K: [208],
+};
 
 /** Random blocks of a type with finite scales, and the numbers they mean. */
 function randomBlocks(type: GgmlTypeName, shape: readonly number[], seed: number): { raw: RawTensor; tensor: Tensor } {
@@ -181,6 +190,53 @@ describe('a transformer in one file beside a folder', () => {
     const files = { transformer: sourceFile('flux.gguf', rawGguf(raw)) };
     const converted = await convert({ folder: await folderWith({}), files });
     expectSameWeights(converted, await convert({ folder: await folderWith({ transformer: rounded }) }));
+  });
+});
+
+describe('a text encoder in one file beside a folder', () => {
+  const tensors = tinyTensors();
+  const scalar: RawTensor = { dtype: 'F32', shape: [], bytes: new Uint8Array(4) };
+
+  it('CLIP as ComfyUI’s clip_l, its other tensors reported by name', async () => {
+    const raw = new Map<string, RawTensor>([
+      ...prefixed('text_model.', f32Tensors(tensors.text_encoder)),
+      ['text_model.embeddings.position_ids', { dtype: 'I64', shape: [1, 12], bytes: new Uint8Array(96) }],
+      ['text_projection.weight', { dtype: 'F32', shape: [1, 1], bytes: new Uint8Array(4) }],
+      ['logit_scale', scalar],
+    ]);
+    const files = { text_encoder: sourceFile('clip_l.safetensors', await rawSafetensors(raw)) };
+    const converted = await convert({ folder: await folderWith({}), files });
+    expectSameWeights(converted, await convert({ folder: await folderWith({}) }));
+    const reported = converted.summary.unused.filter(({ component }) => component === 'text_encoder');
+    expect(reported.map(({ tensor }) => tensor).sort()).toEqual([
+      'logit_scale',
+      'text_model.embeddings.position_ids',
+      'text_projection.weight',
+    ]);
+  });
+
+  it('T5 with its table under both of its names, the second reported as a copy', async () => {
+    const raw = f32Tensors(tensors.text_encoder_2);
+    raw.set('encoder.embed_tokens.weight', raw.get('shared.weight')!);
+    const files = { text_encoder_2: sourceFile('t5xxl_fp16.safetensors', await rawSafetensors(raw)) };
+    const converted = await convert({ folder: await folderWith({}), files });
+    expectSameWeights(converted, await convert({ folder: await folderWith({}) }));
+    expect(converted.summary.unused).toContainEqual({
+      component: 'text_encoder_2',
+      tensor: 'encoder.embed_tokens.weight',
+      reason: 'a copy of shared.weight',
+    });
+  });
+
+  it('T5 with its table only under the name of the encoder', async () => {
+    const raw = f32Tensors(tensors.text_encoder_2);
+    raw.set('encoder.embed_tokens.weight', raw.get('shared.weight')!);
+    raw.delete('shared.weight');
+    const files = { text_encoder_2: sourceFile('t5xxl_fp16.safetensors', await rawSafetensors(raw)) };
+    expectSameWeights(
+      await convert({ folder: await folderWith({}), files }),
+      await convert({ folder: await folderWith({}) }),
+    );
   });
 });
 
@@ -287,7 +343,8 @@ describe('GGUF files of quantized weights', () => {
   const convertFile = async (raw: ReadonlyMap<string, RawTensor>, dtype: 'f32' | 'q8' | 'q4') =>
     convert({ folder: await folderWith({}), files: { transformer: sourceFile('flux.gguf', rawGguf(raw)) } }, dtype);
 
-  it.each(['Q5_1', 'Q8_0', 'Q4_K', 'Q6_K'] as const)(
+  // What the numbers of each type are is the gguf package's word (packages/formats/src/gguf.test.ts).
+  it.each(['Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0', 'Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K'] as const)(
     'of %s give, as float32, what their numbers give',
     async (type) => {
       const { raw, numbers } = blockFile(bfl, inBlocks(type));
@@ -371,15 +428,18 @@ describe('fp8 checkpoints', () => {
   const scaleOf = (name: string) => Math.fround(0.01 + name.length / 1000);
 
   /** Block matrices as fp8, the rest bf16; the numbers they mean, with a scale each or without. */
-  function fp8File(withScales: boolean) {
+  function fp8File(withScales: boolean, dtype: 'F8_E4M3' | 'F8_E5M2' = 'F8_E4M3') {
     const raw = new Map<string, RawTensor>();
     const numbers = new Map<string, Tensor>();
     for (const [name, { shape, values }] of bfl) {
       if (isScaled(name)) {
-        const codes = noise(values.length, raw.size + 1).map((code) => ((code & 127) === 127 ? 0 : code));
-        raw.set(name, { dtype: 'F8_E4M3', shape, bytes: codes });
+        const isNumber =
+          dtype === 'F8_E4M3' ? (code: number) => (code & 127) < 127 : (code: number) => (code & 127) < 124;
+        const codes = noise(values.length, raw.size + 1).map((code) => (isNumber(code) ? code : 0));
+        raw.set(name, { dtype, shape, bytes: codes });
         const scale = withScales ? scaleOf(name) : 1;
-        numbers.set(name, { shape, values: e4m3ToF32(codes).map((value) => value * scale) });
+        const widened = dtype === 'F8_E4M3' ? e4m3ToF32(codes) : e5m2ToF32(codes);
+        numbers.set(name, { shape, values: widened.map((value) => value * scale) });
       } else {
         const halves = f32ToBf16(values);
         raw.set(name, { dtype: 'BF16', shape, bytes: bytesOf(halves) });
@@ -443,15 +503,49 @@ describe('fp8 checkpoints', () => {
     return await convert({ folder: await folderWith({}), files: { transformer: file } });
   }
 
-  it.each(FORMS)('%s give fp8 · scale, and report whatever is no weight', async (_, withScales, decorate) => {
-    const { raw, numbers } = fp8File(withScales);
-    const metadata = decorate(raw);
-    const converted = await convertFile(raw, metadata);
-    expectSameWeights(converted, await convert({ folder: await folderWith({ transformer: fromBfl(numbers) }) }));
-    const reported = converted.summary.unused.filter(({ component }) => component === 'transformer');
-    expect(reported.map(({ tensor }) => tensor).sort()).toEqual(
-      [...raw.keys()].filter((name) => !bfl.has(name)).sort(),
-    );
+  const WITH_TYPES = (['F8_E4M3', 'F8_E5M2'] as const).flatMap((dtype) =>
+    FORMS.map(([form, ...rest]) => [dtype, form, ...rest] as const),
+  );
+
+  it.each(WITH_TYPES)(
+    'of %s, %s, give fp8 · scale, and report whatever is no weight',
+    async (dtype, _, withScales, decorate) => {
+      const { raw, numbers } = fp8File(withScales, dtype);
+      const metadata = decorate(raw);
+      const converted = await convertFile(raw, metadata);
+      expectSameWeights(converted, await convert({ folder: await folderWith({ transformer: fromBfl(numbers) }) }));
+      const reported = converted.summary.unused.filter(({ component }) => component === 'transformer');
+      expect(reported.map(({ tensor }) => tensor).sort()).toEqual(
+        [...raw.keys()].filter((name) => !bfl.has(name)).sort(),
+      );
+    },
+  );
+
+  it('of T5, scaled, as ComfyUI’s t5xxl file, give fp8 · scale', async () => {
+    const { text_encoder_2: t5 } = tinyTensors();
+    const raw = new Map<string, RawTensor>([
+      ['scaled_fp8', { dtype: 'F8_E4M3', shape: [0], bytes: new Uint8Array(0) }],
+    ]);
+    const numbers = new Map<string, Tensor>();
+    for (const [name, { shape, values }] of t5) {
+      const codes = noise(values.length, raw.size).map((code) => ((code & 127) === 127 ? 0 : code));
+      const isLinear = /\.(?:q|k|v|o|wi_0|wi_1|wo)\.weight$/.test(name);
+      raw.set(
+        name,
+        isLinear ? { dtype: 'F8_E4M3', shape, bytes: codes } : { dtype: 'F32', shape, bytes: bytesOf(values) },
+      );
+      if (isLinear) {
+        const scale = { dtype: 'F32', shape: [], bytes: bytesOf(Float32Array.of(scaleOf(name))) };
+        raw.set(name.replace(/weight$/, 'scale_weight'), scale);
+      }
+      numbers.set(
+        name,
+        isLinear ? { shape, values: e4m3ToF32(codes).map((value) => value * scaleOf(name)) } : { shape, values },
+      );
+    }
+    const files = { text_encoder_2: sourceFile('t5xxl_fp8_e4m3fn_scaled.safetensors', await rawSafetensors(raw)) };
+    const converted = await convert({ folder: await folderWith({}), files });
+    expectSameWeights(converted, await convert({ folder: await folderWith({ text_encoder_2: numbers }) }));
   });
 
   it('in formats of other widths are refused by name', async () => {

@@ -1,8 +1,13 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { FLUX1_DEV, isFluxError } from '@flux-srpo/core';
 import { bytesSource, GGML_TYPES, readSafetensors, sha256Hex, widen } from '@flux-srpo/formats';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { type ConvertSummary, convertPipeline } from '../convert.ts';
+import { type ConvertOptions, type ConvertSummary, convertPipeline } from '../convert.ts';
 import { planParts } from '../graphs/index.ts';
+import { bundleFolder } from '../node/bundle-folder.ts';
+import { pipelineFolder } from '../node/pipeline-folder.ts';
 import { combineSources } from '../sources.ts';
 import { bflTransformerNames, toBfl } from '../test-support/bfl.ts';
 import { type RawTensor, rawGguf, rawSafetensors, sourceFile } from '../test-support/checkpoint-files.ts';
@@ -259,6 +264,41 @@ describe('merging', () => {
     const expected = productOf(pair);
     // Sums of up to nine float64 products in another order, then rounded to float32.
     for (const [at, value] of rows.entries()) expect(value).toBeCloseTo(1 + 0.5 * expected[at]!, 6);
+  });
+});
+
+describe('an interrupted conversion with a LoRA', () => {
+  const layer = { 'transformer.proj_out': loraLayer(64, 64, 2, 40) };
+  let work: string;
+  beforeAll(async () => {
+    work = await mkdtemp(join(tmpdir(), 'flux-srpo-lora-'));
+    for (const [path, bytes] of await tinyPipeline()) {
+      await mkdir(dirname(join(work, 'source', path)), { recursive: true });
+      await writeFile(join(work, 'source', path), bytes);
+    }
+    return () => rm(work, { recursive: true });
+  });
+
+  it.each([
+    ['goes on with the same LoRA', 0.5, 'continued'],
+    ['starts over with another strength', 0.6, 'started-over'],
+  ] as const)('%s', async (name, strength, notice) => {
+    const source = pipelineFolder(join(work, 'source'));
+    const convertTo = async (options: Omit<ConvertOptions, 'dtype'>) =>
+      convertPipeline(source, await bundleFolder(join(work, name)), { dtype: 'q8', ...options });
+    const controller = new AbortController();
+    const onProgress = () => controller.abort();
+    const first = {
+      loras: [await loraSource(loraTensors(layer, PEFT_ENDS), 0.5)],
+      signal: controller.signal,
+      onProgress,
+    };
+    await expect(convertTo(first)).rejects.toMatchObject({ name: 'AbortError' });
+    const notices: string[] = [];
+    const again = [await loraSource(loraTensors(layer, PEFT_ENDS), strength)];
+    const { manifest } = await convertTo({ loras: again, onNotice: ({ type }) => notices.push(type) });
+    expect(notices).toEqual([notice]);
+    expect(manifest.loras).toMatchObject([{ strength }]);
   });
 });
 

@@ -1,0 +1,162 @@
+import { readFileSync } from 'node:fs';
+import { FLUX1_DEV, isFluxError, parseManifest } from '@flux-srpo/core';
+import { type ByteSource, bytesSource, GGML_TYPES, readGguf, readPngText, readSafetensors } from '@flux-srpo/formats';
+import { decodeModel } from '@flux-srpo/formats/onnx';
+import { planParts } from '../../packages/export/src/graphs/index.ts';
+import { mergeLoras } from '../../packages/export/src/lora/merge-loras.ts';
+import { openLoras } from '../../packages/export/src/lora/open-loras.ts';
+
+/** A reader of bytes from outside: it answers, or throws an error of ours; everything else is a finding. */
+export interface FuzzTarget {
+  readonly seeds: readonly Uint8Array[];
+  run(bytes: Uint8Array): Promise<void>;
+  /** Makes the lengths agree again, so that mistakes further in are reached. */
+  readonly repair?: (bytes: Uint8Array) => Uint8Array;
+}
+
+const ROOT = new URL('../../', import.meta.url);
+const read = (path: string) => new Uint8Array(readFileSync(new URL(path, ROOT)));
+
+/** 64 MiB: what no header may make a reader take. */
+const MAX_READ_BYTES = 64 * 1024 * 1024;
+
+/** The bytes, then a terabyte of zeros, so that no length is caught by the end of the file. */
+function endless(bytes: Uint8Array): ByteSource {
+  let taken = 0;
+  return {
+    name: 'fuzz',
+    size: 2 ** 40,
+    async read(offset, length) {
+      taken += length;
+      if (taken > MAX_READ_BYTES) throw new Error(`read ${taken} bytes`);
+      const out = new Uint8Array(length);
+      out.set(bytes.subarray(Math.min(offset, bytes.length), offset + length));
+      return out;
+    },
+  };
+}
+
+async function isRefusal(run: () => Promise<void> | void): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (!isFluxError(error)) throw error;
+  }
+}
+
+function require(condition: boolean, what: string): void {
+  if (!condition) throw new Error(what);
+}
+
+/** The length of a safetensors header, set to where its JSON ends. */
+function setHeaderLength(bytes: Uint8Array): Uint8Array {
+  if (bytes.length < 8) return bytes;
+  const end = bytes.lastIndexOf('}'.charCodeAt(0)) + 1;
+  new DataView(bytes.buffer, bytes.byteOffset).setBigUint64(0, BigInt(Math.max(0, end - 8)), true);
+  return bytes;
+}
+
+/** A safetensors file without tensors' bytes: their shapes have a 0, so that any prefix of the data is the whole of it. */
+function safetensors(header: Record<string, unknown>, data = 0): Uint8Array {
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const bytes = new Uint8Array(8 + json.length + data);
+  bytes.set(json, 8);
+  return setHeaderLength(bytes);
+}
+
+const pair = (layer: string, ends: [string, string], at: number) => ({
+  [`${layer}.${ends[0]}`]: { dtype: 'F16', shape: [1, 64], data_offsets: [at, at + 128] },
+  [`${layer}.${ends[1]}`]: { dtype: 'F16', shape: [3072, 1], data_offsets: [at + 128, at + 6272] },
+});
+
+const LORA_CONFIG = { ...FLUX1_DEV, transformer: { ...FLUX1_DEV.transformer, num_layers: 1, num_single_layers: 1 } };
+const LORA_PLAN = planParts(LORA_CONFIG);
+
+/** The embedded model's manifest with only the files that it must have. */
+function smallManifest(): Uint8Array {
+  const manifest = JSON.parse(new TextDecoder().decode(read('models/tiny/bundle/manifest.json')));
+  const parts = manifest.parts.slice(0, 1);
+  const isNeeded = ({ path }: { path: string }) => path === parts[0].weights || /^(?:tokenizer|safety)/.test(path);
+  const files = manifest.files.filter(isNeeded);
+  const small = { ...manifest, graphs: {}, parts: [{ name: 'a', weights: parts[0].weights }], files, examples: ['a'] };
+  return new TextEncoder().encode(JSON.stringify(small));
+}
+
+export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
+  safetensors: {
+    seeds: [
+      safetensors({ __metadata__: { a: 'b' }, x: { dtype: 'F32', shape: [1, 2], data_offsets: [0, 8] } }, 8),
+      safetensors(
+        {
+          x: { dtype: 'F8_E4M3', shape: [], data_offsets: [0, 1] },
+          y: { dtype: 'F4', shape: [2], data_offsets: [1, 2] },
+        },
+        2,
+      ),
+    ],
+    repair: setHeaderLength,
+    run: (bytes) =>
+      isRefusal(async () => {
+        const file = await readSafetensors(bytesSource(bytes, 'fuzz'));
+        const ends = [...file.tensors.values()].map(({ offset, bytes: length }) => offset + length);
+        require(ends.length === 0 || ends.at(-1) === bytes.length, 'bytes of the file that belong to no tensor');
+      }),
+  },
+  gguf: {
+    seeds: [read('test/fixtures/formats/ggml.gguf').slice(0, 4096), read('test/fixtures/formats/ggml.gguf')],
+    run: (bytes) =>
+      isRefusal(async () => {
+        for (const source of [endless(bytes), bytesSource(bytes, 'fuzz')]) {
+          const file = await readGguf(source);
+          for (const [name, { type, shape, offset, bytes: length }] of file.tensors) {
+            require(offset + length <= source.size, `${name} lies outside of the file`);
+            const count = shape.reduce((product, dim) => product * dim, 1);
+            if (!('dequantize' in GGML_TYPES[type]) || count > 4096) continue;
+            require((await file.readValues(name, 0, count)).length ===
+              count, `${name} has other numbers than its shape`);
+          }
+        }
+      }),
+  },
+  lora: {
+    seeds: [
+      safetensors(
+        {
+          ...pair('lora_unet_img_in', ['lora_down.weight', 'lora_up.weight'], 0),
+          'lora_unet_img_in.alpha': { dtype: 'F16', shape: [], data_offsets: [6272, 6274] },
+        },
+        6274,
+      ),
+      safetensors(
+        {
+          __metadata__: {
+            lora_adapter_metadata:
+              '{"transformer.lora_alpha":8,"transformer.alpha_pattern":{"x_embedder":4},"transformer.use_rslora":true}',
+          },
+          ...pair('transformer.x_embedder', ['lora_A.weight', 'lora_B.weight'], 0),
+        },
+        6272,
+      ),
+    ],
+    repair: setHeaderLength,
+    run: (bytes) =>
+      isRefusal(async () => {
+        const file = { name: 'fuzz', open: async () => bytesSource(bytes, 'fuzz') };
+        const loras = await openLoras([{ file, strength: 1 }]);
+        const { unused } = mergeLoras({ parts: new Map(), unused: [] }, LORA_PLAN, loras);
+        require(loras[0]!.pairs.size > 0 || unused.length > 0, 'a LoRA without pairs');
+      }),
+  },
+  manifest: {
+    seeds: [smallManifest()],
+    run: (bytes) => isRefusal(() => void parseManifest(new TextDecoder().decode(bytes))),
+  },
+  onnx: {
+    seeds: ['join_streams', 'modulation_2', 'vae_out'].map((name) => read(`models/tiny/bundle/graphs/${name}.onnx`)),
+    run: (bytes) => isRefusal(() => void decodeModel(bytes)),
+  },
+  png: {
+    seeds: [read('models/tiny/sheet.png').slice(0, 2048)],
+    run: (bytes) => isRefusal(() => void readPngText(bytes)),
+  },
+};
