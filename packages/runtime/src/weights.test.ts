@@ -1,6 +1,6 @@
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '@flux-srpo/formats';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { memoryBundle, type TestTensor } from '../../../test/support/memory-bundle.ts';
+import { memoryBundle, TEST_CHUNK_BYTES, type TestTensor } from '../../../test/support/memory-bundle.ts';
 import { openBundle } from './bundle/bundle.ts';
 import { blobBundle } from './bundle/bundle-files.ts';
 import type { SessionInput } from './ort/backend.ts';
@@ -74,6 +74,43 @@ describe('loadPart', () => {
     expect(same(await stage.read(weights.feeds['a.weight']!), values)).toBe(true);
     expect(same(await stage.read(weights.feeds['b.weight']!), f16ToF32(halves))).toBe(true);
     weights.dispose();
+  });
+
+  // Oracle: the file's own chunks, each asked for once.
+  it('reads every chunk of the file once, whatever the order of the graph’s inputs', async () => {
+    const names = Array.from({ length: 6 }, (_, i) => `layer.${i}`);
+    const tensors = names.flatMap((name): TestTensor[] => [
+      { name: `${name}.weight`, dtype: 'U8', shape: [10_000], bytes: new Uint8Array(10_000).fill(7) },
+      { name: `${name}.scales`, dtype: 'F16', shape: [1000], bytes: new Uint8Array(2000) },
+      { name: `${name}.bias`, dtype: 'F32', shape: [1000], bytes: new Uint8Array(4000) },
+    ]);
+    const files = blobBundle(
+      await memoryBundle({ graphs: { block: new Uint8Array(4) }, parts: { part: { graph: 'block', tensors } } }),
+    );
+    const read: number[] = [];
+    const bundle = await openBundle({
+      name: 'counted',
+      open: async (path) => {
+        const source = await files.open(path);
+        if (!path.startsWith('weights/')) return source;
+        return {
+          ...source,
+          read: (offset, length) => {
+            read.push(offset);
+            return source.read(offset, length);
+          },
+        };
+      },
+    });
+    const inputs = tensors.map(({ name, dtype, shape }) => ({
+      ...f32(name, shape),
+      dtype: dtype === 'U8' ? 'uint8' : 'float32',
+    }));
+    (await loadPart(stage, bundle, 'part', inputs)).dispose();
+    const { size } = await bundle.source('weights/part.safetensors');
+    expect(read.sort((a, b) => a - b)).toEqual(
+      Array.from({ length: Math.ceil(size / TEST_CHUNK_BYTES) }, (_, i) => i * TEST_CHUNK_BYTES),
+    );
   });
 
   it('has nothing to load for a part without weights', async () => {

@@ -44,7 +44,7 @@ export async function loadPart(
     for (const tensor of Object.values(feeds)) tensor.dispose();
   };
   try {
-    for (const input of file === undefined ? [] : weightInputs) {
+    for (const input of file === undefined ? [] : inFileOrder(weightInputs, file)) {
       const info = file!.info(input.name);
       assertFits(partName, input, info);
       feeds[input.name] = await stage.upload(input.dtype as Dtype, info.shape, (write) =>
@@ -57,6 +57,11 @@ export async function loadPart(
   }
   const bytes = Object.values(feeds).reduce((sum, tensor) => sum + tensor.bytes, 0);
   return { feeds, bytes, dispose };
+}
+
+/** Each chunk of the file is then fetched and hashed once: in the graph's order, small tensors would lead back to the first at every layer. */
+function inFileOrder(inputs: readonly SessionInput[], file: Safetensors): SessionInput[] {
+  return [...inputs].sort((a, b) => file.info(a.name).offset - file.info(b.name).offset);
 }
 
 async function stream(

@@ -12,8 +12,8 @@ import type { BundleFiles } from './bundle-files.ts';
 import { ChunkCache } from './chunk-cache.ts';
 import { verifiedSource } from './verified-source.ts';
 
-/** Two chunks: reads go forward, and a tensor may straddle one border. */
-const CACHED_CHUNKS = 2;
+/** Reads go forward: the chunk where the last one ended, the one after it, and one that is fetched ahead. */
+const CACHED_CHUNKS = 3;
 
 /** An opened bundle. Everything read through it is what the manifest says, or an error. */
 export interface Bundle {

@@ -29,6 +29,9 @@ export function verifiedSource(raw: ByteSource, file: BundleFile, chunkBytes: nu
     });
   }
 
+  const chunkAt = (index: number) => cache.get(`${file.path}#${index}`, () => loadChunk(index));
+  let latest = -2;
+
   const source: ByteSource = {
     size: file.size,
     name: file.path,
@@ -38,7 +41,11 @@ export function verifiedSource(raw: ByteSource, file: BundleFile, chunkBytes: nu
       const out = new Uint8Array(length);
       for (let index = Math.floor(offset / chunkBytes); index * chunkBytes < offset + length; index++) {
         // Without the signal: another reader may wait for the same chunk.
-        const chunk = await cache.get(`${file.path}#${index}`, () => loadChunk(index));
+        const loading = chunkAt(index);
+        // Whoever goes forward goes on: the next chunk is fetched and hashed while this one is used. Its failure is told when it is read.
+        if (index === latest + 1 && (index + 1) * chunkBytes < file.size) chunkAt(index + 1).catch(() => undefined);
+        latest = index;
+        const chunk = await loading;
         signal?.throwIfAborted();
         const from = Math.max(offset, index * chunkBytes);
         const to = Math.min(offset + length, index * chunkBytes + chunk.length);

@@ -1,0 +1,55 @@
+// How fast blocks of FLUX.1's width get from disk, server or private storage to the device, beside the raw read of the same bytes.
+//
+//   npx tsx bench/load.ts [--bundle <folder>] [--rounds 3]
+//
+// One JSON line per place: rates in MB/s of bytes on disk, best of the rounds. Without a bundle, one of random weights with 2 double and 4 single
+// blocks (510 MB in these) is written to the system's temporary folder and removed.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { FLUX1_DEV, type ModelConfig } from '@flux-srpo/core';
+import { synthesizeBundle } from '@flux-srpo/export';
+import { bundleFolder } from '@flux-srpo/export/node';
+import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
+import type { Input, Result } from './pages/load.worker.ts';
+import { runWorker } from './support/chromium.ts';
+import { type LoadRates, measureLoading } from './support/loading.ts';
+import { serveBench } from './support/serve.ts';
+
+const { values } = parseArgs({
+  options: { bundle: { type: 'string' }, rounds: { type: 'string', default: '3' } },
+});
+const rounds = Number(values.rounds);
+
+/** Few of everything, and the text encoders' vocabularies small: only blocks are measured. */
+const FEW_BLOCKS: ModelConfig = {
+  ...FLUX1_DEV,
+  transformer: { ...FLUX1_DEV.transformer, num_layers: 2, num_single_layers: 4 },
+  text_encoder: { ...FLUX1_DEV.text_encoder, num_hidden_layers: 1 },
+  text_encoder_2: { ...FLUX1_DEV.text_encoder_2, num_layers: 1, vocab_size: 128 },
+};
+
+const temporary = values.bundle === undefined ? await mkdtemp(join(tmpdir(), 'flux-srpo-load-')) : undefined;
+try {
+  const folder = values.bundle ?? join(temporary as string, 'bundle');
+  if (temporary !== undefined) await synthesizeBundle(FEW_BLOCKS, await bundleFolder(folder), { dtype: 'q4' });
+  const files = folderBundle(folder);
+  print('node', 'disk', await measureLoading(files, await createNodeBackend(), rounds));
+  const server = await serveBench(files);
+  try {
+    const input: Input = { bundle: server.bundle, rounds };
+    const { result } = await runWorker<Result>(server.url, 'load.worker.ts', input);
+    for (const [source, rates] of Object.entries(result)) print('chromium', source, rates);
+  } finally {
+    await server.close();
+  }
+} finally {
+  if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
+}
+
+function print(where: string, source: string, rates: LoadRates): void {
+  const megabytes = Object.fromEntries(Object.entries(rates).map(([kind, rate]) => [kind, Math.round(rate)]));
+  process.stdout.write(`${JSON.stringify({ bench: 'load', where, source, unit: 'MB/s', ...megabytes })}\n`);
+}

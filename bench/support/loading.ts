@@ -1,0 +1,64 @@
+import type { ByteSource } from '@flux-srpo/formats';
+import { type Backend, type Bundle, type BundleFiles, loadPart, openBundle, type Stage } from '@flux-srpo/runtime';
+
+/** Read at a time: the piece that `loadPart` asks for, and a bundle's chunk. */
+const PIECE_BYTES = 8 * 1024 * 1024;
+
+/** Megabytes (10⁶) a second, of the bytes on disk. */
+export interface LoadRates {
+  /** The same bytes, read and thrown away. */
+  raw: number;
+  /** Read and compared with the manifest's hashes. */
+  verified: number;
+  /** Read, compared, widened where the graph asks for it, and put on the device. */
+  loaded: number;
+}
+
+/**
+ * How fast blocks get from where they lie to the device, beside reading them and doing nothing. Every round does all three one after
+ * another, so that a busy machine is busy for each; the best of the rounds counts.
+ */
+export async function measureLoading(files: BundleFiles, backend: Backend, rounds: number): Promise<LoadRates> {
+  const bundle = await openBundle(files);
+  const stage = await backend.openStage('load');
+  const parts = bundle.manifest.parts.filter(({ name }) => /^(double|single)_block\./.test(name));
+  const listed = new Map(bundle.manifest.files.map(({ path, size }) => [path, size]));
+  const paths = parts.map(({ weights }) => weights as string);
+  const bytes = paths.reduce((sum, path) => sum + (listed.get(path) ?? 0), 0);
+  for (const { graph } of parts) await sessionOf(stage, bundle, graph as string);
+
+  const best: LoadRates = { raw: 0, verified: 0, loaded: 0 };
+  const measure = async (kind: keyof LoadRates, each: (path: string, i: number) => Promise<void>) => {
+    const started = performance.now();
+    for (const [i, path] of paths.entries()) await each(path, i);
+    best[kind] = Math.max(best[kind], bytes / 1000 / (performance.now() - started));
+  };
+  try {
+    for (let round = 0; round < rounds; round++) {
+      await measure('raw', async (path) => {
+        const source = await files.open(path, listed.get(path));
+        await readAll(source);
+        await source.close?.();
+      });
+      await measure('verified', async (path) => readAll(await bundle.source(path)));
+      await measure('loaded', async (_path, i) => {
+        const { name, graph } = parts[i] as (typeof parts)[0];
+        const { inputs } = await sessionOf(stage, bundle, graph as string);
+        (await loadPart(stage, bundle, name, inputs)).dispose();
+      });
+    }
+  } finally {
+    await stage.close();
+    await backend.dispose();
+    await bundle.close();
+  }
+  return best;
+}
+
+function sessionOf(stage: Stage, bundle: Bundle, graph: string) {
+  return stage.session(graph, () => bundle.graph(graph));
+}
+
+async function readAll(source: ByteSource): Promise<void> {
+  for (let at = 0; at < source.size; at += PIECE_BYTES) await source.read(at, Math.min(PIECE_BYTES, source.size - at));
+}

@@ -1,0 +1,12 @@
+import type { WorkerMessage } from './chromium.ts';
+
+/** A bench's worker: does `work` once, on the first message, and posts what comes of it. */
+export function answerOnce<Input, Result>(work: (input: Input, note: (note: string) => void) => Promise<Result>): void {
+  const post = (message: WorkerMessage<Result>) => self.postMessage(message);
+  self.onmessage = ({ data }: MessageEvent<Input>) => {
+    work(data, (note) => post({ note })).then(
+      (result) => post({ result }),
+      (error: unknown) => post({ failure: error instanceof Error ? `${error.stack}` : String(error) }),
+    );
+  };
+}
