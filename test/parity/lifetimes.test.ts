@@ -1,4 +1,4 @@
-import type { Progress } from '@flux-srpo/core';
+import { isFluxError, type Progress } from '@flux-srpo/core';
 import {
   createPipeline,
   encodePicture,
@@ -17,7 +17,8 @@ import { synthesizeFolder } from './support/synthesize.ts';
 const NOTHING = { devices: 0, sessions: 0, tensors: 0, buffers: 0, bytes: 0, weightBytes: 0 };
 const REQUEST: GenerateRequest = {
   prompt: 'a red house',
-  size: { width: 48, height: 32 },
+  // Small, so that the decoder does not need more than the denoiser.
+  size: { width: 32, height: 16 },
   steps: 2,
   seed: 3,
   n: 2,
@@ -26,7 +27,9 @@ const REQUEST: GenerateRequest = {
 
 /** Between what all weights take and what the largest phase takes, for {@link REQUEST}: asserted below. */
 const RELEASE_BUDGET = 1_200_000;
-const BUDGETS = { keep: undefined, release: RELEASE_BUDGET, streamed: 0 } as const;
+/** Less than the denoiser takes with all its blocks, and all that it takes with two. */
+const STREAMED_BUDGET = 720_000;
+const BUDGETS = { keep: undefined, release: RELEASE_BUDGET, streamed: STREAMED_BUDGET } as const;
 
 let files: BundleFolder;
 let fault: Fault;
@@ -59,7 +62,7 @@ const fresh = (): GenerateRequest => ({ ...REQUEST, prompt: `a blue boat ${++pro
 describe.each([
   ['weights that stay', undefined],
   ['weights that are given back', RELEASE_BUDGET],
-  ['weights that are streamed', 0],
+  ['weights that are streamed', STREAMED_BUDGET],
 ] as const)('with %s', (_, memoryBudget) => {
   it.each<[string, (progress: Progress) => boolean]>([
     ['loading', ({ stage }) => stage === 'load'],
@@ -108,11 +111,14 @@ describe.each([
   });
 });
 
-it.each([RELEASE_BUDGET, 0])('holds nothing once a generation is over within %i bytes', async (memoryBudget) => {
-  await open(memoryBudget);
-  await pictures();
-  expect(counts()).toEqual(NOTHING);
-});
+it.each([RELEASE_BUDGET, STREAMED_BUDGET])(
+  'holds nothing once a generation is over within %i bytes',
+  async (memoryBudget) => {
+    await open(memoryBudget);
+    await pictures();
+    expect(counts()).toEqual(NOTHING);
+  },
+);
 
 it('draws the same picture however weights are held, with the weights that the plan says', async () => {
   const drawn: Uint8Array[][] = [];
@@ -142,18 +148,34 @@ it('draws the same picture however weights are held, with the weights that the p
 });
 
 it('gives back the weights of smaller pictures before one that needs the room', async () => {
-  await open(4_000_000);
+  await open(2_500_000);
   const small = await pictures();
   expect(counts().weightBytes).toBeGreaterThan(0);
-  const large = { ...REQUEST, size: { width: 128, height: 128 } };
+  const large = { ...REQUEST, size: { width: 64, height: 64 } };
   expect(pipeline.plan(large).keep).toBe(false);
   await pipeline.generate(large);
   expect(counts()).toEqual(NOTHING);
   expect(await pictures()).toEqual(small);
 });
 
+it('refuses before it loads anything what does not fit the budget, with numbers', async () => {
+  await open(STREAMED_BUDGET);
+  const large = { ...REQUEST, size: { width: 64, height: 64 } };
+  const refusal = pipeline.plan(large).refusals.find(({ phase }) => phase === 'decode');
+  const error = await pipeline.generate(large).catch((thrown: unknown) => thrown);
+  if (!isFluxError(error, 'device/limit-too-small')) throw error;
+  expect(error.details).toMatchObject({ limit: 'budget', offered: STREAMED_BUDGET, needed: refusal?.needed });
+  expect(error.message).toMatch(
+    /^decode of 2 pictures of 64x64 needs 2020136 bytes .* the budget is 720000; 1 of 16x16 would fit$/,
+  );
+  expect(fault.runs).toBe(0);
+  expect(counts()).toEqual(NOTHING);
+  expect(await pictures()).toHaveLength(2);
+  await expect(open(0)).rejects.toThrow('memoryBudget must be a number of bytes above 0, got 0');
+});
+
 it('reads a block while the one before it runs', async () => {
-  await open(0);
+  await open(STREAMED_BUDGET);
   const order: string[] = [];
   const { weights } = pipeline.bundle;
   pipeline.bundle.weights = (part) => {

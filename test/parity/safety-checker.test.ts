@@ -17,6 +17,8 @@ import { synthesizeFolder } from './support/synthesize.ts';
 const CLASSIFIER = fileURLToPath(new URL('../../models/tiny/safety_checker', import.meta.url));
 const SIZE = { width: 96, height: 96 };
 const REQUEST: GenerateRequest = { prompt: 'a', size: SIZE, steps: 1, seed: 3, maxSequenceLength: 24 };
+/** Less than all weights take, and all that any phase does. */
+const RELEASE_BUDGET = 7_000_000;
 const CHECKED: GenerateRequest = { ...REQUEST, enableSafetyChecker: true };
 
 let files: BundleFolder;
@@ -105,7 +107,7 @@ describe('with enableSafetyChecker', () => {
 
   it.each([
     ['keeps the classifier with weights that stay', undefined],
-    ['gives the classifier back with weights that are given back', 0],
+    ['gives the classifier back with weights that are given back', RELEASE_BUDGET],
   ])('%s, and frees it on unload', async (_, memoryBudget) => {
     await open([CAT], files, memoryBudget);
     const sessions = () => held(pipeline.backend.ledger.snapshot()).sessions;
@@ -113,7 +115,7 @@ describe('with enableSafetyChecker', () => {
     const before = sessions();
     await pipeline.generate(CHECKED);
     await pipeline.generate(CHECKED);
-    expect(sessions() - before).toBe(memoryBudget === 0 ? 0 : 1);
+    expect(sessions() - before).toBe(memoryBudget === undefined ? 1 : 0);
     await pipeline.unload();
     expect(sessions()).toBe(0);
   });

@@ -8,6 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 "$python" make_pipelines.py
+"$python" tiled_decode.py
 "$python" hf_oracles.py
 "$python" safety_checker.py
 "$python" lora.py

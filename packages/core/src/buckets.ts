@@ -17,7 +17,8 @@ const BUCKETS: readonly number[] = [
   167_772_160,
 ];
 
-const LARGEST_BUCKET = BUCKETS.at(-1) as number;
+/** Bytes above which buffers are not pooled. */
+export const LARGEST_BUCKET = BUCKETS.at(-1) as number;
 
 /** Bytes the runtime allocates for a work buffer of `bytes`. */
 export function bucketBytes(bytes: number): number {

@@ -58,6 +58,8 @@ export { MAX_MANIFEST_BYTES, parseManifest } from './manifest-parse.ts';
 export { checkSeed, fluxNoise, torchRandn } from './noise.ts';
 export { toRgb8, toRgba8 } from './pixels.ts';
 export {
+  assertPlanned,
+  DECODE_TILES,
   type MemoryPlan,
   type PartSize,
   type PhasePlan,
@@ -74,4 +76,5 @@ export { type RopeOptions, type RopeTables, ropeTables } from './rope.ts';
 export { eulerStep, predictX0 } from './sampler.ts';
 export { fluxSigmas, MAX_STEPS, muForTokens } from './schedule.ts';
 export { t5Bucket, t5PositionBias } from './t5-position.ts';
+export { decodeTiles, type Tile, tileBlend, tileStride } from './tiles.ts';
 export { modelTimestep, sinusoidalEmbedding, TIMESTEP_DIMS } from './timestep.ts';

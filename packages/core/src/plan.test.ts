@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { bucketBytes, pooledBytes } from './buckets.ts';
 import { FLUX1_DEV } from './config.ts';
-import { type MemoryPlan, type PartSize, type PlanInput, partSizes, planGeneration } from './plan.ts';
+import { isFluxError } from './errors.ts';
+import {
+  assertPlanned,
+  type MemoryPlan,
+  type PartSize,
+  type PlanInput,
+  type PlanRefusal,
+  partSizes,
+  planGeneration,
+} from './plan.ts';
 
 const GB = 1e9;
 
@@ -65,7 +74,8 @@ describe('a plan', () => {
 
   it('takes more for a larger picture, a longer prompt or more pictures', () => {
     const grows = (variants: Partial<PlanInput>[]) => {
-      const peaks = variants.map((variant) => plan({ budget: 8 * GB, ...variant }).phases);
+      // With room enough that the decoder needs no tiles.
+      const peaks = variants.map((variant) => plan({ budget: 1000 * GB, ...variant }).phases);
       for (const [i, phases] of peaks.slice(1).entries()) {
         for (const phase of ['text', 'denoise', 'decode'] as const) {
           // Where two sizes come to share a bucket, the runtime shares the buffers too: a larger picture may take a little less.
@@ -99,21 +109,77 @@ describe('a plan', () => {
     expect(plan({ budget, f16: true }).phases.decode).toEqual(plan({ budget }).phases.decode);
   });
 
-  it('refuses with numbers what the adapter cannot bind', () => {
+  it('decodes whole where it can, and else in the largest tiles that fit', () => {
+    const decode = (changes: Partial<PlanInput>) => {
+      const { decodeTile, phases, refusals } = plan(changes);
+      return [decodeTile, phases.decode.largestBuffer, refusals.length];
+    };
+    // 256 channels of 1024×1024 float32; the mid attention's scores are a fourth of 16384² each.
+    expect(decode({ budget: 20 * GB })).toEqual([undefined, 2 ** 30, 0]);
+    expect(decode({ budget: 4 * GB })).toEqual([64, 256 * 512 * 512 * 4, 0]);
+    // 384×384 pixels: the work buffer's bucket.
+    expect(decode({ budget: 2 * GB })).toEqual([48, 167_772_160, 0]);
     const limits = { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 27 };
-    const { refusals } = plan({ budget: 30 * GB, limits });
-    expect(refusals.map(({ reason, phase }) => [reason, phase])).toEqual([['maxStorageBufferBindingSize', 'decode']]);
-    // 16384 latent pixels attend to each other in float32.
-    expect(refusals[0]).toMatchObject({ needed: 16384 ** 2 * 4, offered: 2 ** 27 });
-    expect(refusals[0]?.message).toMatch(/decode of 1024x1024 needs .* 1073741824, the adapter offers 134217728/);
-    expect(plan({ budget: 30 * GB, limits: { ...limits, maxStorageBufferBindingSize: 2 ** 30 } }).refusals).toEqual([]);
+    expect(decode({ budget: 20 * GB, limits })).toEqual([32, 2 ** 26, 0]);
+    // A picture smaller than a tile has no tiles.
+    expect(decode({ size: { width: 256, height: 256 } })[0]).toBeUndefined();
+    const large = { size: { width: 2048, height: 1536 }, budget: 8 * GB };
+    expect(decode(large)[0]).toBe(64);
   });
 
-  it('refuses the phases that do not fit the budget in any mode', () => {
+  it('counts what the modulation works on', () => {
+    const work = (steps: number) => plan({ steps }).phases.modulation.work;
+    // A table of a double block's vectors, and its copy on the way to the CPU.
+    expect(work(28)).toBeGreaterThanOrEqual(2 * 28 * 6 * 3072 * 4);
+    expect(work(28)).toBeLessThan(12e6);
+    expect(work(100)).toBeGreaterThan(work(28));
+  });
+
+  it('refuses with numbers what the adapter cannot bind, and says what would fit', () => {
+    const limits = { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 64e6 };
+    const { refusals } = plan({ budget: 30 * GB, limits });
+    expect(refusals.map(({ reason, phase }) => [reason, phase])).toEqual([
+      // The position bias of 512 tokens does not depend on the picture: nothing smaller would help.
+      ['maxStorageBufferBindingSize', 'text'],
+      ['maxStorageBufferBindingSize', 'denoise'],
+      ['maxStorageBufferBindingSize', 'decode'],
+    ]);
+    expect(refusals[0]).toMatchObject({ needed: 64 * 512 * 512 * 4, offered: 64e6 });
+    expect(refusals[0]?.fits).toBeUndefined();
+    const short = plan({ budget: 30 * GB, limits, textTokens: 128 });
+    expect(short.refusals[0]?.fits?.n).toBe(1);
+    expect(short.refusals[0]?.message).toMatch(
+      /^denoise of 1024x1024 needs maxStorageBufferBindingSize of 103809024, the adapter offers 64000000; 192x192 would fit$/,
+    );
+  });
+
+  it('refuses the phases that do not fit the budget in any mode, and says what would fit', () => {
     const { refusals, peak, phases } = plan({ budget: GB / 2 });
     expect(refusals.map(({ phase }) => phase)).toEqual(['text', 'denoise', 'decode']);
-    expect(refusals.at(-1)).toMatchObject({ reason: 'budget', needed: peak, offered: GB / 2 });
-    expect(peak).toBe(phases.decode.bytes);
+    expect(refusals[1]).toMatchObject({ reason: 'budget', needed: peak, offered: GB / 2 });
+    expect(peak).toBe(phases.denoise.bytes);
+    const several = plan({ budget: 1.5 * GB, n: 12 });
+    const { fits, message } = several.refusals[0] as PlanRefusal;
+    expect(fits).toMatchObject({ size: FLUX.size });
+    expect(message).toContain(`; ${fits?.n} of 1024x1024 would fit`);
+    expect(plan({ budget: 1.5 * GB, n: fits?.n as number }).refusals).toEqual([]);
+    expect(plan({ budget: 1.5 * GB, n: (fits?.n as number) + 1 }).refusals).not.toEqual([]);
+  });
+
+  it('becomes an error with the same numbers', () => {
+    expect(() => assertPlanned(plan(), FLUX.size)).not.toThrow();
+    const refused = plan({ budget: GB });
+    let error: unknown;
+    try {
+      assertPlanned(refused, FLUX.size);
+    } catch (thrown) {
+      error = thrown;
+    }
+    if (!isFluxError(error, 'device/limit-too-small')) throw error;
+    const { needed, offered, fits } = refused.refusals[0] as PlanRefusal;
+    expect(refused.refusals).toHaveLength(1);
+    expect(error.details).toEqual({ limit: 'budget', phase: 'denoise', needed, offered, size: FLUX.size, fits });
+    expect(error.message).toBe(refused.refusals[0]?.message);
   });
 });
 

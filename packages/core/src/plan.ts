@@ -1,11 +1,15 @@
 import { pooledBytes } from './buckets.ts';
 import type { ModelConfig } from './config.ts';
+import { decodeWork } from './decode-work.ts';
+import { DeviceError } from './errors.ts';
+import { type Grid, latentGrid, PIXELS_PER_TOKEN } from './geometry.ts';
 import type { ImageSize, Manifest, WeightClass } from './manifest.ts';
+import { decodeTiles } from './tiles.ts';
 import {
-  decodeWork,
   denoiseTables,
   denoiseWork,
   largestBuffer,
+  modulationWork,
   textTables,
   textWork,
   type WorkOptions,
@@ -19,6 +23,12 @@ import {
 /** In the order they run. Modulation and denoise share a device. */
 export const PLAN_PHASES = ['text', 'modulation', 'denoise', 'decode'] as const;
 export type PlanPhase = (typeof PLAN_PHASES)[number];
+
+/** Latents on a side of a tile, as they are tried where a whole picture cannot be decoded: larger ones show less. */
+export const DECODE_TILES: readonly number[] = [64, 48, 32];
+
+/** Of a plan whose caller does not say; more make tables of a few MB. */
+const DEFAULT_STEPS = 28;
 
 /** A part's weights on the device. */
 export interface PartSize {
@@ -35,6 +45,8 @@ export interface PlanInput {
   textTokens: number;
   /** Pictures of one batch. Default 1. */
   n?: number;
+  /** Default 28. */
+  steps?: number;
   /** Bytes of device memory for weights and work buffers together. */
   budget: number;
   /** Of the adapter; without them nothing is refused for a limit. */
@@ -63,12 +75,16 @@ export interface PlanRefusal {
   phase: PlanPhase;
   needed: number;
   offered: number;
+  /** What could be done with as much: fewer pictures, or a smaller one of about the same shape. Absent where nothing could. */
+  fits?: { n: number; size: ImageSize };
   message: string;
 }
 
 export interface MemoryPlan {
   /** All weights of all phases stay between pictures. */
   keep: boolean;
+  /** Latents on a side of the tiles that the picture is decoded in; absent where it is decoded whole. */
+  decodeTile?: number;
   phases: Record<PlanPhase, PhasePlan>;
   /** The most at once. */
   peak: number;
@@ -79,6 +95,34 @@ export interface MemoryPlan {
 }
 
 export function planGeneration(input: PlanInput): MemoryPlan {
+  const plan = planWithin(input);
+  const { refusals } = plan;
+  if (refusals.length === 0) return plan;
+  const fits = whatFits(input);
+  const advice = fits === undefined ? 'nothing smaller would fit' : `${describeFit(input, fits)} would fit`;
+  return {
+    ...plan,
+    refusals: refusals.map((refusal) => ({
+      ...refusal,
+      ...(fits === undefined ? {} : { fits }),
+      message: `${refusal.message}; ${advice}`,
+    })),
+  };
+}
+
+/** Throws `device/limit-too-small` with the numbers of the refusal that is furthest off. */
+export function assertPlanned({ refusals }: MemoryPlan, size: ImageSize): void {
+  const [refusal] = [...refusals].sort((a, b) => b.needed / b.offered - a.needed / a.offered);
+  if (refusal === undefined) return;
+  const { reason, phase, needed, offered, fits, message } = refusal;
+  throw new DeviceError(message, {
+    code: 'device/limit-too-small',
+    details: { limit: reason, phase, needed, offered, size, ...(fits === undefined ? {} : { fits }) },
+  });
+}
+
+/** The plan, whose refusals do not say yet what would fit. */
+function planWithin(input: PlanInput): MemoryPlan {
   const { config, budget } = input;
   const options: WorkOptions = {
     size: input.size,
@@ -87,7 +131,9 @@ export function planGeneration(input: PlanInput): MemoryPlan {
     bytesPerActivation: input.f16 === true ? 2 : 4,
   };
   const parts = partsByPhase(input.parts);
-  const work = workByPhase(config, options);
+  const decoding = chooseDecode(input, sum(parts.decode));
+  const work = { ...workByPhase(config, options, input.steps ?? DEFAULT_STEPS), decode: decoding };
+  const decodeTile = decoding.tile === undefined ? {} : { decodeTile: decoding.tile };
   const phase = (name: PlanPhase, mode: PhasePlan['mode'], weights: number): PhasePlan => ({
     mode,
     weights,
@@ -102,7 +148,8 @@ export function planGeneration(input: PlanInput): MemoryPlan {
   const all = record(resident);
   const keptBytes = sum(input.parts) + work.text.bytes + work.denoise.bytes + work.decode.bytes;
   if (keptBytes <= budget) {
-    return { keep: true, phases: all, peak: keptBytes, readPerStep: 0, refusals: refuse(all, keptBytes, input) };
+    const refusals = refuse(all, keptBytes, input);
+    return { keep: true, ...decodeTile, phases: all, peak: keptBytes, readPerStep: 0, refusals };
   }
   // 2. One phase at a time. What runs once is streamed anyway: keeping it would save nothing.
   const blocks = parts.denoise.filter(isBlock);
@@ -117,7 +164,51 @@ export function planGeneration(input: PlanInput): MemoryPlan {
   };
   const peak = Math.max(...Object.values(phases).map(({ bytes }) => bytes));
   const readPerStep = denoise.mode === 'streamed' ? sum(blocks) : 0;
-  return { keep: false, phases, peak, readPerStep, refusals: refuse(phases, peak, input) };
+  return { keep: false, ...decodeTile, phases, peak, readPerStep, refusals: refuse(phases, peak, input) };
+}
+
+/** The whole picture at once where that fits, else in the largest tiles that fit, else in the smallest there are. */
+function chooseDecode(
+  { config, size, budget, limits }: PlanInput,
+  weights: number,
+): { bytes: number; largest: number; tile?: number } {
+  const grid = latentGrid(size);
+  const whole = decodeWork(config.vae, [grid]);
+  const fits = ({ bytes, largest }: typeof whole) =>
+    weights + bytes <= budget &&
+    largest <= (limits?.maxBufferSize ?? Number.POSITIVE_INFINITY) &&
+    largest <= (limits?.maxStorageBufferBindingSize ?? Number.POSITIVE_INFINITY);
+  let chosen: typeof whole & { tile?: number } = whole;
+  for (const tile of DECODE_TILES) {
+    if (fits(chosen)) return chosen;
+    if (tile < Math.max(grid.height, grid.width)) {
+      chosen = { ...decodeWork(config.vae, shapes(decodeTiles(grid, tile).flat())), tile };
+    }
+  }
+  return chosen;
+}
+
+/** One of each shape: what the first of them leaves in the pool, the others of its shape use again. */
+function shapes(grids: readonly Grid[]): Grid[] {
+  return [...new Map(grids.map((grid) => [`${grid.height} ${grid.width}`, grid])).values()];
+}
+
+/** Sixteenths of a picture's sides that are tried in place of one that does not fit. */
+const SIXTEENTHS = Array.from({ length: 15 }, (_, i) => 15 - i);
+
+/** The same request with fewer pictures, else one smaller picture of about the same shape. */
+function whatFits(input: PlanInput): PlanRefusal['fits'] {
+  const { size, n = 1 } = input;
+  const fewer = Array.from({ length: n - 1 }, (_, i) => ({ n: n - 1 - i, size }));
+  const side = (pixels: number, sixteenths: number) =>
+    Math.max(1, Math.floor((pixels * sixteenths) / 16 / PIXELS_PER_TOKEN)) * PIXELS_PER_TOKEN;
+  const smaller = SIXTEENTHS.map((s) => ({ n: 1, size: { width: side(size.width, s), height: side(size.height, s) } }));
+  return [...fewer, ...smaller].find((fit) => planWithin({ ...input, ...fit }).refusals.length === 0);
+}
+
+function describeFit({ n = 1 }: PlanInput, fits: NonNullable<PlanRefusal['fits']>): string {
+  const size = `${fits.size.width}x${fits.size.height}`;
+  return n === 1 ? size : `${fits.n} of ${size}`;
 }
 
 /** How many times larger a weight class is on the device than on disk, where scales and halves are float32 there. */
@@ -168,19 +259,22 @@ function isBlock({ name }: PartSize): boolean {
   return /^(double|single)_block\./.test(name);
 }
 
-function workByPhase(config: ModelConfig, options: WorkOptions): Record<PlanPhase, { bytes: number; largest: number }> {
+function workByPhase(
+  config: ModelConfig,
+  options: WorkOptions,
+  steps: number,
+): Record<Exclude<PlanPhase, 'decode'>, { bytes: number; largest: number }> {
   const text = textWork(config.text_encoder_2, options);
+  const modulation = modulationWork(config.transformer, steps);
   const denoise = denoiseWork(config.transformer, options);
-  const decode = decodeWork(config.vae, options.size);
   const bias = textTables(config.text_encoder_2, options);
   return {
     text: { bytes: pooledBytes(text) + bias, largest: Math.max(largestBuffer(text), bias) },
-    modulation: { bytes: 0, largest: 0 },
+    modulation: { bytes: pooledBytes(modulation), largest: largestBuffer(modulation) },
     denoise: {
       bytes: pooledBytes(denoise) + denoiseTables(config.transformer, options),
       largest: largestBuffer(denoise),
     },
-    decode: { bytes: pooledBytes(decode), largest: largestBuffer(decode) },
   };
 }
 
@@ -193,18 +287,19 @@ function largestPair(parts: readonly PartSize[], order: 'once' | 'cyclic' = 'onc
   return Math.max(0, ...pairs);
 }
 
-function refuse(phases: MemoryPlan['phases'], peak: number, { limits, budget, size }: PlanInput): PlanRefusal[] {
+function refuse(phases: MemoryPlan['phases'], peak: number, { limits, budget, size, n = 1 }: PlanInput): PlanRefusal[] {
   const refusals: PlanRefusal[] = [];
+  const what = `${n === 1 ? '' : `${n} pictures of `}${size.width}x${size.height}`;
   for (const phase of PLAN_PHASES) {
     const { largestBuffer: needed, bytes } = phases[phase];
     for (const reason of ['maxBufferSize', 'maxStorageBufferBindingSize'] as const) {
       const offered = limits?.[reason] ?? Number.POSITIVE_INFINITY;
       if (needed <= offered) continue;
-      const message = `${phase} of ${size.width}x${size.height} needs ${reason} of ${needed}, the adapter offers ${offered}; ask for a smaller picture`;
+      const message = `${phase} of ${what} needs ${reason} of ${needed}, the adapter offers ${offered}`;
       refusals.push({ reason, phase, needed, offered, message });
     }
     if (peak > budget && bytes > budget) {
-      const message = `${phase} of ${size.width}x${size.height} needs ${bytes} bytes at least, the budget is ${budget}; ask for a smaller picture or allow more`;
+      const message = `${phase} of ${what} needs ${bytes} bytes of device memory at least, the budget is ${budget}`;
       refusals.push({ reason: 'budget', phase, needed: bytes, offered: budget, message });
     }
   }

@@ -1,6 +1,6 @@
 import type { BufferCounts } from './buckets.ts';
-import { hiddenSize, type T5Config, type TransformerConfig, type VaeConfig } from './config.ts';
-import { latentGrid, tokenCount } from './geometry.ts';
+import { hiddenSize, type T5Config, type TransformerConfig } from './config.ts';
+import { tokenCount } from './geometry.ts';
 import type { ImageSize } from './manifest.ts';
 
 /*
@@ -85,48 +85,25 @@ export function textWork(config: T5Config, { textTokens, bytesPerActivation }: W
   ];
 }
 
+/** The moments of the modulation, which is read back part by part. Rows of the tables, one per step, are small beside any other phase. */
+export function modulationWork(config: TransformerConfig, steps: number): BufferCounts[] {
+  const vectors = (count: number) => steps * count * hiddenSize(config) * FLOAT;
+  return [
+    // Embeddings of timestep and guidance before and after SiLU.
+    [[4, vectors(1)]],
+    // A part's result and its copy for the CPU: of double blocks, single blocks, the last layer.
+    ...[6, 3, 2].map(
+      (count): BufferCounts => [
+        [1, vectors(1)],
+        [2, vectors(count)],
+      ],
+    ),
+  ];
+}
+
 /** T5's position bias [heads, S, S], which stays for all layers. */
 export function textTables(config: T5Config, { textTokens }: WorkOptions): number {
   return config.num_heads * textTokens * textTokens * FLOAT;
-}
-
-/** The moments of the decoder, one list per stage; floats always, since halves overflow here. */
-export function decodeWork(config: VaeConfig, size: ImageSize): BufferCounts[] {
-  const channels = [...config.block_out_channels].reverse();
-  const { height, width } = latentGrid(size);
-  const pixels = height * width;
-  const state = (count: number, level: number) => count * pixels * 4 ** level * FLOAT;
-  const top = state(channels[0] as number, 0);
-  const stages: BufferCounts[] = [[[4, top]]];
-  if (config.mid_block_add_attention) {
-    // Scores and their softmax; x, q, k, v, and k's transpose.
-    stages.push([
-      [2, attentionScores(size)],
-      [5, top],
-    ]);
-  }
-  for (const [level, count] of channels.entries()) {
-    const input = state(channels[Math.max(0, level - 1)] as number, level);
-    const own = state(count, level);
-    // A residual block: what came in, normed, activated, convolved.
-    stages.push([
-      [1, input],
-      [4, own],
-    ]);
-    if (level < channels.length - 1) {
-      stages.push([
-        [1, own],
-        [2, state(count, level + 1)],
-      ]);
-    }
-  }
-  return stages;
-}
-
-/** Bytes of the decoder's mid attention, [h·w, h·w]. */
-export function attentionScores(size: ImageSize): number {
-  const { height, width } = latentGrid(size);
-  return (height * width) ** 2 * FLOAT;
 }
 
 /** As the graph builder cuts an MLP's hidden layer: equal chunks. */

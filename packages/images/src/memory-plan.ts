@@ -1,9 +1,10 @@
 import {
-  DeviceError,
+  assertPlanned,
   type ImageSize,
   type Manifest,
   type MemoryPlan,
   PLAN_PHASES,
+  type PlanInput,
   partSizes,
   planGeneration,
 } from '@flux-srpo/core';
@@ -22,17 +23,11 @@ const DEFAULT_MEMORY_BUDGET = 4 * 1024 ** 3;
 
 export function planPicture(manifest: Manifest, size: ImageSize, { adapter, memoryBudget }: Means, n = 1): MemoryPlan {
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter?.limits ?? {};
-  const plan = planGeneration({
-    config: manifest.config,
-    parts: partSizes(manifest),
-    size,
-    textTokens: manifest.tokenizers.tokenizer_2.max_length,
-    n,
-    budget: memoryBudget ?? DEFAULT_MEMORY_BUDGET,
-    ...(maxBufferSize === undefined || maxStorageBufferBindingSize === undefined
+  const limits =
+    maxBufferSize === undefined || maxStorageBufferBindingSize === undefined
       ? {}
-      : { limits: { maxBufferSize, maxStorageBufferBindingSize } }),
-  });
+      : { limits: { maxBufferSize, maxStorageBufferBindingSize } };
+  const plan = plannedPicture(manifest, size, memoryBudget ?? DEFAULT_MEMORY_BUDGET, limits, n);
   return memoryBudget === undefined
     ? { ...plan, refusals: plan.refusals.filter(({ reason }) => reason !== 'budget') }
     : plan;
@@ -40,8 +35,10 @@ export function planPicture(manifest: Manifest, size: ImageSize, { adapter, memo
 
 /** Least limits a device needs for the model's smallest preset, by WebGPU name. */
 export function requiredLimits(manifest: Manifest): Record<string, number> {
+  // Of an adapter that offers nothing the plan asks as little as it can.
+  const nothing = { limits: { maxBufferSize: 0, maxStorageBufferBindingSize: 0 } };
   const needs = Object.values(manifest.sizes).map((size) => {
-    const { phases } = planPicture(manifest, size, {});
+    const { phases } = plannedPicture(manifest, size, DEFAULT_MEMORY_BUDGET, nothing);
     return Math.max(...PLAN_PHASES.map((phase) => phases[phase].largestBuffer));
   });
   const smallest = Math.min(...needs);
@@ -50,11 +47,17 @@ export function requiredLimits(manifest: Manifest): Record<string, number> {
 
 /** Throws `device/limit-too-small` for pictures that these means cannot make. */
 export function assertFits(manifest: Manifest, size: ImageSize, means: Means, n = 1): void {
-  const [refusal] = planPicture(manifest, size, means, n).refusals;
-  if (refusal === undefined) return;
-  const { reason, needed, offered, message } = refusal;
-  throw new DeviceError(message, {
-    code: 'device/limit-too-small',
-    details: { limit: reason, needed, offered, size },
-  });
+  assertPlanned(planPicture(manifest, size, means, n), size);
+}
+
+function plannedPicture(
+  manifest: Manifest,
+  size: ImageSize,
+  budget: number,
+  limits: Pick<PlanInput, 'limits'>,
+  n = 1,
+): MemoryPlan {
+  const { config, tokenizers } = manifest;
+  const textTokens = tokenizers.tokenizer_2.max_length;
+  return planGeneration({ config, parts: partSizes(manifest), size, textTokens, n, budget, ...limits });
 }

@@ -1,4 +1,5 @@
 import {
+  assertPlanned,
   checkPicture,
   eulerStep,
   FLUX_PREVIEW,
@@ -38,7 +39,8 @@ export interface PipelineOptions {
   backend: Backend;
   /**
    * Bytes of device memory to stay within, weights and work buffers together: as much as fits is kept, the rest is read again when it is
-   * needed ({@link Pipeline.plan}). What does not fit even so is done with the least memory it takes. Default 4 GiB.
+   * needed, and pictures are decoded in tiles where they must be ({@link Pipeline.plan}). What does not fit even so is refused. Without a
+   * budget 4 GiB are planned for, and nothing is refused for want of memory.
    */
   memoryBudget?: number | undefined;
 }
@@ -91,6 +93,8 @@ export interface GenerateResult {
   timings: Timings;
   /** What the backend held at the end, and at its peak during this generation. */
   memory: LedgerSnapshot;
+  /** What was planned for it. */
+  plan: MemoryPlan;
   /** Steps that `acceleration` skipped. */
   skippedSteps: number;
   /** Prompt tokens that did not fit, by encoder. */
@@ -100,7 +104,7 @@ export interface GenerateResult {
 export interface Pipeline {
   readonly bundle: Bundle;
   readonly backend: Backend;
-  /** What a request would take on the device, and how its weights would be held. Loads nothing. */
+  /** What a request would take on the device, how its weights would be held, and why it would be refused. Loads nothing. */
   plan(request: GenerateRequest): MemoryPlan;
   /** One at a time; further calls wait their turn. */
   generate(request: GenerateRequest, options?: GenerateOptions): Promise<GenerateResult>;
@@ -117,11 +121,19 @@ interface PromptEmbedding {
   dropped: { clip: number; t5: number };
 }
 
+/** What is planned for where nobody set a bound: a guess, so nothing is refused for it. */
 const DEFAULT_MEMORY_BUDGET = 4 * 1024 ** 3;
 /** Prompts whose embeddings are remembered; each is up to 8 MB, and people go back and forth between few. */
 const REMEMBERED_PROMPTS = 4;
 
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
+  const { memoryBudget } = options;
+  if (memoryBudget !== undefined && !(memoryBudget > 0)) {
+    throw new InputError(`memoryBudget must be a number of bytes above 0, got ${memoryBudget}`, {
+      code: 'input/out-of-range',
+      details: { field: 'memoryBudget' },
+    });
+  }
   return new FluxPipeline(options, await loadTokenizers(options.bundle));
 }
 
@@ -136,12 +148,12 @@ class FluxPipeline implements Pipeline {
   /** Bytes on disk of each part that runs, by name. */
   readonly #sizes: ReadonlyMap<string, number>;
   readonly #weightBytes: number;
-  readonly #memoryBudget: number;
+  readonly #memoryBudget: number | undefined;
   readonly #partSizes: readonly PartSize[];
   readonly #prompts = new Map<string, PromptEmbedding>();
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor({ bundle, backend, memoryBudget = DEFAULT_MEMORY_BUDGET }: PipelineOptions, tokenizers: Tokenizers) {
+  constructor({ bundle, backend, memoryBudget }: PipelineOptions, tokenizers: Tokenizers) {
     this.bundle = bundle;
     this.backend = backend;
     this.#tokenizers = tokenizers;
@@ -212,7 +224,9 @@ class FluxPipeline implements Pipeline {
     const { onProgress, onTensor, signal } = options;
     const clock = new Clock();
     const loaded = new Set<string>();
-    const residency = await this.#adopt(this.#plan(request));
+    const plan = this.#plan(request);
+    assertPlanned(plan, size);
+    const residency = await this.#adopt(plan);
     this.backend.ledger.resetPeaks();
 
     // 1. Encode the prompt
@@ -276,8 +290,11 @@ class FluxPipeline implements Pipeline {
     const decoded: Float32Array[] = [];
     try {
       this.#decode.begin(residency.decode, this.#hooks(options, loaded));
-      const counted = this.#counter('decode', options, 0, n * decodeStages(config.vae));
-      for (const image of latents) decoded.push(await decodeLatents(this.#decode, config.vae, image, size, counted));
+      const tile = plan.decodeTile;
+      const counted = this.#counter('decode', options, 0, n * decodeStages(config.vae, size, tile));
+      for (const image of latents) {
+        decoded.push(await decodeLatents(this.#decode, config.vae, image, size, tile, counted));
+      }
     } finally {
       await this.#decode.end();
     }
@@ -289,7 +306,16 @@ class FluxPipeline implements Pipeline {
     });
     clock.lap('decode');
     const memory = this.backend.ledger.snapshot();
-    return { images, request, seed, timings: clock.timings(), memory, skippedSteps: cache?.skipped ?? 0, dropped };
+    return {
+      images,
+      request,
+      seed,
+      timings: clock.timings(),
+      memory,
+      plan,
+      skippedSteps: cache?.skipped ?? 0,
+      dropped,
+    };
   }
 
   async #encodePrompt(
@@ -357,22 +383,24 @@ class FluxPipeline implements Pipeline {
     return () => onProgress?.({ stage, done: ++done, total: before + count + after });
   }
 
-  #plan({ size, n, maxSequenceLength }: ResolvedRequest): MemoryPlan {
+  #plan({ size, n, steps, maxSequenceLength }: ResolvedRequest): MemoryPlan {
     const { config } = this.bundle.manifest;
-    const budget = this.#memoryBudget;
     const limits = this.backend.info.adapter?.limits;
     const { maxBufferSize, maxStorageBufferBindingSize } = limits ?? {};
-    return planGeneration({
+    const plan = planGeneration({
       config,
       parts: this.#partSizes,
       size,
       textTokens: maxSequenceLength,
       n,
-      budget,
+      steps,
+      budget: this.#memoryBudget ?? DEFAULT_MEMORY_BUDGET,
       ...(maxBufferSize === undefined || maxStorageBufferBindingSize === undefined
         ? {}
         : { limits: { maxBufferSize, maxStorageBufferBindingSize } }),
     });
+    if (this.#memoryBudget !== undefined) return plan;
+    return { ...plan, refusals: plan.refusals.filter(({ reason }) => reason !== 'budget') };
   }
 
   /** Makes room for a generation, and says how each phase is to hold its weights. */

@@ -4,6 +4,7 @@ import {
   type MemoryPlan,
   type ModelConfig,
   type PartSize,
+  PIXELS_PER_LATENT,
   PLAN_PHASES,
   parseSize,
   partSizes,
@@ -91,7 +92,7 @@ async function ofBundle(path: string, f16: boolean): Promise<PlannedModel> {
   return { config: manifest.config, parts: partSizes(manifest, f16), textTokens };
 }
 
-function planText({ keep, phases, peak, readPerStep, refusals }: MemoryPlan, budget: number): string {
+function planText({ keep, decodeTile, phases, peak, readPerStep, refusals }: MemoryPlan, budget: number): string {
   const row = (cells: string[]) =>
     `${cells.map((cell, i) => (i < 2 ? cell.padEnd(12) : cell.padStart(12))).join('')}\n`;
   let text = row(['phase', 'mode', 'weights', 'work', 'together', 'of weights']);
@@ -100,6 +101,8 @@ function planText({ keep, phases, peak, readPerStep, refusals }: MemoryPlan, bud
     text += row([name, mode, ...[weights, work, bytes, totalWeights].map(formatBytes)]);
   }
   text += `peak ${formatBytes(peak)} of ${formatBytes(budget)}; ${keep ? 'everything stays between pictures' : 'one phase at a time'}\n`;
+  const tilePixels = PIXELS_PER_LATENT * (decodeTile ?? 0);
+  if (decodeTile !== undefined) text += `decoded in tiles of ${tilePixels}x${tilePixels}\n`;
   if (readPerStep > 0) text += `each step reads ${formatBytes(readPerStep)} of weights again\n`;
   for (const { message } of refusals) text += `refused: ${message}\n`;
   return text;

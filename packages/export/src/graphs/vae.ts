@@ -49,7 +49,13 @@ function resBlock(g: GraphBuilder, name: string, x: Value, channels: number, gro
   return add(g, skip, h);
 }
 
-/** One head over all pixels of the latent image, as plain MatMul and Softmax. */
+/**
+ * Pieces of the queries that attend one after another. Height and width of latents are even, so that pixels are a multiple of 4; a
+ * piece's scores at 1024×1024 are 268 MB where all together are 1.07 GB.
+ */
+const QUERY_CHUNKS = 4;
+
+/** One head over all pixels of the latent image, as plain MatMul and Softmax, some queries at a time. */
 function midAttention(g: GraphBuilder, name: string, x: Value, groups: number): Value {
   const [, channels, height, width] = x.dims as [Dim, number, Dim, Dim];
   const pixels = `${height}·${width}`;
@@ -59,9 +65,15 @@ function midAttention(g: GraphBuilder, name: string, x: Value, groups: number): 
   const scale = g.constant('attention_scale', 'float32', [1], [1 / Math.sqrt(channels)]);
   const q = g.node('Mul', [linear('q', tokens), scale], tokens.dims);
   const k = g.node('Transpose', [linear('k', tokens)], [1, channels, pixels], { perm: [0, 2, 1] });
-  const scores = g.node('MatMul', [q, k], [1, pixels, pixels]);
-  const weights = g.node('Softmax', [scores], scores.dims, { axis: -1 });
-  const mixed = linear('out', g.node('MatMul', [weights, linear('v', tokens)], tokens.dims));
+  const v = linear('v', tokens);
+  const piece = [1, `${pixels}/${QUERY_CHUNKS}`, channels];
+  const pieces = Array.from({ length: QUERY_CHUNKS }, () => piece);
+  const attended = g.nodes('Split', [q], pieces, { axis: 1, num_outputs: QUERY_CHUNKS }).map((queries) => {
+    const scores = g.node('MatMul', [queries, k], [1, piece[1] as Dim, pixels]);
+    const weights = g.node('Softmax', [scores], scores.dims, { axis: -1 });
+    return g.node('MatMul', [weights, v], piece);
+  });
+  const mixed = linear('out', g.node('Concat', attended, tokens.dims, { axis: 1 }));
   const channelsFirst = g.node('Transpose', [mixed], [1, channels, pixels], { perm: [0, 2, 1] });
   const shape = g.node('Shape', [x], [4]);
   return add(g, x, g.node('Reshape', [channelsFirst, shape], x.dims));

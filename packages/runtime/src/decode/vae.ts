@@ -1,16 +1,30 @@
-import { type ImageSize, latentGrid, unpackLatents, type VaeConfig } from '@flux-srpo/core';
+import {
+  decodeTiles,
+  type Grid,
+  type ImageSize,
+  latentGrid,
+  PIXELS_PER_LATENT,
+  type Tile,
+  tileBlend,
+  tileStride,
+  unpackLatents,
+  type VaeConfig,
+} from '@flux-srpo/core';
 import { type Feed, type Phase, TensorScope } from '../phase.ts';
 import { hostTensor } from '../tensor.ts';
+import { blendFrom, type DecodedTile, placeTile } from './blend.ts';
 
-/** Stages one decode goes through; progress counts them. */
-export function decodeStages(config: VaeConfig): number {
-  return config.block_out_channels.length + 2;
+/** Stages that the decode of one picture goes through; progress counts them. `tile` as in {@link decodeLatents}. */
+export function decodeStages(config: VaeConfig, size: ImageSize, tile: number | undefined): number {
+  const tiles = tile === undefined ? 1 : decodeTiles(latentGrid(size), tile).flat().length;
+  return tiles * (config.block_out_channels.length + 2);
 }
 
 /**
  * Latents to pixels.
  *
  * @param latents packed, [S_img, 64]
+ * @param tile latents on a side of the tiles that are decoded one by one and blended; `undefined` decodes all at once
  * @returns [3, H, W], nominally in [−1, 1], not clamped
  */
 export async function decodeLatents(
@@ -18,13 +32,44 @@ export async function decodeLatents(
   config: VaeConfig,
   latents: Float32Array,
   size: ImageSize,
+  tile: number | undefined,
   onStage: () => void,
 ): Promise<Float32Array> {
-  const { height, width } = latentGrid(size);
-  const scaled = unscale(unpackLatents(latents, config.latent_channels, { height, width }), config);
+  const grid = latentGrid(size);
+  const scaled = unscale(unpackLatents(latents, config.latent_channels, grid), config);
+  if (tile === undefined) return decode(phase, config, scaled, grid, onStage);
+
+  const picture = { ...size, data: new Float32Array(3 * size.height * size.width) };
+  let above: DecodedTile[] = [];
+  for (const row of decodeTiles(grid, tile)) {
+    const decoded: DecodedTile[] = [];
+    for (const place of row) {
+      const data = await decode(phase, config, cut(scaled, config.latent_channels, grid, place), place, onStage);
+      const pixels = { height: place.height * PIXELS_PER_LATENT, width: place.width * PIXELS_PER_LATENT, data };
+      const upper = above[decoded.length];
+      if (upper) blendFrom('above', upper, pixels, tileBlend(tile));
+      const left = decoded.at(-1);
+      if (left) blendFrom('left', left, pixels, tileBlend(tile));
+      const at = { top: place.top * PIXELS_PER_LATENT, left: place.left * PIXELS_PER_LATENT };
+      placeTile(picture, pixels, at, tileStride(tile) * PIXELS_PER_LATENT);
+      decoded.push(pixels);
+    }
+    above = decoded;
+  }
+  return picture.data;
+}
+
+/** @param latents [C, h, w], unscaled */
+async function decode(
+  phase: Phase,
+  config: VaeConfig,
+  latents: Float32Array,
+  { height, width }: Grid,
+  onStage: () => void,
+): Promise<Float32Array> {
   const scope = new TensorScope();
   try {
-    const start = hostTensor([1, config.latent_channels, height, width], scaled);
+    const start = hostTensor([1, config.latent_channels, height, width], latents);
     const first = await phase.run('vae_in', { latents: start }, ['hidden'], { next: 'vae_up.0' });
     let hidden: Feed = scope.replace('hidden', first.hidden);
     onStage();
@@ -42,6 +87,18 @@ export async function decodeLatents(
   } finally {
     scope.release();
   }
+}
+
+/** The latents of one tile: [C, h, w] of [C, H, W]. */
+function cut(latents: Float32Array, channels: number, grid: Grid, { top, left, height, width }: Tile): Float32Array {
+  const out = new Float32Array(channels * height * width);
+  for (let channel = 0; channel < channels; channel++) {
+    for (let y = 0; y < height; y++) {
+      const start = (channel * grid.height + top + y) * grid.width + left;
+      out.set(latents.subarray(start, start + width), (channel * height + y) * width);
+    }
+  }
+  return out;
 }
 
 /** z / scaling_factor + shift_factor in float32, as diffusers' pipeline does before its decoder. */

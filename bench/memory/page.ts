@@ -1,0 +1,45 @@
+import { FLUX1_DEV, type MemoryPlan } from '@flux-srpo/core';
+import { createPipeline, createWebGpuBackend, type GenerateRequest } from '@flux-srpo/runtime';
+import {
+  type CountedPhases,
+  computeNothing,
+  countingBackend,
+  countPhases,
+  watchBuffers,
+} from '../../test/support/counted-memory.ts';
+import { type ZeroClass, zeroBundle } from '../../test/support/zero-bundle.ts';
+
+/** What `memory.ts` asks of the page. */
+export interface CountOptions {
+  dtype: ZeroClass;
+  budget: number;
+  request: GenerateRequest;
+  /** Computes everything, which only small pictures end. */
+  compute: boolean;
+}
+
+declare global {
+  interface Window {
+    countMemory: (
+      options: CountOptions,
+    ) => Promise<{ plan: MemoryPlan; counted: Partial<CountedPhases>; failure?: string }>;
+  }
+}
+
+window.countMemory = async ({ dtype, budget, request, compute }) => {
+  watchBuffers();
+  if (!compute) computeNothing();
+  const backend = await createWebGpuBackend({ selfTest: false });
+  const bundle = await zeroBundle(FLUX1_DEV, dtype);
+  const pipeline = await createPipeline({ bundle, backend: countingBackend(backend), memoryBudget: budget });
+  const plan = pipeline.plan(request);
+  const counted: Partial<CountedPhases> = {};
+  try {
+    await countPhases(pipeline, request, counted);
+    return { plan, counted };
+  } catch (error) {
+    return { plan, counted, failure: String(error) };
+  } finally {
+    await pipeline.dispose();
+  }
+};

@@ -1,0 +1,139 @@
+import { BufferPool } from './buffer-pool.ts';
+import type { VaeConfig } from './config.ts';
+import type { Grid } from './geometry.ts';
+
+/*
+ * Work buffers of the decoder, by playing its graphs operator by operator: which buffers are alive together depends on when the runtime
+ * lets go of them. Floats always, since halves overflow here.
+ */
+
+const FLOAT = 4;
+const RGB = 3;
+/** Of the mid attention, in the graph. */
+const QUERY_CHUNKS = 4;
+
+/** A state of `channels` at `pixels`. */
+interface State {
+  channels: number;
+  pixels: number;
+}
+
+/** @param grids latents of what is decoded one after another: the whole picture, or its tiles */
+export function decodeWork(config: VaeConfig, grids: readonly Grid[]): { bytes: number; largest: number } {
+  const pool = new BufferPool();
+  const player = new Player(pool);
+  const channels = [...config.block_out_channels].reverse();
+  const top = channels[0] as number;
+  for (const { height, width } of grids) {
+    // vae_in
+    let pixels = height * width;
+    let hidden: State = { channels: top, pixels };
+    player.run(size({ channels: config.latent_channels, pixels }), (input) => {
+      let x = player.convolution(input, config.latent_channels, hidden);
+      x = player.residual(x, hidden, top);
+      if (config.mid_block_add_attention) x = player.attention(x, hidden);
+      return player.residual(x, hidden, top);
+    });
+    // vae_up.i
+    for (const [level, count] of channels.entries()) {
+      const isLast = level === channels.length - 1;
+      player.run(size(hidden), (input) => {
+        let x = input;
+        for (let j = 0; j <= config.layers_per_block; j++) {
+          x = player.residual(x, hidden, count, x === input);
+          hidden = { channels: count, pixels };
+        }
+        if (isLast) return x;
+        pixels *= 4;
+        hidden = { channels: count, pixels };
+        const resized = pool.operator(size(hidden), [x]);
+        return player.convolution(resized, count, hidden);
+      });
+    }
+    // vae_out, and the picture's way to the CPU
+    player.run(size(hidden), (input) => {
+      const activated = player.activatedNorm(input, true);
+      return player.convolution(activated, hidden.channels, { channels: RGB, pixels });
+    });
+    player.readBack(size({ channels: RGB, pixels }));
+  }
+  return { bytes: pool.peak, largest: pool.largest };
+}
+
+function size({ channels, pixels }: State): number {
+  return channels * pixels * FLOAT;
+}
+
+/** The operators of the graphs, on buffers known by their size. */
+class Player {
+  readonly #pool: BufferPool;
+  /** The state that the last run gave. */
+  #state = 0;
+
+  constructor(pool: BufferPool) {
+    this.#pool = pool;
+  }
+
+  /** A run of one graph; its input goes when it is over, and really with the next submit. */
+  run(input: number, graph: (input: number) => number): void {
+    if (this.#state === 0) this.#pool.take(input);
+    this.#state = graph(input);
+    this.#pool.submit();
+    this.#pool.free(input);
+  }
+
+  readBack(bytes: number): void {
+    this.#pool.take(bytes);
+    this.#pool.free(bytes);
+    this.#pool.free(this.#state);
+    this.#pool.submit();
+    this.#state = 0;
+  }
+
+  /** Norm, scale, bias, SiLU. */
+  activatedNorm(x: number, isKept: boolean): number {
+    const normed = this.#pool.operator(x, isKept ? [] : [x], 2);
+    const scaled = this.#pool.operator(x, [normed]);
+    const shifted = this.#pool.operator(x, [scaled]);
+    return this.#pool.operator(x, [shifted]);
+  }
+
+  /** The kernel is turned first, into a buffer of its own. */
+  convolution(x: number, channelsIn: number, out: State, kernel = 3, isKept = false): number {
+    const turned = this.#pool.operator(channelsIn * out.channels * kernel ** 2 * FLOAT);
+    return this.#pool.operator(size(out), isKept ? [turned] : [turned, x]);
+  }
+
+  residual(x: number, from: State, channels: number, isKept = false): number {
+    const to = { channels, pixels: from.pixels };
+    const first = this.convolution(this.activatedNorm(x, true), from.channels, to);
+    const second = this.convolution(this.activatedNorm(first, false), channels, to);
+    if (from.channels === channels) return this.#pool.operator(size(to), isKept ? [second] : [second, x]);
+    const skip = this.convolution(x, from.channels, to, 1, isKept);
+    return this.#pool.operator(size(to), [second, skip]);
+  }
+
+  attention(x: number, { pixels }: State): number {
+    const pool = this.#pool;
+    const normed = pool.operator(x, [], 2);
+    const scaled = pool.operator(x, [normed]);
+    const tokens = pool.operator(x, [pool.operator(x, [scaled])]);
+    const linear = () => pool.operator(x, [pool.operator(x)]);
+    const k = pool.operator(x, [linear()]);
+    const v = linear();
+    const q = pool.operator(x, [linear(), tokens]);
+    const piece = x / QUERY_CHUNKS;
+    const pieces = Array.from({ length: QUERY_CHUNKS }, () => pool.take(piece));
+    pool.free(q);
+    const attended = pieces.map((queries) => {
+      const scores = pool.operator((pixels * pixels * FLOAT) / QUERY_CHUNKS, [queries]);
+      const weights = pool.operator(scores, [scores]);
+      return pool.operator(piece, [weights]);
+    });
+    pool.free(k);
+    pool.free(v);
+    const joined = pool.operator(x, attended);
+    const mixed = pool.operator(x, [pool.operator(x, [joined])]);
+    return pool.operator(x, [pool.operator(x, [mixed]), x]);
+  }
+}

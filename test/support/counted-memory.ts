@@ -1,0 +1,126 @@
+import type { PlanPhase } from '@flux-srpo/core';
+import type { Backend, GenerateRequest, LedgerSnapshot, Pipeline, Stage } from '@flux-srpo/runtime';
+
+/*
+ * Counts what a generation of full size allocates on the GPU, without computing it: dispatches and large uploads do nothing, while every
+ * buffer is created, bound, pooled and destroyed as in a real run. What comes back is made up where the pipeline would
+ * refuse zeros.
+ */
+
+/** Uploads below this are made: the runtime's own constants decide what it allocates. */
+const LARGE_UPLOAD_BYTES = 64 * 1024;
+
+/** The longest that passes between two uploads of one part. */
+const UPLOAD_GAP_MS = 20;
+
+/** Work buffers that are alive, by size: the runtime's, not what is uploaded. */
+const liveBuffers = new Map<number, number>();
+let liveBytes = 0;
+let peak = { bytes: 0, sizes: [] as [bytes: number, count: number][] };
+
+/** Notes which work buffers there are where they take most, in this realm, for good. */
+export function watchBuffers(): void {
+  const { createBuffer } = GPUDevice.prototype;
+  const { destroy } = GPUBuffer.prototype;
+  const sizes = new WeakMap<GPUBuffer, number>();
+  const change = (bytes: number, count: 1 | -1): void => {
+    liveBuffers.set(bytes, (liveBuffers.get(bytes) ?? 0) + count);
+    liveBytes += count * bytes;
+    if (liveBytes > peak.bytes) peak = { bytes: liveBytes, sizes: [...liveBuffers].filter(([, many]) => many > 0) };
+  };
+  GPUDevice.prototype.createBuffer = function (descriptor) {
+    const buffer = createBuffer.call(this, descriptor);
+    if (descriptor.label?.startsWith('upload')) return buffer;
+    sizes.set(buffer, descriptor.size);
+    change(descriptor.size, 1);
+    return buffer;
+  };
+  GPUBuffer.prototype.destroy = function () {
+    const size = sizes.get(this);
+    if (size !== undefined && sizes.delete(this)) change(size, -1);
+    return destroy.call(this);
+  };
+}
+
+/** `3×33554432` …, largest first, and starts anew. */
+export function peakBuffers(): string {
+  const text = peak.sizes
+    .sort(([a], [b]) => b - a)
+    .map(([bytes, count]) => `${count}×${bytes}`)
+    .join(' ');
+  peak = { bytes: 0, sizes: [] };
+  return text;
+}
+
+/** Switches off all computing on WebGPU in this realm, for good. */
+export function computeNothing(): void {
+  GPUComputePassEncoder.prototype.dispatchWorkgroups = () => undefined;
+  GPUComputePassEncoder.prototype.dispatchWorkgroupsIndirect = () => undefined;
+  const writeBuffer = GPUQueue.prototype.writeBuffer;
+  GPUQueue.prototype.writeBuffer = function (buffer, offset, data, ...rest) {
+    if (data.byteLength < LARGE_UPLOAD_BYTES) writeBuffer.call(this, buffer, offset, data, ...rest);
+  };
+}
+
+/**
+ * The backend, with peaks that start again with each stage, and readbacks that are a ramp from −1 to 1: a picture of zeros would be
+ * refused as flat.
+ */
+export function countingBackend(backend: Backend): Backend {
+  const ramped = (stage: Stage): Stage => {
+    let uploads = 0;
+    return {
+      ...stage,
+      read: async (tensor) => (await stage.read(tensor)).map((_, i, { length }) => (2 * i) / length - 1),
+      upload: async (...upload) => {
+        uploads++;
+        return stage.upload(...upload);
+      },
+      run: async (...run) => {
+        const outputs = await stage.run(...run);
+        // A run that computes outlasts the upload of the next part's weights: so must this one.
+        for (let before = -1; before !== uploads; await new Promise((resolve) => setTimeout(resolve, UPLOAD_GAP_MS)))
+          before = uploads;
+        return outputs;
+      },
+    };
+  };
+  return {
+    ...backend,
+    openStage: async (label, on) => {
+      backend.ledger.resetPeaks();
+      return ramped(await backend.openStage(label, on));
+    },
+  };
+}
+
+export type CountedPhases = Record<PlanPhase, LedgerSnapshot & { workBuffers: string }>;
+
+/** Peaks of one generation, by phase, of a backend that counts. `counted` has what was counted before a failure. */
+export async function countPhases(
+  pipeline: Pipeline,
+  request: GenerateRequest,
+  counted: Partial<CountedPhases> = {},
+): Promise<CountedPhases> {
+  const { ledger } = pipeline.backend;
+  const { text_encoder, text_encoder_2 } = pipeline.bundle.manifest.config;
+  const textLayers = text_encoder.num_hidden_layers + text_encoder_2.num_layers;
+  const note = (phase: PlanPhase): void => {
+    counted[phase] = { ...ledger.snapshot(), workBuffers: peakBuffers() };
+    ledger.resetPeaks();
+  };
+  await pipeline.generate(request, {
+    // Each comes after the last run of its phase.
+    onTensor: (name) => {
+      if (name === 'prompt_embeds') note('text');
+      if (name.startsWith('latents_')) note('denoise');
+      if (name === 'decoded') note('decode');
+    },
+    onProgress: (progress) => {
+      if (progress.stage !== 'encode' || progress.done < progress.total) return;
+      // Both encoders' layers and the modulation are one count.
+      if (progress.total > textLayers) note('modulation');
+    },
+  });
+  return counted as CountedPhases;
+}
