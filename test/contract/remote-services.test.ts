@@ -193,7 +193,6 @@ describe('an OpenAI-compatible server', () => {
       ['acceleration', 'high'],
       ['enable_safety_checker', true],
       ['max_sequence_length', 256],
-      ['stream', true],
     ] as const) {
       const remote = createRemote({ baseURL: server.baseURL, service: 'openai' });
       await expect(remote.generate({ ...REQUEST, [field]: value })).rejects.toMatchObject({

@@ -24,3 +24,6 @@ export const serveFixtureBundle: BrowserCommand<[pipeline: string]> = async (_co
   await promisify(execFile)(process.execPath, ['--import', 'tsx', script, pipeline, folder]);
   return `/${path}`;
 };
+
+/** Dedicated workers that run in the tested page, as the browser itself counts them. */
+export const countWorkers: BrowserCommand<[]> = async ({ page }) => page.workers().length;

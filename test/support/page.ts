@@ -20,6 +20,24 @@ export function workerUrl(code: string): string {
 /** The library's own, to be imported by the code of a worker. The query is Vite's for a module that is one. */
 export const REAL_WORKER = `${location.origin}/packages/images/src/worker.ts?worker_file&type=module`;
 
+/** The same on the software GPU, whose kernels are not tested at each start; see there what else it does. */
+export const GPU_WORKER = `${location.origin}/test/support/gpu-worker.ts?worker_file&type=module`;
+
+/** Both local backends, as options of `createFluxSrpo`. */
+export const LOCAL_BACKENDS = [
+  ['wasm', { backend: 'wasm' }],
+  ['webgpu', { backend: 'webgpu', workerUrl: GPU_WORKER }],
+] as const;
+
+/** The least work that is a picture, for the software GPU. */
+export const SMALLEST = {
+  prompt: 'a red house',
+  size: '16x32',
+  num_inference_steps: 1,
+  seed: 7,
+  max_sequence_length: 8,
+} as const;
+
 /** Every worker that the page starts from here on, and those of them that are still to be terminated. */
 export function watchWorkers(): { started: Worker[]; running: Set<Worker>; restore: () => void } {
   const Original = globalThis.Worker;
@@ -43,5 +61,35 @@ export function watchWorkers(): { started: Worker[]; running: Set<Worker>; resto
     restore: () => {
       globalThis.Worker = Original;
     },
+  };
+}
+
+/** Counts the listeners on `window`, `document`, workers, signals and ports that are added from here on and not taken off. */
+export function watchListeners(): { left: () => string[]; restore: () => void } {
+  const { addEventListener, removeEventListener } = EventTarget.prototype;
+  const left = new Map<EventTarget, Map<unknown, string>>();
+  const isWatched = (target: unknown): target is EventTarget =>
+    target === window ||
+    target === document ||
+    target instanceof Worker ||
+    target instanceof AbortSignal ||
+    target instanceof MessagePort;
+  const forget = (target: EventTarget, listener: unknown) => left.get(target)?.delete(listener);
+  EventTarget.prototype.addEventListener = function (type, listener, options) {
+    addEventListener.call(this, type, listener, options);
+    if (!isWatched(this)) return;
+    const { once, signal } = typeof options === 'object' ? options : {};
+    const listeners = left.get(this) ?? new Map<unknown, string>();
+    left.set(this, listeners.set(listener, `${this instanceof Worker ? 'Worker' : this.constructor.name} ${type}`));
+    if (once) addEventListener.call(this, type, () => forget(this, listener), { once });
+    if (signal) addEventListener.call(signal, 'abort', () => forget(this, listener), { once: true });
+  };
+  EventTarget.prototype.removeEventListener = function (type, listener, options) {
+    removeEventListener.call(this, type, listener, options);
+    forget(this, listener);
+  };
+  return {
+    left: () => [...left.values()].flatMap((listeners) => [...listeners.values()]),
+    restore: () => Object.assign(EventTarget.prototype, { addEventListener, removeEventListener }),
   };
 }

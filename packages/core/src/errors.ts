@@ -51,6 +51,7 @@ export type ErrorCode =
   | 'device/out-of-memory'
   | 'device/self-test-failed'
   | 'device/worker-failed'
+  | 'device/hung'
   | 'inference/session-create'
   | 'inference/run'
   | 'inference/output-invalid';

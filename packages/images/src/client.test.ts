@@ -114,7 +114,32 @@ describe('backend "remote"', () => {
     const response = await flux.images.generate({ ...REQUEST, seed: 3 });
     expect(response.data[0]!.url).toBe(`data:image/png;base64,${PNG}`);
     expect([asked, bodies[0]!.seed]).toEqual([false, 3]);
-    expect(isFluxError(await rejection(flux.load()), 'input/conflict')).toBe(true);
+  });
+
+  it('says at load which models the server has, the sizes of the contract, and takes the first', async () => {
+    const asked: string[] = [];
+    const fetch = (async (url: RequestInfo | URL, init?: RequestInit) => {
+      asked.push(`${init?.method} ${url} ${JSON.stringify([...new Headers(init?.headers)])}`);
+      return Response.json({ object: 'list', data: [{ id: 'a' }, { id: 'b' }] });
+    }) as typeof globalThis.fetch;
+    const remote = { baseURL: 'https://server.example/v1', apiKey: 'Bearer sk-1', fetch };
+    const flux = createFluxSrpo({ backend: 'remote', remote });
+    expect(await flux.load()).toMatchObject({
+      backend: 'remote',
+      model: 'a',
+      models: ['a', 'b'],
+      sizes: { landscape_4_3: { width: 1024, height: 768 } },
+    });
+    expect(asked).toEqual([
+      'GET https://server.example/v1/models [["accept","application/json"],["authorization","Bearer sk-1"]]',
+    ]);
+  });
+
+  it('warns when rough pictures were wanted that a server does not send', async () => {
+    const { remote } = server();
+    const flux = createFluxSrpo({ backend: 'remote', remote });
+    const { warnings } = await flux.images.generate(REQUEST, { onPartialImage: () => undefined });
+    expect(warnings.map(({ field }) => field)).toEqual(['partial_images']);
   });
 
   it('rejects what is on the way with AbortError when disposed', async () => {
@@ -135,6 +160,12 @@ describe('createFluxSrpo', () => {
     ['an unknown backend', { model: 'https://a/', backend: 'cuda' }, 'backend'],
     ['an unknown policy', { model: 'https://a/', fallback: 'always' }, 'fallback'],
     ['half a place in the queue', { model: 'https://a/', maxQueue: 0.5 }, 'maxQueue'],
+    ['no patience', { model: 'https://a/', stallTimeoutMs: 0 }, 'stallTimeoutMs'],
+    ['a server without an address', { backend: 'remote', remote: {} }, 'baseURL'],
+    ['a server at no address', { model: 'https://a/', remote: { baseURL: 'ftp://a' } }, 'baseURL'],
+    ['a service nobody knows', { model: 'https://a/', remote: { baseURL: 'https://a', service: 'x' } }, 'service'],
+    ['a key of two lines', { model: 'https://a/', remote: { baseURL: 'https://a', apiKey: 'a\nb' } }, 'apiKey'],
+    ['no bytes', { model: 'https://a/', remote: { baseURL: 'https://a', maxBytes: 0 } }, 'maxBytes'],
   ])('refuses %s', (_what, options, field) => {
     let error: unknown;
     try {

@@ -4,13 +4,15 @@ import { askConsent, mayFallBack } from './fallback.ts';
 import { LocalEngine } from './local-engine.ts';
 import { type FluxSrpoOptions, resolveOptions } from './options.ts';
 import type { ProbeReport } from './probe.ts';
-import type { LoadedModel, WorkerEvent } from './protocol.ts';
+import type { LocalModel, WorkerEvent } from './protocol.ts';
 import { Queue, type QueueState } from './queue.ts';
 import { isUnsupported } from './recovery.ts';
-import type { Remote } from './remote/index.ts';
-import { toEngineRequest } from './wire/model.ts';
+import type { Remote, RemoteModel } from './remote/index.ts';
 import { type ImageRequest, type ParsedRequest, parseRequest } from './wire/request.ts';
-import { type ImageResponse, localResponse } from './wire/response.ts';
+import type { ImageResponse } from './wire/response.ts';
+
+/** What there is to ask for pictures: here, or on the server of backend `remote`. */
+export type LoadedModel = LocalModel | RemoteModel;
 
 /** What every call takes. */
 export interface LoadOptions {
@@ -22,7 +24,7 @@ export interface LoadOptions {
 export interface GenerateOptions extends LoadOptions {
   /** Called between blocks of the model, many times a step. */
   onProgress?: ((progress: Progress) => void) | undefined;
-  /** A rough picture after each step. */
+  /** A rough picture after each step. From a server: those that `stream` and `partial_images` ask for, which `step` counts. */
   onPartialImage?: ((image: Preview) => void) | undefined;
 }
 
@@ -37,7 +39,10 @@ export interface FluxSrpo extends AsyncDisposable {
   readonly queue: QueueState;
   /** Says whether and how this machine can run the model, in under a second; fetches nothing but `manifest.json`. */
   probe(options?: LoadOptions): Promise<ProbeReport>;
-  /** Starts the worker and opens the bundle; says what it holds and what computes it. */
+  /**
+   * Starts the worker and opens the bundle; says what it holds and what computes it. With backend `remote`: asks the server for its
+   * models.
+   */
   load(options?: LoadOptions): Promise<LoadedModel>;
   /** Frees the model and its worker, after what runs and waits; the next call starts anew. */
   unload(): Promise<void>;
@@ -56,8 +61,8 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
   const urls = new Set<string>();
   /** Why this machine cannot run the model, once that is known. */
   let unsupported: FluxError | undefined;
-  let loaded: LoadedModel | undefined;
-  let server: Promise<Remote> | undefined;
+  let loaded: LocalModel | undefined;
+  let server: Remote | undefined;
 
   const assertUsable = (): void => {
     if (disposal.signal.aborted) {
@@ -69,13 +74,13 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
   const either = (signal: AbortSignal | undefined): AbortSignal =>
     signal === undefined ? disposal.signal : AbortSignal.any([signal, disposal.signal]);
 
-  const load = async (signal: AbortSignal | undefined): Promise<LoadedModel> => {
-    if (engine === undefined) {
-      throw new InputError('backend "remote" has nothing to load', { code: 'input/conflict' });
-    }
+  const localAnswer = (): Promise<typeof import('./local-answer.ts')> => import('./local-answer.ts');
+
+  const load = async (local: LocalEngine, signal: AbortSignal | undefined): Promise<LocalModel> => {
     if (unsupported !== undefined) throw unsupported;
     try {
-      loaded = await engine.load({ signal });
+      // Together, so that generating later needs nothing more of the network.
+      [loaded] = await Promise.all([local.load({ signal }), localAnswer()]);
       return loaded;
     } catch (error) {
       if (isUnsupported(error)) unsupported = error as FluxError;
@@ -95,23 +100,29 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     local: LocalEngine,
     { signal, onProgress, onPartialImage }: GenerateOptions,
   ): Promise<ImageResponse> => {
-    await load(signal);
+    await load(local, signal);
+    const { toEngineRequest, localResponse, partialWarnings } = await localAnswer();
     // Chosen here, so that a second try draws the same picture.
     const seed = request.seed ?? (crypto.getRandomValues(new Uint32Array(1))[0] as number);
     const [output, model] = await local.generate((model) => toEngineRequest({ ...request, seed }, model), {
       signal,
       onEvent: listener(onProgress, onPartialImage),
     });
-    return localResponse(output, { transport, model: model.model, device: model.backend, warnings, publish });
+    const said = [...warnings, ...partialWarnings(request, onPartialImage !== undefined)];
+    return localResponse(output, { transport, model: model.model, device: model.backend, warnings: said, publish });
   };
 
-  const runThere = async (
-    { request, warnings }: ParsedRequest,
-    signal: AbortSignal | undefined,
-  ): Promise<ImageResponse> => {
-    server ??= import('./remote/index.ts').then(({ createRemote }) => createRemote(remote!));
-    const response = await (await server).generate(request, { signal: either(signal) });
-    return { ...response, warnings: [...warnings, ...response.warnings] };
+  const service = async (): Promise<[Remote, typeof import('./remote/index.ts')]> => {
+    const module = await import('./remote/index.ts');
+    server ??= module.createRemote(remote!);
+    return [server, module];
+  };
+
+  const runThere = async (body: ImageRequest, { signal, onPartialImage }: GenerateOptions): Promise<ImageResponse> => {
+    const [there, { generateThere }] = await service();
+    const hear =
+      onPartialImage && ((image: Preview) => listener(undefined, onPartialImage)({ type: 'partial-image', image }));
+    return generateThere(there, body, { signal: either(signal), onPartialImage: hear });
   };
 
   const dispose = async (): Promise<void> => {
@@ -129,16 +140,16 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
       async generate(body, options_ = {}) {
         assertUsable();
         const { signal } = options_;
-        const parsed = withoutStream(parseRequest(body));
+        const parsed = parseRequest(body);
         signal?.throwIfAborted();
-        if (engine === undefined) return runThere(parsed, signal);
+        if (engine === undefined) return runThere(body, options_);
         try {
-          return await queue.run(() => runHere(parsed, engine, options_), signal);
+          return await queue.run(() => runHere(withoutStream(parsed), engine, options_), signal);
         } catch (error) {
           if (signal?.aborted || disposal.signal.aborted || !mayFallBack(fallback, error)) throw error;
           await askConsent(options.onFallback, error);
           either(signal).throwIfAborted();
-          return runThere(parsed, signal);
+          return runThere(body, options_);
         }
       },
     },
@@ -152,8 +163,12 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     },
     async load({ signal } = {}) {
       assertUsable();
+      if (engine === undefined) {
+        const [there, { remoteModel }] = await service();
+        return remoteModel(there, either(signal));
+      }
       // Whoever only asks what is loaded need not wait for a picture.
-      return loaded ?? queue.run(() => load(signal), signal);
+      return loaded ?? queue.run(() => load(engine, signal), signal);
     },
     async unload() {
       if (engine === undefined) return;

@@ -9,22 +9,33 @@ import {
   openBundle,
   type Pipeline,
   pictureSettings,
+  type WebGpuBackendOptions,
 } from '@flux-srpo/runtime';
 import { transfer } from 'comlink';
 import { breathing } from './breathing.ts';
+import { countingBackend, countingFiles, type FinishedCounter } from './counting.ts';
 import { assertFits, requiredLimits } from './memory-plan.ts';
-import type { EventMessage, LoadedModel, LoadInput, Reply, WorkerApi, WorkerEvent } from './protocol.ts';
+import type { EventMessage, LoadInput, LocalModel, Reply, WorkerApi, WorkerEvent } from './protocol.ts';
 import { isUnsupported } from './recovery.ts';
 import { modelFacts } from './wire/model.ts';
+
+export interface HostOptions {
+  /** `false` trusts the GPU without the known-answer tests. */
+  selfTest?: false;
+}
 
 /**
  * The worker's end: one pipeline, one call at a time.
  *
  * @param post sends to the main thread
  */
-export function createHost(post: (message: EventMessage, transfer: Transferable[]) => void): WorkerApi {
+export function createHost(
+  post: (message: EventMessage, transfer: Transferable[]) => void,
+  options: HostOptions = {},
+): WorkerApi {
+  const counter = { finished: 0 };
   const controllers = new Map<number, AbortController>();
-  let loaded: { key: string; memoryBudget: number | undefined; pipeline: Pipeline; model: LoadedModel } | undefined;
+  let loaded: { key: string; memoryBudget: number | undefined; pipeline: Pipeline; model: LocalModel } | undefined;
   let turn: Promise<unknown> = Promise.resolve();
 
   /** Runs `work` after every earlier call; its outcome becomes a reply, whatever it is. */
@@ -57,7 +68,7 @@ export function createHost(post: (message: EventMessage, transfer: Transferable[
         const key = JSON.stringify(input);
         if (loaded?.key !== key) {
           await unload();
-          loaded = { key, memoryBudget: input.memoryBudget, ...(await open(input)) };
+          loaded = { key, memoryBudget: input.memoryBudget, ...(await open(input, counter, options)) };
         }
         return loaded.model;
       }),
@@ -76,10 +87,15 @@ export function createHost(post: (message: EventMessage, transfer: Transferable[
           onPreview: (image) => emit({ type: 'partial-image', image }, [image.rgba.buffer]),
         });
         const { seed, skippedSteps, dropped, timings, flagged } = result;
-        const files = result.images.map((image, i) =>
+        const files: Uint8Array<ArrayBuffer>[] = [];
+        for (const [i, image] of result.images.entries()) {
+          // A task of its own, before which the worker hears of a cancel.
+          await new Promise((resolve) => setTimeout(resolve));
+          signal.throwIfAborted();
+          const settings = pictureSettings(result, i, pipeline.bundle);
           // A picture that is withheld does not even cross as a black one.
-          flagged?.[i] ? new Uint8Array() : encodePicture(image, pictureSettings(result, i, pipeline.bundle)),
-        ) as Uint8Array<ArrayBuffer>[];
+          files.push((flagged?.[i] ? new Uint8Array() : encodePicture(image, settings)) as Uint8Array<ArrayBuffer>);
+        }
         return { files, seed, skippedSteps, dropped, timings, ...(flagged === undefined ? {} : { flagged }) };
       });
       return transfer(reply, reply.type === 'result' ? reply.value.files.map((file) => file.buffer) : []);
@@ -95,16 +111,24 @@ export function createHost(post: (message: EventMessage, transfer: Transferable[
       controllers.get(call)?.abort();
     },
 
-    ping() {},
+    ping: () => counter.finished,
   };
 }
 
-async function open(input: LoadInput): Promise<{ pipeline: Pipeline; model: LoadedModel }> {
-  const bundle = await openBundle(httpBundle(input.model));
+async function open(
+  input: LoadInput,
+  counter: FinishedCounter,
+  options: HostOptions,
+): Promise<{ pipeline: Pipeline; model: LocalModel }> {
+  const bundle = await openBundle(countingFiles(httpBundle(input.model), counter));
   const { manifest } = bundle;
-  const { backend, fallback } = await createBackend(input, requiredLimits(manifest));
+  const { backend, fallback } = await createBackend(input, { requiredLimits: requiredLimits(manifest), ...options });
   try {
-    const pipeline = await createPipeline({ bundle, backend: breathing(backend), memoryBudget: input.memoryBudget });
+    const pipeline = await createPipeline({
+      bundle,
+      backend: countingBackend(breathing(backend), counter),
+      memoryBudget: input.memoryBudget,
+    });
     return {
       pipeline,
       model: {
@@ -124,12 +148,12 @@ async function open(input: LoadInput): Promise<{ pipeline: Pipeline; model: Load
 
 async function createBackend(
   { backends: [first, second], wasmUrl }: LoadInput,
-  limits: Readonly<Record<string, number>>,
+  gpuOptions: WebGpuBackendOptions,
 ): Promise<{ backend: Backend; fallback?: WireError }> {
   const options = wasmUrl === undefined ? {} : { wasmUrl };
   if (first === 'wasm') return { backend: await createWasmBackend(options) };
   try {
-    return { backend: await createWebGpuBackend({ ...options, requiredLimits: limits }) };
+    return { backend: await createWebGpuBackend({ ...options, ...gpuOptions }) };
   } catch (error) {
     if (second === undefined || !isFluxError(error) || !isUnsupported(error)) throw error;
     return { backend: await createWasmBackend(options), fallback: toWireError(error) };

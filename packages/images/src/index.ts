@@ -25,12 +25,13 @@ export {
   createFluxSrpo,
   type FluxSrpo,
   type GenerateOptions,
+  type LoadedModel,
   type LoadOptions,
 } from './client.ts';
 export type { FallbackPolicy, FluxSrpoOptions } from './options.ts';
 export type { ProbeReport } from './probe.ts';
-export type { LoadedModel, LocalBackend } from './protocol.ts';
+export type { LocalBackend, LocalModel } from './protocol.ts';
 export type { QueueState } from './queue.ts';
-export type { RemoteOptions } from './remote/index.ts';
+export type { RemoteModel, RemoteOptions } from './remote/index.ts';
 export type { Acceleration, ImageRequest, RequestWarning, Transport } from './wire/request.ts';
 export type { ImageResponse, ResponseImage } from './wire/response.ts';

@@ -1,13 +1,13 @@
 import { DeviceError } from '@flux-srpo/core';
 import type { GenerateRequest } from '@flux-srpo/runtime';
-import type { GenerateOutput, LoadedModel, LoadInput } from './protocol.ts';
+import type { GenerateOutput, LoadInput, LocalModel } from './protocol.ts';
 import { endsWorker, isRecoverable } from './recovery.ts';
-import { type CallOptions, WorkerLink } from './worker-link.ts';
+import { type CallOptions, type Patience, WorkerLink } from './worker-link.ts';
 
 export interface LocalEngineOptions {
   input: LoadInput;
   startWorker: () => Worker;
-  hangTimeoutMs: number;
+  patience: Patience;
 }
 
 /**
@@ -22,15 +22,15 @@ export class LocalEngine {
     this.#options = options;
   }
 
-  load(options: CallOptions): Promise<LoadedModel> {
+  load(options: CallOptions): Promise<LocalModel> {
     return this.#withWorker((link) => this.#load(link, options), options.signal);
   }
 
   /** @param prepare makes the request once it is known which model is loaded; what it throws is final */
   generate(
-    prepare: (model: LoadedModel) => GenerateRequest,
+    prepare: (model: LocalModel) => GenerateRequest,
     options: CallOptions,
-  ): Promise<[GenerateOutput, LoadedModel]> {
+  ): Promise<[GenerateOutput, LocalModel]> {
     return this.#withWorker(async (link) => {
       const model = await this.#load(link, options);
       const input = prepare(model);
@@ -53,7 +53,7 @@ export class LocalEngine {
     this.#link = undefined;
   }
 
-  #load(link: WorkerLink, { signal }: CallOptions): Promise<LoadedModel> {
+  #load(link: WorkerLink, { signal }: CallOptions): Promise<LocalModel> {
     return link.call((api, call) => api.load(call, this.#options.input), { signal });
   }
 
@@ -72,7 +72,7 @@ export class LocalEngine {
 
   #connect(): WorkerLink {
     if (this.#link === undefined || this.#link.hasEnded) {
-      this.#link = new WorkerLink(this.#start(), this.#options.hangTimeoutMs);
+      this.#link = new WorkerLink(this.#start(), this.#options.patience);
     }
     return this.#link;
   }

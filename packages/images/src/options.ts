@@ -1,6 +1,8 @@
 import { type FluxError, InputError } from '@flux-srpo/core';
 import type { LoadInput, LocalBackend } from './protocol.ts';
+import { checkOptions as checkRemoteOptions } from './remote/check-options.ts';
 import type { RemoteOptions } from './remote/index.ts';
+import type { Patience } from './worker-link.ts';
 
 /** Where the model is, what may compute it, and whether a server may. */
 export interface FluxSrpoOptions {
@@ -32,6 +34,11 @@ export interface FluxSrpoOptions {
   wasmUrl?: string | URL;
   /** Silence after which a worker is taken for hung. @default 60 s; 10 min where wasm is allowed, which is silent while it computes */
   hangTimeoutMs?: number;
+  /**
+   * Time in which a run or a read must end before the GPU is taken for hung (`device/hung`); ten times the longest so far, where
+   * that is more. On WebGPU it is a whole step, all pictures of the batch, that ends at once. @default 10 min
+   */
+  stallTimeoutMs?: number;
 }
 
 /** When `auto` may send a request to the server. */
@@ -40,7 +47,7 @@ export type FallbackPolicy = 'never' | 'when-unsupported' | 'on-failure';
 /** The options with every default filled in. */
 export interface ResolvedOptions {
   /** Absent where nothing is computed here. */
-  local?: { input: LoadInput; startWorker: () => Worker; hangTimeoutMs: number };
+  local?: { input: LoadInput; startWorker: () => Worker; patience: Patience };
   remote?: RemoteOptions;
   fallback: FallbackPolicy;
   maxQueue: number;
@@ -49,6 +56,7 @@ export interface ResolvedOptions {
 const MAX_QUEUE = 8;
 const HANG_TIMEOUT_MS = 60_000;
 const WASM_HANG_TIMEOUT_MS = 600_000;
+const STALL_TIMEOUT_MS = 600_000;
 
 const BACKENDS: readonly string[] = ['auto', 'webgpu', 'wasm', 'remote'];
 const POLICIES: readonly string[] = ['never', 'when-unsupported', 'on-failure'];
@@ -63,6 +71,7 @@ export function resolveOptions(options: FluxSrpoOptions): ResolvedOptions {
       details: { field: 'maxQueue' },
     });
   }
+  if (remote !== undefined) checkRemoteOptions(remote);
   if (backend === 'remote' && remote === undefined) throw required('remote', 'with backend "remote"');
   return {
     ...(backend === 'remote' ? {} : { local: resolveLocal(options, backend) }),
@@ -74,7 +83,7 @@ export function resolveOptions(options: FluxSrpoOptions): ResolvedOptions {
 }
 
 function resolveLocal(
-  { model, allowWasm = false, memoryBudget, workerUrl, wasmUrl, hangTimeoutMs }: FluxSrpoOptions,
+  { model, allowWasm = false, memoryBudget, workerUrl, wasmUrl, hangTimeoutMs, stallTimeoutMs }: FluxSrpoOptions,
   backend: 'auto' | LocalBackend,
 ): NonNullable<ResolvedOptions['local']> {
   if (model === undefined) throw required('model', 'unless backend is "remote"');
@@ -92,7 +101,13 @@ function resolveLocal(
       if (workerUrl === undefined) return new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
       return new Worker(absolute(workerUrl, 'workerUrl'), { type: 'module' });
     },
-    hangTimeoutMs: hangTimeoutMs ?? (backends.includes('wasm') ? WASM_HANG_TIMEOUT_MS : HANG_TIMEOUT_MS),
+    patience: {
+      hangMs: positive(
+        'hangTimeoutMs',
+        hangTimeoutMs ?? (backends.includes('wasm') ? WASM_HANG_TIMEOUT_MS : HANG_TIMEOUT_MS),
+      ),
+      stallMs: positive('stallTimeoutMs', stallTimeoutMs ?? STALL_TIMEOUT_MS),
+    },
   };
 }
 
@@ -111,6 +126,14 @@ function absolute(url: string | URL, field: string): string {
 function assertOneOf(field: string, values: readonly string[], value: string): void {
   if (values.includes(value)) return;
   throw new InputError(`${field} must be one of ${values.join(', ')}, got "${String(value).slice(0, 40)}"`, {
+    code: 'input/out-of-range',
+    details: { field },
+  });
+}
+
+function positive(field: string, milliseconds: number): number {
+  if (milliseconds > 0) return milliseconds;
+  throw new InputError(`${field} must be milliseconds above 0, got ${milliseconds}`, {
     code: 'input/out-of-range',
     details: { field },
   });

@@ -17,7 +17,7 @@ export interface LoadInput {
 }
 
 /** The loaded bundle, and what computes it. */
-export interface LoadedModel extends ModelFacts {
+export interface LocalModel extends ModelFacts {
   /** Human name, one line. */
   name: string;
   licence: Manifest['licence'];
@@ -54,11 +54,11 @@ export type Reply<T> = { type: 'result'; value: T } | { type: 'failure'; error: 
 /** What the worker offers. `call` is a number the main thread chose, for `cancel` and events. Calls run one after another. */
 export interface WorkerApi {
   /** Does nothing but answer when the same bundle is loaded already. */
-  load(call: number, input: LoadInput): Promise<Reply<LoadedModel>>;
+  load(call: number, input: LoadInput): Promise<Reply<LocalModel>>;
   generate(call: number, input: GenerateRequest): Promise<Reply<GenerateOutput>>;
   /** Gives back what the model holds on the device. */
   unload(call: number): Promise<Reply<null>>;
   cancel(call: number): void;
-  /** Answers, which is all it is for. */
-  ping(): void;
+  /** Answers: how many runs, reads and uploads it has finished so far. Where that stands still, something may hang. */
+  ping(): number;
 }

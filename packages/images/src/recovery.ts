@@ -16,6 +16,8 @@ const RECOVERABLE: readonly ErrorCode[] = ['device/lost', 'device/worker-failed'
 /** The worker is not to be used again: its memory or its runtime is in a state that nobody knows. */
 const ENDS_WORKER: readonly ErrorCode[] = [
   ...RECOVERABLE,
+  // Not once more: whoever has waited for minutes is told.
+  'device/hung',
   'device/out-of-memory',
   'inference/session-create',
   'inference/run',

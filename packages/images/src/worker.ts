@@ -1,5 +1,4 @@
-import { expose } from 'comlink';
-import { createHost } from './host.ts';
+import { startWorker } from './start-worker.ts';
 
 /** The module of the dedicated worker: all computing happens behind this line. */
-expose(createHost((message, transfer) => self.postMessage(message, { transfer })));
+startWorker();

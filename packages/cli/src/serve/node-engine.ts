@@ -1,6 +1,13 @@
 import { encodePicture, type Pipeline, pictureSettings } from '@flux-srpo/runtime';
 import { type ImageEngine, Queue, type QueueState } from 'flux-srpo/fetch';
-import { localResponse, type ModelFacts, modelFacts, parseRequest, toEngineRequest } from 'flux-srpo/wire';
+import {
+  localResponse,
+  type ModelFacts,
+  modelFacts,
+  parseRequest,
+  partialWarnings,
+  toEngineRequest,
+} from 'flux-srpo/wire';
 
 export interface NodeEngineOptions {
   /** Not the engine's own: whoever made it disposes it. */
@@ -36,9 +43,10 @@ export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }
         const files = result.images.map(
           (image, i) => encodePicture(image, pictureSettings(result, i, pipeline.bundle)) as Uint8Array<ArrayBuffer>,
         );
+        const said = [...warnings, ...partialWarnings(request, onPartialImage !== undefined)];
         return localResponse(
           { ...result, files },
-          { transport, model: model.model, device: 'node', warnings, publish },
+          { transport, model: model.model, device: 'node', warnings: said, publish },
         );
       },
     },

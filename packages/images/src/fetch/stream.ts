@@ -2,12 +2,13 @@ import { type ImageSize, InputError } from '@flux-srpo/core';
 import type { Preview } from '@flux-srpo/runtime';
 import { toHttpError } from '../wire/errors.ts';
 import { completedEvent, encodeEvent, partialImageEvent } from '../wire/events.ts';
+import { pngSize } from '../wire/png-size.ts';
 import type { ParsedRequest, RequestWarning } from '../wire/request.ts';
 import { type ImageResponse, unixSeconds } from '../wire/response.ts';
 import type { AnswerContext } from './answers.ts';
 import type { ImageEngine } from './engine.ts';
 import { EventQueue } from './event-queue.ts';
-import { isPartialStep, pictureSize, pngSize, previewBase64 } from './partial-pictures.ts';
+import { isPartialStep, pictureSize, previewBase64 } from './partial-pictures.ts';
 
 /** Proxies give up on connections that are silent for about a minute. */
 const KEEP_ALIVE_MS = 15_000;
@@ -55,7 +56,8 @@ export async function streamImages(
         onProgress: (progress) => {
           if (progress.stage === 'denoise') steps = progress.steps;
         },
-        onPartialImage,
+        // An engine says so where it gives none; that is to be said only where some are wanted.
+        ...(partial_images > 0 ? { onPartialImage } : {}),
       },
     )
     .then(
@@ -84,7 +86,12 @@ export async function streamImages(
 function completedEvents(response: ImageResponse, warnings: RequestWarning[], size: ImageSize | undefined): string[] {
   return response.data.map(({ b64_json, seed }, index) => {
     const picture = { b64_json, created: response.created, size: size ?? pngSize(b64_json) };
-    const additions = { image_index: index, warnings: [...warnings, ...response.warnings] };
+    const isFlagged = response.has_nsfw_concepts?.[index];
+    const additions = {
+      image_index: index,
+      warnings: [...warnings, ...response.warnings],
+      ...(isFlagged === undefined ? {} : { has_nsfw_concept: isFlagged }),
+    };
     const event = { ...completedEvent(picture, seed ?? response.seed), ...additions };
     return encodeEvent(event);
   });

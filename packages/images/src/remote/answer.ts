@@ -10,6 +10,8 @@ export interface Answer {
   pictures: AnsweredPicture[];
   seed: number | null;
   flagged?: boolean[];
+  /** What the service says had no effect. */
+  warnings: RequestWarning[];
 }
 
 export interface AnsweredPicture {
@@ -45,6 +47,7 @@ export function readAnswer(
     created: readCreated(json, paths.created),
     pictures: images.map((image, i) => readPicture(image, paths, i, flagged?.[i] ?? false)),
     seed: seed ?? null,
+    warnings: paths.warnings === undefined ? [] : readWarnings(readPath(json, paths.warnings)),
     ...(flagged === undefined ? {} : { flagged }),
   };
 }
@@ -87,6 +90,20 @@ function readText(json: unknown, path: Path | undefined, at: string): string {
   if (value === undefined || value === null) return '';
   if (typeof value !== 'string') throw problem(at + path, 'a string', value);
   return value;
+}
+
+/** Most warnings of a service that are passed on, and characters of one. */
+const MAX_WARNINGS = 20;
+const MAX_WARNING = 200;
+
+/** What is a warning in a service's list; nothing else of it. */
+export function readWarnings(list: unknown): RequestWarning[] {
+  if (!Array.isArray(list)) return [];
+  return list.slice(0, MAX_WARNINGS).flatMap((entry) => {
+    const [field, reason] = [readPath(entry, 'field'), readPath(entry, 'reason')];
+    if (typeof field !== 'string' || typeof reason !== 'string') return [];
+    return [{ field: field.slice(0, MAX_WARNING), reason: reason.slice(0, MAX_WARNING) }];
+  });
 }
 
 function readCreated(json: unknown, path: Path | undefined): number {

@@ -1,16 +1,17 @@
 import { isFluxError, type NetworkError } from '@flux-srpo/core';
-import { type ImageRequest, parseRequest, type RequestWarning } from '../wire/request.ts';
+import { type ImageRequest, type ParsedRequest, parseRequest, type RequestWarning } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
 import { type Answer, AnswerProblem, readAnswer } from './answer.ts';
-import { type Call, MAX_ERROR_BYTES, readJson, send } from './call.ts';
+import { type Call, isEventStream, readJson, readStream, refusalOf, send } from './call.ts';
 import { showUrl } from './endpoint.ts';
-import { refusal, withExchange } from './failures.ts';
+import { withExchange } from './failures.ts';
 import { handOver } from './hand-over.ts';
+import { fetchModels, modelsUrl } from './models.ts';
 import { type RemoteOptions, type RemoteSettings, resolveOptions } from './options.ts';
-import { readText } from './read-body.ts';
 import { writeRequest } from './request-body.ts';
 import { MAX_POSTS, pauseBeforeRetry } from './retry.ts';
 import { Redactor } from './secrets.ts';
+import { type StreamedPartial, StreamReader } from './stream-reader.ts';
 import { Watch } from './watch.ts';
 
 /** How to follow and end one request. */
@@ -19,12 +20,16 @@ export interface RemoteCallOptions {
   signal?: AbortSignal | undefined;
   /** Called as warnings arise; all of them are in the response, too. */
   onWarning?: ((warning: RequestWarning) => void) | undefined;
+  /** Called with the rough pictures that `stream` and `partial_images` ask for. */
+  onPartial?: ((partial: StreamedPartial) => void) | undefined;
 }
 
 /** The endpoint on a server. */
 export interface Remote {
   /** The same request and response as locally. The prompt goes to the service, and to nobody else. */
   generate(request: ImageRequest, options?: RemoteCallOptions): Promise<ImageResponse>;
+  /** Names of the models that the service has. */
+  models(options?: Pick<RemoteCallOptions, 'signal'>): Promise<string[]>;
 }
 
 /**
@@ -36,8 +41,23 @@ export interface Remote {
  */
 export function createRemote(options: RemoteOptions): Remote {
   const settings = resolveOptions(options);
+
+  async function withCall<T>(url: URL, signal: AbortSignal | undefined, work: (call: Call) => Promise<T>): Promise<T> {
+    signal?.throwIfAborted();
+    const watch = new Watch(signal, settings.timeouts.total);
+    const exchange = { service: settings.service.name, url: showUrl(url), posts: 0 };
+    try {
+      return await work({ settings, watch, redactor: new Redactor(), exchange });
+    } catch (error) {
+      // The clocks know nothing of the request they end.
+      throw isFluxError(error) && error === watch.signal.reason ? withExchange(error, exchange) : error;
+    } finally {
+      watch.close();
+    }
+  }
+
   return {
-    async generate(body, { signal, onWarning } = {}) {
+    async generate(body, { signal, onWarning, onPartial } = {}) {
       signal?.throwIfAborted();
       const warnings: RequestWarning[] = [];
       const warn = (warning: RequestWarning): void => {
@@ -49,12 +69,9 @@ export function createRemote(options: RemoteOptions): Remote {
       const request = withSeed(parsed.request, settings);
       const payload = JSON.stringify(writeRequest(settings.service, request, parsed.transport, warn));
 
-      const watch = new Watch(signal, settings.timeouts.total);
-      const exchange = { service: settings.service.name, url: showUrl(settings.url), posts: 0 };
-      const call: Call = { settings, watch, redactor: new Redactor(), exchange };
-      try {
-        const { json, invalid } = await readJson(call, await post(call, payload));
-        const answer = checked(() => readAnswer(settings.service, json, request.n ?? 1, warn), invalid);
+      return withCall(settings.url, signal, async (call) => {
+        const answer = await ask(call, { ...parsed, request }, payload, warn, (partial) => tell(onPartial, partial));
+        for (const warning of answer.warnings) warn(warning);
         return {
           created: answer.created,
           data: await handOver(answer.pictures, parsed.transport, call, warn),
@@ -64,12 +81,11 @@ export function createRemote(options: RemoteOptions): Remote {
           warnings,
           ...(answer.flagged === undefined ? {} : { has_nsfw_concepts: answer.flagged }),
         };
-      } catch (error) {
-        // The clocks know nothing of the request they end.
-        throw isFluxError(error) && error === watch.signal.reason ? withExchange(error, exchange) : error;
-      } finally {
-        watch.close();
-      }
+      });
+    },
+
+    async models({ signal } = {}) {
+      return withCall(modelsUrl(settings), signal, fetchModels);
     },
   };
 }
@@ -82,19 +98,36 @@ function withSeed(request: ImageRequest, { service }: RemoteSettings): ImageRequ
   return { ...request, seed };
 }
 
+async function ask(
+  call: Call,
+  { request }: ParsedRequest,
+  payload: string,
+  warn: (warning: RequestWarning) => void,
+  onPartial: (partial: StreamedPartial) => void,
+): Promise<Answer> {
+  const { stream, partial_images = 0, n = 1 } = request;
+  const response = await post(call, payload, stream === true);
+  if (stream === true && isEventStream(response)) {
+    // Nothing may be shown of a picture before it was checked, whatever the service thinks of that.
+    const partials = request.enable_safety_checker === true ? 0 : partial_images;
+    return readStream(call, response, new StreamReader(n, partials, onPartial), warn);
+  }
+  const { json, invalid } = await readJson(call, response);
+  if (stream === true) warn({ field: 'stream', reason: 'the service answered as a whole, without rough pictures' });
+  return checked(() => readAnswer(call.settings.service, json, n, warn), invalid);
+}
+
 /** Sends the request until it is accepted or refused: the answer to the last one, which is a 2xx. */
-async function post(call: Call, payload: string): Promise<Response> {
-  const { settings, watch, redactor, exchange } = call;
+async function post(call: Call, payload: string, isStream: boolean): Promise<Response> {
+  const { settings, watch, exchange } = call;
+  const accept = isStream ? 'text/event-stream, application/json' : 'application/json';
   for (;;) {
-    const response = await send(call, payload);
+    const response = await send(call, { method: 'POST', url: settings.url, body: payload, accept });
     if (response.ok) return response;
-    const limits = { maxBytes: MAX_ERROR_BYTES, stallMs: settings.timeouts.stall };
-    const { text, end } = await readText(response, limits, watch);
-    // A refusal whose text does not come is a refusal all the same, unless the caller has left.
-    if (watch.isCallerAborted) throw watch.signal.reason;
+    const error = await refusalOf(call, response);
     const pause = pauseBeforeRetry(response);
     if (watch.signal.aborted || pause === undefined || exchange.posts >= MAX_POSTS || pause >= watch.remainingMs) {
-      throw refusal(settings.service, response, { text, isCut: end !== 'complete' }, redactor, exchange);
+      throw error;
     }
     await watch.sleep(pause);
   }
@@ -109,9 +142,9 @@ function checked(read: () => Answer, invalid: (expectedAndGot: string) => Networ
 }
 
 /** An exception of the caller's own callback is the page's to report; it does not end the request. */
-function tell(onWarning: RemoteCallOptions['onWarning'], warning: RequestWarning): void {
+function tell<T>(listener: ((value: T) => void) | undefined, value: T): void {
   try {
-    onWarning?.(warning);
+    listener?.(value);
   } catch (error) {
     queueMicrotask(() => {
       throw error;

@@ -1,5 +1,7 @@
 export { createRemote, type Remote, type RemoteCallOptions } from './create-remote.ts';
+export { type GenerateThereOptions, generateThere } from './generate-there.ts';
 export type { RemoteOptions, RemoteTimeouts } from './options.ts';
+export { type RemoteModel, remoteModel } from './remote-model.ts';
 export type {
   AnswerDescription,
   FieldDescription,
@@ -9,4 +11,6 @@ export type {
   ServiceField,
   SizeSpelling,
 } from './service.ts';
-export { SERVICES, type ServiceName } from './services.ts';
+export type { ServiceName } from './service-names.ts';
+export { SERVICES } from './services.ts';
+export type { StreamedPartial } from './stream-reader.ts';

@@ -1,8 +1,8 @@
-import { InputError } from '@flux-srpo/core';
+import { checkOptions } from './check-options.ts';
 import { resolveEndpoint } from './endpoint.ts';
-import { checkHeaderValue, isSecretHeader } from './secrets.ts';
 import type { ServiceDescription } from './service.ts';
-import { SERVICES, type ServiceName } from './services.ts';
+import type { ServiceName } from './service-names.ts';
+import { SERVICES } from './services.ts';
 
 /** A server of the endpoint, and how to talk to it. */
 export interface RemoteOptions {
@@ -41,7 +41,9 @@ export interface RemoteTimeouts {
 }
 
 export interface RemoteSettings {
+  /** Takes requests. */
   url: URL;
+  baseURL: string | URL;
   apiKey: RemoteOptions['apiKey'];
   service: ServiceDescription;
   fetch: typeof globalThis.fetch;
@@ -53,71 +55,22 @@ export interface RemoteSettings {
 
 const DEFAULT_TIMEOUTS: RemoteTimeouts = { key: 30_000, headers: 600_000, stall: 60_000, total: 900_000 };
 const DEFAULT_MAX_BYTES = 64 * 2 ** 20;
-/** RFC 9110 `token` */
-const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 
-/** Checks everything that can be checked before the first request. */
+/** The options, checked, with every default filled in. */
 export function resolveOptions(options: RemoteOptions): RemoteSettings {
-  const service = resolveService(options.service ?? 'flux-srpo');
-  const { apiKey, headers = {}, maxBytes = DEFAULT_MAX_BYTES } = options;
-  if (apiKey !== undefined && typeof apiKey !== 'function') checkHeaderValue(apiKey, 'apiKey');
-  for (const [name, value] of Object.entries(headers)) {
-    if (!HEADER_NAME.test(name)) throw invalid('headers', 'an object of header names and values');
-    checkHeaderValue(value, `headers.${name}`);
-    if (apiKey !== undefined && name.toLowerCase() === service.authHeader.toLowerCase()) {
-      throw new InputError(`apiKey and headers.${name} exclude each other, got both`, {
-        code: 'input/conflict',
-        details: { field: 'apiKey' },
-      });
-    }
-  }
-  const holdsKey = typeof apiKey === 'string' || Object.keys(headers).some(isSecretHeader);
-  if (holdsKey && isBrowser() && options.dangerouslyAllowBrowser !== true) {
-    throw new InputError(
-      'apiKey must not be in a web page, where everyone can read it; let a relay on your server add it, pass a function that fetches a short-lived token, or set dangerouslyAllowBrowser: true',
-      { code: 'input/conflict', details: { field: 'apiKey' } },
-    );
-  }
-  if (!(Number.isInteger(maxBytes) && maxBytes > 0)) throw invalid('maxBytes', 'a whole number of bytes above 0');
-  const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
-  for (const [name, ms] of Object.entries(timeouts)) {
-    if (!(typeof ms === 'number' && ms > 0)) throw invalid(`timeouts.${name}`, 'milliseconds above 0, or Infinity');
-  }
+  checkOptions(options);
+  const { service: named = 'flux-srpo', headers = {}, maxBytes = DEFAULT_MAX_BYTES, imageOrigins = [] } = options;
+  const service = typeof named === 'string' ? SERVICES[named] : named;
   return {
     url: resolveEndpoint(options.baseURL, service.path),
-    apiKey,
+    baseURL: options.baseURL,
+    apiKey: options.apiKey,
     service,
     // Called without a `this`: browsers refuse their fetch as a method of something else.
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
     headers,
-    timeouts,
+    timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts },
     maxBytes,
-    imageOrigins: new Set((options.imageOrigins ?? []).map(checkOrigin)),
+    imageOrigins: new Set(imageOrigins.map((origin) => new URL(origin).origin)),
   };
-}
-
-function resolveService(service: ServiceName | ServiceDescription): ServiceDescription {
-  if (typeof service === 'object' && service !== null) return service;
-  if (Object.hasOwn(SERVICES, service)) return SERVICES[service];
-  throw invalid('service', `one of ${Object.keys(SERVICES).join(', ')}, or a description`);
-}
-
-function checkOrigin(origin: string): string {
-  if (!URL.canParse(origin) || !/^https?:\/\/[^/]+\/?$/.test(origin)) {
-    throw invalid('imageOrigins', 'origins such as "https://images.example"');
-  }
-  return new URL(origin).origin;
-}
-
-function isBrowser(): boolean {
-  return (typeof window !== 'undefined' && typeof document !== 'undefined') || typeof importScripts === 'function';
-}
-
-declare const importScripts: unknown;
-
-function invalid(field: string, expected: string): InputError {
-  return new InputError(`${field} must be ${expected}, got something else`, {
-    code: 'input/out-of-range',
-    details: { field },
-  });
 }

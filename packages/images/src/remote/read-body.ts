@@ -1,3 +1,5 @@
+import { AnswerProblem } from './answer.ts';
+import { EventParser, type ServerEvent } from './event-parser.ts';
 import type { Watch } from './watch.ts';
 
 export interface BodyEnd {
@@ -18,12 +20,14 @@ export interface BodyLimits {
 /**
  * Takes the pieces of a body, never more than `maxBytes` and one piece; what it says of its own length is believed only when that is
  * too much. Does not throw: how it ended is in the result.
+ *
+ * @param take says `'enough'` when nothing more is wanted
  */
 async function readPieces(
   response: Response,
   { maxBytes, stallMs }: BodyLimits,
   watch: Watch,
-  take: (piece: Uint8Array) => void,
+  take: (piece: Uint8Array) => unknown,
 ): Promise<BodyEnd> {
   let bytes = 0;
   const reader = response.body?.getReader();
@@ -35,7 +39,7 @@ async function readPieces(
       if (piece.done) return { bytes, end: 'complete' };
       bytes += piece.value.byteLength;
       if (bytes > maxBytes) return { bytes, end: 'too-large' };
-      take(piece.value);
+      if (take(piece.value) === 'enough') return { bytes, end: 'complete' };
     }
   } catch (cause) {
     return { bytes, end: 'broken', cause };
@@ -65,6 +69,26 @@ export async function readText(
   const body = await readPieces(response, limits, watch, accept);
   if (body.end === 'complete') accept();
   return { ...body, text, ...(body.end === 'complete' && !isUtf8 ? { end: 'not-utf8' } : {}) };
+}
+
+/** The body as server-sent events, each handed to `take` as it comes, until that says `'enough'`. What `take` throws is the cause. */
+export async function readEvents(
+  response: Response,
+  limits: BodyLimits,
+  watch: Watch,
+  take: (event: ServerEvent) => unknown,
+): Promise<BodyEnd> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const parser = new EventParser();
+  return readPieces(response, limits, watch, (piece) => {
+    let text: string;
+    try {
+      text = decoder.decode(piece, { stream: true });
+    } catch {
+      throw new AnswerProblem('it must be UTF-8, got other bytes');
+    }
+    return parser.push(text).some((event) => take(event) === 'enough') ? 'enough' : undefined;
+  });
 }
 
 /** The whole body; `undefined` when it is too large. */

@@ -31,7 +31,10 @@ export function writeRequest(
 ): Record<string, unknown> {
   const { fields, omitted = [], defaults, constants, embedding } = service.request;
   const request: ImageRequest = { ...defaults, ...parsed };
-  if (request.stream === true) throw unsupported(service, 'stream', 'its answers come whole; leave it out');
+  const { stream } = service.request;
+  if (request.stream === true && stream === undefined) {
+    throw unsupported(service, 'stream', 'its answers come whole; leave it out');
+  }
   const body: Record<string, unknown> = { ...constants };
   const embedded: Record<string, unknown> = {};
   for (const name of FIELDS) {
@@ -48,7 +51,11 @@ export function writeRequest(
   writeSize(service, request, body);
   if (service.request.transport !== undefined) {
     const { to, values } = service.request.transport;
-    writePath(body, to, values[transport]);
+    writePath(body, to, values[request.stream === true ? 'b64_json' : transport]);
+  }
+  if (request.stream === true && stream !== undefined) {
+    writePath(body, stream.to, true);
+    writePath(body, stream.partials, request.partial_images ?? 0);
   }
   const prompt = embedding === undefined ? request.prompt : embed(request.prompt, embedded, embedding);
   for (const path of fields.prompt?.to ?? []) writePath(body, path, prompt);

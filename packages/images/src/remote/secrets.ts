@@ -1,5 +1,3 @@
-import { InputError } from '@flux-srpo/core';
-
 /** Longest text of a server's that an error repeats. */
 export const MAX_SNIPPET = 200;
 /** Shorter pieces of a key (`Key`, `Bearer`) are words, */
@@ -7,32 +5,6 @@ const MIN_PIECE = 8;
 /** and so are shorter keys. */
 const MIN_KEY = 4;
 const REDACTED = '[redacted]';
-
-const SECRET_HEADER = /auth|key|token|secret|cookie/i;
-
-export function isSecretHeader(name: string): boolean {
-  return SECRET_HEADER.test(name);
-}
-
-/**
- * Refuses what `fetch` could not send as it is. Its own complaints quote the value, so it never gets to make them.
- * @see https://fetch.spec.whatwg.org/#header-value
- */
-export function checkHeaderValue(value: unknown, field: string): string {
-  if (typeof value !== 'string' || value === '') {
-    throw new InputError(`${field} must be a non-empty string, got ${value === '' ? 'an empty one' : typeof value}`, {
-      code: 'input/type',
-      details: { field },
-    });
-  }
-  if (!/^[\x21-\x7e\x80-\xff]([\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?$/.test(value)) {
-    throw new InputError(
-      `${field} must be one line of Latin-1 without spaces at its ends, got something else (not shown); is there a line break behind it?`,
-      { code: 'input/out-of-range', details: { field } },
-    );
-  }
-  return value;
-}
 
 /** Makes text of a server fit to be shown and logged, for those who must not learn the caller's keys. */
 export class Redactor {

@@ -11,6 +11,8 @@ export interface ServiceDescription {
   name: string;
   /** Comes after `baseURL`; where the two overlap (`…/v1` and `/v1/images/generations`), once. */
   path: string;
+  /** Where the list of models is, likewise; absent where there is none. */
+  models?: string;
   /** Carries the key, verbatim. */
   authHeader: string;
   request: RequestDescription;
@@ -48,6 +50,12 @@ export interface RequestDescription {
   pixels: SizeSpelling<'object' | 'WIDTHxHEIGHT'>;
   /** Absent where the service has one way to hand over pictures. */
   transport?: { to: Path; values: Readonly<Record<Transport, unknown>> };
+  /** Absent where answers come whole. Else OpenAI's events, which carry pictures as base64. */
+  stream?: {
+    to: Path;
+    /** How many rough pictures of each are wanted. */
+    partials: Path;
+  };
   /** Marks around the JSON of those fields that travel inside the prompt. */
   embedding?: { open: string; close: string };
 }
@@ -77,6 +85,8 @@ export interface AnswerDescription {
   seed?: Path;
   /** One boolean per picture. */
   flagged?: Path;
+  /** A list of `{ field, reason }`. */
+  warnings?: Path;
 }
 
 /** The preset names in pixels, for services that know pixels only. @see https://docs.fal.ai/documentation/model-apis/model-arguments */

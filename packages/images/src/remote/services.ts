@@ -1,4 +1,5 @@
 import type { ServiceDescription } from './service.ts';
+import type { ServiceName } from './service-names.ts';
 
 const same = <const Name extends string>(...names: Name[]) =>
   Object.fromEntries(names.map((name) => [name, { to: [name] }])) as Record<Name, { to: [Name] }>;
@@ -17,10 +18,13 @@ const OPENAI_ANSWER: ServiceDescription['answer'] = {
   created: 'created',
 };
 
+const STREAM: NonNullable<ServiceDescription['request']['stream']> = { to: 'stream', partials: 'partial_images' };
+
 /** This endpoint: OneRouter's, Siraya's, and `flux-srpo serve`. */
 const FLUX_SRPO: ServiceDescription = {
   name: 'flux-srpo',
   path: '/v1/images/generations',
+  models: '/v1/models',
   authHeader: 'Authorization',
   request: {
     fields: same(
@@ -40,12 +44,14 @@ const FLUX_SRPO: ServiceDescription = {
     presets: { to: 'size', as: 'name' },
     pixels: { to: 'image_size', as: 'object' },
     transport: { to: 'output_format', values: { url: 'url', b64_json: 'b64_json' } },
+    stream: STREAM,
   },
   answer: {
     ...OPENAI_ANSWER,
     image: { ...OPENAI_ANSWER.image, seed: 'seed' },
     seed: 'seed',
     flagged: 'has_nsfw_concepts',
+    warnings: 'warnings',
   },
   error: OPENAI_ERROR,
 };
@@ -59,6 +65,7 @@ const EXTENSION = "not part of OpenAI's API: a server that does not know it may 
 const OPENAI: ServiceDescription = {
   name: 'openai',
   path: '/v1/images/generations',
+  models: '/v1/models',
   authHeader: 'Authorization',
   request: {
     fields: {
@@ -72,17 +79,21 @@ const OPENAI: ServiceDescription = {
     constants: { response_format: 'b64_json' },
     presets: { to: 'size', as: 'WIDTHxHEIGHT' },
     pixels: { to: 'size', as: 'WIDTHxHEIGHT' },
+    stream: STREAM,
   },
   answer: OPENAI_ANSWER,
   error: OPENAI_ERROR,
 };
+
+/** The self-hosted servers give whole answers alone. */
+const { stream: _, ...WHOLE } = OPENAI.request;
 
 /** Guidance is set in the model's own configuration. @see https://github.com/mudler/LocalAI core/http/endpoints/openai/image.go */
 const LOCALAI: ServiceDescription = {
   ...OPENAI,
   name: 'localai',
   request: {
-    ...OPENAI.request,
+    ...WHOLE,
     fields: { ...same('model', 'prompt', 'n', 'seed'), num_inference_steps: { to: ['step'] } },
   },
 };
@@ -92,7 +103,7 @@ const VLLM_OMNI: ServiceDescription = {
   ...OPENAI,
   name: 'vllm-omni',
   request: {
-    ...OPENAI.request,
+    ...WHOLE,
     fields: same('model', 'prompt', 'n', 'seed', 'num_inference_steps', 'guidance_scale'),
   },
 };
@@ -102,7 +113,7 @@ const SD_SERVER: ServiceDescription = {
   ...OPENAI,
   name: 'sd-server',
   request: {
-    ...OPENAI.request,
+    ...WHOLE,
     fields: {
       ...same('model', 'prompt', 'n'),
       seed: { to: ['seed'], isEmbedded: true },
@@ -151,7 +162,4 @@ export const SERVICES = {
   'vllm-omni': VLLM_OMNI,
   'sd-server': SD_SERVER,
   fal: FAL,
-} as const satisfies Record<string, ServiceDescription>;
-
-/** A key of {@link SERVICES}. */
-export type ServiceName = keyof typeof SERVICES;
+} as const satisfies Record<ServiceName, ServiceDescription>;

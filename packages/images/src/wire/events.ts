@@ -1,5 +1,6 @@
 import type { ImageSize } from '@flux-srpo/core';
 import type { HttpError } from './errors.ts';
+import type { RequestWarning } from './request.ts';
 
 /**
  * What comes over server-sent events with `stream: true`, in OpenAI's shapes.
@@ -18,8 +19,12 @@ export interface PartialImageEvent extends Picture {
 /** The picture. */
 export interface CompletedEvent extends Picture {
   type: 'image_generation.completed';
-  /** An addition. */
+  /** Additions, as are the next three. */
   seed: number | null;
+  image_index?: number;
+  warnings?: RequestWarning[];
+  /** Where a safety checker ran. A flagged picture is withheld: its `b64_json` is `""`. */
+  has_nsfw_concept?: boolean;
 }
 
 interface Picture {

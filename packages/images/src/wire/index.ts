@@ -25,6 +25,7 @@ export {
   type LocalAnswer,
   type LocalRun,
   localResponse,
+  partialWarnings,
   promptWarnings,
   type ResponseImage,
   toBase64,

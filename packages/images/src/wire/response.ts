@@ -1,5 +1,5 @@
 import type { Timings } from '@flux-srpo/runtime';
-import type { RequestWarning, Transport } from './request.ts';
+import type { ImageRequest, RequestWarning, Transport } from './request.ts';
 
 /** The endpoint's `200` body; everything after `data` is an addition. As there, string fields that are not used are `""`. */
 export interface ImageResponse {
@@ -90,6 +90,15 @@ export function promptWarnings(dropped: { clip: number; t5: number }): RequestWa
   if (dropped.clip > 0)
     warn(`its last ${dropped.clip} tokens did not fit into CLIP, which gives the overall direction`);
   return warnings;
+}
+
+/** What is said to whoever wants rough pictures and the safety checker: the first are not to be had before the second. */
+export function partialWarnings(
+  { enable_safety_checker }: Pick<ImageRequest, 'enable_safety_checker'>,
+  wantsPartials: boolean,
+): RequestWarning[] {
+  if (!wantsPartials || enable_safety_checker !== true) return [];
+  return [{ field: 'partial_images', reason: 'nothing of a picture is shown before the safety checker has seen it' }];
 }
 
 /** Seconds since 1970, as `created` has them. */

@@ -58,6 +58,7 @@ export const STATUSES: Readonly<Record<ErrorCode, readonly [number, HttpErrorTyp
   'device/lost': [503, 'server_error', 'device_lost'],
   'device/out-of-memory': [503, 'server_error', 'out_of_memory'],
   'device/worker-failed': [503, 'server_error', 'worker_crashed'],
+  'device/hung': [503, 'server_error', 'device_hung'],
   'inference/session-create': [500, 'server_error', 'session_create_failed'],
   'inference/run': [500, 'server_error', 'run_failed'],
   'inference/output-invalid': [500, 'server_error', 'numerical_error'],

@@ -1,0 +1,45 @@
+import type { Preview } from '@flux-srpo/runtime';
+import type { ImageRequest } from '../wire/request.ts';
+import { type ImageResponse, partialWarnings } from '../wire/response.ts';
+import type { Remote } from './create-remote.ts';
+import { partialPreview } from './partial-preview.ts';
+import type { StreamedPartial } from './stream-reader.ts';
+
+export interface GenerateThereOptions {
+  signal: AbortSignal;
+  onPartialImage?: ((image: Preview) => void) | undefined;
+}
+
+/** A request on the server, with rough pictures as a local run gives them: as pixels, in order, and all of them before the picture. */
+export async function generateThere(
+  remote: Remote,
+  request: ImageRequest,
+  { signal, onPartialImage }: GenerateThereOptions,
+): Promise<ImageResponse> {
+  let undecoded = 0;
+  let previews: Promise<void> = Promise.resolve();
+  const onPartial = (partial: StreamedPartial): void => {
+    previews = previews.then(async () => {
+      const image = await partialPreview(partial);
+      if (image === undefined) undecoded++;
+      else if (!signal.aborted) onPartialImage?.(image);
+    });
+  };
+  const response = await remote.generate(request, { signal, ...(onPartialImage === undefined ? {} : { onPartial }) });
+  if (onPartialImage === undefined) return response;
+  await previews;
+  signal.throwIfAborted();
+  const reason = missingPartials(request, undecoded);
+  if (reason === undefined) return response;
+  return { ...response, warnings: [...response.warnings, { field: 'partial_images', reason }] };
+}
+
+/** Why rough pictures that were wanted did not come, where they did not. */
+function missingPartials(request: ImageRequest, undecoded: number): string | undefined {
+  const [withheld] = partialWarnings(request, true);
+  if (withheld !== undefined) return withheld.reason;
+  if (request.stream !== true || (request.partial_images ?? 0) === 0) {
+    return 'a server sends rough pictures only with stream: true and partial_images: 1 to 3';
+  }
+  return undecoded > 0 ? `${undecoded} could not be decoded here` : undefined;
+}

@@ -1,0 +1,100 @@
+/// <reference types="vite/client" />
+import { createFluxSrpo } from 'flux-srpo';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { commands } from 'vitest/browser';
+import { LOCAL_BACKENDS, rejection, SMALLEST, watchListeners, watchWorkers } from '../support/page.ts';
+
+declare module 'vitest/browser' {
+  interface BrowserCommands {
+    countWorkers(): Promise<number>;
+  }
+}
+
+/** A sample; `npm run test:full` runs what the requirement says. The software GPU takes seconds to begin. */
+const CYCLES = import.meta.env.VITE_TEST_FULL === '1' ? { wasm: 50, webgpu: 50 } : { wasm: 5, webgpu: 2 };
+
+let url: string;
+let workers: ReturnType<typeof watchWorkers>;
+beforeAll(async () => {
+  url = await commands.serveFixtureBundle('a-3x32');
+});
+beforeEach(() => {
+  workers = watchWorkers();
+});
+afterEach(() => workers.restore());
+
+/** Object URLs that are not revoked. */
+function watchUrls(): { left: Set<string>; restore: () => void } {
+  const left = new Set<string>();
+  const { createObjectURL, revokeObjectURL } = URL;
+  URL.createObjectURL = (blob) => {
+    const made = createObjectURL(blob);
+    left.add(made);
+    return made;
+  };
+  URL.revokeObjectURL = (gone) => {
+    left.delete(gone);
+    revokeObjectURL(gone);
+  };
+  return { left, restore: () => Object.assign(URL, { createObjectURL, revokeObjectURL }) };
+}
+
+describe.each(LOCAL_BACKENDS)('on %s', (backend, options) => {
+  const cycles = CYCLES[backend];
+
+  it(`${cycles} times over, what was made leaves no worker, object URL, listener or GPU buffer behind`, async () => {
+    const urls = watchUrls();
+    const listeners = watchListeners();
+    const gpu: { devices: number; buffers: number }[] = [];
+    const channel = new BroadcastChannel('gpu-worker');
+    channel.onmessage = ({ data }) => gpu.push(data);
+    // Outlives them all, as a page's own would.
+    const { signal } = new AbortController();
+    const startedWith = await commands.countWorkers();
+    try {
+      for (let i = 0; i < cycles; i++) {
+        await using flux = createFluxSrpo({ model: url, ...options });
+        const { model } = await flux.load({ signal });
+        const { data } = await flux.images.generate({ model, ...SMALLEST }, { signal });
+        expect([urls.left.size, workers.running.size]).toEqual([1, 1]);
+        expect(await commands.countWorkers()).toBe(startedWith + 1);
+        expect(listeners.left()).toContain('Worker message');
+        await fetch(data[0]!.url);
+        // In order, so that the worker tells what it gave back. Disposal alone ends it, and the browser takes the rest.
+        await flux.unload();
+      }
+      expect([...urls.left]).toEqual([]);
+      expect([workers.started.length, workers.running.size]).toEqual([cycles, 0]);
+      expect(listeners.left()).toEqual([]);
+      await expect.poll(() => commands.countWorkers()).toBe(startedWith);
+      if (backend === 'wasm') return;
+      // Three devices a worker, each destroyed with its buffers, the last of them leaving nothing.
+      await expect.poll(() => gpu.length).toBe(3 * cycles);
+      expect(gpu.some(({ buffers }) => buffers > 0)).toBe(true);
+      expect(gpu.filter(({ devices }) => devices === 0)).toEqual(Array(cycles).fill({ devices: 0, buffers: 0 }));
+    } finally {
+      urls.restore();
+      listeners.restore();
+      channel.close();
+    }
+  });
+
+  it('disposal may happen twice, and in the middle of everything', async () => {
+    const startedWith = await commands.countWorkers();
+    const flux = createFluxSrpo({ model: url, ...options });
+    const { model } = await flux.load();
+    const pending = [1, 2, 3].map(() => rejection(flux.images.generate({ model, ...SMALLEST })));
+    await Promise.all([flux.dispose(), flux.dispose()]);
+    for (const error of await Promise.all(pending)) expect((error as Error).name).toBe('AbortError');
+    expect(workers.running.size).toBe(0);
+    await expect.poll(() => commands.countWorkers()).toBe(startedWith);
+  });
+});
+
+it('disposal of one picture is revokeImageUrl', async () => {
+  await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
+  const { model } = await flux.load();
+  const { data } = await flux.images.generate({ model, ...SMALLEST });
+  flux.revokeImageUrl(data[0]!.url);
+  await expect(fetch(data[0]!.url)).rejects.toThrow();
+});
