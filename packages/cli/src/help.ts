@@ -52,6 +52,7 @@ or the options have changed it starts over, and says so.
   --n <count>                   pictures of one batch of noise (default 1)
   --max-sequence-length <n>     T5 tokens, padding included (default: the bundle's)
   --out <file.png>              default picture.png; with --n 2, picture_0.png and picture_1.png
+  --precision <auto|f32|f16>    f16 runs the graphs in half precision, as a GPU does, slowly (default auto, which is f32 here)
   --save-latents <file>         every tensor on the way, as float32 safetensors
   --json                        print settings, timings, memory and files as one JSON object
 `,

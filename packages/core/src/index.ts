@@ -48,6 +48,7 @@ export {
   MANIFEST_SCHEMA,
   type Manifest,
   type MergedLora,
+  type Precision,
   type QuantizationFallback,
   SAFETY_CHECKER_FILES,
   type SafetyChecker,

@@ -151,6 +151,8 @@ const LIES: [string, string, unknown, string][] = [
   ['an unknown weight class', 'quantization.recipe.double', 'q3', 'quantization.recipe.double'],
   ['a fallback without a reason', 'quantization.fallbacks.0.reason', undefined, 'quantization.fallbacks[0].reason'],
   ['a graph that is not listed', 'graphs.double_block', 'graphs/other.onnx', 'graphs.double_block'],
+  ['a half graph that is not listed', 'graphs_f16', { double_block: 'graphs/other.onnx' }, 'graphs_f16.double_block'],
+  ['a half graph of no graph', 'graphs_f16', { other: 'graphs/double_block.onnx' }, 'graphs_f16.other'],
   ['a graph path that climbs', 'graphs.double_block', '../x.onnx', 'graphs.double_block'],
   ['no parts', 'parts', [], 'parts'],
   ['a part of an unknown graph', 'parts.0.graph', 'nothing', 'parts[0].graph'],

@@ -186,6 +186,7 @@ const manifest = object<Manifest>({
     ),
   }),
   graphs: record(name, path, 1000),
+  graphs_f16: optional(record(name, path, 1000)),
   parts: list(object<BundlePart>({ name, graph: optional(name), weights: optional(path) }), 1, MAX_FILES),
   chunk_bytes: integer(MIN_CHUNK_BYTES, CHUNK_BYTES),
   files: list(
@@ -270,7 +271,15 @@ function agree(field: string, expected: number, got: number): void {
   if (got !== expected) throw invalid(field, `${expected} as config.transformer says`, got);
 }
 
-function assertFiles({ files, chunk_bytes, graphs, parts, tokenizers, safety_checker }: Manifest): void {
+function assertFiles({
+  files,
+  chunk_bytes,
+  graphs,
+  graphs_f16 = {},
+  parts,
+  tokenizers,
+  safety_checker,
+}: Manifest): void {
   const listed = new Set<string>();
   for (const [i, file] of files.entries()) {
     if (file.path === 'manifest.json') throw invalid(`files[${i}].path`, 'a file other than the manifest', file.path);
@@ -283,6 +292,10 @@ function assertFiles({ files, chunk_bytes, graphs, parts, tokenizers, safety_che
   }
   for (const [graph, file] of Object.entries(graphs)) {
     if (!listed.has(file)) throw invalid(`graphs.${graph}`, 'one of files', file);
+  }
+  for (const [graph, file] of Object.entries(graphs_f16)) {
+    if (!Object.hasOwn(graphs, graph)) throw invalid(`graphs_f16.${graph}`, 'one of graphs', graph);
+    if (!listed.has(file)) throw invalid(`graphs_f16.${graph}`, 'one of files', file);
   }
   const names = new Set<string>();
   for (const [i, part] of parts.entries()) {

@@ -14,6 +14,9 @@ export const CHUNK_BYTES = 8 * 1024 * 1024;
 /** How a linear layer's weight is stored. `q8`/`q4`: MatMulNBits blocks of 32 along the input. */
 export type WeightClass = 'f32' | 'f16' | 'q8' | 'q4';
 
+/** What the linear layers and the attention compute in. */
+export type Precision = 'f32' | 'f16';
+
 /** The six preset names of the API. */
 export type SizePreset = 'square_hd' | 'square' | 'portrait_4_3' | 'portrait_16_9' | 'landscape_4_3' | 'landscape_16_9';
 
@@ -111,6 +114,8 @@ export interface Manifest {
   };
   /** Graph name → path. */
   graphs: Record<string, string>;
+  /** Variants of some of `graphs` in half precision, for adapters with `shader-f16`; same weights on disk. Absent: there are none. */
+  graphs_f16?: Record<string, string>;
   parts: BundlePart[];
   chunk_bytes: number;
   files: BundleFile[];

@@ -213,8 +213,14 @@ describe('part sizes of a bundle', () => {
     expect(partSizes({ ...mixed, quantization: { ...mixed.quantization, fallbacks } })[0]?.bytes).toBe(36_000);
   });
 
-  it('keep scales as halves with f16 graphs', () => {
-    expect(partSizes(bundle({ attention: 'q4', mlp: 'q4' }, 'double_block.0', 18_000), true)[0]?.bytes).toBe(18_000);
+  it('keep scales as halves where the part has a graph in half precision, but T5, which takes some as floats', () => {
+    const q4 = bundle({ attention: 'q4', mlp: 'q4', t5: 'q4', t5_wo: 'q4' }, 'double_block.0', 18_000);
+    const halves = { ...q4, graphs_f16: { graph: 'graphs/graph.f16.onnx' } };
+    expect(partSizes(halves, true)[0]?.bytes).toBe(18_000);
+    expect(partSizes(halves)[0]?.bytes).toBe(20_000);
+    expect(partSizes(q4, true)[0]?.bytes).toBe(20_000);
+    const t5 = { ...halves, parts: halves.parts.map((part) => ({ ...part, name: 't5_layer.0' })) };
+    expect(partSizes(t5, true)[0]?.bytes).toBe(20_000);
   });
 });
 

@@ -229,17 +229,20 @@ const CLASSES: readonly (readonly [pattern: RegExp, classes: readonly string[]])
  * Weights of a bundle's parts on the device, from the manifest alone: never less than they will be, and more by 0.2 % at most where a
  * part's linear layers are all of one class (5 % where q4 and q8 are mixed).
  */
-export function partSizes(manifest: Pick<Manifest, 'parts' | 'files' | 'quantization'>, f16 = false): PartSize[] {
+export function partSizes(
+  manifest: Pick<Manifest, 'parts' | 'files' | 'quantization' | 'graphs_f16'>,
+  f16 = false,
+): PartSize[] {
   const fileSizes = new Map(manifest.files.map(({ path, size }) => [path, size]));
   const { recipe, fallbacks } = manifest.quantization;
   return manifest.parts
     .filter((part) => part.graph !== undefined && part.weights !== undefined)
-    .map(({ name, weights }) => {
+    .map(({ name, graph, weights }) => {
       const asked = CLASSES.find(([pattern]) => pattern.test(name))?.[1].map((key) => recipe[key] ?? 'f32') ?? [];
       const used = fallbacks.filter(({ tensor }) => tensor.startsWith(`${name}/`)).map((fallback) => fallback.used);
-      const growths = [...asked, ...used].map((weightClass) =>
-        f16 && weightClass !== 'f16' ? 1 : GROWTH[weightClass],
-      );
+      // A graph in half precision takes halves as they are. T5's takes some of its weights as floats.
+      const isHalf = f16 && Object.hasOwn(manifest.graphs_f16 ?? {}, graph as string) && !/^t5_/.test(name);
+      const growths = isHalf ? [] : [...asked, ...used].map((weightClass) => GROWTH[weightClass]);
       return { name, bytes: Math.ceil((fileSizes.get(weights as string) ?? 0) * Math.max(1, ...growths)) };
     });
 }

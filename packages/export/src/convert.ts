@@ -131,7 +131,8 @@ async function convert(
     for (const [name, bytes] of files) await writer.write(`${folder}/${name}`, bytes);
   }
   await safetyChecker?.write(writer);
-  const graphs = bake ? {} : await writeGraphs(writer, plan, config, classOf);
+  const shared = bake ? { graphs: {} } : await writeGraphs(writer, plan, config, classOf);
+  const graphs: Record<string, string> = { ...shared.graphs };
   const draft = draftManifest({
     config,
     info,
@@ -173,6 +174,7 @@ async function convert(
     ...draft,
     source: { ...draft.source, ...describeBlocks(blocks) },
     quantization,
+    ...shared,
     graphs,
     parts,
     files: [...writer.files],

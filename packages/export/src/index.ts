@@ -6,6 +6,7 @@ export {
   bakeWeights,
   buildGraph,
   type ClassOf,
+  HALF_GRAPHS,
   mlpChunks,
   type PartPlan,
   planParts,

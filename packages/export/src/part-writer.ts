@@ -1,8 +1,8 @@
-import type { BundlePart, ModelConfig, QuantizationFallback } from '@flux-srpo/core';
+import type { BundlePart, Manifest, ModelConfig, QuantizationFallback } from '@flux-srpo/core';
 import { widen, writeSafetensors } from '@flux-srpo/formats';
 import type { BundleWriter } from './bundle-writer.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { bakeWeights, buildGraph, type ClassOf, type PartPlan } from './graphs/index.ts';
+import { bakeWeights, buildGraph, type ClassOf, HALF_GRAPHS, type PartPlan } from './graphs/index.ts';
 import type { TensorClass } from './graphs/slots.ts';
 import { keepBlocks } from './kept-blocks.ts';
 import type { BoundSlot } from './keys/bind.ts';
@@ -74,20 +74,24 @@ export async function writeWeights(
   return { ...entry, weights };
 }
 
-/** Writes one graph per kind of block. */
+/** Writes one graph per kind of block, and its variant in half precision where it has one. */
 export async function writeGraphs(
   writer: BundleWriter,
   plan: readonly PartPlan[],
   config: ModelConfig,
   classOf: ClassOf,
-): Promise<Record<string, string>> {
+): Promise<Required<Pick<Manifest, 'graphs' | 'graphs_f16'>>> {
   const graphs: Record<string, string> = {};
+  const graphs_f16: Record<string, string> = {};
   for (const { graph } of plan) {
     if (graph === undefined || Object.hasOwn(graphs, graph)) continue;
     graphs[graph] = `graphs/${graph}.onnx`;
     await writer.write(graphs[graph], buildGraph(graph, config, classOf).bytes);
+    if (!HALF_GRAPHS.includes(graph)) continue;
+    graphs_f16[graph] = `graphs/${graph}.f16.onnx`;
+    await writer.write(graphs_f16[graph], buildGraph(graph, config, classOf, 'f16').bytes);
   }
-  return graphs;
+  return { graphs, graphs_f16 };
 }
 
 /** Writes a part's own graph with its weights inside, and returns its path. Holds the part in memory. */

@@ -78,8 +78,8 @@ export function createHost(
       const reply = await answer(call, async (signal) => {
         if (loaded === undefined) throw new Error('generate must come after load');
         const { pipeline } = loaded;
-        const { adapter } = pipeline.backend.info;
-        const means = { adapter, memoryBudget: loaded.memoryBudget };
+        const { adapter, precision } = pipeline.backend.info;
+        const means = { adapter, precision, memoryBudget: loaded.memoryBudget };
         if (request.size) assertFits(pipeline.bundle.manifest, request.size, means, request.n);
         const result = await pipeline.generate(request, {
           signal,
@@ -147,13 +147,13 @@ async function open(
 }
 
 async function createBackend(
-  { backends: [first, second], wasmUrl }: LoadInput,
+  { backends: [first, second], wasmUrl, precision = 'auto' }: LoadInput,
   gpuOptions: WebGpuBackendOptions,
 ): Promise<{ backend: Backend; fallback?: WireError }> {
   const options = wasmUrl === undefined ? {} : { wasmUrl };
   if (first === 'wasm') return { backend: await createWasmBackend(options) };
   try {
-    return { backend: await createWebGpuBackend({ ...options, ...gpuOptions }) };
+    return { backend: await createWebGpuBackend({ ...options, ...gpuOptions, precision }) };
   } catch (error) {
     if (second === undefined || !isFluxError(error) || !isUnsupported(error)) throw error;
     return { backend: await createWasmBackend(options), fallback: toWireError(error) };

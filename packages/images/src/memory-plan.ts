@@ -5,6 +5,7 @@ import {
   type MemoryPlan,
   PLAN_PHASES,
   type PlanInput,
+  type Precision,
   partSizes,
   planGeneration,
 } from '@flux-srpo/core';
@@ -16,18 +17,27 @@ export interface Means {
   adapter?: AdapterReport | undefined;
   /** Bytes of device memory, where the caller set a bound. */
   memoryBudget?: number | undefined;
+  /** @default 'auto' */
+  precision?: 'auto' | Precision | undefined;
 }
 
 /** The runtime's own, by which it chooses what to keep; a guess, so nothing is refused for it. */
 const DEFAULT_MEMORY_BUDGET = 4 * 1024 ** 3;
 
-export function planPicture(manifest: Manifest, size: ImageSize, { adapter, memoryBudget }: Means, n = 1): MemoryPlan {
+export function planPicture(
+  manifest: Manifest,
+  size: ImageSize,
+  { adapter, memoryBudget, precision }: Means,
+  n = 1,
+): MemoryPlan {
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter?.limits ?? {};
+  const f16 =
+    precision !== 'f32' && manifest.graphs_f16 !== undefined && adapter?.features.includes('shader-f16') === true;
   const limits =
     maxBufferSize === undefined || maxStorageBufferBindingSize === undefined
       ? {}
       : { limits: { maxBufferSize, maxStorageBufferBindingSize } };
-  const plan = plannedPicture(manifest, size, memoryBudget ?? DEFAULT_MEMORY_BUDGET, limits, n);
+  const plan = plannedPicture(manifest, size, memoryBudget ?? DEFAULT_MEMORY_BUDGET, { f16, ...limits }, n);
   return memoryBudget === undefined
     ? { ...plan, refusals: plan.refusals.filter(({ reason }) => reason !== 'budget') }
     : plan;
@@ -54,10 +64,10 @@ function plannedPicture(
   manifest: Manifest,
   size: ImageSize,
   budget: number,
-  limits: Pick<PlanInput, 'limits'>,
+  offered: Pick<PlanInput, 'limits' | 'f16'>,
   n = 1,
 ): MemoryPlan {
   const { config, tokenizers } = manifest;
   const textTokens = tokenizers.tokenizer_2.max_length;
-  return planGeneration({ config, parts: partSizes(manifest), size, textTokens, n, budget, ...limits });
+  return planGeneration({ config, parts: partSizes(manifest, offered.f16), size, textTokens, n, budget, ...offered });
 }

@@ -1,4 +1,4 @@
-import { type FluxError, InputError } from '@flux-srpo/core';
+import { type FluxError, InputError, type Precision } from '@flux-srpo/core';
 import type { LoadInput, LocalBackend } from './protocol.ts';
 import { checkOptions as checkRemoteOptions } from './remote/check-options.ts';
 import type { RemoteOptions } from './remote/index.ts';
@@ -28,6 +28,12 @@ export interface FluxSrpoOptions {
   maxQueue?: number;
   /** Bytes of device memory for weights that stay between pictures; a larger model is loaded phase by phase. @default 4 GiB */
   memoryBudget?: number;
+  /**
+   * What WebGPU computes its linear layers and its attention in. `auto`: half precision where the adapter has `shader-f16` and its kernels
+   * pass the self-test, else float32. `f16` anywhere else is an error. The same seed gives a slightly different picture.
+   * @default 'auto'
+   */
+  precision?: 'auto' | Precision;
   /** URL of the worker's module: for a strict CSP, or a bundler that does not understand `new Worker(new URL(…))`. */
   workerUrl?: string | URL;
   /** URL of onnxruntime-web's .wasm file, where the bundler does not place it. */
@@ -59,6 +65,7 @@ const WASM_HANG_TIMEOUT_MS = 600_000;
 const STALL_TIMEOUT_MS = 600_000;
 
 const BACKENDS: readonly string[] = ['auto', 'webgpu', 'wasm', 'remote'];
+const PRECISIONS: readonly string[] = ['auto', 'f32', 'f16'];
 const POLICIES: readonly string[] = ['never', 'when-unsupported', 'on-failure'];
 
 export function resolveOptions(options: FluxSrpoOptions): ResolvedOptions {
@@ -83,10 +90,20 @@ export function resolveOptions(options: FluxSrpoOptions): ResolvedOptions {
 }
 
 function resolveLocal(
-  { model, allowWasm = false, memoryBudget, workerUrl, wasmUrl, hangTimeoutMs, stallTimeoutMs }: FluxSrpoOptions,
+  {
+    model,
+    allowWasm = false,
+    memoryBudget,
+    precision = 'auto',
+    workerUrl,
+    wasmUrl,
+    hangTimeoutMs,
+    stallTimeoutMs,
+  }: FluxSrpoOptions,
   backend: 'auto' | LocalBackend,
 ): NonNullable<ResolvedOptions['local']> {
   if (model === undefined) throw required('model', 'unless backend is "remote"');
+  assertOneOf('precision', PRECISIONS, precision);
   const backends: LoadInput['backends'] =
     backend === 'auto' ? (allowWasm ? ['webgpu', 'wasm'] : ['webgpu']) : [backend];
   return {
@@ -95,6 +112,7 @@ function resolveLocal(
       backends,
       ...(wasmUrl === undefined ? {} : { wasmUrl: absolute(wasmUrl, 'wasmUrl') }),
       ...(memoryBudget === undefined ? {} : { memoryBudget }),
+      ...(precision === 'auto' ? {} : { precision }),
     },
     startWorker: () => {
       // The literal form is what bundlers look for.

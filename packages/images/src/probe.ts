@@ -68,6 +68,7 @@ export async function probe(input: LoadInput | undefined, signal: AbortSignal): 
   const means: Means = {
     ...('value' in adapter ? { adapter: adapter.value } : {}),
     memoryBudget: input.memoryBudget,
+    precision: input.precision,
   };
   const facts = {
     model: { model, name, licence },

@@ -1,4 +1,4 @@
-import type { Manifest, Progress, WireError } from '@flux-srpo/core';
+import type { Manifest, Precision, Progress, WireError } from '@flux-srpo/core';
 import type { GenerateRequest, Preview, Timings } from '@flux-srpo/runtime';
 import type { ModelFacts } from './wire/model.ts';
 
@@ -14,6 +14,8 @@ export interface LoadInput {
   wasmUrl?: string;
   /** Bytes of device memory for weights that stay between pictures. */
   memoryBudget?: number;
+  /** What WebGPU computes in. */
+  precision?: 'auto' | Precision;
 }
 
 /** The loaded bundle, and what computes it. */

@@ -130,7 +130,7 @@ export class Phase {
   async #session(part: string): Promise<Session> {
     const stage = await this.#open();
     const graph = this.#graphOf(part);
-    return stage.session(graph, () => this.bundle.graph(graph));
+    return stage.session(graph, () => this.bundle.graph(graph, this.#backend.info.precision));
   }
 
   async #load(part: string, signal: AbortSignal): Promise<PartWeights> {

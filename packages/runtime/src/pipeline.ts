@@ -150,6 +150,8 @@ class FluxPipeline implements Pipeline {
   readonly #weightBytes: number;
   readonly #memoryBudget: number | undefined;
   readonly #partSizes: readonly PartSize[];
+  /** Whether blocks run in half precision. */
+  readonly #isHalf: boolean;
   readonly #prompts = new Map<string, PromptEmbedding>();
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -160,7 +162,8 @@ class FluxPipeline implements Pipeline {
     this.#sizes = weightSizes(bundle.manifest);
     this.#weightBytes = [...this.#sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
     this.#memoryBudget = memoryBudget;
-    this.#partSizes = partSizes(bundle.manifest);
+    this.#isHalf = backend.info.precision === 'f16' && bundle.manifest.graphs_f16 !== undefined;
+    this.#partSizes = partSizes(bundle.manifest, this.#isHalf);
     this.#text = new Phase(backend, bundle, 'text');
     this.#denoise = new Phase(backend, bundle, 'denoise');
     this.#decode = new Phase(backend, bundle, 'decode');
@@ -390,6 +393,7 @@ class FluxPipeline implements Pipeline {
     const plan = planGeneration({
       config,
       parts: this.#partSizes,
+      f16: this.#isHalf,
       size,
       textTokens: maxSequenceLength,
       n,

@@ -3,7 +3,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { memoryBundle, TEST_CHUNK_BYTES, type TestTensor } from '../../../test/support/memory-bundle.ts';
 import { openBundle } from './bundle/bundle.ts';
 import { blobBundle } from './bundle/bundle-files.ts';
-import type { SessionInput } from './ort/backend.ts';
+import type { SessionInput, Stage } from './ort/backend.ts';
 import { createNodeBackend } from './ort/node.ts';
 import { loadPart } from './weights.ts';
 
@@ -17,7 +17,7 @@ const bytesOf = (data: Float32Array | Uint16Array): Uint8Array =>
 const ramp = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => Math.sin(i) * 3);
 
 /** Loads `tensors` as a part whose graph has a data input and these weight inputs. */
-async function load(tensors: readonly TestTensor[] | undefined, inputs: readonly SessionInput[]) {
+async function load(tensors: readonly TestTensor[] | undefined, inputs: readonly SessionInput[], into = stage) {
   const part = tensors === undefined ? { graph: 'block' } : { graph: 'block', tensors };
   const files = await memoryBundle({
     graphs: { block: new Uint8Array(4) },
@@ -25,7 +25,7 @@ async function load(tensors: readonly TestTensor[] | undefined, inputs: readonly
     chunkBytes: 2 ** 20,
   });
   const hidden = { name: 'hidden', dtype: 'float32', dims: [1, 'S', 4] };
-  return loadPart(stage, await openBundle(blobBundle(files)), 'block.0', [hidden, ...inputs]);
+  return loadPart(into, await openBundle(blobBundle(files)), 'block.0', [hidden, ...inputs]);
 }
 
 const f32 = (name: string, dims: readonly (number | string)[]): SessionInput => ({ name, dtype: 'float32', dims });
@@ -56,6 +56,37 @@ describe('loadPart', () => {
     expect(weights.bytes).toBe(3 * 48 + 5);
     expect(backend.ledger.snapshot()).toMatchObject({ tensors: 4, weightBytes: weights.bytes });
     weights.dispose();
+    weights.dispose();
+  });
+
+  it('gives a graph of half precision the halves on disk as they are, and rounds what is wider', async () => {
+    const values = ramp(12);
+    const halves = f32ToF16(values);
+    const f16 = (name: string): SessionInput => ({ name, dtype: 'float16', dims: [12] });
+    // A stage gives back floats only, so what goes in is noted.
+    const written: Uint8Array[] = [];
+    const noting: Stage = {
+      ...stage,
+      upload: (dtype, dims, fill) =>
+        stage.upload(dtype, dims, (write) =>
+          fill((at, bytes) => {
+            written.push(bytes.slice());
+            write(at, bytes);
+          }),
+        ),
+    };
+    const weights = await load(
+      [
+        { name: 'a.weight', dtype: 'F16', shape: [12], bytes: bytesOf(halves) },
+        { name: 'b.bias', dtype: 'F32', shape: [12], bytes: bytesOf(values) },
+        { name: 'c.bias', dtype: 'BF16', shape: [12], bytes: bytesOf(f32ToBf16(values)) },
+      ],
+      [f16('a.weight'), f16('b.bias'), f16('c.bias')],
+      noting,
+    );
+    expect(written).toEqual([halves, halves, f32ToF16(bf16ToF32(f32ToBf16(values)))].map(bytesOf));
+    expect(weights.feeds['b.bias']).toMatchObject({ dtype: 'float16', bytes: 24 });
+    expect(weights.bytes).toBe(3 * 24);
     weights.dispose();
   });
 

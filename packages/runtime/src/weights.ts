@@ -1,17 +1,31 @@
 import { FormatError } from '@flux-srpo/core';
-import { type Safetensors, type TensorInfo, widen } from '@flux-srpo/formats';
+import { f32ToF16, type Safetensors, type TensorInfo, widen } from '@flux-srpo/formats';
 import type { Bundle } from './bundle/bundle.ts';
-import type { DeviceTensor, Dtype, SessionInput, Stage, TensorWriter } from './ort/backend.ts';
+import {
+  type DeviceTensor,
+  DTYPE_BYTES,
+  type Dtype,
+  type SessionInput,
+  type Stage,
+  type TensorWriter,
+} from './ort/backend.ts';
 
 /** How much of a tensor is in JavaScript's memory at once, before widening: one chunk of the bundle. */
 const PIECE_BYTES = 8 * 1024 * 1024;
 
-/** Dtypes on disk that each graph dtype can be read from without loss. */
+/** Dtypes on disk that each graph dtype can be read from: without loss, but for those that a graph in half precision rounds. */
 const READABLE: Readonly<Record<Dtype, readonly string[]>> = {
   float32: ['F32', 'F16', 'BF16'],
+  float16: ['F16', 'F32', 'BF16'],
   uint8: ['U8'],
   int64: ['I64'],
 };
+
+/** Dtypes on disk whose bytes are the graph's. */
+const AS_ON_DISK: Readonly<Record<Dtype, string>> = { float32: 'F32', float16: 'F16', uint8: 'U8', int64: 'I64' };
+
+type FloatOnDisk = 'F32' | 'F16' | 'BF16';
+const DISK_BYTES: Readonly<Record<FloatOnDisk, number>> = { F32: 4, F16: 2, BF16: 2 };
 
 /** The weights of one part, on the device. */
 export interface PartWeights {
@@ -48,7 +62,7 @@ export async function loadPart(
       const info = file!.info(input.name);
       assertFits(partName, input, info);
       feeds[input.name] = await stage.upload(input.dtype as Dtype, info.shape, (write) =>
-        stream(file!, input.name, info, input.dtype === 'float32' && info.dtype !== 'F32', write, signal),
+        stream(file!, input, info, write, signal),
       );
     }
   } catch (error) {
@@ -66,21 +80,22 @@ function inFileOrder(inputs: readonly SessionInput[], file: Safetensors): Sessio
 
 async function stream(
   file: Safetensors,
-  name: string,
+  { name, dtype }: SessionInput,
   info: TensorInfo,
-  mustWiden: boolean,
   write: TensorWriter,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  const isAsOnDisk = info.dtype === AS_ON_DISK[dtype as Dtype];
+  const growth = isAsOnDisk ? 1 : DTYPE_BYTES[dtype as Dtype] / DISK_BYTES[info.dtype as FloatOnDisk];
   for (let offset = 0; offset < info.bytes; offset += PIECE_BYTES) {
     const piece = await file.readRange(name, offset, Math.min(PIECE_BYTES, info.bytes - offset), signal);
-    if (!mustWiden) {
+    if (isAsOnDisk) {
       write(offset, piece);
       continue;
     }
-    const values = widen(info.dtype, piece);
-    // Half the bits on disk: F16 and BF16 are the only dtypes that are widened.
-    write(offset * 2, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    const floats = widen(info.dtype, piece);
+    const values = dtype === 'float16' ? f32ToF16(floats) : floats;
+    write(offset * growth, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
 }
 

@@ -1,5 +1,5 @@
 import { FLUX1_DEV, type WeightClass } from '@flux-srpo/core';
-import { buildGraph, planParts, RECIPES, resolveClass } from '@flux-srpo/export';
+import { buildGraph, type ClassOf, HALF_GRAPHS, planParts, RECIPES, resolveClass } from '@flux-srpo/export';
 import { convertInMemory } from './bundle.ts';
 import { PIPELINES, type ReadFixture, readPipelineFixture } from './fixture.ts';
 import { synthesizeFolder } from './synthesize.ts';
@@ -25,8 +25,11 @@ export async function checkedGraphs(read: ReadFixture): Promise<Map<string, Uint
   }
   for (const dtype of DTYPES) {
     for (const graph of new Set(planParts(FLUX1_DEV).flatMap((part) => part.graph ?? []))) {
-      const { bytes } = buildGraph(graph, FLUX1_DEV, (slot) => resolveClass(RECIPES[dtype], slot).used);
-      graphs.set(`flux1-dev-${dtype}/${graph}`, bytes);
+      const classOf: ClassOf = (slot) => resolveClass(RECIPES[dtype], slot).used;
+      graphs.set(`flux1-dev-${dtype}/${graph}`, buildGraph(graph, FLUX1_DEV, classOf).bytes);
+      if (HALF_GRAPHS.includes(graph)) {
+        graphs.set(`flux1-dev-${dtype}/${graph}.f16`, buildGraph(graph, FLUX1_DEV, classOf, 'f16').bytes);
+      }
     }
   }
   return graphs;

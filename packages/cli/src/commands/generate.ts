@@ -1,4 +1,4 @@
-import { type ImageSize, InputError, type Manifest, type Progress, parseSize } from '@flux-srpo/core';
+import { type ImageSize, InputError, type Manifest, type Precision, type Progress, parseSize } from '@flux-srpo/core';
 import {
   createPipeline,
   encodePicture,
@@ -26,6 +26,7 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
     n: { type: 'string' },
     'max-sequence-length': { type: 'string' },
     out: { type: 'string', default: 'picture.png' },
+    precision: { type: 'string', default: 'auto' },
     'save-latents': { type: 'string' },
     json: { type: 'boolean', default: false },
   });
@@ -42,7 +43,10 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
     n: numberOption(values.n, 'n'),
     maxSequenceLength: numberOption(values['max-sequence-length'], 'max-sequence-length'),
   };
-  const pipeline = await createPipeline({ bundle, backend: await createNodeBackend() });
+  const pipeline = await createPipeline({
+    bundle,
+    backend: await createNodeBackend({ precision: precisionOption(values.precision) }),
+  });
   const tensors = values['save-latents'] === undefined ? undefined : new TensorFile(values['save-latents']);
   const bar = progressBar('generate', values.json);
   try {
@@ -84,6 +88,16 @@ function printResult(result: GenerateResult, files: string[], { bundle, backend 
   }
   if (dropped.t5 > 0) process.stderr.write(`the prompt is ${dropped.t5} tokens too long; its end was not used\n`);
   process.stdout.write(`${files.join(' ')}  seed ${seed}  ${formatSeconds(timings.total / 1000)}\n`);
+}
+
+/** The CPU's own is float32. */
+function precisionOption(value: string): Precision {
+  if (value === 'f32' || value === 'f16') return value;
+  if (value === 'auto') return 'f32';
+  throw new InputError(`--precision must be auto, f32 or f16, got "${value}"`, {
+    code: 'input/out-of-range',
+    details: { field: 'precision' },
+  });
 }
 
 function sizeOption(value: string | undefined, { sizes }: Manifest): ImageSize | undefined {

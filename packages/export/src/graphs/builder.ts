@@ -1,4 +1,12 @@
-import { type AttributeInit, encodeGraph, type GraphNode, type TensorInit, type ValueInfo } from './onnx.ts';
+import type { Precision } from '@flux-srpo/core';
+import {
+  type AttributeInit,
+  elementType,
+  encodeGraph,
+  type GraphNode,
+  type TensorInit,
+  type ValueInfo,
+} from './onnx.ts';
 import type { ClassOf, TensorClass, WeightSlot } from './slots.ts';
 import { QUANT_BLOCK, type WeightInput, weightInputs } from './weights.ts';
 
@@ -8,6 +16,7 @@ export type Dim = number | string;
 /** A value of the graph under construction: its ONNX name and what is known of its shape. */
 export interface Value {
   readonly name: string;
+  readonly dtype: 'float32' | 'float16' | 'int64';
   readonly dims: readonly Dim[];
 }
 
@@ -29,6 +38,7 @@ export class GraphBuilder {
   readonly slots: WeightSlot[] = [];
   readonly #name: string;
   readonly #classOf: ClassOf;
+  readonly #precision: Precision;
   readonly #nodes: GraphNode[] = [];
   readonly #inputs: ValueInfo[] = [];
   readonly #outputs: ValueInfo[] = [];
@@ -37,9 +47,11 @@ export class GraphBuilder {
   readonly #weights: WeightInput[] = [];
   #counter = 0;
 
-  constructor(name: string, classOf: ClassOf) {
+  /** @param precision what {@link narrow} makes of a value: the only thing in which a graph's two variants differ */
+  constructor(name: string, classOf: ClassOf, precision: Precision = 'f32') {
     this.#name = name;
     this.#classOf = classOf;
+    this.#precision = precision;
   }
 
   /** What must be fed at every run besides the data inputs, in order. */
@@ -49,7 +61,7 @@ export class GraphBuilder {
 
   input(name: string, dims: readonly Dim[], dtype: 'float32' | 'int64' = 'float32'): Value {
     this.#inputs.push({ name, dtype, dims });
-    return { name, dims };
+    return { name, dtype, dims };
   }
 
   /** Names `value` as an output of the graph. */
@@ -63,13 +75,28 @@ export class GraphBuilder {
     this.#outputs.push({ name, dtype: 'float32', dims: value.dims });
   }
 
-  /** A weight that is used as it is stored: a norm's scale, a bias, a convolution kernel. */
-  plain(name: string, shape: readonly number[], tensorClass: TensorClass): Value {
-    this.#slot({ name, kind: 'plain', shape, tensorClass });
-    return { name, dims: shape };
+  /** A weight that is used as it is stored: a norm's scale, a bias, a convolution kernel. `dtype` is what it is used with. */
+  plain(
+    name: string,
+    shape: readonly number[],
+    tensorClass: TensorClass,
+    dtype: 'float32' | 'float16' = 'float32',
+  ): Value {
+    this.#slot({ name, kind: 'plain', shape, tensorClass }, dtype);
+    return { name, dtype, dims: shape };
   }
 
-  /** y = x·Wᵀ + b, in whatever class the recipe gives `name`. `x` is [..., K]; the result is [..., N]. */
+  /** `x` as linear layers are to take it: halves in a graph of half precision, else as it is. */
+  narrow(x: Value): Value {
+    return this.#precision === 'f16' ? this.#cast(x, 'float16') : x;
+  }
+
+  /** `x` as float32. */
+  widen(x: Value): Value {
+    return x.dtype === 'float32' ? x : this.#cast(x, 'float32');
+  }
+
+  /** y = x·Wᵀ + b in `x`'s dtype, W in whatever class the recipe gives `name`. `x` is [..., K]; the result is [..., N]. */
   linear(name: string, x: Value, features: number, options: LinearOptions): Value {
     const inner = x.dims.at(-1);
     if (typeof inner !== 'number') throw new Error(`linear ${name} needs a known input width`);
@@ -80,8 +107,9 @@ export class GraphBuilder {
       tensorClass: options.tensorClass,
     };
     const weightClass = this.#classOf(slot);
-    this.#slot(slot);
-    const bias = options.bias === false ? undefined : this.plain(`${name}.bias`, [features], 'bias');
+    const dtype = x.dtype === 'float16' ? 'float16' : 'float32';
+    this.#slot(slot, dtype);
+    const bias = options.bias === false ? undefined : this.plain(`${name}.bias`, [features], 'bias', dtype);
     const dims = [...x.dims.slice(0, -1), features];
     if (weightClass === 'f32' || weightClass === 'f16') {
       const product = this.node('MatMul', [x, `${name}.weight`], dims);
@@ -118,12 +146,12 @@ export class GraphBuilder {
     attributes: AttributeInit = {},
   ): Value {
     const value = this.#emit(op, MICROSOFT, inputs, [dims], attributes)[0] as Value;
-    this.#valueInfo.push({ name: value.name, dtype: 'float32', dims });
+    this.#valueInfo.push({ name: value.name, dtype: value.dtype, dims });
     return value;
   }
 
   /** A small constant, shared by every use of the same name. */
-  constant(name: string, dtype: 'float32' | 'int64', dims: readonly number[], values: readonly number[]): string {
+  constant(name: string, dtype: TensorInit['dtype'], dims: readonly number[], values: readonly number[]): string {
     this.#initializers.set(name, { name, dtype, dims, values });
     return name;
   }
@@ -145,9 +173,13 @@ export class GraphBuilder {
     });
   }
 
-  #slot(slot: WeightSlot): void {
+  #slot(slot: WeightSlot, dtype: 'float32' | 'float16'): void {
     this.slots.push(slot);
-    this.#weights.push(...weightInputs(slot, this.#classOf(slot)));
+    this.#weights.push(...weightInputs(slot, this.#classOf(slot), dtype));
+  }
+
+  #cast(x: Value, dtype: 'float32' | 'float16'): Value {
+    return { ...this.node('Cast', [x], x.dims, { to: elementType(dtype) }), dtype };
   }
 
   #emit(
@@ -157,7 +189,9 @@ export class GraphBuilder {
     dims: readonly (readonly Dim[])[],
     attributes: AttributeInit,
   ): Value[] {
-    const outputs = dims.map((shape) => ({ name: `${op}_${++this.#counter}`, dims: shape }));
+    // Every operator here but Cast gives what it takes.
+    const { dtype } = inputs.find((input) => typeof input !== 'string') ?? { dtype: 'float32' as const };
+    const outputs = dims.map((shape) => ({ name: `${op}_${++this.#counter}`, dtype, dims: shape }));
     this.#nodes.push({
       op,
       domain,

@@ -1,4 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { f32ToF16 } from '@flux-srpo/formats';
 import {
   type AttributeProtoSchema,
   AttributeProto_AttributeType as AttributeType,
@@ -24,14 +25,14 @@ export interface GraphNode {
 
 export interface ValueInfo {
   name: string;
-  dtype: 'float32' | 'uint8' | 'int64';
+  dtype: 'float32' | 'float16' | 'uint8' | 'int64';
   /** A string is the name of a size known only at run time. */
   dims: readonly (number | string)[];
 }
 
 export interface TensorInit {
   name: string;
-  dtype: 'float32' | 'int64';
+  dtype: 'float32' | 'float16' | 'int64';
   dims: readonly number[];
   values: readonly number[];
 }
@@ -102,7 +103,11 @@ function valueInfo({ name, dtype, dims }: ValueInfo): MessageInitShape<typeof Va
 }
 
 function initializer({ name, dtype, dims, values }: TensorInit): MessageInitShape<typeof TensorProtoSchema> {
-  const data = dtype === 'float32' ? Float32Array.from(values) : BigInt64Array.from(values, BigInt);
+  const data = {
+    float32: () => Float32Array.from(values),
+    float16: () => f32ToF16(Float32Array.from(values)),
+    int64: () => BigInt64Array.from(values, BigInt),
+  }[dtype]();
   return {
     name,
     dataType: elementType(dtype),
@@ -112,5 +117,5 @@ function initializer({ name, dtype, dims, values }: TensorInit): MessageInitShap
 }
 
 export function elementType(dtype: ValueInfo['dtype']): number {
-  return { float32: DataType.FLOAT, uint8: DataType.UINT8, int64: DataType.INT64 }[dtype];
+  return { float32: DataType.FLOAT, float16: DataType.FLOAT16, uint8: DataType.UINT8, int64: DataType.INT64 }[dtype];
 }

@@ -1,4 +1,4 @@
-import type { Dim, GraphBuilder, Value } from './builder.ts';
+import type { Dim, GraphBuilder, LinearOptions, Value } from './builder.ts';
 import type { TensorClass } from './slots.ts';
 
 /** x·sigmoid(x) */
@@ -18,7 +18,9 @@ export function add(g: GraphBuilder, a: Value, b: Value): Value {
 /** T5's and the q/k norms: x / rms(x) · scale over the last axis, no mean, no bias. */
 export function rmsNorm(g: GraphBuilder, name: string, x: Value, epsilon: number): Value {
   const width = x.dims.at(-1) as number;
-  return g.node('RMSNormalization', [x, g.plain(`${name}.scale`, [width], 'norm')], x.dims, { axis: -1, epsilon });
+  const scale = g.plain(`${name}.scale`, [width], 'norm', x.dtype === 'float16' ? 'float16' : 'float32');
+  // In half precision only the result is rounded: the kernels sum in float32 (ONNX's stash_type).
+  return g.node('RMSNormalization', [x, scale], x.dims, { axis: -1, epsilon });
 }
 
 /** LayerNorm with learned scale and bias. */
@@ -79,6 +81,30 @@ export function attention(g: GraphBuilder, q: Value, k: Value, v: Value, options
 }
 
 /**
+ * Halves end at 65504, and some of FLUX's branches go beyond (diffusers clips there). In half precision such a linear computes a
+ * sixteenth, which shifts exponents and rounds nothing else.
+ *
+ * @see https://github.com/huggingface/diffusers/pull/9097
+ */
+const HEADROOM = 16;
+
+/** A linear layer whose result joins the residual stream: float32, whatever `x` is. */
+export function linearToStream(
+  g: GraphBuilder,
+  name: string,
+  x: Value,
+  features: number,
+  options: LinearOptions,
+): Value {
+  if (x.dtype === 'float32') return g.linear(name, x, features, options);
+  const sixteenth = g.constant('sixteenth', 'float16', [1], [1 / HEADROOM]);
+  const sixteen = g.constant('sixteen', 'float32', [1], [HEADROOM]);
+  const small = g.linear(name, g.node('Mul', [x, sixteenth], x.dims), features, { ...options, bias: false });
+  const product = g.node('Mul', [g.widen(small), sixteen], small.dims);
+  return options.bias === false ? product : add(g, product, g.plain(`${name}.bias`, [features], 'bias'));
+}
+
+/**
  * The widest hidden layer of an MLP that is computed in one piece. At 4608 tokens a wider float32 activation would
  * pass 167.8 MB, above which ONNX Runtime Web re-creates the buffer at every run.
  */
@@ -92,7 +118,7 @@ export function mlpChunks(hidden: number): { suffix: string; width: number }[] {
   return Array.from({ length: count }, (_, i) => ({ suffix: `.${i}`, width: hidden / count }));
 }
 
-/** Σ over chunks c of W_out.c·gelu(W_in.c·x + b_in.c), plus the output's bias once when `bias` is set. */
+/** Σ over chunks c of W_out.c·gelu(W_in.c·x + b_in.c), plus the output's bias once when `bias` is set. float32. */
 export function chunkedMlp(
   g: GraphBuilder,
   x: Value,
@@ -105,7 +131,8 @@ export function chunkedMlp(
   return mlpChunks(hidden)
     .map((chunk, index) => {
       const inner = geluTanh(g, g.linear(`${names.in}${chunk.suffix}`, x, chunk.width, { tensorClass }));
-      return g.linear(`${names.out}${chunk.suffix}`, inner, width, { tensorClass, bias: options.bias && index === 0 });
+      const bias = options.bias && index === 0;
+      return linearToStream(g, `${names.out}${chunk.suffix}`, inner, width, { tensorClass, bias });
     })
     .reduce((sum, part) => add(g, sum, part));
 }

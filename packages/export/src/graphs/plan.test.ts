@@ -2,7 +2,7 @@ import { FLUX1_DEV } from '@flux-srpo/core';
 import { decodeModel } from '@flux-srpo/formats/onnx';
 import { describe, expect, it } from 'vitest';
 import { bakeWeights } from './bake.ts';
-import { buildGraph, planParts } from './plan.ts';
+import { buildGraph, HALF_GRAPHS, planParts } from './plan.ts';
 import type { ClassOf, PartPlan } from './slots.ts';
 import { scalesName, weightInputs } from './weights.ts';
 
@@ -65,6 +65,35 @@ describe('a graph', () => {
   it('is the same bytes every time it is built', () => {
     const build = () => buildGraph('double_block', FLUX1_DEV, ALL_Q4).bytes;
     expect(build()).toEqual(build());
+  });
+
+  describe.each(HALF_GRAPHS)('%s in half precision', (name) => {
+    const whole = buildGraph(name, FLUX1_DEV, ALL_Q4);
+    const half = buildGraph(name, FLUX1_DEV, ALL_Q4, 'f16');
+    const floats = (bytes: Uint8Array) => decodeModel(bytes).graph?.output.map(({ type }) => type?.value);
+
+    it('takes the same weights and data and gives the same outputs, floats outside', () => {
+      expect(half.weights.map(({ name, dims }) => ({ name, dims }))).toEqual(
+        whole.weights.map(({ name, dims }) => ({ name, dims })),
+      );
+      expect(floats(half.bytes)).toEqual(floats(whole.bytes));
+      const dataInputs = (bytes: Uint8Array) =>
+        decodeModel(bytes).graph?.input.filter((input) => !input.name.includes('.'));
+      expect(dataInputs(half.bytes)).toEqual(dataInputs(whole.bytes));
+    });
+
+    it('multiplies most of its weights in halves', () => {
+      const scales = half.weights.filter(({ name }) => name.endsWith('.scales'));
+      const count = (dtype: string) =>
+        scales
+          .filter((input) => input.dtype === dtype)
+          .reduce((sum, { dims }) => sum + (dims[0] ?? 0) * (dims[1] ?? 0), 0);
+      // T5's `o` and `wo` stay float32: 1 + 2.5 of 4 + 3·2.5 times 4096².
+      expect(count('float16') / (count('float16') + count('float32'))).toBeCloseTo(
+        name === 't5_layer' ? 16 / 23 : 1,
+        3,
+      );
+    });
   });
 
   it('names an unknown kind instead of building something else', () => {

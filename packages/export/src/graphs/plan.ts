@@ -1,4 +1,4 @@
-import type { ModelConfig, WeightClass } from '@flux-srpo/core';
+import type { ModelConfig, Precision, WeightClass } from '@flux-srpo/core';
 import { GraphBuilder } from './builder.ts';
 import type { ClassOf, PartPlan, WeightSlot } from './slots.ts';
 import { clipFinal, clipLayer, t5Final, t5Layer } from './text.ts';
@@ -51,14 +51,20 @@ function graphFamilies(config: ModelConfig): Record<string, Describe> {
   };
 }
 
-function describe(graph: string, config: ModelConfig, classOf: ClassOf): GraphBuilder {
+function describe(graph: string, config: ModelConfig, classOf: ClassOf, precision?: Precision): GraphBuilder {
   const families = graphFamilies(config);
   const family = Object.hasOwn(families, graph) ? families[graph] : undefined;
   if (!family) throw new Error(`there is no graph named ${graph}`);
-  const g = new GraphBuilder(graph, classOf);
+  const g = new GraphBuilder(graph, classOf, precision);
   family(g);
   return g;
 }
+
+/**
+ * Graphs that have a variant in half precision: where the work and the weights are. What the others compute goes straight into the
+ * float32 streams, or is the decoder, whose activations overflow halves.
+ */
+export const HALF_GRAPHS: readonly string[] = ['t5_layer', 'double_block', 'single_block'];
 
 export interface BuiltGraph {
   /** A complete ONNX model. */
@@ -67,9 +73,9 @@ export interface BuiltGraph {
   weights: readonly WeightInput[];
 }
 
-/** Writes the graph `graph` with each weight in the class `classOf` says. */
-export function buildGraph(graph: string, config: ModelConfig, classOf: ClassOf): BuiltGraph {
-  const g = describe(graph, config, classOf);
+/** Writes the graph `graph` with each weight in the class `classOf` says. `f16` is for {@link HALF_GRAPHS}. */
+export function buildGraph(graph: string, config: ModelConfig, classOf: ClassOf, precision?: Precision): BuiltGraph {
+  const g = describe(graph, config, classOf, precision);
   return { bytes: g.build(), weights: g.weightInputs };
 }
 

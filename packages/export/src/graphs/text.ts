@@ -5,6 +5,9 @@ import { add, attention, geluTanh, layerNorm, rmsNorm } from './ops.ts';
 /**
  * One T5 encoder layer: x += o(attn(RMS(x))); x += wo(gelu(wi_0·h) ⊙ wi_1·h). No biases, and scores are not scaled.
  *
+ * In half precision q, k, v, wi_0 and wi_1 are. T5's activations overflow halves from the gate to `wo` (transformers keeps `wo` in float32),
+ * and its scores are not scaled down: attention, gate, `o` and `wo` stay float32.
+ *
  * @see https://github.com/huggingface/transformers/blob/v5.18.0/src/transformers/models/t5/modeling_t5.py `T5Block`
  */
 export function t5Layer(g: GraphBuilder, config: T5Config): void {
@@ -13,16 +16,16 @@ export function t5Layer(g: GraphBuilder, config: T5Config): void {
   const hidden = g.input('hidden', [1, 'S', config.d_model]);
   const bias = g.input('position_bias', [1, config.num_heads, 'S', 'S']);
 
-  const normed = rmsNorm(g, 'attn_norm', hidden, config.layer_norm_epsilon);
-  const q = g.linear('q', normed, inner, options);
-  const k = g.linear('k', normed, inner, options);
-  const v = g.linear('v', normed, inner, options);
+  const normed = g.narrow(rmsNorm(g, 'attn_norm', hidden, config.layer_norm_epsilon));
+  const q = g.widen(g.linear('q', normed, inner, options));
+  const k = g.widen(g.linear('k', normed, inner, options));
+  const v = g.widen(g.linear('v', normed, inner, options));
   const mixed = attention(g, q, k, v, { heads: config.num_heads, scale: 1, bias });
   const attended = add(g, hidden, g.linear('o', mixed, config.d_model, options));
 
-  const h = rmsNorm(g, 'ff_norm', attended, config.layer_norm_epsilon);
-  const gate = geluTanh(g, g.linear('wi_0', h, config.d_ff, options));
-  const gated = g.node('Mul', [gate, g.linear('wi_1', h, config.d_ff, options)], gate.dims);
+  const h = g.narrow(rmsNorm(g, 'ff_norm', attended, config.layer_norm_epsilon));
+  const gate = geluTanh(g, g.widen(g.linear('wi_0', h, config.d_ff, options)));
+  const gated = g.node('Mul', [gate, g.widen(g.linear('wi_1', h, config.d_ff, options))], gate.dims);
   // T5's largest activations meet here: `wo` has a class of its own so that a recipe can keep it wide.
   const out = g.linear('wo', gated, config.d_model, { bias: false, tensorClass: 't5_wo' });
   g.output('hidden_out', add(g, attended, out));

@@ -8,6 +8,7 @@ import {
   cutModulation,
   gatedResidual,
   headNorm,
+  linearToStream,
   rotary,
   silu,
 } from './ops.ts';
@@ -56,6 +57,11 @@ export function embedText(g: GraphBuilder, config: TransformerConfig): void {
   g.output('hidden', g.linear('txt_in', embeds, hiddenSize(config), { tensorClass: 'embedder' }));
 }
 
+/*
+ * In half precision the streams, the norms of adaLN, the softmax and the gates are float32; what goes into and comes out of the linear
+ * layers and the attention is float16.
+ */
+
 /** Image and text in two streams with their own weights, meeting in one attention. */
 export function doubleBlock(g: GraphBuilder, config: TransformerConfig): void {
   const width = hiddenSize(config);
@@ -65,11 +71,11 @@ export function doubleBlock(g: GraphBuilder, config: TransformerConfig): void {
   const txt = g.input('txt', [1, 'S_txt', width]);
   const imgMod = cutModulation(g, g.input('img_mod', [6 * width]), 6);
   const txtMod = cutModulation(g, g.input('txt_mod', [6 * width]), 6);
-  const cos = g.input('rope_cos', [1, 'S_img', ropeWidth]);
-  const sin = g.input('rope_sin', [1, 'S_img', ropeWidth]);
+  const cos = g.narrow(g.input('rope_cos', [1, 'S_img', ropeWidth]));
+  const sin = g.narrow(g.input('rope_sin', [1, 'S_img', ropeWidth]));
 
   const project = (stream: 'img' | 'txt', x: Value, [shift, scale]: Value[]): { q: Value; k: Value; v: Value } => {
-    const normed = adaLayerNorm(g, x, shift as Value, scale as Value);
+    const normed = g.narrow(adaLayerNorm(g, x, shift as Value, scale as Value));
     const linear = (name: string) => g.linear(`${stream}_attn.${name}`, normed, width, { tensorClass: 'attention' });
     return {
       q: headNorm(g, `${stream}_attn.norm_q`, linear('q'), heads),
@@ -89,10 +95,10 @@ export function doubleBlock(g: GraphBuilder, config: TransformerConfig): void {
 
   const finish = (stream: 'img' | 'txt', x: Value, attended: Value, mod: Value[]): Value => {
     const [, , gate1, shift2, scale2, gate2] = mod as [Value, Value, Value, Value, Value, Value];
-    const projected = g.linear(`${stream}_attn.proj`, attended, width, { tensorClass: 'attention' });
+    const projected = linearToStream(g, `${stream}_attn.proj`, attended, width, { tensorClass: 'attention' });
     const mixed = gatedResidual(g, x, gate1, projected);
     const names = { in: `${stream}_mlp.0`, out: `${stream}_mlp.2` };
-    const mlp = chunkedMlp(g, adaLayerNorm(g, mixed, shift2, scale2), names, MLP_RATIO * width, {
+    const mlp = chunkedMlp(g, g.narrow(adaLayerNorm(g, mixed, shift2, scale2)), names, MLP_RATIO * width, {
       bias: true,
       tensorClass: 'mlp',
     });
@@ -117,16 +123,16 @@ export function singleBlock(g: GraphBuilder, config: TransformerConfig): void {
   const ropeWidth = config.attention_head_dim / 2;
   const hidden = g.input('hidden', [1, 'S', width]);
   const [shift, scale, gate] = cutModulation(g, g.input('mod', [3 * width]), 3) as [Value, Value, Value];
-  const cos = g.input('rope_cos', [1, 'S', ropeWidth]);
-  const sin = g.input('rope_sin', [1, 'S', ropeWidth]);
+  const cos = g.narrow(g.input('rope_cos', [1, 'S', ropeWidth]));
+  const sin = g.narrow(g.input('rope_sin', [1, 'S', ropeWidth]));
 
-  const normed = adaLayerNorm(g, hidden, shift, scale);
+  const normed = g.narrow(adaLayerNorm(g, hidden, shift, scale));
   const linear = (name: string) => g.linear(name, normed, width, { tensorClass: 'attention' });
   const q = rotary(g, headNorm(g, 'norm_q', linear('q'), heads), cos, sin, heads);
   const k = rotary(g, headNorm(g, 'norm_k', linear('k'), heads), cos, sin, heads);
   const attended = attention(g, q, k, linear('v'), { heads });
 
-  const projected = g.linear('proj_attn', attended, width, { tensorClass: 'attention' });
+  const projected = linearToStream(g, 'proj_attn', attended, width, { tensorClass: 'attention' });
   const names = { in: 'mlp', out: 'proj_mlp' };
   const mlp = chunkedMlp(g, normed, names, MLP_RATIO * width, { bias: false, tensorClass: 'mlp' });
   g.output('hidden_out', gatedResidual(g, hidden, gate, add(g, projected, mlp)));

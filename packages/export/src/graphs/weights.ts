@@ -4,7 +4,7 @@ import type { WeightSlot } from './slots.ts';
 /** A graph input that carries weights. */
 export interface WeightInput {
   readonly name: string;
-  readonly dtype: 'float32' | 'uint8';
+  readonly dtype: 'float32' | 'float16' | 'uint8';
   readonly dims: readonly number[];
 }
 
@@ -16,19 +16,25 @@ export const QUANT_BLOCK = 32;
  *
  * Float linears are [K, N], transposed from torch's [N, K], so that no Transpose runs; quantized ones are MatMulNBits'
  * `B` [N, K/32, 32·bits/8] and `scales` [N, K/32].
+ *
+ * @param dtype of what the weight is used with: floats and scales are of the same
  */
-export function weightInputs(slot: WeightSlot, weightClass: WeightClass): WeightInput[] {
-  if (slot.kind === 'plain') return [{ name: slot.name, dtype: 'float32', dims: slot.shape }];
+export function weightInputs(
+  slot: WeightSlot,
+  weightClass: WeightClass,
+  dtype: 'float32' | 'float16' = 'float32',
+): WeightInput[] {
+  if (slot.kind === 'plain') return [{ name: slot.name, dtype, dims: slot.shape }];
   const [outFeatures, inFeatures] = slot.shape as readonly [number, number];
   if (weightClass === 'f32' || weightClass === 'f16') {
-    return [{ name: slot.name, dtype: 'float32', dims: [inFeatures, outFeatures] }];
+    return [{ name: slot.name, dtype, dims: [inFeatures, outFeatures] }];
   }
   const blocks = inFeatures / QUANT_BLOCK;
   if (!Number.isInteger(blocks)) throw new Error(`${slot.name}: ${inFeatures} is not a multiple of ${QUANT_BLOCK}`);
   const blockBytes = weightClass === 'q4' ? QUANT_BLOCK / 2 : QUANT_BLOCK;
   return [
     { name: slot.name, dtype: 'uint8', dims: [outFeatures, blocks, blockBytes] },
-    { name: scalesName(slot.name), dtype: 'float32', dims: [outFeatures, blocks] },
+    { name: scalesName(slot.name), dtype, dims: [outFeatures, blocks] },
   ];
 }
 

@@ -86,7 +86,7 @@ async function synthesize(
   for (const [folder, { files }] of Object.entries(tokenizers)) {
     for (const [name, bytes] of files) await writer.write(`${folder}/${name}`, bytes);
   }
-  const graphs = await writeGraphs(writer, plan, config, classOf);
+  const { graphs, graphs_f16 } = await writeGraphs(writer, plan, config, classOf);
   const info = { ...SYNTHETIC_INFO, source: { weights: `random, seed ${seed}` } };
   const draft = { ...draftManifest({ config, info, tokenizers, checkpoints: {}, recipe }), synthetic: { seed } };
   checkDraft(draft, writer.files);
@@ -100,7 +100,7 @@ async function synthesize(
   }
 
   const quantization = { recipe: { ...recipe }, fallbacks: shapeFallbacks(plan, recipe) };
-  const manifest: Manifest = { ...draft, quantization, graphs, parts, files: [...writer.files] };
+  const manifest: Manifest = { ...draft, quantization, graphs, graphs_f16, parts, files: [...writer.files] };
   const json = manifestJson(manifest);
   parseManifest(json);
   const bytes = new TextEncoder().encode(json);

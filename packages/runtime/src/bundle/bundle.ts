@@ -5,6 +5,7 @@ import {
   MAX_MANIFEST_BYTES,
   type Manifest,
   ModelError,
+  type Precision,
   parseManifest,
 } from '@flux-srpo/core';
 import { type ByteSource, readSafetensors, type Safetensors, sha256Hex } from '@flux-srpo/formats';
@@ -26,8 +27,8 @@ export interface Bundle {
   read(path: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
   /** A listed file, in ranges. Closed with the bundle. */
   source(path: string): Promise<ByteSource>;
-  /** The bytes of a graph. */
-  graph(name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** The bytes of a graph: its variant of that precision, where it has one. */
+  graph(name: string, precision?: Precision): Promise<Uint8Array<ArrayBuffer>>;
   part(name: string): BundlePart;
   /** The tensors of a part. */
   weights(part: string): Promise<Safetensors>;
@@ -66,8 +67,8 @@ export async function openBundle(files: BundleFiles): Promise<Bundle> {
       return source.read(0, source.size, signal);
     },
     source: (path) => once(sources, path, () => openSource(path)),
-    async graph(name) {
-      const path = manifest.graphs[name];
+    async graph(name, precision = 'f32') {
+      const path = (precision === 'f16' ? manifest.graphs_f16?.[name] : undefined) ?? manifest.graphs[name];
       if (path === undefined) throw notListed(`graph "${name}"`);
       return bundle.read(path);
     },

@@ -1,3 +1,4 @@
+import type { Precision } from '@flux-srpo/core';
 import type { AdapterReport } from './adapter-report.ts';
 import type { Ledger } from './ledger.ts';
 import type { SelfTestVerdict } from './verdict.ts';
@@ -8,15 +9,15 @@ import type { SelfTestVerdict } from './verdict.ts';
  * Everything above this folder is written against these types and never imports onnxruntime.
  */
 
-export type Dtype = 'float32' | 'uint8' | 'int64';
+export type Dtype = 'float32' | 'float16' | 'uint8' | 'int64';
 
-export const DTYPE_BYTES: Readonly<Record<Dtype, number>> = { float32: 4, uint8: 1, int64: 8 };
+export const DTYPE_BYTES: Readonly<Record<Dtype, number>> = { float32: 4, float16: 2, uint8: 1, int64: 8 };
 
 /** Data in JavaScript's memory, row-major, `dims` outermost first. */
 export interface HostTensor {
   readonly dtype: Dtype;
   readonly dims: readonly number[];
-  readonly data: Float32Array | Uint8Array | BigInt64Array;
+  readonly data: Float32Array | Uint16Array | Uint8Array | BigInt64Array;
 }
 
 /** A tensor where the kernels want it: a GPU buffer (WebGPU) or runtime memory (wasm, node). Owned by its stage until disposed. */
@@ -69,6 +70,8 @@ export interface Stage {
 }
 
 export interface BackendInfo {
+  /** Which variant of a graph runs here, where a bundle has both. */
+  readonly precision: Precision;
   /** Version of onnxruntime. */
   readonly runtimeVersion: string;
   /** Which WebAssembly build runs the WebGPU provider. */

@@ -1,5 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
-import { DTYPE_BYTES, type Dtype } from './backend.ts';
+import { DTYPE_BYTES, type Dtype, type HostTensor } from './backend.ts';
 import type { Memory, OrtModule } from './memory.ts';
 
 /** Tensors as plain typed arrays, for the providers that compute on the CPU (wasm, node). */
@@ -24,7 +24,8 @@ function elements(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1);
 }
 
-function viewAs(dtype: Dtype, bytes: Uint8Array<ArrayBuffer>): Float32Array | Uint8Array | BigInt64Array {
+function viewAs(dtype: Dtype, bytes: Uint8Array<ArrayBuffer>): HostTensor['data'] {
   if (dtype === 'float32') return new Float32Array(bytes.buffer);
+  if (dtype === 'float16') return new Uint16Array(bytes.buffer);
   return dtype === 'int64' ? new BigInt64Array(bytes.buffer) : bytes;
 }

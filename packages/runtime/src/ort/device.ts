@@ -58,6 +58,11 @@ export function canUseSubgroups(report: AdapterReport): boolean {
   return report.features.includes('subgroups') && report.subgroupMinSize !== 4;
 }
 
+/** False where shaders cannot compute in half precision. */
+export function canUseHalves(report: AdapterReport): boolean {
+  return report.features.includes('shader-f16');
+}
+
 export async function openDevice({ label, ledger, subgroups, requiredLimits }: OpenDeviceOptions): Promise<OpenDevice> {
   // A fresh adapter each time: one that has given a device is consumed.
   const adapter = await requestAdapter();

@@ -1,3 +1,4 @@
+import type { Precision } from '@flux-srpo/core';
 import type { HostTensor } from './backend.ts';
 import * as formulas from './kernel-formulas.ts';
 import { type KernelNode, kernelGraph } from './kernel-graph.ts';
@@ -18,6 +19,12 @@ export interface KernelCase {
  */
 const TOLERANCE = 1e-4;
 
+/**
+ * float16 kernels also add in float16: over 256 products that is an error near 1e-3 of the largest value. A wrong kernel is off by
+ * more than a tenth.
+ */
+const HALF_TOLERANCE = 1e-2;
+
 interface Question {
   node: KernelNode;
   feeds: Readonly<Record<string, HostTensor>>;
@@ -25,7 +32,12 @@ interface Question {
   answer: () => Float32Array;
 }
 
-function kernelCase(kernel: string, ask: () => Question): KernelCase {
+/** A kernel and what it is asked. */
+type Named = readonly [kernel: string, ask: () => Question];
+
+/** The answer is that of float32 inputs: in half precision, rounding them is part of what is tolerated. */
+function kernelCase([kernel, ask]: Named, precision: Precision): KernelCase {
+  const isHalf = precision === 'f16';
   let question: Question | undefined;
   let answer: Float32Array | undefined;
   const get = (): Question => {
@@ -33,9 +45,9 @@ function kernelCase(kernel: string, ask: () => Question): KernelCase {
     return question;
   };
   return {
-    kernel,
-    tolerance: TOLERANCE,
-    graph: () => kernelGraph(get().node, get().feeds, get().dims),
+    kernel: isHalf ? `${kernel} in halves` : kernel,
+    tolerance: isHalf ? HALF_TOLERANCE : TOLERANCE,
+    graph: () => kernelGraph({ ...get().node, isHalf }, get().feeds, get().dims),
     feeds: () => get().feeds,
     answer: () => {
       // Kept, because each rung of the ladder asks for it again and plain loops are slow.
@@ -55,59 +67,56 @@ function noise(seed: number, ...dims: number[]): HostTensor & { data: Float32Arr
   return { dtype: 'float32', dims, data };
 }
 
-function attention(heads: number, headDim: number, queries: number, keys: number): KernelCase {
-  return kernelCase(`attention ${heads}x${headDim}, ${queries} queries, ${keys} keys`, () => {
-    const width = heads * headDim;
-    // Scores wide enough that softmax is not flat: a kernel that mixes up keys is far off.
-    const q = noise(1, 1, queries, width);
-    q.data.forEach((value, i) => {
-      q.data[i] = value * 4;
-    });
-    const k = noise(2, 1, keys, width);
-    const v = noise(3, 1, keys, width);
-    return {
-      node: { op: 'MultiHeadAttention', contrib: true, inputs: ['q', 'k', 'v'], integers: { num_heads: heads } },
-      feeds: { q, k, v },
-      dims: q.dims,
-      answer: () => formulas.attention(q.data, k.data, v.data, heads, headDim),
-    };
-  });
+function attention(heads: number, headDim: number, queries: number, keys: number): Named {
+  return [
+    `attention ${heads}x${headDim}, ${queries} queries, ${keys} keys`,
+    () => {
+      const width = heads * headDim;
+      // Scores wide enough that softmax is not flat: a kernel that mixes up keys is far off.
+      const q = noise(1, 1, queries, width);
+      q.data.forEach((value, i) => {
+        q.data[i] = value * 4;
+      });
+      const k = noise(2, 1, keys, width);
+      const v = noise(3, 1, keys, width);
+      return {
+        node: { op: 'MultiHeadAttention', contrib: true, inputs: ['q', 'k', 'v'], integers: { num_heads: heads } },
+        feeds: { q, k, v },
+        dims: q.dims,
+        answer: () => formulas.attention(q.data, k.data, v.data, heads, headDim),
+      };
+    },
+  ];
 }
 
-function quantizedLinear(bits: 4 | 8, rows: number, inFeatures: number, features: number): KernelCase {
-  return kernelCase(`q${bits} linear [${rows}, ${inFeatures}] to ${features}`, () => {
-    const x = noise(4, 1, rows, inFeatures);
-    const codes = noise(5, features, inFeatures / 32, 4 * bits);
-    const weight = Uint8Array.from(codes.data, (value) => (value + 1) * 128);
-    const scales = noise(6, features, inFeatures / 32);
-    const bias = noise(7, features);
-    return {
-      node: {
-        op: 'MatMulNBits',
-        contrib: true,
-        inputs: ['x', 'weight', 'scales', '', '', 'bias'],
-        integers: { K: inFeatures, N: features, bits, block_size: 32 },
-      },
-      feeds: { x, weight: { dtype: 'uint8', dims: codes.dims, data: weight }, scales, bias },
-      dims: [1, rows, features],
-      answer: () =>
-        formulas.quantizedLinear(x.data, { weight, scales: scales.data, bias: bias.data, inFeatures, bits }),
-    };
-  });
+function quantizedLinear(bits: 4 | 8, rows: number, inFeatures: number, features: number): Named {
+  return [
+    `q${bits} linear [${rows}, ${inFeatures}] to ${features}`,
+    () => {
+      const x = noise(4, 1, rows, inFeatures);
+      const codes = noise(5, features, inFeatures / 32, 4 * bits);
+      const weight = Uint8Array.from(codes.data, (value) => (value + 1) * 128);
+      const scales = noise(6, features, inFeatures / 32);
+      const bias = noise(7, features);
+      return {
+        node: {
+          op: 'MatMulNBits',
+          contrib: true,
+          inputs: ['x', 'weight', 'scales', '', '', 'bias'],
+          integers: { K: inFeatures, N: features, bits, block_size: 32 },
+        },
+        feeds: { x, weight: { dtype: 'uint8', dims: codes.dims, data: weight }, scales, bias },
+        dims: [1, rows, features],
+        answer: () =>
+          formulas.quantizedLinear(x.data, { weight, scales: scales.data, bias: bias.data, inFeatures, bits }),
+      };
+    },
+  ];
 }
 
-/**
- * Every kernel family of the model, at its tile shapes: enough rows and columns for the tiled variants (M ≥ 64, N a multiple of 64,
- * K ≥ 128), and sizes that are no multiple of a tile. Costliest last: the first wrong answer ends the test.
- */
-export const KERNEL_CASES: readonly KernelCase[] = [
-  attention(2, 128, 96, 160), // prefill tile, cross lengths
-  attention(3, 32, 77, 77), // prefill, small heads, odd length
-  attention(2, 128, 16, 200), // under 32 queries: the split-reduce kernels
-  quantizedLinear(4, 70, 256, 128),
-  quantizedLinear(8, 64, 256, 64),
-  quantizedLinear(4, 1, 256, 128), // one row: the GEMV kernels, as modulation uses them
-  kernelCase('linear [70, 192] to 128', () => {
+const LINEAR: Named = [
+  'linear [70, 192] to 128',
+  () => {
     const x = noise(8, 1, 70, 192);
     const w = noise(9, 192, 128);
     return {
@@ -116,8 +125,12 @@ export const KERNEL_CASES: readonly KernelCase[] = [
       dims: [1, 70, 128],
       answer: () => formulas.matMul(x.data, w.data, 192),
     };
-  }),
-  kernelCase('layer norm', () => {
+  },
+];
+
+const LAYER_NORM: Named = [
+  'layer norm',
+  () => {
     const x = noise(10, 1, 70, 384);
     const scale = noise(11, 384);
     const bias = noise(12, 384);
@@ -132,9 +145,17 @@ export const KERNEL_CASES: readonly KernelCase[] = [
       dims: x.dims,
       answer: () => formulas.layerNorm(x.data, scale.data, bias.data, 1e-6),
     };
-  }),
-  kernelCase('rms norm', () => {
+  },
+];
+
+const RMS_NORM: Named = [
+  'rms norm',
+  () => {
     const x = noise(13, 1, 70, 3, 128);
+    // Squares of these are beyond float16: the mean must be taken in float32.
+    x.data.forEach((value, i) => {
+      x.data[i] = value * 300;
+    });
     const scale = noise(14, 128);
     return {
       node: { op: 'RMSNormalization', inputs: ['x', 'scale'], integers: { axis: -1 }, floats: { epsilon: 1e-6 } },
@@ -142,8 +163,12 @@ export const KERNEL_CASES: readonly KernelCase[] = [
       dims: x.dims,
       answer: () => formulas.rmsNorm(x.data, scale.data, 1e-6),
     };
-  }),
-  kernelCase('rotary embedding', () => {
+  },
+];
+
+const ROTARY: Named = [
+  'rotary embedding',
+  () => {
     const x = noise(15, 1, 70, 3 * 128);
     const cos = noise(16, 1, 70, 64);
     const sin = noise(17, 1, 70, 64);
@@ -153,8 +178,29 @@ export const KERNEL_CASES: readonly KernelCase[] = [
       dims: x.dims,
       answer: () => formulas.rotary(x.data, cos.data, sin.data, 3, 128),
     };
-  }),
-  kernelCase('instance norm', () => {
+  },
+];
+
+/** Up to ±400, whose cubes are beyond float16: the tanh must end at ±1, not at NaN. */
+const GELU: Named = [
+  'gelu',
+  () => {
+    const x = noise(22, 1, 70, 384);
+    x.data.forEach((value, i) => {
+      x.data[i] = value * (i % 3 === 0 ? 400 : 4);
+    });
+    return {
+      node: { op: 'Gelu', inputs: ['x'], strings: { approximate: 'tanh' } },
+      feeds: { x },
+      dims: x.dims,
+      answer: () => formulas.geluTanh(x.data),
+    };
+  },
+];
+
+const INSTANCE_NORM: Named = [
+  'instance norm',
+  () => {
     const x = noise(18, 1, 32, 1000);
     const ones: HostTensor = { dtype: 'float32', dims: [32], data: new Float32Array(32).fill(1) };
     const zeros: HostTensor = { dtype: 'float32', dims: [32], data: new Float32Array(32) };
@@ -164,8 +210,12 @@ export const KERNEL_CASES: readonly KernelCase[] = [
       dims: x.dims,
       answer: () => formulas.instanceNorm(x.data, 1000, 1e-6),
     };
-  }),
-  kernelCase('convolution 3x3', () => {
+  },
+];
+
+const CONVOLUTION: Named = [
+  'convolution 3x3',
+  () => {
     const x = noise(19, 1, 40, 20, 20);
     const w = noise(20, 48, 40, 3, 3);
     const bias = noise(21, 48);
@@ -179,5 +229,40 @@ export const KERNEL_CASES: readonly KernelCase[] = [
       dims: [1, 48, 20, 20],
       answer: () => formulas.conv3x3(x.data, w.data, bias.data, 20),
     };
-  }),
+  },
 ];
+
+/**
+ * Every kernel family of the model, at its tile shapes: enough rows and columns for the tiled variants (M ≥ 64, N a multiple of 64,
+ * K ≥ 128), and sizes that are no multiple of a tile. Costliest last: the first wrong answer ends the test.
+ */
+export const KERNEL_CASES: readonly KernelCase[] = (
+  [
+    attention(2, 128, 96, 160), // prefill tile, cross lengths
+    attention(3, 32, 77, 77), // prefill, small heads, odd length
+    attention(2, 128, 16, 200), // under 32 queries: the split-reduce kernels
+    quantizedLinear(4, 70, 256, 128),
+    quantizedLinear(8, 64, 256, 64),
+    quantizedLinear(4, 1, 256, 128), // one row: the GEMV kernels, as modulation uses them
+    LINEAR,
+    LAYER_NORM,
+    RMS_NORM,
+    ROTARY,
+    INSTANCE_NORM,
+    CONVOLUTION,
+  ] as const
+).map((named) => kernelCase(named, 'f32'));
+
+/** The kernels that graphs in half precision use. */
+export const HALF_KERNEL_CASES: readonly KernelCase[] = (
+  [
+    attention(2, 128, 96, 160),
+    attention(3, 32, 77, 77),
+    quantizedLinear(4, 70, 256, 128),
+    quantizedLinear(8, 64, 256, 64),
+    LINEAR,
+    RMS_NORM,
+    ROTARY,
+    GELU,
+  ] as const
+).map((named) => kernelCase(named, 'f16'));

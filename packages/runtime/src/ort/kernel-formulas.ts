@@ -122,6 +122,11 @@ function normalizeRows(
   return out;
 }
 
+/** x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2 */
+export function geluTanh(x: Float32Array): Float32Array {
+  return x.map((value) => (value * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (value + 0.044715 * value ** 3)))) / 2);
+}
+
 /** Rotates pairs (2p, 2p+1): (a, b) → (a·cos − b·sin, a·sin + b·cos). x: [S, heads·D]; cos, sin: [S, D/2]. */
 export function rotary(
   x: Float32Array,

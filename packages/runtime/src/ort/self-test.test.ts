@@ -49,7 +49,7 @@ describe('the self-test', { timeout: 60_000 }, () => {
   it('stays on the first rung when every kernel is right', async () => {
     const subject = subjectOf(adapter);
     const verdict = await selfTest(subject, { store: memoryVerdictStore() });
-    expect(verdict).toMatchObject({ rung: 'subgroups', steppedDown: [], remembered: false });
+    expect(verdict).toMatchObject({ rung: 'subgroups', precision: 'f32', steppedDown: [], remembered: false });
     expect(Object.keys(verdict.errors)).toHaveLength(12);
     expect(subject.tried).toEqual([true]);
   });
@@ -76,6 +76,28 @@ describe('the self-test', { timeout: 60_000 }, () => {
         details: { kernel: 'rotary embedding' },
       });
       expect(backend.ledger.snapshot()).toMatchObject({ sessions: 0, tensors: 0, bytes: 0 });
+    },
+  );
+
+  it('accepts half precision where the adapter has it and its kernels are right', async () => {
+    const halves = subjectOf({ ...adapter, features: ['subgroups', 'shader-f16'] });
+    const verdict = await selfTest(halves, { store: memoryVerdictStore() });
+    expect(verdict).toMatchObject({ rung: 'subgroups', precision: 'f16', steppedDown: [] });
+    expect(Object.keys(verdict.errors).filter((kernel) => kernel.endsWith('in halves'))).toHaveLength(8);
+    // One stage for float32, one for halves.
+    expect(halves.tried).toEqual([true, true]);
+  });
+
+  it.each(['gelu in halves', 'attention 2x128, 96 queries, 160 keys in halves'])(
+    'keeps float32, and its rung, when %s is wrong',
+    async (kernel) => {
+      const halves = subjectOf({ ...adapter, features: ['subgroups', 'shader-f16'] });
+      const verdict = await selfTest(halves, plant(kernel, 10, 'subgroups'));
+      expect(verdict).toMatchObject({ rung: 'subgroups', precision: 'f32' });
+      expect(verdict.steppedDown).toEqual([
+        expect.stringContaining(`subgroups in half precision: ${kernel} is off by`),
+      ]);
+      expect(Object.keys(verdict.errors)).toHaveLength(12);
     },
   );
 

@@ -1,18 +1,19 @@
-import { DeviceError, isFluxError } from '@flux-srpo/core';
+import { DeviceError, isFluxError, type Precision } from '@flux-srpo/core';
 import type { AdapterReport } from './adapter-report.ts';
 import type { Stage } from './backend.ts';
-import { canUseSubgroups } from './device.ts';
-import { KERNEL_CASES, type KernelCase } from './kernel-cases.ts';
+import { canUseHalves, canUseSubgroups } from './device.ts';
+import { HALF_KERNEL_CASES, KERNEL_CASES, type KernelCase } from './kernel-cases.ts';
 import type { SelfTestVerdict, VerdictStore } from './verdict.ts';
 import { defaultVerdictStore } from './verdict-store.ts';
 
 /**
  * Drivers can make a kernel silently wrong (FlashAttention with 4-lane subgroups is one that was found). So each new adapter answers
- * questions whose answers are known, at the tile shapes the model uses, and steps down a ladder: with subgroups, without, not at all.
+ * questions whose answers are known, at the tile shapes the model uses, and steps down a ladder: with subgroups, without, not at all;
+ * on the rung that holds, half precision or none.
  */
 
 /** Part of the key under which a verdict is remembered: raise it when the cases change. */
-export const SELF_TEST_VERSION = 1;
+export const SELF_TEST_VERSION = 2;
 
 export interface SelfTestOptions {
   /** Default: IndexedDB, or memory where there is none. */
@@ -48,11 +49,18 @@ export async function selfTest(subject: SelfTestSubject, options: SelfTestOption
   const steppedDown: string[] = [];
   let worst: Finding | undefined;
   for (const rung of rungs) {
-    const findings = await askKernels(subject, rung, options.tamper);
+    const findings = await askKernels(subject, KERNEL_CASES, rung, options.tamper);
     const wrong = findings.find(isWrong);
     if (wrong === undefined) {
-      const errors = Object.fromEntries(findings.map(({ kernel, error }) => [kernel, error]));
-      const verdict: SelfTestVerdict = { rung, errors, steppedDown, remembered: false };
+      const halves = canUseHalves(subject.adapter)
+        ? await askKernels(subject, HALF_KERNEL_CASES, rung, options.tamper)
+        : [];
+      const wrongHalf = halves.find(isWrong);
+      if (wrongHalf !== undefined) steppedDown.push(`${rung} in half precision: ${describe(wrongHalf)}`);
+      const precision: Precision = halves.length > 0 && wrongHalf === undefined ? 'f16' : 'f32';
+      const counted = precision === 'f16' ? [...findings, ...halves] : findings;
+      const errors = Object.fromEntries(counted.map(({ kernel, error }) => [kernel, error]));
+      const verdict: SelfTestVerdict = { rung, precision, errors, steppedDown, remembered: false };
       await store.set(key, verdict);
       return verdict;
     }
@@ -71,13 +79,14 @@ export async function selfTest(subject: SelfTestSubject, options: SelfTestOption
 /** Asks until the first wrong answer. */
 async function askKernels(
   { openStage }: SelfTestSubject,
+  cases: readonly KernelCase[],
   rung: SelfTestVerdict['rung'],
   tamper: SelfTestOptions['tamper'],
 ): Promise<Finding[]> {
   const stage = await openStage('self-test', rung === 'subgroups');
   try {
     const findings: Finding[] = [];
-    for (const kernelCase of KERNEL_CASES) {
+    for (const kernelCase of cases) {
       const { kernel, tolerance } = kernelCase;
       try {
         const output = await ask(stage, kernelCase);
@@ -135,9 +144,10 @@ function verdictKey({ adapter, runtimeVersion }: SelfTestSubject): string {
 /** The store is a browser's disk: what comes out of it may be of any age. */
 function isVerdict(value: unknown): value is SelfTestVerdict {
   if (typeof value !== 'object' || value === null) return false;
-  const { rung, errors, steppedDown } = value as Partial<SelfTestVerdict>;
+  const { rung, precision, errors, steppedDown } = value as Partial<SelfTestVerdict>;
   return (
     (rung === 'subgroups' || rung === 'no-subgroups') &&
+    (precision === 'f32' || precision === 'f16') &&
     typeof errors === 'object' &&
     errors !== null &&
     Array.isArray(steppedDown)

@@ -1,8 +1,12 @@
+import type { Precision } from '@flux-srpo/core';
+
 /** What the known-answer self-test said about one adapter with one runtime version. */
 export interface SelfTestVerdict {
   /** Which rung of the ladder passed. */
   readonly rung: 'subgroups' | 'no-subgroups';
-  /** Largest error of each kernel on that rung, relative to the largest reference value. */
+  /** `f16` where the kernels of half precision passed, too. */
+  readonly precision: Precision;
+  /** Largest error of each kernel that counts, relative to the largest reference value. */
   readonly errors: Readonly<Record<string, number>>;
   /** Why higher rungs were left, one line each; empty on the first rung. */
   readonly steppedDown: readonly string[];

@@ -1,8 +1,9 @@
+import { DeviceError, type Precision } from '@flux-srpo/core';
 import type { Env } from 'onnxruntime-common';
 import type { Backend } from './backend.ts';
 import { createCpuBackend } from './cpu-backend.ts';
 import { createCpuMemory } from './cpu-memory.ts';
-import { canUseSubgroups, openDevice, probeAdapter } from './device.ts';
+import { canUseHalves, canUseSubgroups, openDevice, probeAdapter } from './device.ts';
 import { createGpuMemory } from './gpu-memory.ts';
 import { createLedger } from './ledger.ts';
 import type { OrtModule } from './memory.ts';
@@ -28,6 +29,11 @@ export interface WebGpuBackendOptions extends WasmBackendOptions {
   build?: WebGpuBuild;
   /** Least limits the caller needs, by WebGPU name; checked before a device is made. */
   requiredLimits?: Readonly<Record<string, number>>;
+  /**
+   * Which variant of a graph runs, where a bundle has both. `auto` is `f16` where the adapter has `shader-f16` and its kernels passed the
+   * self-test; asking for `f16` elsewhere is an error. @default 'auto'
+   */
+  precision?: 'auto' | Precision;
   /** `false` skips the known-answer test: only where the same adapter was tested by other means. */
   selfTest?: SelfTestOptions | false;
 }
@@ -41,6 +47,7 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   const ort = configure(await import('onnxruntime-web/wasm'), options);
   return createCpuBackend({
     name: 'wasm',
+    precision: 'f32',
     ort,
     runtimeVersion: versionOf(ort),
     sessionOptions: { executionProviders: ['wasm'] },
@@ -76,15 +83,35 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
       ? undefined
       : await selfTest({ adapter, runtimeVersion: `${runtimeVersion} ${build}`, openStage }, options.selfTest);
   const subgroups = verdict === undefined ? canUseSubgroups(adapter) : verdict.rung === 'subgroups';
+  const offered = verdict?.precision ?? (canUseHalves(adapter) ? 'f16' : 'f32');
+  const precision = choosePrecision(options.precision ?? 'auto', offered, verdict?.steppedDown);
   ledger.resetPeaks();
 
   return {
     name: 'webgpu',
     ledger,
-    info: { runtimeVersion, build, adapter, ...(verdict === undefined ? {} : { selfTest: verdict }) },
+    info: { runtimeVersion, build, adapter, precision, ...(verdict === undefined ? {} : { selfTest: verdict }) },
     openStage: (label, on) => (on === 'cpu' ? openCpuStage(label) : openStage(label, subgroups)),
     dispose: stages.closeAll,
   };
+}
+
+function choosePrecision(
+  asked: 'auto' | Precision,
+  offered: Precision,
+  steppedDown: readonly string[] = [],
+): Precision {
+  if (asked === 'f16' && offered === 'f32') {
+    const why = steppedDown.find((line) => line.includes('half precision')) ?? 'it has no shader-f16';
+    throw new DeviceError(
+      `precision "f16" needs a GPU that computes halves right, got one that does not: ${why}; ask for "auto"`,
+      {
+        code: 'device/feature-missing',
+        details: { feature: 'shader-f16' },
+      },
+    );
+  }
+  return asked === 'auto' ? offered : asked;
 }
 
 /** One thread: WebGPU needs no more, and more need cross-origin isolation. Must come before the first session. */

@@ -1,0 +1,72 @@
+import type { Precision } from '@flux-srpo/core';
+import { createPipeline } from '@flux-srpo/runtime';
+import { createNodeBackend } from '@flux-srpo/runtime/node';
+import { describe, expect, it } from 'vitest';
+import { type BundleFolder, convertInMemory, openInMemory } from './support/bundle.ts';
+import { type ParityCase, PIPELINES, readExpected, readPipelineFixture } from './support/fixture.ts';
+import { readNodeFixture } from './support/node-fixtures.ts';
+import { captureCase, type Stages } from './support/parity-case.ts';
+import { synthesizeFolder } from './support/synthesize.ts';
+
+/*
+ * The graphs in half precision on the CPU, which rounds every value that is float16 in the graph and adds in float32: what a GPU with exact
+ * sums would give. What a GPU's own sums cost is measured by test/gpu.
+ */
+
+/**
+ * Halves have 11 bits, so that each rounding is off by 2^-12/√3 = 1.4e-4 rms; about ten in a row meet in a block. Measured
+ * 3e-4 to 2e-3 (2026-11); a block without its text, or with its q and k exchanged, is off by more than 0.1.
+ */
+const RELATIVE_RMS = 5e-3;
+
+async function run(files: BundleFolder, request: ParityCase, precision: Precision): Promise<Stages> {
+  const backend = await createNodeBackend({ threads: 1, precision });
+  const pipeline = await createPipeline({ bundle: await openInMemory(files), backend });
+  try {
+    return await captureCase(pipeline, request);
+  } finally {
+    await pipeline.dispose();
+  }
+}
+
+/** √(Σ(got − want)² / Σwant²) */
+function relativeRms(got: ArrayLike<number>, want: ArrayLike<number>): number {
+  let error = 0;
+  let size = 0;
+  for (let i = 0; i < want.length; i++) {
+    error += (got[i]! - want[i]!) ** 2;
+    size += want[i]! ** 2;
+  }
+  return Math.sqrt(error / size);
+}
+
+const isCompared = (stage: string) => stage === 'prompt_embeds' || stage === 'decoded' || stage.startsWith('latents_');
+
+describe.each(PIPELINES)('half precision, %s', async (name) => {
+  const fixture = await readPipelineFixture(readNodeFixture, name);
+  const folder = await synthesizeFolder(readNodeFixture, fixture);
+  const request = fixture.cases[0]!;
+
+  it('stays near diffusers in float32 at every stage', async () => {
+    const files = await convertInMemory(folder, { dtype: 'f32' });
+    const expected = await readExpected(readNodeFixture, name, request.name);
+    const stages = await run(files, request, 'f16');
+    const compared = [...expected].filter(([stage]) => isCompared(stage));
+    expect(compared.length).toBeGreaterThan(2);
+    for (const [stage, { data }] of compared) {
+      const error = relativeRms(stages.get(stage)!, data);
+      expect(error, stage).toBeLessThan(RELATIVE_RMS);
+      // Exactly float32's numbers would mean that the other graphs ran.
+      expect(error, stage).toBeGreaterThan(1e-5);
+    }
+  });
+
+  it('stays near float32 with the same int4 weights', async () => {
+    const files = await convertInMemory(folder, { dtype: 'q4' });
+    const whole = await run(files, request, 'f32');
+    const half = await run(files, request, 'f16');
+    for (const [stage, want] of whole) {
+      if (isCompared(stage)) expect(relativeRms(half.get(stage)!, want), stage).toBeLessThan(RELATIVE_RMS);
+    }
+  });
+});
