@@ -6,6 +6,7 @@ The same as the other side does: a picture of two steps first, then the one that
 before it ended, the first where the loop sets its sigmas.
 """
 
+import functools
 import json
 import sys
 import time
@@ -22,6 +23,7 @@ def main() -> None:
     set_timesteps = pipe.scheduler.set_timesteps
     ends: list[float] = []
 
+    @functools.wraps(set_timesteps)  # the pipeline looks at its signature
     def begin(*args, **kwargs):
         set_timesteps(*args, **kwargs)
         ends[:] = [time.perf_counter()]

@@ -96,6 +96,7 @@ it.each([
   expect(await readFile(at(out, 'manifest.json'), 'utf8')).toMatch(
     /"lora.safetensors",\s+"sha256": "[0-9a-f]{64}",\s+"strength": 0.5/,
   );
+  expect((await run(['inspect', at(out)])).text).toMatch(/lora +lora\.safetensors at 0\.5 \([0-9a-f]{64}\)/);
   expect(await written()).not.toContain(CANARY);
 });
 

@@ -19,6 +19,7 @@ function truth(): Manifest {
     name: 'Test',
     licence: { id: 'Apache-2.0', url: 'https://example.org/licence', notice: 'Notice.\nSecond line.' },
     source: { transformer: 'random' },
+    loras: [{ name: 'style.safetensors', sha256: HASH, strength: -0.5 }],
     config: FLUX1_DEV,
     tokenizers: {
       tokenizer: { folder: 'tokenizer', max_length: 77 },
@@ -92,6 +93,10 @@ const LIES: [string, string, unknown, string][] = [
   ['a null notice', 'licence.notice', null, 'licence.notice'],
   ['a source that is a list', 'source', [], 'source'],
   ['a source with a strange key', 'source', { 'a b': 'c' }, 'source key'],
+  ['LoRAs that are none', 'loras', [], 'loras'],
+  ['a LoRA without its hash', 'loras.0.sha256', undefined, 'loras[0].sha256'],
+  ['a LoRA of a strength in words', 'loras.0.strength', '0.8', 'loras[0].strength'],
+  ['a LoRA with a name of two lines', 'loras.0.name', 'a\nb', 'loras[0].name'],
   ['no config', 'config', undefined, 'config'],
   ['no transformer', 'config.transformer', undefined, 'config.transformer'],
   ['channels as text', 'config.transformer.in_channels', '64', 'config.transformer.in_channels'],

@@ -20,12 +20,31 @@ export async function readScales(
     const alpha =
       pair.alpha === undefined
         ? (adapter?.alphaOf(pair.layer) ?? pair.rank)
-        : (await store.readValues(pair.alpha, 0, 1, signal))[0]!;
+        : await readNumber(store, pair.alpha, signal);
     if (!Number.isFinite(alpha)) throw wrong(file, pair.alpha ?? pair.layer, 'a finite number', String(alpha));
     const isStabilized = pair.alpha === undefined && adapter?.usesRslora(pair.layer) === true;
     scales.set(pair, alpha / (isStabilized ? Math.sqrt(pair.rank) : pair.rank));
   }
   return scales;
+}
+
+/** How an alpha may be stored besides the dtypes of weights: trainers save whatever Python's number became as a tensor. */
+const OTHER_NUMBERS: Readonly<Record<string, (view: DataView) => number>> = {
+  F64: (view) => view.getFloat64(0, true),
+  I64: (view) => Number(view.getBigInt64(0, true)),
+  I32: (view) => view.getInt32(0, true),
+};
+
+/** Whether a dtype is none of weights, but can be that of an alpha. */
+export function isOtherNumber(dtype: string): boolean {
+  return Object.hasOwn(OTHER_NUMBERS, dtype);
+}
+
+async function readNumber(store: TensorStore, tensor: string, signal?: AbortSignal): Promise<number> {
+  const { dtype } = store.tensors.get(tensor)!;
+  if (!isOtherNumber(dtype)) return (await store.readValues(tensor, 0, 1, signal))[0]!;
+  const { buffer, byteOffset } = await store.readBytes(tensor, signal);
+  return OTHER_NUMBERS[dtype]!(new DataView(buffer, byteOffset));
 }
 
 interface Adapter {

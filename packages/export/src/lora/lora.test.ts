@@ -159,6 +159,19 @@ describe('merging', () => {
     );
   });
 
+  it.each([
+    ['I64', new Uint8Array(BigInt64Array.of(6n).buffer)],
+    ['I32', new Uint8Array(Int32Array.of(6).buffer)],
+    ['F64', new Uint8Array(Float64Array.of(6).buffer)],
+    ['BF16', Uint8Array.of(0xc0, 0x40)],
+  ])('takes an alpha stored as %s', async (dtype, bytes) => {
+    const lora = loraTensors({ [`transformer.${name}`]: layer }, PEFT_ENDS);
+    lora.set(`transformer.${name}.alpha`, { dtype, shape: [], bytes });
+    expect(await stored(await convert([await loraSource(lora)]), 'double_block.0', 'img_attn.proj')).toEqual(
+      merged(weight, layer, 6 / 3),
+    );
+  });
+
   it('changes nothing but the layers that are named', async () => {
     const lora = await loraSource(loraTensors({ [`transformer.${name}`]: layer }, PEFT_ENDS));
     const [plain, changed] = [weightsOf(await convert([])), weightsOf(await convert([lora]))];
@@ -433,7 +446,8 @@ describe('a LoRA is refused', () => {
   });
 
   it('for integers', async () => {
-    const tensors = good().set(`${LAYER}.alpha`, { dtype: 'I64', shape: [], bytes: new Uint8Array(8) });
+    const bytes = new Uint8Array(8 * 2 * 64);
+    const tensors = good().set(`${LAYER}.lora_A.weight`, { dtype: 'I64', shape: [2, 64], bytes });
     expect(await refusal(tensors)).toMatchObject({ code: 'format/dtype-unsupported' });
   });
 

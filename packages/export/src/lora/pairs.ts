@@ -1,5 +1,6 @@
 import { FormatError } from '@flux-srpo/core';
 import type { TensorDescription, TensorStore } from '../tensors/store.ts';
+import { isOtherNumber } from './alpha.ts';
 
 /** The two matrices that change one layer, as a file holds them. */
 export interface LoraPair {
@@ -63,8 +64,8 @@ export function pairTensors(file: string, { tensors, unreadable }: TensorStore):
     entry[role] = tensor;
     found.set(layer, entry);
     const readable = unreadable(tensor);
-    if (readable !== undefined) {
-      const { dtype } = tensors.get(tensor)!;
+    const { dtype } = tensors.get(tensor)!;
+    if (readable !== undefined && !(role === 'alpha' && isOtherNumber(dtype))) {
       throw new FormatError(`${file}: ${tensor} must be ${readable.join(', ')}, got ${dtype}`, {
         code: 'format/dtype-unsupported',
         details: { name: file, tensor, expected: readable, got: dtype },
