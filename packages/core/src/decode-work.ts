@@ -29,7 +29,7 @@ export function decodeWork(config: VaeConfig, grids: readonly Grid[]): { bytes: 
     let pixels = height * width;
     let hidden: State = { channels: top, pixels };
     player.run(size({ channels: config.latent_channels, pixels }), (input) => {
-      let x = player.convolution(input, config.latent_channels, hidden);
+      let x = player.convolution(input, config.latent_channels, hidden, 3, true);
       x = player.residual(x, hidden, top);
       if (config.mid_block_add_attention) x = player.attention(x, hidden);
       return player.residual(x, hidden, top);
@@ -40,7 +40,7 @@ export function decodeWork(config: VaeConfig, grids: readonly Grid[]): { bytes: 
       player.run(size(hidden), (input) => {
         let x = input;
         for (let j = 0; j <= config.layers_per_block; j++) {
-          x = player.residual(x, hidden, count, x === input);
+          x = player.residual(x, hidden, count, j === 0);
           hidden = { channels: count, pixels };
         }
         if (isLast) return x;
