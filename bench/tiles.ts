@@ -1,6 +1,6 @@
 // What decoding in tiles changes: one JSON line per tile size.
 //
-//   npx tsx bench/tiles.ts [--bundle models/tiny/bundle] [--tiles 48,32,16] [--rows 8] [--columns 6]
+//   npx tsx bench/tiles.ts [--bundle models/tiny/bundle] [--tiles 64,48,32] [--rows 10] [--columns 7]
 //
 // Latents of generated pictures are laid side by side, so that one canvas needs several tiles, and decoded whole and in tiles. `psnr` (dB)
 // compares the two, over pixels in [−1, 1]. `seams` is the mean step from pixel to pixel across the lines where a tile begins and where
@@ -17,9 +17,9 @@ import { Phase } from '../packages/runtime/src/phase.ts';
 const { values } = parseArgs({
   options: {
     bundle: { type: 'string', default: 'models/tiny/bundle' },
-    tiles: { type: 'string', default: '48,32,16' },
-    rows: { type: 'string', default: '8' },
-    columns: { type: 'string', default: '6' },
+    tiles: { type: 'string', default: '64,48,32' },
+    rows: { type: 'string', default: '10' },
+    columns: { type: 'string', default: '7' },
     steps: { type: 'string', default: '8' },
   },
 });
