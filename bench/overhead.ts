@@ -3,14 +3,17 @@
 //
 //   npx tsx bench/overhead.ts [--bundle <folder of synth --virtual>] [--size 1024x1024] [--text-tokens 512] [--steps 12]
 //
-// One JSON line: median and least milliseconds of a step, and calls per step. Needs 7 GB of memory for SwiftShader's buffers.
+// One JSON line: milliseconds of a step on the clock, seconds of CPU time in a step by thread (Linux; a busy machine does not change these), calls
+// per step. Without a bundle: FLUX.1's transformer behind text encoders of one layer. Needs 7 GB of memory for SwiftShader's buffers.
 
 import { parseArgs } from 'node:util';
-import { parseSize } from '@flux-srpo/core';
+import { FLUX1_DEV, type ModelConfig, parseSize } from '@flux-srpo/core';
 import type { Input, Result } from './pages/overhead.worker.ts';
 import { runWorker } from './support/chromium.ts';
 import { modelFiles } from './support/model-files.ts';
+import { cpuSeconds } from './support/process-memory.ts';
 import { serveBench } from './support/serve.ts';
+import { STEP_DONE } from './support/worker.ts';
 
 const { values } = parseArgs({
   options: {
@@ -20,7 +23,14 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '12' },
   },
 });
-const server = await serveBench(await modelFiles(values.bundle));
+/** Text is not measured. */
+const SHORT_TEXT: ModelConfig = {
+  ...FLUX1_DEV,
+  text_encoder: { ...FLUX1_DEV.text_encoder, num_hidden_layers: 1 },
+  text_encoder_2: { ...FLUX1_DEV.text_encoder_2, num_layers: 1 },
+};
+
+const server = await serveBench(await modelFiles(values.bundle, SHORT_TEXT));
 try {
   const size = parseSize(values.size);
   const input: Input = {
@@ -29,9 +39,12 @@ try {
     textTokens: Number(values['text-tokens']),
     steps: Number(values.steps),
   };
-  const { result, heap, peakResident } = await runWorker<Result>(server.url, 'overhead.worker.ts', input, (note) => {
+  const clocks: Map<string, number>[] = [];
+  const onNote = (note: unknown, browserPid: number): void => {
     process.stderr.write(`${JSON.stringify(note)}\n`);
-  });
+    if (note === STEP_DONE) clocks.push(cpuSeconds(browserPid));
+  };
+  const { result, heap, peakResident } = await runWorker<Result>(server.url, 'overhead.worker.ts', input, onNote);
   const { steps, runs, reads, ...counts } = result;
   const record = {
     bench: 'overhead',
@@ -40,6 +53,7 @@ try {
     stepMs: summary(steps),
     runMs: summary(runs),
     readMs: summary(reads),
+    cpuSeconds: perStep(clocks),
     ...counts,
     heap,
     peakResident,
@@ -47,6 +61,16 @@ try {
   process.stdout.write(`${JSON.stringify(record)}\n`);
 } finally {
   await server.close();
+}
+
+/** CPU seconds of a step by thread, from the first to the last of these looks; threads below 10 ms a step are left out. */
+function perStep(clocks: readonly Map<string, number>[]): Record<string, number> {
+  const [first, last] = [clocks[0] ?? new Map(), clocks.at(-1) ?? new Map()];
+  const rates = [...last].map(([thread, seconds]): [string, number] => [
+    thread,
+    Math.round((100 * (seconds - (first.get(thread) ?? 0))) / (clocks.length - 1)) / 100,
+  ]);
+  return Object.fromEntries(rates.filter(([, seconds]) => seconds >= 0.01));
 }
 
 function summary(milliseconds: readonly number[]): { least: number; median: number } {

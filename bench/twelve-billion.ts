@@ -12,7 +12,7 @@ import { createNodeBackend } from '@flux-srpo/runtime/node';
 import type { Input } from './pages/twelve-billion.worker.ts';
 import { runWorker } from './support/chromium.ts';
 import { type Generation, type GenerationReport, generateOnce } from './support/generation.ts';
-import { modelFiles } from './support/model-files.ts';
+import { counted, modelFiles } from './support/model-files.ts';
 import { serveBench } from './support/serve.ts';
 
 const { values } = parseArgs({
@@ -31,7 +31,7 @@ const generation: Generation = {
   steps: Number(values.steps),
   memoryBudget: Number(values.budget),
 };
-const files = await modelFiles(values.bundle);
+const model = await modelFiles(values.bundle);
 const reports: GenerationReport[] = [];
 if (values.only !== 'chromium') reports.push(await inNode());
 if (values.only !== 'node') reports.push(await inChromium());
@@ -39,26 +39,32 @@ const [reference, other] = reports;
 if (reference !== undefined && other !== undefined) compare(reference.tensors, other.tensors);
 
 async function inNode(): Promise<GenerationReport> {
-  const peak = { heapUsed: 0, arrayBuffers: 0, together: 0 };
+  const backend = await createNodeBackend();
+  const { files, sent } = counted(model);
+  // On this provider tensors of the "device" are ArrayBuffers, and those that were freed stay until they are collected.
+  const peak = { heapUsed: 0, arrayBuffers: 0, together: 0, withoutTensors: 0 };
   const look = (): void => {
     const { heapUsed, arrayBuffers } = process.memoryUsage();
+    const together = heapUsed + arrayBuffers;
     peak.heapUsed = Math.max(peak.heapUsed, heapUsed);
     peak.arrayBuffers = Math.max(peak.arrayBuffers, arrayBuffers);
-    peak.together = Math.max(peak.together, heapUsed + arrayBuffers);
+    peak.together = Math.max(peak.together, together);
+    peak.withoutTensors = Math.max(peak.withoutTensors, together - backend.ledger.snapshot().bytes);
   };
   const timer = setInterval(look, 20);
-  const report = await generateOnce(files, await createNodeBackend(), generation, (text) => {
+  const report = await generateOnce(files, backend, generation, (text) => {
     look();
     note(text);
   });
   clearInterval(timer);
-  // On this provider a device tensor is an ArrayBuffer, so weights count as JavaScript's.
-  print('node', report, { heap: peak, peakResident: { node: process.resourceUsage().maxRSS * 1024 } });
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+  const cpuSeconds = (userCPUTime + systemCPUTime) / 1e6;
+  print('node', report, { heap: peak, peakResident: { node: maxRSS * 1024 }, bytesSent: sent(), cpuSeconds });
   return report;
 }
 
 async function inChromium(): Promise<GenerationReport> {
-  const server = await serveBench(files);
+  const server = await serveBench(model);
   try {
     const input: Input = { bundle: server.bundle, generation };
     const { result, ...memory } = await runWorker<GenerationReport>(

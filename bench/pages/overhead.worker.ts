@@ -1,5 +1,5 @@
 import { type Backend, createPipeline, createWebGpuBackend, httpBundle, openBundle } from '@flux-srpo/runtime';
-import { answerOnce } from '../support/worker.ts';
+import { answerOnce, STEP_DONE } from '../support/worker.ts';
 
 export interface Input {
   bundle: string;
@@ -15,16 +15,18 @@ export interface Result {
   /** Milliseconds in a step spent waiting for the runtime to take a run, for all of its runs, and for the velocity to come back. */
   runs: number[];
   reads: number[];
-  /** Calls of one step, by method. */
+  /** Calls of one step, by method, and the buffers it made, as `<bytes> <usage>`. */
   calls: Record<string, number>;
+  buffers: Record<string, number>;
   gpuBytes: number;
   gpuWeightBytes: number;
 }
 
-/** More than FLUX.1's blocks take, so that they stay. */
-const BUDGET = 12e9;
+/** Enough for FLUX.1's blocks to stay on the device, too little to keep the text encoders beside them. */
+const BUDGET = 9e9;
 
 const calls = new Map<string, number>();
+const buffers = new Map<string, number>();
 
 /** Counts calls of `prototype[method]`. */
 function count<Key extends string>(prototype: Record<Key, unknown>, method: Key, replacement?: () => void): void {
@@ -49,6 +51,13 @@ answerOnce<Input, Result>(async ({ bundle, width, height, textTokens, steps }, n
   count(GPUBuffer.prototype as unknown as Record<string, unknown>, 'mapAsync');
   count(GPUCommandEncoder.prototype as unknown as Record<string, unknown>, 'copyBufferToBuffer');
 
+  const { createBuffer } = GPUDevice.prototype;
+  GPUDevice.prototype.createBuffer = function (descriptor) {
+    const key = `${descriptor.size} ${descriptor.usage}`;
+    buffers.set(key, (buffers.get(key) ?? 0) + 1);
+    return createBuffer.call(this, descriptor);
+  };
+
   const spent = { run: 0, read: 0 };
   const backend = timing(await createWebGpuBackend({ selfTest: false }), spent);
   const pipeline = await createPipeline({
@@ -56,7 +65,7 @@ answerOnce<Input, Result>(async ({ bundle, width, height, textTokens, steps }, n
     backend,
     memoryBudget: BUDGET,
   });
-  const result: Result = { steps: [], runs: [], reads: [], calls: {}, gpuBytes: 0, gpuWeightBytes: 0 };
+  const result: Result = { steps: [], runs: [], reads: [], calls: {}, buffers: {}, gpuBytes: 0, gpuWeightBytes: 0 };
   const done = new AbortController();
   let last = performance.now();
   let step = 0;
@@ -76,10 +85,13 @@ answerOnce<Input, Result>(async ({ bundle, width, height, textTokens, steps }, n
             result.runs.push(spent.run);
             result.reads.push(spent.read);
             result.calls = Object.fromEntries(calls);
+            result.buffers = Object.fromEntries(buffers);
           }
+          note(STEP_DONE);
           const { bytes, weightBytes } = backend.ledger.snapshot();
           Object.assign(result, { gpuBytes: bytes, gpuWeightBytes: weightBytes });
           calls.clear();
+          buffers.clear();
           Object.assign(spent, { run: 0, read: 0 });
           last = performance.now();
           // What was not computed is not decoded.

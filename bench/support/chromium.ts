@@ -28,7 +28,7 @@ export async function runWorker<Result>(
   pageUrl: string,
   worker: string,
   input: unknown,
-  onNote: (note: unknown) => void = () => {},
+  onNote: (note: unknown, browserPid: number) => void = () => {},
 ): Promise<WorkerRun<Result>> {
   const executablePath = findChromium();
   const server = await chromium.launchServer({
@@ -38,14 +38,14 @@ export async function runWorker<Result>(
   try {
     const browser = await chromium.connect(server.wsEndpoint());
     const page = await browser.newPage();
-    page.on('console', (message) => onNote({ console: message.text() }));
+    const pid = server.process().pid as number;
+    page.on('console', (message) => onNote({ console: message.text() }, pid));
     await page.goto(pageUrl);
-    await page.exposeFunction('note', onNote);
+    await page.exposeFunction('note', (note: unknown) => onNote(note, pid));
     const heap = await watchHeap(await page.context().newCDPSession(page));
     const result = await page.evaluate(runInPage, { url: `/${worker}?worker_file&type=module`, input });
     await heap.stop();
-    const { pid } = server.process();
-    return { result: result as Result, heap: heap.peak, peakResident: peakResident(pid as number) };
+    return { result: result as Result, heap: heap.peak, peakResident: peakResident(pid) };
   } finally {
     await server.close();
   }

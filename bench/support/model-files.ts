@@ -5,8 +5,8 @@ import { type BundleFiles, blobBundle } from '@flux-srpo/runtime';
 import { folderBundle } from '@flux-srpo/runtime/node';
 
 /** A bundle on disk, written by `synth --virtual` or whole; without one, a virtual bundle in memory (a minute for FLUX.1 [dev]). */
-export async function modelFiles(folder: string | undefined): Promise<BundleFiles> {
-  return virtualBundle(folder === undefined ? await virtualFiles(FLUX1_DEV, 'q4') : folderBundle(folder));
+export async function modelFiles(folder: string | undefined, config: ModelConfig = FLUX1_DEV): Promise<BundleFiles> {
+  return virtualBundle(folder === undefined ? await virtualFiles(config, 'q4') : folderBundle(folder));
 }
 
 /** What `synth --virtual` writes: all files but the weights. */
@@ -25,6 +25,22 @@ async function virtualFiles(config: ModelConfig, dtype: WeightClass): Promise<Bu
     { dtype, virtual: true },
   );
   return blobBundle(files, 'virtual');
+}
+
+/** The same files, and how many bytes were read of them. */
+export function counted(files: BundleFiles): { files: BundleFiles; sent: () => number } {
+  let bytes = 0;
+  const open: BundleFiles['open'] = async (...args) => {
+    const source = await files.open(...args);
+    return {
+      ...source,
+      read: (offset, length, signal) => {
+        bytes += length;
+        return source.read(offset, length, signal);
+      },
+    };
+  };
+  return { files: { name: files.name, open }, sent: () => bytes };
 }
 
 /** Reads of a bundle's files by path, as a server answers them. */

@@ -6,15 +6,35 @@ export function peakResident(root: number): Record<string, number> {
   for (const pid of [root, ...descendants(root)]) {
     const status = read(`/proc/${pid}/status`);
     const peak = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
-    const role = /--type=([a-z-]+)/.exec(read(`/proc/${pid}/cmdline`))?.[1] ?? 'browser';
+    const role = roleOf(pid);
     peaks[role] = Math.max(peaks[role] ?? 0, peak);
   }
   return peaks;
 }
 
+/** Seconds of CPU time so far, of the browser's threads by role of process and name of thread, e.g. `renderer/DedicatedWorker`. */
+export function cpuSeconds(root: number): Map<string, number> {
+  const seconds = new Map<string, number>();
+  for (const pid of descendants(root)) {
+    const role = roleOf(pid);
+    for (const thread of list(`/proc/${pid}/task`)) {
+      // pid (name) state ppid … utime stime: fields 14 and 15, in ticks of 10 ms.
+      const [, name = '', fields = ''] = /\((.*)\) (.*)/.exec(read(`/proc/${pid}/task/${thread}/stat`)) ?? [];
+      const [user = 0, system = 0] = fields.split(' ').slice(11, 13).map(Number);
+      const key = `${role}/${name}`;
+      seconds.set(key, (seconds.get(key) ?? 0) + (user + system) / 100);
+    }
+  }
+  return seconds;
+}
+
+function roleOf(pid: number): string {
+  return /--type=([a-z-]+)/.exec(read(`/proc/${pid}/cmdline`))?.[1] ?? 'browser';
+}
+
 function descendants(root: number): number[] {
   const parents = new Map<number, number>();
-  for (const entry of readdirSync('/proc')) {
+  for (const entry of list('/proc')) {
     const parent = /^PPid:\s+(\d+)$/m.exec(/^\d+$/.test(entry) ? read(`/proc/${entry}/status`) : '')?.[1];
     if (parent !== undefined) parents.set(Number(entry), Number(parent));
   }
@@ -25,7 +45,15 @@ function descendants(root: number): number[] {
   return [...parents.keys()].filter(isBelow);
 }
 
-/** Empty where the process has ended meanwhile. */
+/** Empty, like the next, where the process has ended meanwhile. */
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8');

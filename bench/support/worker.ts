@@ -1,5 +1,8 @@
 import type { WorkerMessage } from './chromium.ts';
 
+/** A note after each step, so that whoever hears it looks at the clocks. */
+export const STEP_DONE = 'step done';
+
 /** A bench's worker: does `work` once, on the first message, and posts what comes of it. */
 export function answerOnce<Input, Result>(work: (input: Input, note: (note: string) => void) => Promise<Result>): void {
   const post = (message: WorkerMessage<Result>) => self.postMessage(message);
