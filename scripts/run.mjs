@@ -35,6 +35,11 @@ const COMMANDS = {
     return printTally(results);
   },
 
+  /** Makes the pages of docs/ that come from the code anew. */
+  docs() {
+    return runNode('node_modules/tsx/dist/cli.mjs', ['scripts/docs.ts']);
+  },
+
   /** `test` with the long tests too (test/README.md says which). */
   async 'test:full'() {
     process.env.TEST_FULL = '1';

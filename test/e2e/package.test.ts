@@ -16,6 +16,7 @@ import { installPacked, packedTarball } from '../support/packed.ts';
 
 /** What a module imports, statically or not; not what a comment says about importing. */
 const IMPORTS = /(?:(?:^|;)(?:import|export)\b[^"'`;*]*?from ?|(?<!\{)\bimport\()["'`]([^"'`]+)["'`]/gm;
+const SIZES = fileURLToPath(new URL('../../scripts/sizes.mjs', import.meta.url));
 const TSC = fileURLToPath(import.meta.resolve('typescript/bin/tsc'));
 
 let tarball: Uint8Array<ArrayBuffer>;
@@ -72,18 +73,26 @@ describe('the packed library', () => {
     ]);
   });
 
+  it('has an entry within its budget', async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, [SIZES]);
+    console.log(stdout.trim());
+    expect(stdout).toMatch(/^entry, comlink included +\d/);
+  });
+
   // Oracle: TypeScript, with the checks of library files on and no types of anything else installed.
   it.each(['nodenext', 'bundler'])(
-    'type-checks in a strict project, %s resolution, README examples included',
+    'type-checks in a strict project, %s resolution, examples of the docs included',
     async (resolution) => {
       const entries = ['', '/fetch', '/ai-sdk', '/remote', '/wire', '/worker'];
       await writeFile(
         join(app, 'entries.ts'),
         entries.map((entry, i) => `export * as entry${i} from 'flux-srpo${entry}';`).join('\n'),
       );
-      for (const readme of ['README.md', 'packages/images/README.md']) {
-        const [example] = await codeBlocks(readme, 'ts');
-        await writeFile(join(app, `${readme.replaceAll('/', '-')}.ts`), example!.code);
+      const pages = ['README.md', 'packages/images/README.md', 'docs/errors.md', 'docs/relay.md'];
+      for (const page of pages) {
+        for (const [i, { code }] of (await codeBlocks(page, 'ts')).entries()) {
+          await writeFile(join(app, `${page.replaceAll('/', '-')}.${i}.ts`), code);
+        }
       }
       const compilerOptions = {
         strict: true,

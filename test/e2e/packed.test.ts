@@ -1,10 +1,10 @@
-import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { createFluxSrpo, FluxSrpo, ImageRequest } from 'flux-srpo';
 import { type Browser, chromium } from 'playwright';
-import { build } from 'vite';
+import { build, createServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
 import { installPacked, serveFolder, writeBundle } from '../support/packed.ts';
@@ -88,6 +88,23 @@ describe('the packed library', () => {
     await server.close();
     expect(title).toBe('done 7 48 80 false');
     expect(hosts).toEqual([new URL(server.url).host]);
+  });
+
+  it('generates on Vite’s dev server', async () => {
+    await symlink(join(folder, 'model'), join(app, 'model'), 'junction');
+    const server = await createServer({
+      root: app,
+      configFile: false,
+      logLevel: 'error',
+      cacheDir: join(folder, 'vite-cache'),
+      worker: { format: 'es' },
+      // The dependencies here are links to somewhere else.
+      server: { port: 0, host: '127.0.0.1', hmr: false, watch: null, fs: { strict: false } },
+    });
+    await server.listen();
+    const { title } = await visit(server.resolvedUrls!.local[0]!);
+    await server.close();
+    expect(title).toBe('done 7 48 80 false');
   });
 
   it('keeps the prompt in the tab: nothing that is sent carries it, and a loaded model needs no network', async () => {

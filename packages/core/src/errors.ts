@@ -59,12 +59,14 @@ export type ErrorCode =
 /** Plain data that survives structured clone. */
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 
+/** What an error says besides its message. */
 export interface FluxErrorOptions {
   code: ErrorCode;
   details?: ErrorDetails;
   cause?: unknown;
 }
 
+/** Every error of the library; one of the classes below. */
 export class FluxError extends Error {
   override name = 'FluxError';
   readonly code: ErrorCode;

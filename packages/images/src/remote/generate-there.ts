@@ -5,8 +5,10 @@ import type { Remote } from './create-remote.ts';
 import { partialPreview } from './partial-preview.ts';
 import type { StreamedPartial } from './stream-reader.ts';
 
+/** How to follow and end a request on the server. */
 export interface GenerateThereOptions {
   signal: AbortSignal;
+  /** A rough picture, as pixels. */
   onPartialImage?: ((image: Preview) => void) | undefined;
 }
 

@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { STATUSES } from 'flux-srpo/wire';
+import { HELP } from '../packages/cli/src/help.ts';
+import { ROOT } from './lib/process.mjs';
+
+/** `npm run docs`: the pages of docs/ that are made from the code. A test compares them with what the code says today. */
+
+const MADE = '<!-- Made by "npm run docs" from the code; edit that instead. -->';
+
+/** @param folder gets `api/*.md`, `errors.md` and `commands.md` */
+export function writeDocs(folder: string): void {
+  const typedoc = join(ROOT, 'node_modules/typedoc/bin/typedoc');
+  const options = ['--options', join(ROOT, 'docs/typedoc.json'), '--out', join(folder, 'api')];
+  execFileSync(process.execPath, [typedoc, ...options], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+  writeFileSync(join(folder, 'errors.md'), errorsPage());
+  writeFileSync(join(folder, 'commands.md'), commandsPage());
+}
+
+/** Every error code with its HTTP answer, by class. */
+function errorsPage(): string {
+  const source = readFileSync(join(ROOT, 'packages/core/src/errors.ts'), 'utf8');
+  const classes = [...source.matchAll(/\/\*\* (.+) \*\/\nexport class (\w+)Error extends FluxError/g)];
+  const sections = classes.map(([, who, name]) => {
+    const family = `${name?.toLowerCase()}/`;
+    const rows = Object.entries(STATUSES)
+      .filter(([code]) => code.startsWith(family))
+      .map(([code, [status, type, httpCode]]) => `| \`${code}\` | ${status} | \`${type}\` | \`${httpCode}\` |`);
+    return [
+      `## ${name}Error`,
+      '',
+      who,
+      '',
+      '| `code` | status | `error.type` | `error.code` |',
+      '| --- | --- | --- | --- |',
+      ...rows,
+      '',
+    ].join('\n');
+  });
+  return `${MADE}
+
+# Errors
+
+Every error of the library has a class that says who can fix it, a stable \`code\`, and \`details\` with the numbers; all extend
+\`FluxError\`. The message says what was expected, what came, and what to do. Over HTTP (\`flux-srpo serve\`,
+\`createLocalFetch\`) the same error is \`{ error: { message, type, param, code } }\` with a status; 429 comes with
+\`Retry-After\`, everything else with \`x-should-retry: false\`.
+
+\`\`\`ts
+import { isFluxError } from 'flux-srpo';
+
+export function advice(error: unknown): string {
+  if (isFluxError(error, 'device/out-of-memory')) return 'Close other tabs, or choose a smaller picture.';
+  if (isFluxError(error, 'network/')) return 'Try again.';
+  return String(error);
+}
+\`\`\`
+
+Cancelling is none of these: it rejects with the signal's reason, by default a \`DOMException\` named \`AbortError\`.
+
+${sections.join('\n')}`;
+}
+
+/** What the commands say of themselves. */
+function commandsPage(): string {
+  const { overview, ...commands } = HELP;
+  const sections = Object.entries(commands).map(([name, text]) => `## ${name}\n\n\`\`\`\n${text}\`\`\`\n`);
+  return `${MADE}
+
+# Commands
+
+\`\`\`
+${overview}\`\`\`
+
+\`npx flux-srpo\` where the package is installed. \`generate\` and \`serve\` need \`onnxruntime-node\` beside it. Exit status: 0, or 2 for what
+the user can fix, 130 when stopped, 1 for a bug.
+
+${sections.join('\n')}`;
+}
+
+if (process.argv[1] === import.meta.filename) writeDocs(join(ROOT, 'docs'));
