@@ -106,7 +106,9 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
     seeds: [read('test/fixtures/formats/ggml.gguf').slice(0, 4096), read('test/fixtures/formats/ggml.gguf')],
     run: (bytes) =>
       isRefusal(async () => {
-        for (const source of [endless(bytes), bytesSource(bytes, 'fuzz')]) {
+        // Behind a terabyte a header is read in larger pieces, which takes a hundred times as long: now and then is enough.
+        const isEndless = (bytes.at(-1) ?? 0) % 16 === 0;
+        for (const source of [bytesSource(bytes, 'fuzz'), ...(isEndless ? [endless(bytes)] : [])]) {
           const file = await readGguf(source);
           for (const [name, { type, shape, offset, bytes: length }] of file.tensors) {
             require(offset + length <= source.size, `${name} lies outside of the file`);
