@@ -2,6 +2,7 @@ import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { CHROMIUM_ARGS, findChromium } from './scripts/lib/chromium.mjs';
 import { countWorkers, runRealBlockInNode, serveFixtureBundle } from './test/support/node-commands.ts';
+import { convertFixtureWithCli } from './test/support/storage-commands.ts';
 
 /** Nothing here should take seconds; a busy machine may make it. */
 const UNIT_TEST_MS = 60_000;
@@ -18,7 +19,11 @@ export default defineConfig({
     // onnxruntime-web finds its .wasm beside itself through import.meta.url, which pre-bundling would move.
     exclude: ['onnxruntime-web'],
     // No import leads to the worker; a dependency found late would reload the page in the middle of a test.
-    entries: ['packages/images/src/worker.ts', 'test/support/gpu-worker.ts'],
+    entries: [
+      'packages/images/src/worker.ts',
+      'packages/images/src/store/import-worker.ts',
+      'test/support/gpu-worker.ts',
+    ],
     include: ['openai'],
   },
   test: {
@@ -56,7 +61,7 @@ export default defineConfig({
             enabled: true,
             headless: true,
             screenshotFailures: false,
-            commands: { countWorkers, runRealBlockInNode, serveFixtureBundle },
+            commands: { convertFixtureWithCli, countWorkers, runRealBlockInNode, serveFixtureBundle },
             instances: [{ browser: 'chromium' }],
             provider: playwright({
               launchOptions: { args: CHROMIUM_ARGS, ...(executablePath === undefined ? {} : { executablePath }) },

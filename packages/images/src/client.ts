@@ -8,6 +8,7 @@ import type { LocalModel, WorkerEvent } from './protocol.ts';
 import { Queue, type QueueState } from './queue.ts';
 import { isUnsupported } from './recovery.ts';
 import type { Remote, RemoteModel } from './remote/index.ts';
+import { type ModelStorage, modelStorage } from './store/model-storage.ts';
 import { type ImageRequest, type ParsedRequest, parseRequest } from './wire/request.ts';
 import type { ImageResponse } from './wire/response.ts';
 
@@ -37,6 +38,8 @@ export interface FluxSrpo extends AsyncDisposable {
   };
   /** Local requests now. */
   readonly queue: QueueState;
+  /** Models kept in this browser: a checkpoint is imported once, and loads with `model: 'opfs:<id>'`. */
+  readonly storage: ModelStorage;
   /** Says whether and how this machine can run the model, in under a second; fetches nothing but `manifest.json`. */
   probe(options?: LoadOptions): Promise<ProbeReport>;
   /**
@@ -156,6 +159,7 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     get queue() {
       return queue.state;
     },
+    storage: modelStorage(),
     async probe({ signal } = {}) {
       assertUsable();
       const { probe } = await import('./probe.ts');

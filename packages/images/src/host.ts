@@ -1,6 +1,7 @@
 import { isFluxError, toWireError, type WireError } from '@flux-srpo/core';
 import {
   type Backend,
+  type BundleFiles,
   createPipeline,
   createWasmBackend,
   createWebGpuBackend,
@@ -17,11 +18,20 @@ import { countingBackend, countingFiles, type FinishedCounter } from './counting
 import { assertFits, requiredLimits } from './memory-plan.ts';
 import type { EventMessage, LoadInput, LocalModel, Reply, WorkerApi, WorkerEvent } from './protocol.ts';
 import { isUnsupported } from './recovery.ts';
+import { storedBundle } from './store/stored-bundle.ts';
+import { share, storedModelId } from './store/stored-models.ts';
 import { modelFacts } from './wire/model.ts';
 
 export interface HostOptions {
   /** `false` trusts the GPU without the known-answer tests. */
   selfTest?: false;
+}
+
+interface Opened {
+  pipeline: Pipeline;
+  model: LocalModel;
+  /** Lets others change or remove the model. */
+  release?: () => void;
 }
 
 /**
@@ -35,7 +45,7 @@ export function createHost(
 ): WorkerApi {
   const counter = { finished: 0 };
   const controllers = new Map<number, AbortController>();
-  let loaded: { key: string; memoryBudget: number | undefined; pipeline: Pipeline; model: LocalModel } | undefined;
+  let loaded: (Opened & { key: string; memoryBudget: number | undefined }) | undefined;
   let turn: Promise<unknown> = Promise.resolve();
 
   /** Runs `work` after every earlier call; its outcome becomes a reply, whatever it is. */
@@ -57,9 +67,10 @@ export function createHost(
   };
 
   const unload = async (): Promise<void> => {
-    const { pipeline } = loaded ?? {};
+    const { pipeline, release } = loaded ?? {};
     loaded = undefined;
     await pipeline?.dispose();
+    release?.();
   };
 
   return {
@@ -115,12 +126,26 @@ export function createHost(
   };
 }
 
-async function open(
+/** A stored model stays as it is while it is open here. */
+async function open(input: LoadInput, counter: FinishedCounter, options: HostOptions): Promise<Opened> {
+  const id = storedModelId(input.model);
+  if (id === undefined) return openFrom(httpBundle(input.model), input, counter, options);
+  const release = await share(id);
+  try {
+    return { ...(await openFrom(await storedBundle(id), input, counter, options)), release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function openFrom(
+  files: BundleFiles,
   input: LoadInput,
   counter: FinishedCounter,
   options: HostOptions,
-): Promise<{ pipeline: Pipeline; model: LocalModel }> {
-  const bundle = await openBundle(countingFiles(httpBundle(input.model), counter));
+): Promise<Opened> {
+  const bundle = await openBundle(countingFiles(files, counter));
   const { manifest } = bundle;
   const { backend, fallback } = await createBackend(input, { requiredLimits: requiredLimits(manifest), ...options });
   try {

@@ -5,8 +5,10 @@ export type {
   ImageSize,
   Manifest,
   MemoryPlan,
+  Precision,
   Progress,
   SizePreset,
+  WeightClass,
   WireError,
 } from '@flux-srpo/core';
 export {
@@ -20,6 +22,7 @@ export {
   NetworkError,
   StorageError,
 } from '@flux-srpo/core';
+export type { BundleInfo, ConvertNotice, ConvertProgress } from '@flux-srpo/export';
 export type { Preview, Timings } from '@flux-srpo/runtime';
 export {
   createFluxSrpo,
@@ -33,5 +36,8 @@ export type { ProbeReport } from './probe.ts';
 export type { LocalBackend, LocalModel } from './protocol.ts';
 export type { QueueState } from './queue.ts';
 export type { RemoteModel, RemoteOptions } from './remote/index.ts';
+export type { StoredModel } from './store/import-protocol.ts';
+export type { ImportFile, ImportFolder, ImportSettings, ImportSources } from './store/import-sources.ts';
+export type { ImportOptions, ModelStorage } from './store/model-storage.ts';
 export type { Acceleration, ImageRequest, RequestWarning, Transport } from './wire/request.ts';
 export type { ImageResponse, ResponseImage } from './wire/response.ts';

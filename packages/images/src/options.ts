@@ -6,7 +6,7 @@ import type { Patience } from './worker-link.ts';
 
 /** Where the model is, what may compute it, and whether a server may. */
 export interface FluxSrpoOptions {
-  /** URL of a bundle's folder, relative to the page. Not needed with `backend: 'remote'`. */
+  /** URL of a bundle's folder, relative to the page, or `opfs:<id>` of an imported model. Not needed with `backend: 'remote'`. */
   model?: string | URL;
   /**
    * `webgpu` and `wasm` compute here, `remote` on a server. `auto`: WebGPU; where this machine cannot, wasm if it is allowed;

@@ -13,6 +13,7 @@ import {
 import { type AdapterReport, probeAdapter } from '@flux-srpo/runtime/device';
 import { assertFits, type Means, planPicture } from './memory-plan.ts';
 import type { LoadInput, LocalBackend } from './protocol.ts';
+import { findFile, openStored, storedModelId } from './store/stored-models.ts';
 
 /** What this machine offers, what the model needs, and what follows. */
 export interface ProbeReport {
@@ -51,7 +52,7 @@ export async function probe(input: LoadInput | undefined, signal: AbortSignal): 
   if (input === undefined) return { ...environment, verdict: 'unsupported', reasons };
   const [adapter, manifest] = await Promise.all([
     settle(withTimeout(probeAdapter())),
-    settle(fetchManifest(new URL('manifest.json', folder(input.model)), signal)),
+    settle(readManifest(input.model, signal)),
   ]);
   signal.throwIfAborted();
   const note = (error: unknown): void => {
@@ -111,6 +112,13 @@ function tooLarge(manifest: Manifest, size: ImageSize, means: Means): unknown {
   } catch (error) {
     return error;
   }
+}
+
+async function readManifest(model: string, signal: AbortSignal): Promise<Manifest> {
+  const id = storedModelId(model);
+  if (id === undefined) return fetchManifest(new URL('manifest.json', folder(model)), signal);
+  const file = await findFile(await openStored(id), 'manifest.json');
+  return parseManifest((await file?.text()) ?? '');
 }
 
 async function fetchManifest(url: URL, signal: AbortSignal): Promise<Manifest> {

@@ -7,7 +7,7 @@ import type { ModelFacts } from './wire/model.ts';
 export type LocalBackend = 'webgpu' | 'wasm';
 
 export interface LoadInput {
-  /** Absolute URL of the bundle's folder. */
+  /** Absolute URL of the bundle's folder, or `opfs:<id>`. */
   model: string;
   /** In order of preference: the next is for machines that cannot do the one before. */
   backends: readonly [LocalBackend, ...LocalBackend[]];

@@ -1,0 +1,192 @@
+import type { Manifest } from '@flux-srpo/core';
+import { sha256Hex } from '@flux-srpo/formats';
+import { createFluxSrpo, type ImportOptions, type ImportSources, isFluxError } from 'flux-srpo';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { cdp, commands } from 'vitest/browser';
+import { rejection, SMALL } from '../support/page.ts';
+import type { ServedConversion } from '../support/storage-commands.ts';
+
+declare module 'vitest/browser' {
+  interface BrowserCommands {
+    convertFixtureWithCli(pipeline: string, dtype: string): Promise<ServedConversion>;
+  }
+}
+
+/** Models imported in the page. The oracle is the bundle that the command line makes of the same files, byte for byte. */
+
+const DTYPE = 'q8';
+let served: ServedConversion;
+let manifest: Manifest;
+let manifestHash: string;
+/** As an input element would give them. */
+let files: Record<string, File>;
+let urls: Record<string, string>;
+
+const flux = createFluxSrpo({ model: 'opfs:test', backend: 'wasm' });
+const { storage } = flux;
+
+const importAs = (id: string, sources: ImportSources, options: ImportOptions = {}) =>
+  storage.import(sources, { id, dtype: DTYPE, ...options });
+
+async function clear(): Promise<void> {
+  for (const { id } of await storage.list()) await storage.remove(id);
+}
+
+/** Every file of a stored model is the one that the command line wrote, and there are no others. */
+async function expectSameBytes(id: string): Promise<void> {
+  const root = await navigator.storage.getDirectory();
+  const folder = await (await root.getDirectoryHandle('flux-srpo')).getDirectoryHandle(id);
+  const stored = new Map<string, string>();
+  const walk = async (directory: FileSystemDirectoryHandle, below: string): Promise<void> => {
+    for await (const [name, handle] of directory.entries()) {
+      if (handle.kind === 'directory') await walk(handle as FileSystemDirectoryHandle, `${below}${name}/`);
+      else {
+        const file = await (handle as FileSystemFileHandle).getFile();
+        stored.set(below + name, await sha256Hex(new Uint8Array(await file.arrayBuffer())));
+      }
+    }
+  };
+  await walk(folder, '');
+  const expected = new Map(manifest.files.map(({ path, sha256 }) => [path, sha256]));
+  expected.set('manifest.json', manifestHash);
+  expect(Object.fromEntries(stored)).toEqual(Object.fromEntries(expected));
+}
+
+beforeAll(async () => {
+  served = await commands.convertFixtureWithCli('a-3x32', DTYPE);
+  const fetchBytes = async (url: string) => new Uint8Array(await (await fetch(url)).arrayBuffer());
+  const bytes = await fetchBytes(`${served.bundle}manifest.json`);
+  manifest = JSON.parse(new TextDecoder().decode(bytes));
+  manifestHash = await sha256Hex(bytes);
+  files = {};
+  urls = {};
+  for (const path of served.paths) {
+    urls[path] = served.pipeline + path;
+    files[path] = new File([await fetchBytes(urls[path])], path.split('/').pop()!, { lastModified: 1 });
+  }
+});
+
+afterEach(clear);
+afterAll(() => flux.dispose());
+
+describe('an import', () => {
+  it('of files makes the bundle that the command line makes, and pictures from it are the same to the byte', async () => {
+    const parts: number[] = [];
+    const model = await importAs('test', { folder: files }, { onProgress: ({ parts: { done } }) => parts.push(done) });
+    expect(model).toMatchObject({ id: 'test', url: 'opfs:test', state: 'complete', model: manifest.model });
+    expect(parts).toEqual(manifest.parts.map((_, i) => i + 1));
+    expect(await storage.list()).toEqual([model]);
+    await expectSameBytes('test');
+
+    const fromServer = createFluxSrpo({ model: served.bundle, backend: 'wasm' });
+    const request = { ...SMALL, model: manifest.model, output_format: 'b64_json' } as const;
+    const here = await flux.images.generate(request);
+    const there = await fromServer.images.generate(request);
+    expect(here.data[0]!.b64_json.length).toBeGreaterThan(1000);
+    expect(here.data[0]!.b64_json).toBe(there.data[0]!.b64_json);
+    await fromServer.dispose();
+
+    expect(isFluxError(await rejection(storage.remove('test')), 'input/conflict')).toBe(true);
+    expect(isFluxError(await rejection(importAs('test', { folder: files })), 'input/conflict')).toBe(true);
+    await flux.unload();
+  });
+
+  it('of URLs that is cancelled leaves nothing that loads, and goes on where it stopped', async () => {
+    const controller = new AbortController();
+    const reason = new Error('later');
+    const error = await rejection(
+      importAs(
+        'resumed',
+        { folder: urls },
+        { signal: controller.signal, onProgress: ({ parts }) => parts.done === 9 && controller.abort(reason) },
+      ),
+    );
+    expect(error).toBe(reason);
+    expect(await storage.list()).toMatchObject([{ id: 'resumed', state: 'unfinished' }]);
+    const early = createFluxSrpo({ model: 'opfs:resumed', backend: 'wasm' });
+    expect(isFluxError(await rejection(early.load()), 'model/not-found')).toBe(true);
+    await early.dispose();
+
+    const notices: string[] = [];
+    let found = 0;
+    await importAs(
+      'resumed',
+      { folder: urls },
+      {
+        onNotice: ({ type }) => notices.push(type),
+        onProgress: ({ parts }) => {
+          found = parts.found;
+        },
+      },
+    );
+    expect(notices).toEqual(['continued']);
+    expect(found).toBeGreaterThan(4);
+    await expectSameBytes('resumed');
+  });
+
+  it('of single files and tokenizers needs no folder', async () => {
+    const { 'transformer/diffusion_pytorch_model.safetensors': transformer, ...others } = files;
+    const model = await importAs('apart', { folder: others, transformer: transformer! });
+    expect(model.state).toBe('complete');
+  });
+
+  it('runs once at a time, and another tab is told so', async () => {
+    const outcomes = await Promise.allSettled([
+      importAs('twice', { folder: files }),
+      importAs('twice', { folder: files }),
+    ]);
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const { reason } = outcomes.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
+    expect(isFluxError(reason, 'input/conflict')).toBe(true);
+    await expectSameBytes('twice');
+  });
+
+  it.each<[string, ImportSources, ImportOptions, string]>([
+    ['an id that is a path', {}, { id: '../x' }, 'input/type'],
+    ['an unknown dtype', {}, { dtype: 'q3' as 'q4' }, 'input/out-of-range'],
+    ['a URL without TLS', { vae: 'http://example.com/ae.safetensors' }, {}, 'input/type'],
+    ['nothing', {}, {}, 'input/required'],
+    [
+      'a file that is no model',
+      { folder: { 'model_index.json': new File(['{}'], 'model_index.json') } },
+      {},
+      'model/file-missing',
+    ],
+  ])('refuses %s, and leaves nothing', async (_, sources, options, code) => {
+    expect(await rejection(importAs('refused', sources, options))).toMatchObject({ code });
+    expect(await storage.list()).toEqual([]);
+  });
+});
+
+/** What the browser lets this origin store. */
+async function setQuota(bytes?: number): Promise<void> {
+  const session = cdp() as { send(method: string, params: object): Promise<unknown> };
+  await session.send('Storage.overrideQuotaForOrigin', {
+    origin: location.origin,
+    ...(bytes === undefined ? {} : { quotaSize: bytes }),
+  });
+}
+
+describe('a storage that is full', () => {
+  afterEach(() => setQuota());
+
+  it('is told before anything is converted, with what is missing', async () => {
+    const { usage } = await storage.estimate();
+    await setQuota(usage + 300_000);
+    const error = await rejection(importAs('full', { folder: files }));
+    expect(error).toMatchObject({ code: 'storage/quota-exceeded', details: { needed: expect.any(Number) } });
+  });
+
+  it('in the middle keeps what is done for when there is room', async () => {
+    let limit: Promise<void> | undefined;
+    const onProgress = () => {
+      limit ??= storage.estimate().then(({ usage }) => setQuota(usage));
+    };
+    const error = await rejection(importAs('full', { folder: files }, { onProgress }));
+    await limit;
+    expect(error).toMatchObject({ code: 'storage/quota-exceeded' });
+    await setQuota();
+    await importAs('full', { folder: files });
+    await expectSameBytes('full');
+  });
+});

@@ -1,0 +1,23 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type PipelineName, readPipelineFixture } from '../parity/support/fixture.ts';
+import { readNodeFixture } from '../parity/support/node-fixtures.ts';
+import { synthesizeFolder } from '../parity/support/synthesize.ts';
+
+// node --import tsx write-conversion.ts <pipeline> <dtype> <folder>: a fixture's pipeline folder, and the bundle that the command line makes
+// of it; prints the pipeline's paths as JSON.
+
+const BIN = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.meta.url));
+
+const [name, dtype, folder] = process.argv.slice(2) as [PipelineName, string, string];
+await rm(folder, { recursive: true, force: true });
+const files = await synthesizeFolder(readNodeFixture, await readPipelineFixture(readNodeFixture, name));
+for (const [path, bytes] of files) {
+  await mkdir(dirname(join(folder, 'pipeline', path)), { recursive: true });
+  await writeFile(join(folder, 'pipeline', path), bytes);
+}
+const command = [BIN, 'convert', join(folder, 'pipeline'), '--out', join(folder, 'bundle'), '--dtype', dtype];
+execFileSync(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit'] });
+process.stdout.write(JSON.stringify([...files.keys()]));
