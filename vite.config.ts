@@ -10,6 +10,9 @@ const UNIT_TEST_MS = 60_000;
 /** SwiftShader and wasm on two cores: an honest test can take this long. */
 const SLOW_TEST_MS = 10 * 60_000;
 
+/** A software adapter compiles each kernel for a minute, once. */
+const GPU_TEST_MS = 60 * 60_000;
+
 const executablePath = findChromium();
 
 /** The tests. The page has its own config: demo/vite.config.ts. */
@@ -46,6 +49,17 @@ export default defineConfig({
           include: ['test/parity/**/*.test.ts', 'test/cli/**/*.test.ts'],
           testTimeout: SLOW_TEST_MS,
           hookTimeout: SLOW_TEST_MS,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'gpu',
+          environment: 'node',
+          include: ['test/gpu/**/*.test.ts'],
+          testTimeout: GPU_TEST_MS,
+          hookTimeout: SLOW_TEST_MS,
+          fileParallelism: false,
         },
       },
       {

@@ -11,6 +11,7 @@ import { type BundleFiles, createPipeline, openBundle } from '@flux-srpo/runtime
 import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
 import { checkPicture, type Reading, summarise } from '../models/tiny/scenes/check.ts';
 import { type Scene, testPrompts } from '../models/tiny/scenes/grammar.ts';
+import { psnr } from './support/psnr.ts';
 
 const { values } = parseArgs({
   options: {
@@ -34,18 +35,6 @@ function withThreshold(files: BundleFiles, threshold: number): BundleFiles {
       return bytesSource(new TextEncoder().encode(JSON.stringify(manifest)), path);
     },
   };
-}
-
-/** Peak signal-to-noise ratio of bytes, in dB; infinite when equal. */
-function psnr(reference: readonly Uint8Array[], pictures: readonly Uint8Array[]): number {
-  let squares = 0;
-  let count = 0;
-  for (const [i, picture] of pictures.entries()) {
-    const wanted = reference[i] as Uint8Array;
-    for (const [j, value] of picture.entries()) squares += (value - (wanted[j] as number)) ** 2;
-    count += picture.length;
-  }
-  return 10 * Math.log10(255 ** 2 / (squares / count));
 }
 
 let reference: Uint8Array[] | undefined;

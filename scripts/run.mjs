@@ -29,7 +29,7 @@ const COMMANDS = {
   async test() {
     const chromium = findOrInstallChromium();
     const results = [await lint(), await typecheck()];
-    for (const project of ['unit', 'parity']) results.push(await vitest(project));
+    for (const project of ['unit', 'parity', 'gpu']) results.push(await vitest(project));
     for (const project of ['browser', 'e2e'])
       results.push(chromium === undefined ? couldNotRun(project) : await vitest(project));
     return printTally(results);

@@ -2,6 +2,7 @@ import type { Precision } from '@flux-srpo/core';
 import { createPipeline } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { describe, expect, it } from 'vitest';
+import { relativeRms } from '../support/relative-rms.ts';
 import { type BundleFolder, convertInMemory, openInMemory } from './support/bundle.ts';
 import { type ParityCase, PIPELINES, readExpected, readPipelineFixture } from './support/fixture.ts';
 import { readNodeFixture } from './support/node-fixtures.ts';
@@ -27,17 +28,6 @@ async function run(files: BundleFolder, request: ParityCase, precision: Precisio
   } finally {
     await pipeline.dispose();
   }
-}
-
-/** √(Σ(got − want)² / Σwant²) */
-function relativeRms(got: ArrayLike<number>, want: ArrayLike<number>): number {
-  let error = 0;
-  let size = 0;
-  for (let i = 0; i < want.length; i++) {
-    error += (got[i]! - want[i]!) ** 2;
-    size += want[i]! ** 2;
-  }
-  return Math.sqrt(error / size);
 }
 
 const isCompared = (stage: string) => stage === 'prompt_embeds' || stage === 'decoded' || stage.startsWith('latents_');

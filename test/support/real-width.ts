@@ -1,5 +1,6 @@
-import { FLUX1_DEV, hiddenSize, ropeTables } from '@flux-srpo/core';
+import { FLUX1_DEV, type Grid, hiddenSize, type Precision, ropeTables } from '@flux-srpo/core';
 import { buildGraph, type ClassOf } from '@flux-srpo/export';
+import { f32ToF16 } from '@flux-srpo/formats';
 import type { DeviceTensor, HostTensor, Stage } from '@flux-srpo/runtime';
 
 /*
@@ -9,9 +10,13 @@ import type { DeviceTensor, HostTensor, Stage } from '@flux-srpo/runtime';
 
 export type RealBlock = 'double_block' | 'single_block';
 
+export interface RealShape {
+  grid: Grid;
+  textTokens: number;
+}
+
 /** As few tokens as take the kernels of large pictures: with fewer than 32 queries attention takes another path. */
-const GRID = { height: 4, width: 8 };
-const TEXT_TOKENS = 32;
+const SMALLEST: RealShape = { grid: { height: 4, width: 8 }, textTokens: 32 };
 
 const WIDTH = hiddenSize(FLUX1_DEV.transformer);
 const PIECE_BYTES = 1 << 20;
@@ -44,11 +49,11 @@ function feed(name: string, dims: number[], scale = 1, offset = 0): HostTensor {
   return { dtype: 'float32', dims, data: uniform(seedOf(name), count).map((x) => offset + scale * x) };
 }
 
-function dataInputs(block: RealBlock): Record<string, HostTensor> {
-  const imageTokens = GRID.height * GRID.width;
-  const tables = (textTokens: number): Record<string, HostTensor> => {
-    const { cos, sin } = ropeTables(GRID, FLUX1_DEV.transformer.axes_dims_rope, { textTokens });
-    const dims = [1, textTokens + imageTokens, 64];
+function dataInputs(block: RealBlock, { grid, textTokens }: RealShape): Record<string, HostTensor> {
+  const imageTokens = grid.height * grid.width;
+  const tables = (unturned: number): Record<string, HostTensor> => {
+    const { cos, sin } = ropeTables(grid, FLUX1_DEV.transformer.axes_dims_rope, { textTokens: unturned });
+    const dims = [1, unturned + imageTokens, 64];
     return {
       rope_cos: { dtype: 'float32', dims, data: cos },
       rope_sin: { dtype: 'float32', dims, data: sin },
@@ -56,25 +61,39 @@ function dataInputs(block: RealBlock): Record<string, HostTensor> {
   };
   if (block === 'single_block') {
     return {
-      hidden: feed('hidden', [1, TEXT_TOKENS + imageTokens, WIDTH]),
+      hidden: feed('hidden', [1, textTokens + imageTokens, WIDTH]),
       mod: feed('mod', [3 * WIDTH], 0.5, 0.5),
-      ...tables(TEXT_TOKENS),
+      ...tables(textTokens),
     };
   }
   return {
     img: feed('img', [1, imageTokens, WIDTH]),
-    txt: feed('txt', [1, TEXT_TOKENS, WIDTH]),
+    txt: feed('txt', [1, textTokens, WIDTH]),
     img_mod: feed('img_mod', [6 * WIDTH], 0.5, 0.5),
     txt_mod: feed('txt_mod', [6 * WIDTH], 0.5, 0.5),
     ...tables(0),
   };
 }
 
-/** Runs the block once in `stage` and returns its outputs, row-major. */
-export async function runRealBlock(stage: Stage, block: RealBlock): Promise<Record<string, Float32Array>> {
-  const { bytes, weights } = buildGraph(block, FLUX1_DEV, Q4);
-  const session = await stage.session(block, async () => bytes);
+/** A block with its weights and inputs on the device. */
+export interface LoadedBlock {
+  /** The outputs, on the device; the caller's to dispose. */
+  run(): Promise<Record<string, DeviceTensor>>;
+  /** Bytes of the weights on the device. */
+  weightBytes: number;
+  dispose(): void;
+}
+
+export async function loadRealBlock(
+  stage: Stage,
+  block: RealBlock,
+  shape: RealShape = SMALLEST,
+  precision: Precision = 'f32',
+): Promise<LoadedBlock> {
+  const { bytes, weights } = buildGraph(block, FLUX1_DEV, Q4, precision);
+  const session = await stage.session(`${block} ${precision}`, async () => bytes);
   const placed: Record<string, DeviceTensor> = {};
+  let weightBytes = 0;
   for (const { name, dtype, dims } of weights) {
     const count = dims.reduce((a, b) => a * b, 1);
     const next = xorshift(seedOf(name));
@@ -87,16 +106,38 @@ export async function runRealBlock(stage: Stage, block: RealBlock): Promise<Reco
         return;
       }
       const values = uniform(seedOf(name), count).map((x) => floatWeight(name, x));
-      write(0, new Uint8Array(values.buffer));
+      write(0, new Uint8Array(dtype === 'float16' ? f32ToF16(values).buffer : values.buffer));
     });
+    weightBytes += placed[name].bytes;
   }
-  const outputs = await stage.run(session, { ...placed, ...dataInputs(block) });
+  for (const [name, { dtype, dims, data }] of Object.entries(dataInputs(block, shape))) {
+    placed[name] = await stage.upload(dtype, dims, async (write) =>
+      write(0, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+    );
+  }
+  return {
+    run: () => stage.run(session, placed),
+    weightBytes,
+    dispose() {
+      for (const tensor of Object.values(placed)) tensor.dispose();
+    },
+  };
+}
+
+/** Runs the block once in `stage` and returns its outputs, row-major. */
+export async function runRealBlock(
+  stage: Stage,
+  block: RealBlock,
+  precision?: Precision,
+): Promise<Record<string, Float32Array>> {
+  const loaded = await loadRealBlock(stage, block, SMALLEST, precision);
+  const outputs = await loaded.run();
   const result: Record<string, Float32Array> = {};
   for (const [name, tensor] of Object.entries(outputs)) {
     result[name] = await stage.read(tensor);
     tensor.dispose();
   }
-  for (const tensor of Object.values(placed)) tensor.dispose();
+  loaded.dispose();
   return result;
 }
 

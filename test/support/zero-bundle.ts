@@ -1,5 +1,13 @@
 import { type BundleFile, type BundlePart, CHUNK_BYTES, type Manifest, type ModelConfig } from '@flux-srpo/core';
-import { buildGraph, planParts, RECIPES, resolveClass, type WeightSlot, weightInputs } from '@flux-srpo/export';
+import {
+  buildGraph,
+  HALF_GRAPHS,
+  planParts,
+  RECIPES,
+  resolveClass,
+  type WeightSlot,
+  weightInputs,
+} from '@flux-srpo/export';
 import { type ByteSource, Safetensors, type TensorInfo } from '@flux-srpo/formats';
 import type { Bundle } from '@flux-srpo/runtime';
 import { letterTokenizers } from '../../packages/export/src/synth/tokenizers.ts';
@@ -54,6 +62,7 @@ export async function zeroBundle(config: ModelConfig, dtype: ZeroClass): Promise
     defaults: { size: 'landscape_4_3', num_inference_steps: 28, guidance_scale: 4.5 },
     quantization: { recipe: { ...recipe }, fallbacks: [] },
     graphs: {},
+    graphs_f16: Object.fromEntries(HALF_GRAPHS.map((name) => [name, `graphs/${name}.f16.onnx`])),
     parts,
     chunk_bytes: CHUNK_BYTES,
     files,
@@ -65,7 +74,10 @@ export async function zeroBundle(config: ModelConfig, dtype: ZeroClass): Promise
     name: 'zeros',
     read: async (path) => new Uint8Array(contents.get(path) as Uint8Array),
     source: async (path) => zeros(path, 0),
-    graph: async (name) => new Uint8Array(buildGraph(name, config, classOf).bytes),
+    graph: async (name, precision) => {
+      const half = precision === 'f16' && HALF_GRAPHS.includes(name);
+      return new Uint8Array(buildGraph(name, config, classOf, half ? 'f16' : 'f32').bytes);
+    },
     part,
     weights: async (name) => {
       const infos = tensors.get(name) ?? new Map<string, TensorInfo>();

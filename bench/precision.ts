@@ -1,0 +1,49 @@
+// What half precision does to pictures: the same prompts and seeds through the float32 graphs and the float16 ones, on the CPU, whose sums are
+// exact in both (a GPU's own sums in halves add to this).
+//
+//   npx tsx bench/precision.ts [--bundle models/tiny/bundle] [--count 21]
+//
+// One JSON line: PSNR between the two (dB over the pixels of all pictures), and how well each set matches its prompts.
+
+import { parseArgs } from 'node:util';
+import type { Precision } from '@flux-srpo/core';
+import { createPipeline, openBundle } from '@flux-srpo/runtime';
+import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
+import { checkPicture, type Reading, summarise } from '../models/tiny/scenes/check.ts';
+import { type Scene, testPrompts } from '../models/tiny/scenes/grammar.ts';
+import { psnr } from './support/psnr.ts';
+
+const { values } = parseArgs({
+  options: {
+    bundle: { type: 'string', default: 'models/tiny/bundle' },
+    count: { type: 'string', default: '21' },
+  },
+});
+const prompts = testPrompts(Number(values.count), true);
+
+async function draw(precision: Precision) {
+  const bundle = await openBundle(folderBundle(values.bundle));
+  const pipeline = await createPipeline({ bundle, backend: await createNodeBackend({ threads: 1, precision }) });
+  const pictures: Uint8Array[] = [];
+  const pairs: { read: Reading; asked: Scene }[] = [];
+  for (const [seed, { prompt, scene, size }] of prompts.entries()) {
+    const { images } = await pipeline.generate({ prompt, size, seed });
+    for (const { rgb, width, height } of images) {
+      pictures.push(rgb);
+      pairs.push({ read: checkPicture(rgb, width, height), asked: scene });
+    }
+  }
+  await pipeline.dispose();
+  const { mean, attributes } = summarise(pairs);
+  return { pictures, adherence: { mean, kind: attributes.kind } };
+}
+
+const whole = await draw('f32');
+const half = await draw('f16');
+const record = {
+  count: prompts.length,
+  psnr: psnr(whole.pictures, half.pictures),
+  f32: whole.adherence,
+  f16: half.adherence,
+};
+process.stdout.write(`${JSON.stringify(record)}\n`);
