@@ -95,6 +95,8 @@ describe('synth', () => {
     expect(summary.identity).toBe(written.identity);
     expect(await readdir(at('virtual'))).not.toContain('weights');
     expect(summary.written).toBeLessThan(0.5 * summary.bytes);
+    const { files } = JSON.parse(await run('inspect', 'virtual', '--verify', '--json'));
+    expect(new Set(Object.values(files))).toEqual(new Set(['ok']));
     const picture = async (model: string) => {
       const out = `${model}.png`;
       await run(

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { ModelError } from '@flux-srpo/core';
-import { inspectBundle, inspectTensorFile, readTensor } from '@flux-srpo/export';
+import { inspectBundle, inspectTensorFile, readTensor, virtualBundle } from '@flux-srpo/export';
 import { pipelineFolder } from '@flux-srpo/export/node';
 import { type ByteSource, npyHeader } from '@flux-srpo/formats';
 import { onlyPositional, parseOptions, required, UsageError } from '../options.ts';
@@ -27,7 +27,9 @@ export async function runInspect(args: string[], signal: AbortSignal): Promise<v
   }
   if (!isUrl(path) && (await isFolder(path))) {
     if (values.tensor !== undefined) throw new UsageError('--tensor needs a file, got a folder');
-    const report = await inspectBundle(pipelineFolder(path), { verify: values.verify, signal });
+    const folder = pipelineFolder(path);
+    const { open } = await virtualBundle({ name: path, open: folder.open });
+    const report = await inspectBundle({ list: folder.list, open }, { verify: values.verify, signal });
     print(report, bundleText);
     const broken = Object.entries(report.files ?? {}).filter(([, state]) => state !== 'ok');
     if (broken.length > 0) throw brokenFiles(broken);

@@ -1,5 +1,5 @@
-import type { BundleFile } from '@flux-srpo/core';
-import { createSha256, sha256Hex } from '@flux-srpo/formats';
+import { type BundleFile, isFluxError } from '@flux-srpo/core';
+import { type ByteSource, createSha256, sha256Hex } from '@flux-srpo/formats';
 import type { PipelineSource } from '../source.ts';
 
 /** What a file of a bundle is, against what the manifest says. */
@@ -12,8 +12,13 @@ export async function verifyFile(
   chunkBytes: number,
   signal?: AbortSignal,
 ): Promise<FileState> {
-  if (!(await source.list()).includes(expected.path)) return 'missing';
-  const file = await source.open(expected.path);
+  let file: ByteSource;
+  try {
+    file = await source.open(expected.path);
+  } catch (error) {
+    if (isFluxError(error, 'model/file-missing')) return 'missing';
+    throw error;
+  }
   try {
     if (file.size !== expected.size) return 'wrong size';
     const whole = await createSha256();

@@ -76,13 +76,25 @@ function asFloats({ mean, spread }: Range): Convert {
 }
 
 /** By table: all 2¹⁶ halves of the range are converted once, then looked up. */
-function asHalves({ mean, spread }: Range): Convert {
-  let table: Uint16Array | undefined;
+function asHalves(range: Range): Convert {
   return (words) => {
-    table ??= f32ToF16(Float32Array.from({ length: 2 ** 16 }, (_, i) => mean + spread * (i / 2 ** 15 - 1)));
+    const table = halvesOf(range);
     const halves = new Uint16Array(words.buffer, words.byteOffset, 2 * words.length);
     for (let i = 0; i < halves.length; i++) halves[i] = table[halves[i]!]!;
   };
+}
+
+/** By range: a model has a thousand tensors of halves and about ten ranges, one per width of a layer. */
+const tables = new Map<string, Uint16Array>();
+
+function halvesOf({ mean, spread }: Range): Uint16Array {
+  const key = `${mean} ${spread}`;
+  let table = tables.get(key);
+  if (table === undefined) {
+    table = f32ToF16(Float32Array.from({ length: 2 ** 16 }, (_, i) => mean + spread * (i / 2 ** 15 - 1)));
+    tables.set(key, table);
+  }
+  return table;
 }
 
 /** Small enough to stay in the processor's cache between making and copying. */
