@@ -128,7 +128,7 @@ function planWithin(input: PlanInput): MemoryPlan {
     size: input.size,
     textTokens: input.textTokens,
     n: input.n ?? 1,
-    bytesPerActivation: input.f16 === true ? 2 : 4,
+    f16: input.f16 === true,
   };
   const parts = partsByPhase(input.parts);
   const decoding = chooseDecode(input, sum(parts.decode));
@@ -228,9 +228,11 @@ const CLASSES: readonly (readonly [pattern: RegExp, classes: readonly string[]])
 /**
  * Weights of a bundle's parts on the device, from the manifest alone: never less than they will be, and more by 0.2 % at most where a
  * part's linear layers are all of one class (5 % where q4 and q8 are mixed).
+ *
+ * @param f16 of the graphs in half precision, where the bundle has such
  */
 export function partSizes(
-  manifest: Pick<Manifest, 'parts' | 'files' | 'quantization' | 'graphs_f16'>,
+  manifest: Pick<Manifest, 'parts' | 'files' | 'quantization' | 'graphs_f16' | 'config'>,
   f16 = false,
 ): PartSize[] {
   const fileSizes = new Map(manifest.files.map(({ path, size }) => [path, size]));
@@ -240,11 +242,22 @@ export function partSizes(
     .map(({ name, graph, weights }) => {
       const asked = CLASSES.find(([pattern]) => pattern.test(name))?.[1].map((key) => recipe[key] ?? 'f32') ?? [];
       const used = fallbacks.filter(({ tensor }) => tensor.startsWith(`${name}/`)).map((fallback) => fallback.used);
-      // A graph in half precision takes halves as they are. T5's takes some of its weights as floats.
-      const isHalf = f16 && Object.hasOwn(manifest.graphs_f16 ?? {}, graph as string) && !/^t5_/.test(name);
-      const growths = isHalf ? [] : [...asked, ...used].map((weightClass) => GROWTH[weightClass]);
+      const isHalf = f16 && Object.hasOwn(manifest.graphs_f16 ?? {}, graph as string);
+      const classes = new Set([...asked, ...used]);
+      // Where float16 weights lie beside blocks, how much of the file is whose is not known here.
+      const isMixed = classes.has('f16') && classes.size > 1;
+      const share = isHalf ? floatShare(name, manifest.config, isMixed) : 1;
+      const growths = [...classes].map((weightClass) => 1 + (GROWTH[weightClass] - 1) * share);
       return { name, bytes: Math.ceil((fileSizes.get(weights as string) ?? 0) * Math.max(1, ...growths)) };
     });
+}
+
+/** The share of a part's weights that its graph in half precision takes as floats: T5's `o` and `wo`, of q, k, v, o, wi_0, wi_1 and wo. */
+function floatShare(part: string, { text_encoder_2: t5 }: ModelConfig, isMixed: boolean): number {
+  if (!part.startsWith('t5_')) return 0;
+  if (isMixed) return 1;
+  const inner = t5.num_heads * t5.d_kv;
+  return (inner + t5.d_ff) / (4 * inner + 3 * t5.d_ff);
 }
 
 function partsByPhase(parts: readonly PartSize[]): Record<PlanPhase, PartSize[]> {

@@ -9,6 +9,7 @@ import type { ImageSize } from './manifest.ts';
  */
 
 const FLOAT = 4;
+const HALF = 2;
 
 /** The widest piece of an MLP's hidden layer that the graphs compute at once. */
 const MLP_CHUNK = 6144;
@@ -19,24 +20,50 @@ export interface WorkOptions {
   textTokens: number;
   /** Pictures of one batch: each has its own streams, the blocks run on one at a time. */
   n: number;
-  /** Bytes of a number that goes into or comes out of a linear layer: 2 with `shader-f16`, else 4. */
-  bytesPerActivation: 2 | 4;
+  /** Blocks and T5 run in half precision. */
+  f16: boolean;
 }
 
 /** The moments of the denoiser's blocks. */
 export function denoiseWork(config: TransformerConfig, options: WorkOptions): BufferCounts[] {
-  const { textTokens, n, bytesPerActivation } = options;
+  const { textTokens, n, f16 } = options;
   const width = hiddenSize(config);
   const chunk = chunkWidth(MLP_RATIO * width);
   const image = tokenCount(options.size);
   const joint = textTokens + image;
   const stream = (tokens: number) => tokens * width * FLOAT;
-  const activation = (tokens: number, features = width) => tokens * features * bytesPerActivation;
+  const activation = (tokens: number, features = width) => tokens * features * (f16 ? HALF : FLOAT);
   // The states between blocks, of every picture of the batch.
   const doubleStates: BufferCounts = [
     [n, stream(image)],
     [n, stream(textTokens)],
   ];
+  if (f16) {
+    return [
+      // Double block, attention: joint k and v and the kernel's copies of both; q, its rotation and the result of the image and of the text.
+      [...doubleStates, [4, activation(joint)], [3, activation(image)], [3, activation(textTokens)]],
+      // Double block, MLP: hidden layer before and after GELU; what becomes of a chunk's result on its way to the float32 stream.
+      [
+        ...doubleStates,
+        [2, activation(image, chunk)],
+        [2, activation(textTokens, chunk)],
+        [3, stream(image)],
+        [5, stream(textTokens)],
+      ],
+      // Single block, attention: q, k, v, the kernel's copies of k and v, the result.
+      [
+        [n, stream(joint)],
+        [6, activation(joint)],
+      ],
+      // Single block, MLP: hidden layer before and after GELU; the attention's projection, a chunk's result before and after it is scaled.
+      [
+        [n, stream(joint)],
+        [2, activation(joint, chunk)],
+        [3, stream(joint)],
+        [2, activation(joint)],
+      ],
+    ];
+  }
   return [
     // Double block, attention: joint k and v and the kernel's copies of both; q and the result of the image; q of the text.
     [...doubleStates, [4, activation(joint)], [4, activation(image)], [3, activation(textTokens)]],
@@ -69,19 +96,15 @@ export function denoiseTables(config: TransformerConfig, { size, textTokens }: W
 }
 
 /** The moments of a T5 layer; CLIP's are smaller. */
-export function textWork(config: T5Config, { textTokens, bytesPerActivation }: WorkOptions): BufferCounts[] {
+export function textWork(config: T5Config, { textTokens, f16 }: WorkOptions): BufferCounts[] {
   const stream = textTokens * config.d_model * FLOAT;
-  const inner = textTokens * config.num_heads * config.d_kv * bytesPerActivation;
-  const gate = textTokens * config.d_ff * bytesPerActivation;
+  const inner = textTokens * config.num_heads * config.d_kv * FLOAT;
+  const gate = textTokens * config.d_ff * FLOAT;
+  // In half precision: the normed input and a linear's result, before it is float32 again.
+  const halved = (bytes: number): BufferCounts => (f16 ? [[1, (bytes * HALF) / FLOAT]] : []);
   return [
-    [
-      [2, stream],
-      [6, inner],
-    ],
-    [
-      [3, stream],
-      [3, gate],
-    ],
+    [[2, stream], [6, inner], ...halved(stream), ...halved(inner)],
+    [[3, stream], [3, gate], ...halved(stream), ...halved(gate)],
   ];
 }
 
