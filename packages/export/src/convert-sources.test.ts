@@ -5,6 +5,7 @@ import {
   dequantize,
   e4m3ToF32,
   e5m2ToF32,
+  f16ToF32,
   f32ToBf16,
   f32ToF16,
   GGML_TYPES,
@@ -178,14 +179,17 @@ describe('a transformer in one file beside a folder', () => {
     expectSameWeights(converted, await convert({ folder: await folderWith({}) }));
   });
 
-  it('as GGUF of BF16 gives what the rounded numbers give', async () => {
+  it.each([
+    ['BF16', (values: Float32Array) => f32ToBf16(values), bf16ToF32],
+    ['F16', (values: Float32Array) => f32ToF16(values), f16ToF32],
+  ] as const)('as GGUF of %s gives what the rounded numbers give', async (dtype, narrow, widened) => {
     const raw = new Map<string, RawTensor>();
     for (const [name, { shape, values }] of toBfl(TINY_NAMES, tensors.transformer)) {
-      raw.set(name, { dtype: 'BF16', shape, bytes: bytesOf(f32ToBf16(values)) });
+      raw.set(name, { dtype, shape, bytes: bytesOf(narrow(values)) });
     }
     const rounded = new Map<string, Tensor>();
     for (const [name, { shape, values }] of tensors.transformer) {
-      rounded.set(name, { shape, values: bf16ToF32(f32ToBf16(values)) });
+      rounded.set(name, { shape, values: widened(narrow(values)) });
     }
     const files = { transformer: sourceFile('flux.gguf', rawGguf(raw)) };
     const converted = await convert({ folder: await folderWith({}), files });
