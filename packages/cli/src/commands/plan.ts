@@ -48,11 +48,11 @@ export async function runPlan(args: string[]): Promise<void> {
   if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
   if ((values.model === undefined) === (values.shape === undefined))
     throw new UsageError('give either --model <bundle> or --shape flux-dev');
-  const { f16 } = values;
   const model =
     values.model === undefined
-      ? await ofShape(values.shape as string, values.dtype, f16)
-      : await ofBundle(values.model, f16);
+      ? await ofShape(values.shape as string, values.dtype, values.f16)
+      : await ofBundle(values.model, values.f16);
+  const { f16 } = model;
   const size = checkSize(parseSize(values.size));
   const budget = byteOption(values.budget, 'budget');
   const limit = (value: string | undefined, name: string) =>
@@ -77,19 +77,22 @@ interface PlannedModel {
   config: ModelConfig;
   parts: readonly PartSize[];
   textTokens: number;
+  /** In half precision: asked for, and there are graphs for it. */
+  f16: boolean;
 }
 
 async function ofShape(shape: string, dtype: string, f16: boolean): Promise<PlannedModel> {
   const config = await readShape(shape);
-  return { config, parts: shapePartSizes(config, weightClass(dtype), f16), textTokens: DEFAULT_TEXT_TOKENS };
+  return { config, parts: shapePartSizes(config, weightClass(dtype), f16), textTokens: DEFAULT_TEXT_TOKENS, f16 };
 }
 
-async function ofBundle(path: string, f16: boolean): Promise<PlannedModel> {
+async function ofBundle(path: string, asked: boolean): Promise<PlannedModel> {
   const bundle = await openBundle(folderBundle(path));
   const { manifest } = bundle;
   await bundle.close();
   const textTokens = manifest.tokenizers.tokenizer_2.max_length;
-  return { config: manifest.config, parts: partSizes(manifest, f16), textTokens };
+  const f16 = asked && manifest.graphs_f16 !== undefined;
+  return { config: manifest.config, parts: partSizes(manifest, f16), textTokens, f16 };
 }
 
 function planText({ keep, decodeTile, phases, peak, readPerStep, refusals }: MemoryPlan, budget: number): string {

@@ -1,6 +1,7 @@
-import { DeviceError, type Precision } from '@flux-srpo/core';
+import type { Precision } from '@flux-srpo/core';
 import type { Env } from 'onnxruntime-common';
 import type { Backend } from './backend.ts';
+import { choosePrecision } from './choose-precision.ts';
 import { createCpuBackend } from './cpu-backend.ts';
 import { createCpuMemory } from './cpu-memory.ts';
 import { canUseHalves, canUseSubgroups, openDevice, probeAdapter } from './device.ts';
@@ -83,8 +84,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
       ? undefined
       : await selfTest({ adapter, runtimeVersion: `${runtimeVersion} ${build}`, openStage }, options.selfTest);
   const subgroups = verdict === undefined ? canUseSubgroups(adapter) : verdict.rung === 'subgroups';
-  const offered = verdict?.precision ?? (canUseHalves(adapter) ? 'f16' : 'f32');
-  const precision = choosePrecision(options.precision ?? 'auto', offered, verdict?.steppedDown);
+  const precision = choosePrecision(options.precision ?? 'auto', canUseHalves(adapter), verdict);
   ledger.resetPeaks();
 
   return {
@@ -94,24 +94,6 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     openStage: (label, on) => (on === 'cpu' ? openCpuStage(label) : openStage(label, subgroups)),
     dispose: stages.closeAll,
   };
-}
-
-function choosePrecision(
-  asked: 'auto' | Precision,
-  offered: Precision,
-  steppedDown: readonly string[] = [],
-): Precision {
-  if (asked === 'f16' && offered === 'f32') {
-    const why = steppedDown.find((line) => line.includes('half precision')) ?? 'it has no shader-f16';
-    throw new DeviceError(
-      `precision "f16" needs a GPU that computes halves right, got one that does not: ${why}; ask for "auto"`,
-      {
-        code: 'device/feature-missing',
-        details: { feature: 'shader-f16' },
-      },
-    );
-  }
-  return asked === 'auto' ? offered : asked;
 }
 
 /** One thread: WebGPU needs no more, and more need cross-origin isolation. Must come before the first session. */

@@ -1,0 +1,25 @@
+import { DeviceError, type Precision } from '@flux-srpo/core';
+import type { SelfTestVerdict } from './verdict.ts';
+
+/**
+ * What a backend computes in.
+ *
+ * @param hasHalves whether the adapter has `shader-f16`
+ * @param verdict absent where the self-test was switched off: then the adapter is believed
+ */
+export function choosePrecision(
+  asked: 'auto' | Precision,
+  hasHalves: boolean,
+  verdict: Pick<SelfTestVerdict, 'precision' | 'steppedDown'> | undefined,
+): Precision {
+  const offered = verdict?.precision ?? (hasHalves ? 'f16' : 'f32');
+  if (asked !== 'f16' || offered === 'f16') return asked === 'auto' ? offered : asked;
+  const why = hasHalves ? verdict?.steppedDown.at(-1) : 'this one has no shader-f16';
+  throw new DeviceError(
+    `precision "f16" needs a GPU that computes right in half precision, got another (${why}); ask for "auto"`,
+    {
+      code: 'device/feature-missing',
+      details: { feature: 'shader-f16' },
+    },
+  );
+}
