@@ -1,6 +1,7 @@
 import { cp } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
+import { withoutSecondRuntime } from '../packages/images/vite.plugins.ts';
 
 /** `npm start -- --model <folder>` serves another bundle in its place. */
 const BUNDLE = process.env.FLUX_BUNDLE ?? fileURLToPath(new URL('../models/tiny/bundle', import.meta.url));
@@ -35,7 +36,8 @@ export default defineConfig({
   // Relative, so that the built site works in any folder of any host.
   base: './',
   plugins: [embeddedModel()],
-  worker: { format: 'es' },
+  // The page is built from the library's sources, which import what the published library has inside.
+  worker: { format: 'es', plugins: () => [withoutSecondRuntime()] },
   build: { target: 'es2022' },
   optimizeDeps: {
     // onnxruntime-web finds its .wasm beside itself through import.meta.url, which pre-bundling would move.
