@@ -1,9 +1,11 @@
 // GPU bytes that a generation of FLUX.1's shape really allocates, beside what the plan says: one JSON line per phase.
 //
-//   npx tsx bench/memory.ts [--budget 8GB …] [--size 1024x1024] [--dtype q4] [--n 1] [--steps 2] [--tokens 512] [--compute]
+//   npx tsx bench/memory.ts [--budget 8GB …] [--size 1024x1024] [--dtype q4] [--n 1] [--steps 2] [--tokens 512] [--blocks 19,38,24]
+//                       [--compute]
 //
 // In headless Chromium on WebGPU. Buffers are created, used, pooled and released as in a real run, but nothing is computed and weights are
-// zeros that are not uploaded, so that full size takes minutes on any machine. `--compute` computes, to check the count itself at a small size.
+// zeros that are not uploaded, so that full size takes minutes on any machine. `--compute` computes and uploads, to check the count itself at a
+// small size with few blocks.
 
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -21,6 +23,7 @@ const { values } = parseArgs({
     n: { type: 'string', default: '1' },
     steps: { type: 'string', default: '2' },
     tokens: { type: 'string', default: '512' },
+    blocks: { type: 'string', default: '19,38,24' },
     compute: { type: 'boolean', default: false },
   },
 });
@@ -62,6 +65,7 @@ try {
     const options: CountOptions = {
       dtype: values.dtype as CountOptions['dtype'],
       budget,
+      blocks: values.blocks.split(',').map(Number) as [number, number, number],
       compute: values.compute,
       request: {
         prompt: 'a red house',

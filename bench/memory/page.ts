@@ -14,6 +14,8 @@ export interface CountOptions {
   dtype: ZeroClass;
   budget: number;
   request: GenerateRequest;
+  /** Double blocks, single blocks, layers of T5. */
+  blocks: [number, number, number];
   /** Computes everything, which only small pictures end. */
   compute: boolean;
 }
@@ -26,11 +28,17 @@ declare global {
   }
 }
 
-window.countMemory = async ({ dtype, budget, request, compute }) => {
+window.countMemory = async ({ dtype, budget, request, blocks, compute }) => {
+  const [num_layers, num_single_layers, layers] = blocks;
+  const config = {
+    ...FLUX1_DEV,
+    transformer: { ...FLUX1_DEV.transformer, num_layers, num_single_layers },
+    text_encoder_2: { ...FLUX1_DEV.text_encoder_2, num_layers: layers },
+  };
   watchBuffers();
   if (!compute) computeNothing();
   const backend = await createWebGpuBackend({ selfTest: false });
-  const bundle = await zeroBundle(FLUX1_DEV, dtype);
+  const bundle = await zeroBundle(config, dtype);
   const pipeline = await createPipeline({ bundle, backend: countingBackend(backend), memoryBudget: budget });
   const plan = pipeline.plan(request);
   const counted: Partial<CountedPhases> = {};

@@ -150,6 +150,9 @@ describe('plan', () => {
       /refused: decode of 1024x1024 needs maxStorageBufferBindingSize of 67108864, the adapter offers 64000000; nothing smaller would fit/,
     );
     expect(await failure('plan', '--shape', 'flux-dev', '--budget', 'lots')).toMatch(/--budget must be bytes like 2GB/);
+    expect(await failure('generate', '--model', 'bundle', '--prompt', 'a', '--budget', '1KB')).toMatch(
+      /device\/limit-too-small: \w+ of \d+x\d+ needs \d+ bytes of device memory at least, the budget is 1000;/,
+    );
     expect(await failure('plan')).toMatch(/either --model <bundle> or --shape/);
   });
 });

@@ -53,6 +53,7 @@ or the options have changed it starts over, and says so.
   --max-sequence-length <n>     T5 tokens, padding included (default: the bundle's)
   --out <file.png>              default picture.png; with --n 2, picture_0.png and picture_1.png
   --precision <auto|f32|f16>    f16 runs the graphs in half precision, as a GPU does, slowly (default auto, which is f32 here)
+  --budget <bytes>              memory to stay within, as 2GB: what does not fit is refused (default: none)
   --save-latents <file>         every tensor on the way, as float32 safetensors
   --json                        print settings, timings, memory and files as one JSON object
 `,
@@ -63,6 +64,7 @@ or the options have changed it starts over, and says so.
   --api-key <key>               asked for as "Authorization: Bearer <key>"; or set FLUX_SRPO_API_KEY, which other users cannot see
   --cors <origin>               pages of this origin may call, * for all; may be given several times (default: none)
   --queue <n>                   requests that may wait while one runs; more get 429 (default 8)
+  --budget <bytes>              memory to stay within, as 2GB: what does not fit is refused (default: none)
   --public-url <url>            how clients reach it through a proxy; pictures' addresses begin with it
   --image-lifetime <seconds>    how long a picture's address works (default 3600)
 

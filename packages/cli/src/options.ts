@@ -54,3 +54,26 @@ export function numberOption(value: string | undefined, name: string): number | 
   }
   return number;
 }
+
+const BYTES: Readonly<Record<string, number>> = {
+  '': 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+};
+
+/** `2GB`, `1.5 GiB`, `500000000`. */
+export function bytesOption(value: string, name: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmg]?i?b)?$/i.exec(value.trim());
+  const unit = BYTES[(match?.[2] ?? '').toLowerCase().replace(/^b$/, '')];
+  if (match === null || unit === undefined) {
+    throw new InputError(`--${name} must be bytes like 2GB or 512MiB, got "${value}"`, {
+      code: 'input/type',
+      details: { field: name },
+    });
+  }
+  return Number(match[1]) * unit;
+}

@@ -26,7 +26,11 @@ export interface FluxSrpoOptions {
   onFallback?: (reason: FluxError) => unknown;
   /** Requests that may wait while one runs; more are refused with `input/queue-full`. @default 8 */
   maxQueue?: number;
-  /** Bytes of device memory for weights that stay between pictures; a larger model is loaded phase by phase. @default 4 GiB */
+  /**
+   * Bytes of device memory to stay within, weights and work buffers together: what does not fit is read again when it is needed, pictures
+   * are decoded in tiles where they must be, and what fits in no way is refused with the numbers. Without it 4 GiB are planned for, and
+   * nothing is refused for want of memory.
+   */
   memoryBudget?: number;
   /**
    * What WebGPU computes its linear layers and its attention in. `auto`: half precision where the adapter has `shader-f16` and its kernels

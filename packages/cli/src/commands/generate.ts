@@ -10,7 +10,7 @@ import {
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { formatSeconds } from '../format.ts';
 import { openModel } from '../open-model.ts';
-import { numberOption, parseOptions, required, UsageError } from '../options.ts';
+import { bytesOption, numberOption, parseOptions, required, UsageError } from '../options.ts';
 import { outputPaths, writeOutput } from '../output.ts';
 import { progressBar } from '../progress.ts';
 import { TensorFile } from '../tensor-file.ts';
@@ -27,12 +27,14 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
     'max-sequence-length': { type: 'string' },
     out: { type: 'string', default: 'picture.png' },
     precision: { type: 'string', default: 'auto' },
+    budget: { type: 'string' },
     'save-latents': { type: 'string' },
     json: { type: 'boolean', default: false },
   });
   if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"; quote the prompt`);
   if (values.prompt === undefined) throw new InputError('--prompt is required', { code: 'input/required' });
   const model = required(values.model, '--model');
+  const memoryBudget = values.budget === undefined ? undefined : bytesOption(values.budget, 'budget');
   const bundle = await openModel(model);
   const request: GenerateRequest = {
     prompt: values.prompt,
@@ -46,6 +48,7 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
   const pipeline = await createPipeline({
     bundle,
     backend: await createNodeBackend({ precision: precisionOption(values.precision) }),
+    memoryBudget,
   });
   const tensors = values['save-latents'] === undefined ? undefined : new TensorFile(values['save-latents']);
   const bar = progressBar('generate', values.json);

@@ -14,22 +14,12 @@ import { shapePartSizes } from '@flux-srpo/export';
 import { openBundle } from '@flux-srpo/runtime';
 import { folderBundle } from '@flux-srpo/runtime/node';
 import { formatBytes } from '../format.ts';
-import { numberOption, parseOptions, UsageError } from '../options.ts';
+import { bytesOption, numberOption, parseOptions, UsageError } from '../options.ts';
 import { readShape } from '../shape.ts';
 import { weightClass } from '../weight-class.ts';
 
 const DEFAULT_BUDGET = '4GB';
 const DEFAULT_TEXT_TOKENS = 512;
-
-const BYTES: Readonly<Record<string, number>> = {
-  '': 1,
-  kb: 1e3,
-  mb: 1e6,
-  gb: 1e9,
-  kib: 2 ** 10,
-  mib: 2 ** 20,
-  gib: 2 ** 30,
-};
 
 export async function runPlan(args: string[]): Promise<void> {
   const { values, positionals } = parseOptions(args, {
@@ -54,9 +44,9 @@ export async function runPlan(args: string[]): Promise<void> {
       : await ofBundle(values.model, values.f16);
   const { f16 } = model;
   const size = checkSize(parseSize(values.size));
-  const budget = byteOption(values.budget, 'budget');
+  const budget = bytesOption(values.budget, 'budget');
   const limit = (value: string | undefined, name: string) =>
-    value === undefined ? Number.POSITIVE_INFINITY : byteOption(value, name);
+    value === undefined ? Number.POSITIVE_INFINITY : bytesOption(value, name);
   const plan = planGeneration({
     config: model.config,
     parts: model.parts,
@@ -109,19 +99,6 @@ function planText({ keep, decodeTile, phases, peak, readPerStep, refusals }: Mem
   if (readPerStep > 0) text += `each step reads ${formatBytes(readPerStep)} of weights again\n`;
   for (const { message } of refusals) text += `refused: ${message}\n`;
   return text;
-}
-
-/** `2GB`, `1.5 GiB`, `500000000`. */
-function byteOption(value: string, name: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([kmg]?i?b)?$/i.exec(value.trim());
-  const unit = BYTES[(match?.[2] ?? '').toLowerCase().replace(/^b$/, '')];
-  if (match === null || unit === undefined) {
-    throw new InputError(`--${name} must be bytes like 2GB or 512MiB, got "${value}"`, {
-      code: 'input/type',
-      details: { field: name },
-    });
-  }
-  return Number(match[1]) * unit;
 }
 
 function countOption(value: string | undefined, name: string): number | undefined {

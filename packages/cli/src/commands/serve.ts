@@ -4,7 +4,7 @@ import { createPipeline } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { toHttpError } from 'flux-srpo/wire';
 import { openModel } from '../open-model.ts';
-import { numberOption, parseOptions, required, UsageError } from '../options.ts';
+import { bytesOption, numberOption, parseOptions, required, UsageError } from '../options.ts';
 import { createApp } from '../serve/app.ts';
 import { ImageStore } from '../serve/image-store.ts';
 import { listen } from '../serve/listen.ts';
@@ -20,11 +20,13 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
     'api-key': { type: 'string' },
     cors: { type: 'string', multiple: true, default: [] },
     queue: { type: 'string', default: '8' },
+    budget: { type: 'string' },
     'image-lifetime': { type: 'string', default: '3600' },
     'public-url': { type: 'string' },
   });
   if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
   const model = required(values.model, '--model');
+  const memoryBudget = values.budget === undefined ? undefined : bytesOption(values.budget, 'budget');
   const port = integerOption(values.port, 'port', 0, 65_535);
   const maxWaiting = integerOption(values.queue, 'queue', 0, 10_000);
   const lifetimeMs = 1000 * integerOption(values['image-lifetime'], 'image-lifetime', 1, 30 * 24 * 3600);
@@ -34,7 +36,7 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
   if (apiKey === '') throw new UsageError('--api-key must not be empty; leave it out for none');
 
   const bundle = await openModel(model);
-  const pipeline = await createPipeline({ bundle, backend: await createNodeBackend() });
+  const pipeline = await createPipeline({ bundle, backend: await createNodeBackend(), memoryBudget });
   try {
     const images = new ImageStore({ lifetimeMs });
     const engine = createNodeEngine({
