@@ -19,7 +19,7 @@ interface Sidecar {
 /** Both sides hold the same weights; a block-quantized matmul sums in another order, and MatMulNBits may round its input. */
 const DEQUANTIZED = { floats: { atol: 1e-3, rtol: 1e-3 }, pixels: { atol: 1, rtol: 0 } };
 
-const RUNS = PIPELINES.flatMap((name) => [[name, 'q8'] as const, [name, 'q4'] as const]);
+const RUNS = PIPELINES.flatMap((name) => [[name, 'q8'] as const, [name, 'q4'] as const, [name, 'q4m'] as const]);
 
 describe.each(RUNS)('pipeline %s in %s', (name, dtype) => {
   it('gives the numbers of diffusers on the dequantized weights', async () => {

@@ -92,23 +92,37 @@ def _match(template: str, text: str) -> dict[str, str] | None:
     return found.groupdict() if found else None
 
 
-def dequantize(tensors: dict[str, numpy.ndarray], name: str) -> numpy.ndarray:
+def add_offsets(values: numpy.ndarray) -> numpy.ndarray:
+    """q4m: behind the K columns stand the offsets of their K/32 blocks, coarse and fine, each padded to whole blocks of 32."""
+    padded = 32 * -(-values.shape[1] // (1024 + 64))
+    inputs = values.shape[1] - 2 * padded
+    blocks = inputs // 32
+    offsets = values[:, inputs : inputs + blocks] + values[:, inputs + padded : inputs + padded + blocks]
+    return values[:, :inputs] + numpy.repeat(offsets, 32, axis=1)
+
+
+def dequantize(tensors: dict[str, numpy.ndarray], name: str, has_offsets: bool = False) -> numpy.ndarray:
     """A weight of a part in torch's order, float32: [N, K] for a linear layer."""
     weight = tensors[f"{name}.weight"]
     scales = tensors.get(f"{name}.scales")
     if scales is not None:
         rows = len(weight)
-        if weight.shape[-1] == 16:  # q4: two values a byte, the first in the low half
+        if weight.shape[-1] == 16:  # 4 bits: two values a byte, the first in the low half
             codes = numpy.stack([weight & 15, weight >> 4], axis=-1).reshape(rows, -1, 32).astype(numpy.float32) - 8
         else:
             codes = weight.astype(numpy.float32) - 128
-        return (codes * scales.astype(numpy.float32)[..., None]).reshape(rows, -1)
+        if scales.dtype == numpy.uint8:  # e4m4: the upper bits of a float16
+            scales = (scales.astype(numpy.uint16) << 6).view(numpy.float16)
+        values = (codes * scales.astype(numpy.float32)[..., None]).reshape(rows, -1)
+        return add_offsets(values) if has_offsets and weight.shape[-1] == 16 else values
     return weight.astype(numpy.float32).T if weight.ndim == 2 else weight.astype(numpy.float32)
 
 
 def diffusers_tensors(folder: pathlib.Path) -> dict[str, dict[str, torch.Tensor]]:
     """component → tensor name → values, for everything the bundle holds. CLIP's names are without `text_model.`."""
     manifest = json.loads((folder / "manifest.json").read_text())
+    classes = set(manifest["quantization"]["recipe"].values())
+    assert not {"q4", "q4m"} <= classes, "4-bit blocks with and without offsets in one bundle"
     out: dict[str, dict[str, numpy.ndarray]] = {}
     for part in manifest["parts"]:
         if "weights" not in part:
@@ -124,7 +138,7 @@ def diffusers_tensors(folder: pathlib.Path) -> dict[str, dict[str, torch.Tensor]
             slot, target_name, numbers_j, ours, theirs = _rule(rules, name)
             target_name = target_name.format(**numbers, **numbers_j)
             if ours == "weight":
-                target[f"{target_name}.{theirs}"] = dequantize(tensors, slot)
+                target[f"{target_name}.{theirs}"] = dequantize(tensors, slot, "q4m" in classes)
             elif ours is None:
                 target[target_name] = tensors[name].astype(numpy.float32)
             else:

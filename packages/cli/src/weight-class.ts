@@ -1,6 +1,6 @@
 import { InputError, type WeightClass } from '@flux-srpo/core';
 
-const CLASSES: readonly string[] = ['f32', 'f16', 'q8', 'q4'] satisfies WeightClass[];
+const CLASSES: readonly string[] = ['f32', 'f16', 'q8', 'q4', 'q4m'] satisfies WeightClass[];
 
 /** The value of `--dtype`. */
 export function weightClass(value: string): WeightClass {

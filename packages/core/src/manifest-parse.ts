@@ -46,7 +46,7 @@ const dimension = integer(1, 1 << 17);
 const count = integer(1, 1024);
 const name = matching(/^[A-Za-z0-9._-]{1,128}$/, '1 to 128 characters of A-Z a-z 0-9 . _ -');
 const sha256 = matching(/^[0-9a-f]{64}$/, '64 lower-case hex digits');
-const weightClass = oneOf<WeightClass>('f32', 'f16', 'q8', 'q4');
+const weightClass = oneOf<WeightClass>('f32', 'f16', 'q8', 'q4', 'q4m');
 const preset = oneOf<SizePreset>(
   'square_hd',
   'square',

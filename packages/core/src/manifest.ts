@@ -11,8 +11,11 @@ export const MANIFEST_SCHEMA = 1;
 /** Bytes per hashed chunk: small enough to refetch one, large enough that 10 GB needs only 40 KB of hashes. */
 export const CHUNK_BYTES = 8 * 1024 * 1024;
 
-/** How a linear layer's weight is stored. `q8`/`q4`: MatMulNBits blocks of 32 along the input. */
-export type WeightClass = 'f32' | 'f16' | 'q8' | 'q4';
+/**
+ * How a linear layer's weight is stored. `q8`, `q4`, `q4m`: MatMulNBits blocks of 32 along the input, those of `q4m` with an
+ * offset each, which multiplies the block's sum of inputs.
+ */
+export type WeightClass = 'f32' | 'f16' | 'q8' | 'q4' | 'q4m';
 
 /** What the linear layers and the attention compute in. */
 export type Precision = 'f32' | 'f16';

@@ -34,6 +34,8 @@ const DEFAULT_STEPS = 28;
 export interface PartSize {
   name: string;
   bytes: number;
+  /** It has layers of `q4m`, whose activations are copied to append their block sums. */
+  blockSums?: boolean;
 }
 
 export interface PlanInput {
@@ -129,6 +131,7 @@ function planWithin(input: PlanInput): MemoryPlan {
     textTokens: input.textTokens,
     n: input.n ?? 1,
     f16: input.f16 === true,
+    blockSums: input.parts.some((part) => part.blockSums),
   };
   const parts = partsByPhase(input.parts);
   const decoding = chooseDecode(input, sum(parts.decode));
@@ -211,8 +214,9 @@ function describeFit({ n = 1 }: PlanInput, fits: NonNullable<PlanRefusal['fits']
   return n === 1 ? size : `${fits.n} of ${size}`;
 }
 
-/** How many times larger a weight class is on the device than on disk, where scales and halves are float32 there. */
-const GROWTH: Readonly<Record<WeightClass, number>> = { q4: 20 / 18, q8: 36 / 34, f16: 2, f32: 1 };
+/** How many times larger a weight class is on the device than on disk, where scales and halves are float32 there; and where a graph takes halves as they are. */
+const GROWTH: Readonly<Record<WeightClass, number>> = { q4m: 20 / 17, q4: 20 / 18, q8: 36 / 34, f16: 2, f32: 1 };
+const GROWTH_HALF: Readonly<Record<WeightClass, number>> = { q4m: 18 / 17, q4: 1, q8: 1, f16: 1, f32: 1 };
 
 /** Which classes of a recipe a part of this name has. Norms and biases are too small to count. */
 const CLASSES: readonly (readonly [pattern: RegExp, classes: readonly string[]])[] = [
@@ -247,8 +251,12 @@ export function partSizes(
       // Where float16 weights lie beside blocks, how much of the file is whose is not known here.
       const isMixed = classes.has('f16') && classes.size > 1;
       const share = isHalf ? floatShare(name, manifest.config, isMixed) : 1;
-      const growths = [...classes].map((weightClass) => 1 + (GROWTH[weightClass] - 1) * share);
-      return { name, bytes: Math.ceil((fileSizes.get(weights as string) ?? 0) * Math.max(1, ...growths)) };
+      const growths = [...classes].map((weightClass) => {
+        const least = GROWTH_HALF[weightClass];
+        return least + (GROWTH[weightClass] - least) * share;
+      });
+      const bytes = Math.ceil((fileSizes.get(weights as string) ?? 0) * Math.max(1, ...growths));
+      return { name, bytes, ...(asked.includes('q4m') && { blockSums: true }) };
     });
 }
 

@@ -22,10 +22,24 @@ export interface WorkOptions {
   n: number;
   /** Blocks and T5 run in half precision. */
   f16: boolean;
+  /** The input of a linear layer is copied, with the sums of its blocks behind it. Default false. */
+  blockSums?: boolean;
+}
+
+/** Such a copy of an input: two sums of each block of 32 behind its features, padded to whole blocks. */
+function widened({ blockSums = false }: WorkOptions, tokens: number, features: number, bytes: number): BufferCounts {
+  return blockSums ? [[1, tokens * (features + 64 * Math.ceil(features / 1024)) * bytes]] : [];
 }
 
 /** The moments of the denoiser's blocks. */
 export function denoiseWork(config: TransformerConfig, options: WorkOptions): BufferCounts[] {
+  const tokens = options.textTokens + tokenCount(options.size);
+  // The input of an MLP's chunks is alive through all of them.
+  const sums = widened(options, tokens, hiddenSize(config), options.f16 ? HALF : FLOAT);
+  return blockWork(config, options).map((moment) => [...moment, ...sums]);
+}
+
+function blockWork(config: TransformerConfig, options: WorkOptions): BufferCounts[] {
   const { textTokens, n, f16 } = options;
   const width = hiddenSize(config);
   const chunk = chunkWidth(MLP_RATIO * width);
@@ -96,15 +110,17 @@ export function denoiseTables(config: TransformerConfig, { size, textTokens }: W
 }
 
 /** The moments of a T5 layer; CLIP's are smaller. */
-export function textWork(config: T5Config, { textTokens, f16 }: WorkOptions): BufferCounts[] {
+export function textWork(config: T5Config, options: WorkOptions): BufferCounts[] {
+  const { textTokens, f16 } = options;
   const stream = textTokens * config.d_model * FLOAT;
   const inner = textTokens * config.num_heads * config.d_kv * FLOAT;
   const gate = textTokens * config.d_ff * FLOAT;
   // In half precision: the normed input and a linear's result, before it is float32 again.
   const halved = (bytes: number): BufferCounts => (f16 ? [[1, (bytes * HALF) / FLOAT]] : []);
+  const sums = widened(options, textTokens, config.d_model, f16 ? HALF : FLOAT);
   return [
-    [[2, stream], [6, inner], ...halved(stream), ...halved(inner)],
-    [[3, stream], [3, gate], ...halved(stream), ...halved(gate)],
+    [[2, stream], [6, inner], ...halved(stream), ...halved(inner), ...sums],
+    [[3, stream], [3, gate], ...halved(stream), ...halved(gate), ...sums],
   ];
 }
 

@@ -1,4 +1,4 @@
-import { FLUX1_DEV } from '@flux-srpo/core';
+import { FLUX1_DEV, type WeightClass } from '@flux-srpo/core';
 import {
   bf16ToF32,
   bytesSource,
@@ -17,6 +17,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { type ConvertSummary, convertPipeline } from './convert.ts';
 import type { Component } from './keys/index.ts';
 import { q4 } from './quantize/q4.ts';
+import { dequantizeQ4m } from './quantize/q4m.ts';
 import { q8 } from './quantize/q8.ts';
 import { combineSources, type ModelSources } from './sources.ts';
 import { bflTransformerNames, toBfl, toBflVae, toLlamaT5 } from './test-support/bfl.ts';
@@ -44,7 +45,7 @@ interface Converted {
   summary: ConvertSummary;
 }
 
-async function convert(sources: ModelSources, dtype: 'f32' | 'q8' | 'q4' = 'f32'): Promise<Converted> {
+async function convert(sources: ModelSources, dtype: WeightClass = 'f32'): Promise<Converted> {
   const bundle = memoryBundle();
   return { bundle, summary: await convertPipeline(await combineSources(sources), bundle, { dtype }) };
 }
@@ -344,7 +345,7 @@ describe('GGUF files of quantized weights', () => {
   const bfl = toBfl(TINY_NAMES, tinyTensors().transformer);
   const inBlocks = (type: GgmlTypeName) => (name: string, columns: number) =>
     name.includes('blocks') && columns % GGML_TYPES[type].length === 0 ? type : undefined;
-  const convertFile = async (raw: ReadonlyMap<string, RawTensor>, dtype: 'f32' | 'q8' | 'q4') =>
+  const convertFile = async (raw: ReadonlyMap<string, RawTensor>, dtype: WeightClass) =>
     convert({ folder: await folderWith({}), files: { transformer: sourceFile('flux.gguf', rawGguf(raw)) } }, dtype);
 
   // What the numbers of each type are is the gguf package's word (packages/formats/src/gguf.test.ts).
@@ -360,6 +361,7 @@ describe('GGUF files of quantized weights', () => {
 
   it.each([
     ['Q4_0', 'q4', q4],
+    ['Q4_0', 'q4m', undefined],
     ['Q5_0', 'q8', q8],
     ['Q8_0', 'q8', q8],
   ] as const)('of %s keep every number to the bit in %s', async (type, dtype, quantizer) => {
@@ -369,10 +371,15 @@ describe('GGUF files of quantized weights', () => {
       const bytes = weightsOf(converted).get(`weights/${part}.safetensors`)!;
       const file = await readSafetensors(bytesSource(bytes, part));
       const scales = widen(file.info(`${name}.scales`).dtype, await file.read(`${name}.scales`));
-      return quantizer.dequantize(await file.read(`${name}.weight`), scales);
+      const codes = await file.read(`${name}.weight`);
+      // Of each linear here: 64 input features, but for proj_mlp's 256.
+      const values =
+        quantizer?.dequantize(codes, scales) ?? dequantizeQ4m(codes, scales, name === 'proj_mlp' ? 256 : 64);
+      // An offset of 0 makes +0 of −0.
+      return values.map((value) => value + 0);
     };
     const diffusers = fromBfl(numbers);
-    const expected = (name: string) => diffusers.get(name)!.values;
+    const expected = (name: string) => diffusers.get(name)!.values.map((value) => value + 0);
     expect(await linear('double_block.1', 'txt_attn.k')).toEqual(
       expected('transformer_blocks.1.attn.add_k_proj.weight'),
     );

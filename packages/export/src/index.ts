@@ -35,6 +35,7 @@ export type { LoraSource } from './lora/open-loras.ts';
 export { shapePartSizes } from './part-sizes.ts';
 export { type BlockQuantizer, roundF16 } from './quantize/blocks.ts';
 export { q4 } from './quantize/q4.ts';
+export { dequantizeQ4m, quantizeQ4m } from './quantize/q4m.ts';
 export { q8 } from './quantize/q8.ts';
 export { RECIPES, type Recipe, resolveClass } from './recipe.ts';
 export type { PipelineSource } from './source.ts';

@@ -4,7 +4,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import { weightInputs } from './graphs/weights.ts';
 import type { BoundSlot } from './keys/bind.ts';
 import { BLOCK, scaleDtype } from './quantize/blocks.ts';
-import { isExactIn, type Levels, packLevels, readLevels } from './quantize/ggml-blocks.ts';
+import { isExactIn, type Levels, packLevels, padScales, readLevels } from './quantize/ggml-blocks.ts';
 import { isBlockClass } from './recipe.ts';
 import type { SlotStorage } from './storage.ts';
 
@@ -60,7 +60,8 @@ export async function keepBlocks(
     });
   }
   const dtype = scaleDtype(scales);
-  const scaleValues = dtype === 'F16' ? f32ToF16(scales) : scales;
+  const padded = padScales(scales, weightClass, to - from);
+  const scaleValues = dtype === 'F16' ? f32ToF16(padded) : padded;
   return {
     type,
     tensors: [
@@ -69,7 +70,7 @@ export async function keepBlocks(
         shape: values!.dims,
         dtype: 'U8',
         async *bytes() {
-          for await (const piece of pieces()) yield packLevels(piece.levels, weightClass);
+          for await (const piece of pieces()) yield packLevels(piece.levels, weightClass, to - from);
         },
       },
       {

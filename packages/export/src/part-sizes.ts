@@ -23,6 +23,7 @@ export function shapePartSizes(config: ModelConfig, dtype: WeightClass, f16 = fa
     if (graph === undefined || slots.length === 0) return [];
     const bytes = sizes.get(graph) ?? sizeOf(graph);
     sizes.set(graph, bytes);
-    return [{ name, bytes }];
+    const blockSums = slots.some((slot) => classOf(slot) === 'q4m');
+    return [{ name, bytes, ...(blockSums && { blockSums }) }];
   });
 }

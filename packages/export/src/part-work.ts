@@ -29,7 +29,8 @@ export function expectedBytes(part: PartPlan, classOf: ClassOf): number {
 }
 
 function inputBytes({ dtype, dims }: ReturnType<typeof weightInputs>[number], weightClass: WeightClass): number {
-  const floatBytes = weightClass === 'f32' ? 4 : 2;
+  // The only floats of a `q4m` slot are its scales.
+  const floatBytes = weightClass === 'f32' ? 4 : weightClass === 'q4m' ? 1 : 2;
   return dims.reduce((product, dim) => product * dim, dtype === 'uint8' ? 1 : floatBytes);
 }
 

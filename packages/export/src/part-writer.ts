@@ -1,5 +1,5 @@
 import type { BundlePart, Manifest, ModelConfig, QuantizationFallback } from '@flux-srpo/core';
-import { widen, writeSafetensors } from '@flux-srpo/formats';
+import { e4m4ToF32, widen, writeSafetensors } from '@flux-srpo/formats';
 import type { BundleWriter } from './bundle-writer.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { bakeWeights, buildGraph, type ClassOf, HALF_GRAPHS, type PartPlan } from './graphs/index.ts';
@@ -114,9 +114,9 @@ export async function writeBaked(
 async function graphBytes(tensor: StoredTensor): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const piece of tensor.bytes()) {
-    if (tensor.dtype === 'U8') pieces.push(piece);
+    if (tensor.dtype === 'U8' && !tensor.name.endsWith('.scales')) pieces.push(piece);
     else {
-      const floats = widen(tensor.dtype, piece);
+      const floats = tensor.dtype === 'U8' ? e4m4ToF32(piece) : widen(tensor.dtype, piece);
       pieces.push(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength));
     }
   }

@@ -1,6 +1,6 @@
 import type { QuantizationFallback, WeightClass } from '@flux-srpo/core';
 import type { PartPlan, TensorClass, WeightSlot } from './graphs/slots.ts';
-import { BLOCK } from './quantize/blocks.ts';
+import { BLOCK, type BlockClass } from './quantize/blocks.ts';
 
 /** How each class of tensor is stored. */
 export type Recipe = Readonly<Record<TensorClass, WeightClass>>;
@@ -69,10 +69,23 @@ export const RECIPES: Readonly<Record<WeightClass, Recipe>> = {
     table: 'f16',
     ...EXACT,
   },
+  q4m: {
+    attention: 'q4m',
+    mlp: 'q4m',
+    modulation: 'q4m',
+    embedder: 'q8',
+    final: 'q8',
+    t5: 'q4m',
+    t5_wo: 'q8',
+    clip: 'q8',
+    vae: 'f16',
+    table: 'f16',
+    ...EXACT,
+  },
 };
 
 /** The next wider class of each. */
-const WIDER: Readonly<Record<WeightClass, WeightClass>> = { q4: 'q8', q8: 'f16', f16: 'f32', f32: 'f32' };
+const WIDER: Readonly<Record<WeightClass, WeightClass>> = { q4m: 'q8', q4: 'q8', q8: 'f16', f16: 'f32', f32: 'f32' };
 
 /** The class a slot gets, and why it is not the one asked for. */
 export interface ResolvedClass {
@@ -101,8 +114,8 @@ export function shapeFallbacks(parts: readonly PartPlan[], recipe: Recipe): Quan
   );
 }
 
-export function isBlockClass(weightClass: WeightClass): weightClass is 'q8' | 'q4' {
-  return weightClass === 'q8' || weightClass === 'q4';
+export function isBlockClass(weightClass: WeightClass): weightClass is BlockClass {
+  return weightClass === 'q8' || weightClass === 'q4' || weightClass === 'q4m';
 }
 
 function whyNotBlocks(slot: WeightSlot): string | undefined {

@@ -1,4 +1,4 @@
-import { torchRandn } from '@flux-srpo/core';
+import { torchRandn, type WeightClass } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
 import type { Checkpoint } from './checkpoint.ts';
 import type { WeightSlot } from './graphs/index.ts';
@@ -15,7 +15,7 @@ function inPieces(rowsAtOnce: number): Pieces {
   };
 }
 
-async function allBytes(weightClass: 'f32' | 'f16' | 'q8' | 'q4', pieces: Pieces): Promise<Record<string, number[]>> {
+async function allBytes(weightClass: WeightClass, pieces: Pieces): Promise<Record<string, number[]>> {
   const { tensors } = await planStorage(SLOT, weightClass, pieces);
   const stored: Record<string, number[]> = {};
   for (const tensor of tensors) {
@@ -28,7 +28,7 @@ async function allBytes(weightClass: 'f32' | 'f16' | 'q8' | 'q4', pieces: Pieces
 
 describe('a stored weight', () => {
   // A tensor of FLUX.1 takes many pieces, a tiny one a single piece: both must give the same file.
-  it.each(['f32', 'f16', 'q8', 'q4'] as const)(
+  it.each<WeightClass>(['f32', 'f16', 'q8', 'q4', 'q4m'])(
     'of %s does not depend on the pieces it was read in',
     async (weightClass) => {
       const whole = await allBytes(weightClass, inPieces(70));
@@ -39,6 +39,8 @@ describe('a stored weight', () => {
 
   it('has the names, dtypes and shapes that the graph’s inputs have', async () => {
     expect(Object.keys(await allBytes('q4', inPieces(70)))).toEqual(['x.weight U8 70,2,16', 'x.scales F16 70,2']);
+    // 64 features and twice the sums of their two blocks, each padded to 32 columns.
+    expect(Object.keys(await allBytes('q4m', inPieces(70)))).toEqual(['x.weight U8 70,4,16', 'x.scales U8 70,4']);
     expect(Object.keys(await allBytes('q8', inPieces(70)))).toEqual(['x.weight U8 70,2,32', 'x.scales F16 70,2']);
     expect(Object.keys(await allBytes('f16', inPieces(70)))).toEqual(['x.weight F16 64,70']);
   });

@@ -1,10 +1,10 @@
 import { FormatError, type WeightClass } from '@flux-srpo/core';
-import { f32ToF16, type TensorSpec } from '@flux-srpo/formats';
+import { e4m4ToF32, f32ToF16, type TensorSpec } from '@flux-srpo/formats';
 import type { WeightSlot } from './graphs/slots.ts';
-import { weightInputs } from './graphs/weights.ts';
-import { BLOCK, type BlockQuantizer, type RoundScale, roundF16, scaleDtype } from './quantize/blocks.ts';
-import { q4 } from './quantize/q4.ts';
-import { q8 } from './quantize/q8.ts';
+import { storedWidth, weightInputs } from './graphs/weights.ts';
+import { BLOCK, type BlockClass, scaleDtype } from './quantize/blocks.ts';
+import { scaleExponent } from './quantize/q4m.ts';
+import { IN_PROCESS, largestMagnitude, type QuantizedRows, type RowQuantizer } from './quantize/rows.ts';
 import { isBlockClass } from './recipe.ts';
 
 /** Whole rows of a slot's weights in torch's order, piece after piece; each call starts again. */
@@ -23,26 +23,34 @@ export interface SlotStorage {
 }
 
 /**
- * How one slot is stored. Reads the weights once here, because the numbers decide: a float16 must not overflow, a
- * block's scale must not be subnormal, and scales come before codes in the file. `bytes` reads them again.
+ * How one slot is stored. Reads the weights here, because the numbers decide: a float16 must not overflow, a block's
+ * scale must not be subnormal. Quantized ones are held from then on; `bytes` of the others reads them again.
  *
  * @param weightClass the class of the graph's inputs
  */
-export async function planStorage(slot: WeightSlot, weightClass: WeightClass, pieces: Pieces): Promise<SlotStorage> {
+export async function planStorage(
+  slot: WeightSlot,
+  weightClass: WeightClass,
+  pieces: Pieces,
+  quantizer: RowQuantizer = IN_PROCESS,
+): Promise<SlotStorage> {
   const [values, scales] = weightInputs(slot, weightClass).map(({ name, dims }) => ({ name, shape: dims }));
   if (values === undefined) throw new Error(`${slot.name} has no graph input`);
   if (isBlockClass(weightClass)) {
-    const quantizer = weightClass === 'q4' ? q4 : q8;
-    const found = await findScales(slot, quantizer, pieces);
+    const quantized = await quantizeTensor(slot, weightClass, pieces, quantizer);
     return {
       tensors: [
-        { ...values, dtype: 'U8', bytes: () => codes(quantizer, found.scales, pieces) },
-        { ...scales!, dtype: found.dtype, bytes: () => once(narrow(found.scales, found.dtype)) },
+        { ...values, dtype: 'U8', bytes: () => once(quantized.codes) },
+        { ...scales!, dtype: quantized.dtype, bytes: () => once(quantized.scales) },
       ],
     };
   }
   let max = 0;
-  for await (const rows of pieces()) max = Math.max(max, largestMagnitude(slot, rows));
+  for await (const rows of pieces()) {
+    const largest = largestMagnitude(rows);
+    if (!Number.isFinite(largest)) throw notFinite(slot, largest);
+    max = Math.max(max, largest);
+  }
   const dtype = weightClass === 'f16' && max < F16_OVERFLOW ? 'F16' : 'F32';
   const bytes = () => (slot.kind === 'linear' ? transposed(slot, dtype, pieces) : inOrder(dtype, pieces));
   return {
@@ -56,54 +64,81 @@ type FloatDtype = 'F32' | 'F16';
 /** The first value that rounds to infinity as a float16. */
 const F16_OVERFLOW = 65520;
 
-/** All scales of a tensor, an eighth of its size as float32 at most, and the dtype they survive in. */
-async function findScales(
+/** A tensor's codes and scales as they are stored. */
+interface QuantizedTensor {
+  readonly codes: Uint8Array<ArrayBuffer>;
+  readonly scales: Uint8Array<ArrayBuffer>;
+  /** Of the scales. U8: e4m4 floats. */
+  readonly dtype: FloatDtype | 'U8';
+}
+
+/** Quantizes a tensor; its result is held, an eighth of the float32 numbers for 4 bits. */
+async function quantizeTensor(
   slot: WeightSlot,
-  quantizer: BlockQuantizer,
+  weightClass: BlockClass,
   pieces: Pieces,
-): Promise<{ scales: Float32Array; dtype: FloatDtype }> {
-  const rounded = await allScales(slot, quantizer, roundF16, pieces);
-  if (scaleDtype(rounded) === 'F16') return { scales: rounded, dtype: 'F16' };
-  return { scales: await allScales(slot, quantizer, Math.fround, pieces), dtype: 'F32' };
+  quantizer: RowQuantizer,
+): Promise<QuantizedTensor> {
+  const narrow = await quantizePieces(slot, weightClass, pieces, quantizer);
+  if (weightClass === 'q4m') {
+    const scales = narrow.scales as Uint8Array<ArrayBuffer>;
+    const exponent = scaleExponent(narrow.largest);
+    if (exponent === 0) return { codes: narrow.codes, scales, dtype: 'U8' };
+    const wide = await quantizePieces(slot, weightClass, pieces, quantizer, exponent);
+    const values = e4m4ToF32(wide.scales as Uint8Array).map((scale) => scale * 2 ** exponent);
+    return { codes: wide.codes, scales: asBytes(values), dtype: 'F32' };
+  }
+  const scales = narrow.scales as Float32Array<ArrayBuffer>;
+  if (scaleDtype(scales) === 'F16') return { codes: narrow.codes, scales: asBytes(f32ToF16(scales)), dtype: 'F16' };
+  const wide = await quantizePieces(slot, weightClass, pieces, quantizer, 0);
+  return { codes: wide.codes, scales: asBytes(wide.scales as Float32Array<ArrayBuffer>), dtype: 'F32' };
 }
 
-async function allScales(
+/** All pieces through the quantizer, as many at once as it can use. */
+async function quantizePieces(
   slot: WeightSlot,
-  quantizer: BlockQuantizer,
-  round: RoundScale,
+  weightClass: BlockClass,
   pieces: Pieces,
-): Promise<Float32Array> {
-  const all = new Float32Array((slot.shape[0]! * slot.shape[1]!) / BLOCK);
-  let at = 0;
-  for await (const rows of pieces()) {
-    largestMagnitude(slot, rows);
-    const found = quantizer.scales(rows, round);
-    all.set(found, at);
-    at += found.length;
+  quantizer: RowQuantizer,
+  exponent?: number,
+): Promise<QuantizedRows> {
+  const [outFeatures, inFeatures] = slot.shape as readonly [number, number];
+  const width = storedWidth(inFeatures, weightClass);
+  const codes = new Uint8Array((outFeatures * width) / (weightClass === 'q8' ? 1 : 2));
+  const blocks = (outFeatures * width) / BLOCK;
+  const scales = weightClass === 'q4m' ? new Uint8Array(blocks) : new Float32Array(blocks);
+  let largest = 0;
+  let codesAt = 0;
+  let scalesAt = 0;
+  const underWay: Promise<QuantizedRows>[] = [];
+  const place = async (): Promise<void> => {
+    const rows = await underWay.shift()!;
+    if (!Number.isFinite(rows.largest)) throw notFinite(slot, rows.largest);
+    largest = Math.max(largest, rows.largest);
+    codes.set(rows.codes, codesAt);
+    scales.set(rows.scales, scalesAt);
+    codesAt += rows.codes.length;
+    scalesAt += rows.scales.length;
+  };
+  try {
+    for await (const rows of pieces()) {
+      const job = { weightClass, rows: owned(rows), inFeatures, ...(exponent !== undefined && { exponent }) };
+      underWay.push(quantizer.quantize(job));
+      if (underWay.length >= quantizer.concurrency) await place();
+    }
+    while (underWay.length > 0) await place();
+  } finally {
+    // After an error the others end by themselves; nobody else would hear of their errors.
+    await Promise.allSettled(underWay);
   }
-  return all;
+  return { codes, scales, largest };
 }
 
-/** Largest |x|; refuses values that are not numbers. */
-function largestMagnitude(slot: WeightSlot, rows: Float32Array): number {
-  let max = 0;
-  for (let i = 0; i < rows.length; i++) {
-    const magnitude = Math.abs(rows[i]!);
-    if (magnitude > max) max = magnitude;
-    // Neither above nor not above: NaN.
-    else if (!(magnitude <= max)) throw notFinite(slot, rows[i]!);
-  }
-  if (max === Number.POSITIVE_INFINITY) throw notFinite(slot, max);
-  return max;
-}
-
-async function* codes(quantizer: BlockQuantizer, scales: Float32Array, pieces: Pieces): AsyncGenerator<Uint8Array> {
-  let block = 0;
-  for await (const rows of pieces()) {
-    const count = rows.length / BLOCK;
-    yield quantizer.codes(rows, scales.subarray(block, block + count));
-    block += count;
-  }
+/** Rows in a buffer of their own, which may be handed to another thread. */
+function owned(rows: Float32Array): Float32Array<ArrayBuffer> {
+  return rows.byteLength === rows.buffer.byteLength && rows.buffer instanceof ArrayBuffer
+    ? (rows as Float32Array<ArrayBuffer>)
+    : rows.slice();
 }
 
 async function* inOrder(dtype: FloatDtype, pieces: Pieces): AsyncGenerator<Uint8Array> {
@@ -149,6 +184,6 @@ function narrow(values: Float32Array, dtype: FloatDtype): Uint8Array {
   return asBytes(dtype === 'F16' ? f32ToF16(values) : values);
 }
 
-function asBytes(values: Float32Array | Uint16Array): Uint8Array {
+function asBytes<B extends ArrayBufferLike>(values: Float32Array<B> | Uint16Array<B>): Uint8Array<B> {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -1,6 +1,7 @@
 export { type ByteSink, bytesSink } from './byte-sink.ts';
 export { type ByteSource, type Bytes, blobSource, bytesSource, checkRange } from './byte-source.ts';
 export { DTYPE_BITS, type Dtype, isDtype, tensorBytes } from './dtype.ts';
+export { E4M4_LAST, E4M4_VALUES, e4m4Floor, e4m4ToF32 } from './e4m4.ts';
 export { e4m3ToF32, e5m2ToF32 } from './fp8.ts';
 export { type GgmlType, halfAt } from './ggml/block.ts';
 export { GGML_TYPES, type GgmlTypeName } from './ggml/index.ts';

@@ -1,5 +1,5 @@
 import { FormatError } from '@flux-srpo/core';
-import { f32ToF16, type Safetensors, type TensorInfo, widen } from '@flux-srpo/formats';
+import { e4m4ToF32, f32ToF16, type Safetensors, type TensorInfo, widen } from '@flux-srpo/formats';
 import type { Bundle } from './bundle/bundle.ts';
 import {
   type DeviceTensor,
@@ -24,8 +24,8 @@ const READABLE: Readonly<Record<Dtype, readonly string[]>> = {
 /** Dtypes on disk whose bytes are the graph's. */
 const AS_ON_DISK: Readonly<Record<Dtype, string>> = { float32: 'F32', float16: 'F16', uint8: 'U8', int64: 'I64' };
 
-type FloatOnDisk = 'F32' | 'F16' | 'BF16';
-const DISK_BYTES: Readonly<Record<FloatOnDisk, number>> = { F32: 4, F16: 2, BF16: 2 };
+type FloatOnDisk = 'F32' | 'F16' | 'BF16' | 'U8';
+const DISK_BYTES: Readonly<Record<FloatOnDisk, number>> = { F32: 4, F16: 2, BF16: 2, U8: 1 };
 
 /** The weights of one part, on the device. */
 export interface PartWeights {
@@ -93,7 +93,7 @@ async function stream(
       write(offset, piece);
       continue;
     }
-    const floats = widen(info.dtype, piece);
+    const floats = info.dtype === 'U8' ? e4m4ToF32(piece) : widen(info.dtype, piece);
     const values = dtype === 'float16' ? f32ToF16(floats) : floats;
     write(offset * growth, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
@@ -118,10 +118,16 @@ function assertNames(part: string, inputs: readonly SessionInput[], file: Safete
   }
 }
 
+/** Scales may also be the 8-bit floats of `q4m`, which are stored as U8. */
+function readableDtypes({ name, dtype }: SessionInput): readonly string[] {
+  const readable = READABLE[dtype as Dtype] ?? [];
+  return dtype !== 'uint8' && name.endsWith('.scales') ? [...readable, 'U8'] : readable;
+}
+
 function assertFits(part: string, input: SessionInput, info: TensorInfo): void {
   const where = `tensor "${input.name}" of part "${part}"`;
   const details = { part, tensor: input.name };
-  const readable = READABLE[input.dtype as Dtype] ?? [];
+  const readable = readableDtypes(input);
   if (!readable.includes(info.dtype)) {
     throw new FormatError(`${where} must be ${readable.join(' or ') || input.dtype}, got ${info.dtype}`, {
       code: 'format/dtype-unsupported',

@@ -4,7 +4,7 @@ import { convertInMemory } from './bundle.ts';
 import { PIPELINES, type ReadFixture, readPipelineFixture } from './fixture.ts';
 import { synthesizeFolder } from './synthesize.ts';
 
-const DTYPES: readonly WeightClass[] = ['f32', 'q8', 'q4'];
+const DTYPES: readonly WeightClass[] = ['f32', 'q8', 'q4', 'q4m'];
 
 /** Baked graphs differ only in where the weights stand; one of each kind of block is enough. */
 const BAKED = 'a-3x32';

@@ -24,7 +24,7 @@ import { weightClass } from '../weight-class.ts';
 export async function runConvert(args: string[], signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseOptions(args, {
     out: { type: 'string' },
-    dtype: { type: 'string', default: 'q4' },
+    dtype: { type: 'string', default: 'q4m' },
     info: { type: 'string' },
     checkpoint: { type: 'string' },
     transformer: { type: 'string' },

@@ -25,7 +25,7 @@ export async function runPlan(args: string[]): Promise<void> {
   const { values, positionals } = parseOptions(args, {
     model: { type: 'string' },
     shape: { type: 'string' },
-    dtype: { type: 'string', default: 'q4' },
+    dtype: { type: 'string', default: 'q4m' },
     size: { type: 'string', default: '1024x1024' },
     n: { type: 'string', default: '1' },
     'max-sequence-length': { type: 'string' },

@@ -9,7 +9,7 @@ import { weightClass } from '../weight-class.ts';
 export async function runSynth(args: string[], signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseOptions(args, {
     shape: { type: 'string', default: 'flux-dev' },
-    dtype: { type: 'string', default: 'q4' },
+    dtype: { type: 'string', default: 'q4m' },
     seed: { type: 'string', default: '0' },
     tokenizers: { type: 'string' },
     virtual: { type: 'boolean', default: false },

@@ -8,7 +8,7 @@ import {
   type ValueInfo,
 } from './onnx.ts';
 import type { ClassOf, TensorClass, WeightSlot } from './slots.ts';
-import { QUANT_BLOCK, type WeightInput, weightInputs } from './weights.ts';
+import { offsetColumns, QUANT_BLOCK, storedWidth, type WeightInput, weightInputs } from './weights.ts';
 
 /** A size known when the graph is built, or the name of one that is known only when it runs. */
 export type Dim = number | string;
@@ -45,6 +45,8 @@ export class GraphBuilder {
   readonly #valueInfo: ValueInfo[] = [];
   readonly #initializers = new Map<string, TensorInit>();
   readonly #weights: WeightInput[] = [];
+  /** By activation: the same followed by its block sums. */
+  readonly #withSums = new Map<string, Value>();
   #counter = 0;
 
   /** @param precision what {@link narrow} makes of a value: the only thing in which a graph's two variants differ */
@@ -115,11 +117,12 @@ export class GraphBuilder {
       const product = this.node('MatMul', [x, `${name}.weight`], dims);
       return bias ? this.node('Add', [product, bias], dims) : product;
     }
+    const a = weightClass === 'q4m' ? this.#appendBlockSums(x, inner) : x;
     // The bias goes into input 5: an Add after MatMulNBits is not fused by the web runtime.
-    return this.contrib('MatMulNBits', [x, `${name}.weight`, `${name}.scales`, '', '', ...(bias ? [bias] : [])], dims, {
-      K: inner,
+    return this.contrib('MatMulNBits', [a, `${name}.weight`, `${name}.scales`, '', '', ...(bias ? [bias] : [])], dims, {
+      K: storedWidth(inner, weightClass),
       N: features,
-      bits: weightClass === 'q4' ? 4 : 8,
+      bits: weightClass === 'q8' ? 8 : 4,
       block_size: QUANT_BLOCK,
     });
   }
@@ -171,6 +174,26 @@ export class GraphBuilder {
       initializers: [...this.#initializers.values()],
       valueInfo: this.#valueInfo,
     });
+  }
+
+  /** [..., K] → [..., K + 2·padded]: x, then twice the sums over its blocks of 32, which the offsets of `q4m` multiply. */
+  #appendBlockSums(x: Value, inner: number): Value {
+    const known = this.#withSums.get(x.name);
+    if (known) return known;
+    const { blocks, padded } = offsetColumns(inner);
+    const lead = x.dims.slice(0, -1);
+    const keep = lead.map(() => 0);
+    const inBlocks = this.reshape(x, [...keep, blocks, QUANT_BLOCK], [...lead, blocks, QUANT_BLOCK]);
+    const axis = this.constant('last_axis', 'int64', [1], [-1]);
+    let sums = this.node('ReduceSum', [inBlocks, axis], [...lead, blocks], { keepdims: 0 });
+    if (padded > blocks) {
+      const pads = [...keep, 0, ...keep, padded - blocks];
+      const padding = this.constant(`pads_${pads.join('_')}`, 'int64', [pads.length], pads);
+      sums = this.node('Pad', [sums, padding], [...lead, padded]);
+    }
+    const widened = this.node('Concat', [x, sums, sums], [...lead, storedWidth(inner, 'q4m')], { axis: -1 });
+    this.#withSums.set(x.name, widened);
+    return widened;
   }
 
   #slot(slot: WeightSlot, dtype: 'float32' | 'float16'): void {

@@ -12,10 +12,24 @@ export interface WeightInput {
 export const QUANT_BLOCK = 32;
 
 /**
+ * Columns that `q4m` puts behind a linear's K: its blocks' offsets as coarse codes, then as fine ones, each padded to
+ * whole blocks. What they multiply is the sum of each block's activations.
+ */
+export function offsetColumns(inFeatures: number): { readonly blocks: number; readonly padded: number } {
+  const blocks = inFeatures / QUANT_BLOCK;
+  return { blocks, padded: Math.ceil(blocks / QUANT_BLOCK) * QUANT_BLOCK };
+}
+
+/** The inner width that MatMulNBits sees. */
+export function storedWidth(inFeatures: number, weightClass: WeightClass): number {
+  return weightClass === 'q4m' ? inFeatures + 2 * offsetColumns(inFeatures).padded : inFeatures;
+}
+
+/**
  * The graph inputs a slot becomes.
  *
  * Float linears are [K, N], transposed from torch's [N, K], so that no Transpose runs; quantized ones are MatMulNBits'
- * `B` [N, K/32, 32·bits/8] and `scales` [N, K/32].
+ * `B` [N, K/32, 32·bits/8] and `scales` [N, K/32], `q4m` with a K that {@link storedWidth} widens.
  *
  * @param dtype of what the weight is used with: floats and scales are of the same
  */
@@ -29,9 +43,11 @@ export function weightInputs(
   if (weightClass === 'f32' || weightClass === 'f16') {
     return [{ name: slot.name, dtype, dims: [inFeatures, outFeatures] }];
   }
-  const blocks = inFeatures / QUANT_BLOCK;
-  if (!Number.isInteger(blocks)) throw new Error(`${slot.name}: ${inFeatures} is not a multiple of ${QUANT_BLOCK}`);
-  const blockBytes = weightClass === 'q4' ? QUANT_BLOCK / 2 : QUANT_BLOCK;
+  if (inFeatures % QUANT_BLOCK !== 0) {
+    throw new Error(`${slot.name}: ${inFeatures} is not a multiple of ${QUANT_BLOCK}`);
+  }
+  const blocks = storedWidth(inFeatures, weightClass) / QUANT_BLOCK;
+  const blockBytes = weightClass === 'q8' ? QUANT_BLOCK : QUANT_BLOCK / 2;
   return [
     { name: slot.name, dtype: 'uint8', dims: [outFeatures, blocks, blockBytes] },
     { name: scalesName(slot.name), dtype, dims: [outFeatures, blocks] },

@@ -1,6 +1,6 @@
 import { type BundlePart, MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '@flux-srpo/core';
 import { readSafetensors, sha256Hex, type TensorInfo } from '@flux-srpo/formats';
-import { type PartPlan, planParts, scalesName, type TensorClass } from '../graphs/index.ts';
+import { type PartPlan, planParts, QUANT_BLOCK, scalesName, type TensorClass } from '../graphs/index.ts';
 import { type PipelineSource, readSmallFile, requireFile } from '../source.ts';
 import { elementCount } from './tensor-file.ts';
 import { type FileState, verifyFile } from './verify.ts';
@@ -108,8 +108,10 @@ function sumBytes(tensors: ReadonlyMap<string, TensorInfo>): number {
 }
 
 function sumLoaded(tensors: ReadonlyMap<string, TensorInfo>): number {
-  return [...tensors.values()].reduce(
-    (sum, { dtype, shape }) => sum + elementCount(shape) * (dtype === 'U8' ? 1 : 4),
+  // Scales are floats on the device, even those that are bytes on disk.
+  return [...tensors].reduce(
+    (sum, [name, { dtype, shape }]) =>
+      sum + elementCount(shape) * (dtype === 'U8' && !name.endsWith('.scales') ? 1 : 4),
     0,
   );
 }
@@ -153,12 +155,13 @@ function addToClasses(
     const values = tensors.get(name);
     const scales = kind === 'linear' ? tensors.get(scalesName(name)) : undefined;
     if (values) add(codeKind(values, shape), values.bytes);
-    if (scales) add(`${scales.dtype} scales`, scales.bytes);
+    if (scales) add(`${scales.dtype === 'U8' ? 'e4m4' : scales.dtype} scales`, scales.bytes);
   }
 }
 
-/** U8 tensors hold one code a byte or two. */
-function codeKind({ dtype, bytes }: TensorInfo, shape: readonly number[]): string {
+/** U8 tensors are [N, blocks, bytes of a block of 32]; those of `q4m` have more blocks than the input features need. */
+function codeKind({ dtype, shape: stored }: TensorInfo, shape: readonly number[]): string {
   if (dtype !== 'U8') return dtype;
-  return bytes === elementCount(shape) ? 'q8' : 'q4';
+  if (stored[2] === QUANT_BLOCK) return 'q8';
+  return stored[1]! * QUANT_BLOCK > shape[1]! ? 'q4m' : 'q4';
 }

@@ -133,6 +133,14 @@ describe('inspection', () => {
       bytes: 46080,
       bitsPerWeight: 4.5,
     });
+    await convertPipeline(memorySource(await tinyPipeline()), await bundleFolder(out), { dtype: 'q4m' });
+    // At a width of 64 the offsets take as many columns as the weights.
+    expect((await inspectBundle(pipelineFolder(out))).classes.attention).toEqual({
+      dtypes: { q4m: 81920, 'e4m4 scales': 5120 },
+      weights: 81920,
+      bytes: 87040,
+      bitsPerWeight: 8.5,
+    });
     // Scales are widened to float32 when they are loaded.
     expect(phases.denoise.loadedBytes).toBeGreaterThan(phases.denoise.bytes);
     expect(classes.norm).toMatchObject({ bitsPerWeight: 32 });

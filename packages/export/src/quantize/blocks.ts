@@ -1,5 +1,10 @@
+import type { WeightClass } from '@flux-srpo/core';
+
 /** Weights of one block along the input features. */
 export { QUANT_BLOCK as BLOCK } from '../graphs/weights.ts';
+
+/** The classes whose weights are codes and scales. */
+export type BlockClass = Extract<WeightClass, 'q8' | 'q4' | 'q4m'>;
 
 /** Rounds a scale to the dtype it will be stored in, so that codes are fitted to the scale the reader sees. */
 export type RoundScale = (scale: number) => number;
@@ -11,9 +16,9 @@ export type RoundScale = (scale: number) => number;
  */
 export interface BlockQuantizer {
   /** Each block's scale, rounded by `round`. */
-  scales(rows: Float32Array, round: RoundScale): Float32Array;
+  scales(rows: Float32Array, round: RoundScale): Float32Array<ArrayBuffer>;
   /** [N, K/32, 32·bits/8], first element in the low bits: the codes nearest to `rows` under `scales`. */
-  codes(rows: Float32Array, scales: Float32Array): Uint8Array;
+  codes(rows: Float32Array, scales: Float32Array): Uint8Array<ArrayBuffer>;
   /** [N, K], what a reader makes of them. */
   dequantize(codes: Uint8Array, scales: Float32Array): Float32Array;
 }

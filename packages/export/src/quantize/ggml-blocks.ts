@@ -1,4 +1,6 @@
 import { dequantize, GGML_TYPES, type GgmlTypeName, halfAt } from '@flux-srpo/formats';
+import { storedWidth } from '../graphs/weights.ts';
+import { BLOCK, type BlockClass } from './blocks.ts';
 
 /** Blocks of 32 weights as whole-numbered levels, each level × its block's scale being the weight exactly. */
 export interface Levels {
@@ -9,10 +11,10 @@ export interface Levels {
 /** ggml's types with blocks of 32 and no minimum, with the highest bits a level needs. The others have no exact form here. */
 const LEVEL_BITS: Readonly<Partial<Record<GgmlTypeName, 4 | 5 | 8>>> = { Q4_0: 4, Q5_0: 5, Q8_0: 8 };
 
-const BITS = { q4: 4, q8: 8 } as const;
+const BITS: Readonly<Record<BlockClass, 4 | 8>> = { q4: 4, q4m: 4, q8: 8 };
 
 /** Whether blocks of a ggml type can be stored in a class without changing any weight. */
-export function isExactIn(type: GgmlTypeName, blockClass: 'q4' | 'q8'): boolean {
+export function isExactIn(type: GgmlTypeName, blockClass: BlockClass): boolean {
   return (LEVEL_BITS[type] ?? Number.POSITIVE_INFINITY) <= BITS[blockClass];
 }
 
@@ -33,13 +35,29 @@ export function readLevels(type: GgmlTypeName, blocks: Uint8Array): Levels {
 /** 1 as a half float. */
 const ONE = 0x3c00;
 
-/** Levels as the codes of a class: unsigned, and two of q4 in a byte, the first in the low bits. */
-export function packLevels(levels: Int8Array, blockClass: 'q4' | 'q8'): Uint8Array {
-  const codes = new Uint8Array(blockClass === 'q4' ? levels.length / 2 : levels.length);
-  if (blockClass === 'q4') {
-    for (let i = 0; i < codes.length; i++) codes[i] = (levels[2 * i]! + 8) | ((levels[2 * i + 1]! + 8) << 4);
-  } else {
-    for (let i = 0; i < codes.length; i++) codes[i] = levels[i]! + 128;
+/** Levels [N, K] as the codes of a class: unsigned, and two of 4 bits in a byte, the first in the low bits. The offsets of `q4m` are 0. */
+export function packLevels(levels: Int8Array, blockClass: BlockClass, inFeatures: number): Uint8Array {
+  if (blockClass === 'q8') return Uint8Array.from(levels, (level) => level + 128);
+  const width = storedWidth(inFeatures, blockClass);
+  const rows = levels.length / inFeatures;
+  const codes = new Uint8Array((rows * width) / 2).fill(0x88);
+  for (let row = 0; row < rows; row++) {
+    const to = (row * width) / 2;
+    const from = row * inFeatures;
+    for (let i = 0; 2 * i < inFeatures; i++) {
+      codes[to + i] = (levels[from + 2 * i]! + 8) | ((levels[from + 2 * i + 1]! + 8) << 4);
+    }
   }
   return codes;
+}
+
+/** Scales [N, K/32] with those of the class's further columns, which are 0. */
+export function padScales(scales: Float32Array, blockClass: BlockClass, inFeatures: number): Float32Array {
+  const blocks = inFeatures / BLOCK;
+  const width = storedWidth(inFeatures, blockClass) / BLOCK;
+  if (width === blocks) return scales;
+  const rows = scales.length / blocks;
+  const padded = new Float32Array(rows * width);
+  for (let row = 0; row < rows; row++) padded.set(scales.subarray(row * blocks, (row + 1) * blocks), row * width);
+  return padded;
 }

@@ -11,7 +11,10 @@ export const q8: BlockQuantizer = {
     const scales = new Float32Array(rows.length / BLOCK);
     for (let block = 0; block < scales.length; block++) {
       let max = 0;
-      for (let i = block * BLOCK; i < (block + 1) * BLOCK; i++) max = Math.max(max, Math.abs(rows[i]!));
+      for (let i = block * BLOCK; i < (block + 1) * BLOCK; i++) {
+        const magnitude = Math.abs(rows[i]!);
+        if (magnitude > max) max = magnitude;
+      }
       scales[block] = round(max / LEVELS);
     }
     return scales;
@@ -22,8 +25,9 @@ export const q8: BlockQuantizer = {
     for (let block = 0; block < scales.length; block++) {
       const inverse = scales[block] === 0 ? 0 : 1 / scales[block]!;
       for (let i = block * BLOCK; i < (block + 1) * BLOCK; i++) {
-        const level = Math.round(rows[i]! * inverse);
-        codes[i] = ZERO + Math.max(-LEVELS, Math.min(LEVELS, level));
+        // Truncation of what is not negative takes the place of rounding.
+        const code = (rows[i]! * inverse + (ZERO + 0.5)) | 0;
+        codes[i] = code < ZERO - LEVELS ? ZERO - LEVELS : Math.min(code, ZERO + LEVELS);
       }
     }
     return codes;

@@ -1,6 +1,7 @@
 import type { WeightClass } from '@flux-srpo/core';
-import { f32ToF16, type TensorSpec } from '@flux-srpo/formats';
+import { e4m4Floor, f32ToF16, type TensorSpec } from '@flux-srpo/formats';
 import { type WeightSlot, weightInputs } from '../graphs/index.ts';
+import type { BlockClass } from '../quantize/blocks.ts';
 import { RandomWords } from './random.ts';
 
 /** A stored tensor any range of which can be made without the rest. */
@@ -11,7 +12,13 @@ export interface SyntheticTensor extends TensorSpec {
 
 /** Standard deviations: of uniform numbers in [−1, 1), and of uniform 4- and 8-bit codes around their zero. */
 const UNIFORM_DEVIATION = 1 / Math.sqrt(3);
-const CODE_DEVIATION = { q4: Math.sqrt((16 ** 2 - 1) / 12), q8: Math.sqrt((256 ** 2 - 1) / 12) } as const;
+const NIBBLE_DEVIATION = Math.sqrt((16 ** 2 - 1) / 12);
+// The two codes of an offset in `q4m`, times the sum of 32 inputs, add twice the variance that the codes of its block give.
+const CODE_DEVIATION = {
+  q4: NIBBLE_DEVIATION,
+  q4m: Math.sqrt(3) * NIBBLE_DEVIATION,
+  q8: Math.sqrt((256 ** 2 - 1) / 12),
+} as const;
 
 /** Scales vary by this much around their mean, so that a mix-up of blocks shows. */
 const SCALE_SPREAD = 0.2;
@@ -37,11 +44,17 @@ export function syntheticTensors(
   if (values === undefined) throw new Error(`${slot.name} has no graph input`);
   const words = (name: string) => new RandomWords(seed, `${part}/${name}`);
   if (scales !== undefined) {
-    const mean = 1 / (CODE_DEVIATION[weightClass as 'q4' | 'q8'] * Math.sqrt(slot.shape[1]!));
-    const halves = asHalves({ mean, spread: SCALE_SPREAD * mean });
+    const mean = 1 / (CODE_DEVIATION[weightClass as BlockClass] * Math.sqrt(slot.shape[1]!));
+    const isShort = weightClass === 'q4m';
+    const convert = isShort ? asScaleCodes(mean) : asHalves({ mean, spread: SCALE_SPREAD * mean });
     return [
       { name: values.name, shape: values.dims, dtype: 'U8', fill: filler(words(values.name), () => undefined) },
-      { name: scales.name, shape: scales.dims, dtype: 'F16', fill: filler(words(scales.name), halves) },
+      {
+        name: scales.name,
+        shape: scales.dims,
+        dtype: isShort ? 'U8' : 'F16',
+        fill: filler(words(scales.name), convert),
+      },
     ];
   }
   const isHalf = weightClass === 'f16';
@@ -95,6 +108,15 @@ function halvesOf({ mean, spread }: Range): Uint16Array {
     tables.set(key, table);
   }
   return table;
+}
+
+/** One of the eight e4m4 floats around `mean`, 5 % apart. */
+function asScaleCodes(mean: number): Convert {
+  const first = e4m4Floor(mean) - 4;
+  return (words) => {
+    const codes = new Uint8Array(words.buffer, words.byteOffset, 4 * words.length);
+    for (let i = 0; i < codes.length; i++) codes[i] = first + (codes[i]! & 7);
+  };
 }
 
 /** Small enough to stay in the processor's cache between making and copying. */

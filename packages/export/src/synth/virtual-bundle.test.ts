@@ -75,7 +75,7 @@ async function synthesized(virtual: boolean) {
 
 describe('the file of a synthetic part', () => {
   // Oracle: the file read in one piece.
-  it.each<WeightClass>(['q4', 'q8', 'f16', 'f32'])('gives any range of it alone, in %s', async (dtype) => {
+  it.each<WeightClass>(['q4', 'q4m', 'q8', 'f16', 'f32'])('gives any range of it alone, in %s', async (dtype) => {
     const source = part('double_block.0', dtype);
     const whole = await source.read(0, source.size);
     // Beginnings and ends at every place within a word; lengths around the piece that is made at a time, 64 KiB.

@@ -29,7 +29,7 @@ export interface ImportSources {
 export interface ImportSettings {
   /** Name in the storage, `[A-Za-z0-9._-]`. @default the model id */
   id?: string;
-  /** How linear layers are stored. @default 'q4' */
+  /** How linear layers are stored. @default 'q4m' */
   dtype?: WeightClass;
   /** Model id, name, licence, sizes, defaults. @default FLUX.1 SRPO's */
   info?: BundleInfo;
@@ -38,7 +38,7 @@ export interface ImportSettings {
 }
 
 /** What the worker is told. URLs become absolute here, where the page's address is known. */
-export function importInput(sources: ImportSources, { id, dtype = 'q4', info, token }: ImportSettings): ImportInput {
+export function importInput(sources: ImportSources, { id, dtype = 'q4m', info, token }: ImportSettings): ImportInput {
   const { folder, tokenizers, safetyChecker, checkpoint } = sources;
   const part = (file = checkpoint) => (file === undefined ? undefined : entry(file));
   const files = {
@@ -86,7 +86,7 @@ function isOwn({ origin, hostname }: URL): boolean {
   return origin === globalThis.location?.origin || ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
 }
 
-const CLASSES: readonly string[] = ['f32', 'f16', 'q8', 'q4'] satisfies WeightClass[];
+const CLASSES: readonly string[] = ['f32', 'f16', 'q8', 'q4', 'q4m'] satisfies WeightClass[];
 
 function weightClass(dtype: WeightClass): WeightClass {
   if (CLASSES.includes(dtype)) return dtype;

@@ -1,0 +1,40 @@
+/**
+ * Unsigned 8-bit floats: 4 bits of exponent with float16's bias of 15, 4 of mantissa. A code is the upper bits of a
+ * positive float16 below 2 without the sign and the highest bit of the exponent, which are zero there: bits = code << 6.
+ *
+ * From 2⁻¹⁴ to 1.9375 in steps of 3 to 6 %, so every value is exact in float16 and float32. Codes 1 to 15 would be subnormal.
+ */
+
+/** Codes to the float32 values they mean, exact. */
+export function e4m4ToF32(codes: Uint8Array): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(codes.length);
+  for (let i = 0; i < out.length; i++) out[i] = E4M4_VALUES[codes[i]!]!;
+  return out;
+}
+
+/** Codes to float16 bits. */
+export function e4m4ToF16(codes: Uint8Array): Uint16Array<ArrayBuffer> {
+  return Uint16Array.from(codes, (code) => code << 6);
+}
+
+/** The value of each code, ascending. */
+export const E4M4_VALUES: Float32Array<ArrayBuffer> = Float32Array.from({ length: 256 }, (_, code) => {
+  const exponent = code >> 4;
+  const mantissa = code & 15;
+  return exponent === 0 ? mantissa * 2 ** -18 : (1 + mantissa / 16) * 2 ** (exponent - 15);
+});
+
+/** The smallest code that is not subnormal, 2⁻¹⁴, and the largest, 1.9375. */
+export const E4M4_FIRST_NORMAL = 16;
+export const E4M4_LAST = 255;
+
+const f32 = new Float32Array(1);
+const u32 = new Uint32Array(f32.buffer);
+
+/** The largest normal code whose value is at most `value`; 2⁻¹⁴ for anything smaller, 1.9375 for anything larger. */
+export function e4m4Floor(value: number): number {
+  f32[0] = value;
+  // Exponent and upper mantissa bits of a float32, whose bias is 127.
+  const code = (u32[0]! >>> 19) - ((127 - 15) << 4);
+  return code < E4M4_FIRST_NORMAL ? E4M4_FIRST_NORMAL : Math.min(code, E4M4_LAST);
+}

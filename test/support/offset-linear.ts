@@ -1,0 +1,60 @@
+import { FLUX1_DEV, type ModelConfig, torchRandn } from '@flux-srpo/core';
+import { buildGraph, dequantizeQ4m, quantizeQ4m } from '@flux-srpo/export';
+import { e4m4ToF32 } from '@flux-srpo/formats';
+import type { HostTensor, Stage } from '@flux-srpo/runtime';
+
+/** A linear layer in 4-bit blocks with offsets, as a graph of the model. Oracle: a plain loop over the dequantized weights. */
+
+const ROWS = 70;
+const HEADS = 2;
+const FEATURES = HEADS * FLUX1_DEV.transformer.attention_head_dim;
+
+/** Weights whose blocks lie off zero, so that an offset that is lost or misplaced shows: half of each product is the offset's. */
+function weights(inFeatures: number): Float32Array {
+  const noise = torchRandn(11, FEATURES * inFeatures);
+  return noise.map((value, i) => 0.02 * (value + 2 * Math.sin(Math.floor(i / 32) * 1.7)));
+}
+
+/** Largest difference to the loop, as a share of the results' root mean square. */
+export async function offsetLinearError(stage: Stage, inFeatures: number): Promise<number> {
+  const transformer = { ...FLUX1_DEV.transformer, num_attention_heads: HEADS, joint_attention_dim: inFeatures };
+  const config: ModelConfig = { ...FLUX1_DEV, transformer };
+  const { bytes, weights: inputs } = buildGraph('embed_text', config, ({ kind }) =>
+    kind === 'linear' ? 'q4m' : 'f32',
+  );
+  const session = await stage.session(`embed_text ${inFeatures}`, async () => bytes);
+
+  const { codes, scales } = quantizeQ4m(weights(inFeatures), inFeatures);
+  const values = e4m4ToF32(scales);
+  const x = torchRandn(12, ROWS * inFeatures);
+  const bias = torchRandn(13, FEATURES);
+  const [weightInput, scalesInput, biasInput] = inputs;
+  const feeds: Record<string, HostTensor> = {
+    prompt_embeds: { dtype: 'float32', dims: [1, ROWS, inFeatures], data: x },
+    [weightInput!.name]: { dtype: 'uint8', dims: [...weightInput!.dims], data: codes },
+    [scalesInput!.name]: { dtype: 'float32', dims: [...scalesInput!.dims], data: values },
+    [biasInput!.name]: { dtype: 'float32', dims: [...biasInput!.dims], data: bias },
+  };
+  const { hidden } = await stage.run(session, feeds);
+  const got = await stage.read(hidden!);
+  hidden!.dispose();
+
+  const rows = dequantizeQ4m(codes, values, inFeatures);
+  let worst = 0;
+  let squares = 0;
+  for (let row = 0; row < ROWS; row++) {
+    for (let feature = 0; feature < FEATURES; feature++) {
+      let sum = bias[feature]!;
+      for (let k = 0; k < inFeatures; k++) sum += x[row * inFeatures + k]! * rows[feature * inFeatures + k]!;
+      worst = Math.max(worst, Math.abs(got[row * FEATURES + feature]! - sum));
+      squares += sum * sum;
+    }
+  }
+  return worst / Math.sqrt(squares / (ROWS * FEATURES));
+}
+
+/** Widths whose block sums fill whole blocks of their own, and widths where they are padded. */
+export const OFFSET_WIDTHS = [1024, 96, 1056] as const;
+
+/** float32 sums of about a thousand products in another order. */
+export const OFFSET_TOLERANCE = 2e-5;
