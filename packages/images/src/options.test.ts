@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest';
+import { type FluxSrpoOptions, resolveOptions } from './options.ts';
+
+const model = 'https://models.example/tiny/';
+const inputOf = (options: FluxSrpoOptions) => resolveOptions({ model, ...options }).local?.input;
+
+describe('the precision option', () => {
+  it('reaches the worker as it was given, and is left out where the worker decides', () => {
+    expect(inputOf({ precision: 'f32' })).toMatchObject({ precision: 'f32' });
+    expect(inputOf({ precision: 'f16' })).toMatchObject({ precision: 'f16' });
+    expect(inputOf({ precision: 'auto' })).not.toHaveProperty('precision');
+    expect(inputOf({})).not.toHaveProperty('precision');
+  });
+
+  it('is refused by name where it is another word', () => {
+    expect(() => inputOf({ precision: 'fp16' as 'f16' })).toThrow(
+      expect.objectContaining({ code: 'input/out-of-range', message: expect.stringContaining('auto, f32, f16') }),
+    );
+  });
+});
