@@ -1,6 +1,6 @@
 // How fast blocks of FLUX.1's width get from disk, server or private storage to the device, beside the raw read of the same bytes.
 //
-//   npx tsx bench/load.ts [--bundle <folder>] [--rounds 3]
+//   npx tsx bench/load.ts [--bundle <folder>] [--rounds 3] [--only node | chromium]
 //
 // One JSON line per place: rates in MB/s of bytes on disk, best of the rounds. Without a bundle, one of random weights with 2 double and 4 single
 // blocks (510 MB in these) is written to the system's temporary folder and removed.
@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { FLUX1_DEV, type ModelConfig } from '@flux-srpo/core';
 import { synthesizeBundle } from '@flux-srpo/export';
 import { bundleFolder } from '@flux-srpo/export/node';
+import type { BundleFiles } from '@flux-srpo/runtime';
 import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
 import type { Input, Result } from './pages/load.worker.ts';
 import { runWorker } from './support/chromium.ts';
@@ -19,7 +20,7 @@ import { type LoadRates, measureLoading } from './support/loading.ts';
 import { serveBench } from './support/serve.ts';
 
 const { values } = parseArgs({
-  options: { bundle: { type: 'string' }, rounds: { type: 'string', default: '3' } },
+  options: { bundle: { type: 'string' }, rounds: { type: 'string', default: '3' }, only: { type: 'string' } },
 });
 const rounds = Number(values.rounds);
 
@@ -36,7 +37,15 @@ try {
   const folder = values.bundle ?? join(temporary as string, 'bundle');
   if (temporary !== undefined) await synthesizeBundle(FEW_BLOCKS, await bundleFolder(folder), { dtype: 'q4' });
   const files = folderBundle(folder);
-  print('node', 'disk', await measureLoading(files, await createNodeBackend(), rounds));
+  if (values.only !== 'chromium') {
+    print('node', 'disk', await measureLoading(files, await createNodeBackend(), rounds));
+  }
+  if (values.only !== 'node') await inChromium(files);
+} finally {
+  if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
+}
+
+async function inChromium(files: BundleFiles): Promise<void> {
   const server = await serveBench(files);
   try {
     const input: Input = { bundle: server.bundle, rounds };
@@ -45,8 +54,6 @@ try {
   } finally {
     await server.close();
   }
-} finally {
-  if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
 }
 
 function print(where: string, source: string, rates: LoadRates): void {
