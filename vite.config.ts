@@ -1,7 +1,13 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { CHROMIUM_ARGS, findChromium } from './scripts/lib/chromium.mjs';
-import { countWorkers, runRealBlockInNode, serveFixtureBundle } from './test/support/node-commands.ts';
+import {
+  countWorkers,
+  cutNetwork,
+  restoreNetwork,
+  runRealBlockInNode,
+  serveFixtureBundle,
+} from './test/support/node-commands.ts';
 import { convertFixtureWithCli } from './test/support/storage-commands.ts';
 
 /** Nothing here should take seconds; a busy machine may make it. */
@@ -75,7 +81,14 @@ export default defineConfig({
             enabled: true,
             headless: true,
             screenshotFailures: false,
-            commands: { convertFixtureWithCli, countWorkers, runRealBlockInNode, serveFixtureBundle },
+            commands: {
+              convertFixtureWithCli,
+              countWorkers,
+              cutNetwork,
+              restoreNetwork,
+              runRealBlockInNode,
+              serveFixtureBundle,
+            },
             instances: [{ browser: 'chromium' }],
             provider: playwright({
               launchOptions: { args: CHROMIUM_ARGS, ...(executablePath === undefined ? {} : { executablePath }) },

@@ -119,6 +119,8 @@ describe('probe', () => {
     expect(report.download).toBeGreaterThan(10_000);
     expect(report.memory?.peak).toBeGreaterThan(report.memory!.phases.decode.largestBuffer);
     expect(report.storage?.quota).toBeGreaterThan(0);
+    expect(report.summary).toContain(`: ${report.verdict} on ${report.backend}`);
+    for (const phase of ['text', 'modulation', 'denoise', 'decode']) expect(report.summary).toContain(`\n  ${phase} `);
     const fetched = performance.getEntriesByType('resource').map(({ name }) => name);
     // The first call's entry may come late, so this is a set.
     expect(new Set(fetched)).toEqual(new Set([`${location.origin}${url}manifest.json`]));

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { Page } from 'playwright';
 import type { BrowserCommand } from 'vitest/node';
 
 /** What a browser test may ask of Node. */
@@ -27,3 +28,21 @@ export const serveFixtureBundle: BrowserCommand<[pipeline: string]> = async (_co
 
 /** Dedicated workers that run in the tested page, as the browser itself counts them. */
 export const countWorkers: BrowserCommand<[]> = async ({ page }) => page.workers().length;
+
+const asked: string[] = [];
+const refuse: Parameters<Page['route']>[1] = (route) => {
+  asked.push(route.request().url());
+  return route.abort('internetdisconnected');
+};
+
+/** Fails requests of the page and its workers from here on: those that the pattern of Playwright's matches. */
+export const cutNetwork: BrowserCommand<[addresses: string]> = async ({ page }, addresses) => {
+  asked.length = 0;
+  await page.context().route(addresses, refuse);
+};
+
+/** Lets requests through again; gives what was asked for meanwhile. */
+export const restoreNetwork: BrowserCommand<[]> = async ({ page }) => {
+  await page.context().unrouteAll();
+  return asked.splice(0);
+};

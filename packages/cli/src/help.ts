@@ -51,6 +51,7 @@ or the options have changed it starts over, and says so.
   --seed <n>                    0 … 2^53 - 1; random when absent
   --n <count>                   pictures of one batch of noise (default 1)
   --max-sequence-length <n>     T5 tokens, padding included (default: the bundle's)
+  --enable-safety-checker       pictures that the bundle's classifier flags are not written; the exit status is 3 then
   --out <file.png>              default picture.png; with --n 2, picture_0.png and picture_1.png
   --precision <auto|f32|f16>    f16 runs the graphs in half precision, as a GPU does, slowly (default auto, which is f32 here)
   --budget <bytes>              memory to stay within, as 2GB: what does not fit is refused (default: none)

@@ -19,6 +19,8 @@ export type LoadedModel = LocalModel | RemoteModel;
 export interface LoadOptions {
   /** Rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
+  /** While it loads: bytes of the model's files that are here. */
+  onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** How to follow and end a generation. */
@@ -49,6 +51,8 @@ export interface FluxSrpo extends AsyncDisposable {
   load(options?: LoadOptions): Promise<LoadedModel>;
   /** Frees the model and its worker, after what runs and waits; the next call starts anew. */
   unload(): Promise<void>;
+  /** Takes the model's files out of this browser's storage (`keep`); what is in memory stays. */
+  clearKept(): Promise<void>;
   /** Frees the memory behind a `blob:` URL of a response. */
   revokeImageUrl(url: string): void;
   /** Stops everything and revokes the `blob:` URLs of every response. Pending calls reject with `AbortError`. */
@@ -79,11 +83,11 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
 
   const localAnswer = (): Promise<typeof import('./local-answer.ts')> => import('./local-answer.ts');
 
-  const load = async (local: LocalEngine, signal: AbortSignal | undefined): Promise<LocalModel> => {
+  const load = async (local: LocalEngine, { signal, onProgress }: LoadOptions): Promise<LocalModel> => {
     if (unsupported !== undefined) throw unsupported;
     try {
       // Together, so that generating later needs nothing more of the network.
-      [loaded] = await Promise.all([local.load({ signal }), localAnswer()]);
+      [loaded] = await Promise.all([local.load({ signal, onEvent: listener(onProgress, undefined) }), localAnswer()]);
       return loaded;
     } catch (error) {
       if (isUnsupported(error)) unsupported = error as FluxError;
@@ -103,7 +107,7 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     local: LocalEngine,
     { signal, onProgress, onPartialImage }: GenerateOptions,
   ): Promise<ImageResponse> => {
-    await load(local, signal);
+    await load(local, { signal, onProgress });
     const { toEngineRequest, localResponse, partialWarnings } = await localAnswer();
     // Chosen here, so that a second try draws the same picture.
     const seed = request.seed ?? (crypto.getRandomValues(new Uint32Array(1))[0] as number);
@@ -133,7 +137,7 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     const reason = new DOMException('the client was disposed', 'AbortError');
     disposal.abort(reason);
     queue.clear(reason);
-    engine?.end(reason);
+    engine?.dispose(reason);
     for (const url of urls) URL.revokeObjectURL(url);
     urls.clear();
   };
@@ -165,14 +169,15 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
       const { probe } = await import('./probe.ts');
       return probe(local?.input, either(signal));
     },
-    async load({ signal } = {}) {
+    async load(options_ = {}) {
       assertUsable();
+      const { signal } = options_;
       if (engine === undefined) {
         const [there, { remoteModel }] = await service();
         return remoteModel(there, either(signal));
       }
       // Whoever only asks what is loaded need not wait for a picture.
-      return loaded ?? queue.run(() => load(engine, signal), signal);
+      return loaded ?? queue.run(() => load(engine, options_), signal);
     },
     async unload() {
       if (engine === undefined) return;
@@ -181,6 +186,11 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
         unsupported = undefined;
         await engine.unload();
       });
+    },
+    async clearKept() {
+      if (local === undefined) return;
+      const { forgetBundle } = await import('./store/kept-bundle.ts');
+      await forgetBundle(local.input.model);
     },
     revokeImageUrl(url) {
       URL.revokeObjectURL(url);

@@ -5,7 +5,7 @@ import { isUnsupported } from './recovery.ts';
 /** Whether a request that failed here with `error` may go to the server. What is wrong with the request itself never may. */
 export function mayFallBack(policy: FallbackPolicy, error: unknown): error is FluxError {
   if (policy === 'never' || !isFluxError(error) || isRequestsFault(error)) return false;
-  return policy === 'on-failure' || isUnsupported(error);
+  return policy === 'on-failure' || isUnsupported(error) || error.code === 'storage/quota-exceeded';
 }
 
 /** Resolves when the caller lets the prompt go; rejects with what the caller throws, or with `reason` after a veto. */

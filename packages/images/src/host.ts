@@ -7,6 +7,7 @@ import {
   createWebGpuBackend,
   encodePicture,
   httpBundle,
+  keepAll,
   openBundle,
   type Pipeline,
   pictureSettings,
@@ -15,9 +16,10 @@ import {
 import { transfer } from 'comlink';
 import { breathing } from './breathing.ts';
 import { countingBackend, countingFiles, type FinishedCounter } from './counting.ts';
-import { assertFits, requiredLimits } from './memory-plan.ts';
+import { requiredLimits } from './memory-plan.ts';
 import type { EventMessage, LoadInput, LocalModel, Reply, WorkerApi, WorkerEvent } from './protocol.ts';
 import { isUnsupported } from './recovery.ts';
+import { keptBundle } from './store/kept-bundle.ts';
 import { storedBundle } from './store/stored-bundle.ts';
 import { share, storedModelId } from './store/stored-models.ts';
 import { modelFacts } from './wire/model.ts';
@@ -25,6 +27,14 @@ import { modelFacts } from './wire/model.ts';
 export interface HostOptions {
   /** `false` trusts the GPU without the known-answer tests. */
   selfTest?: false;
+}
+
+interface Opening {
+  input: LoadInput;
+  counter: FinishedCounter;
+  options: HostOptions;
+  signal: AbortSignal;
+  emit: (event: WorkerEvent) => void;
 }
 
 interface Opened {
@@ -45,7 +55,7 @@ export function createHost(
 ): WorkerApi {
   const counter = { finished: 0 };
   const controllers = new Map<number, AbortController>();
-  let loaded: (Opened & { key: string; memoryBudget: number | undefined }) | undefined;
+  let loaded: (Opened & { key: string }) | undefined;
   let turn: Promise<unknown> = Promise.resolve();
 
   /** Runs `work` after every earlier call; its outcome becomes a reply, whatever it is. */
@@ -75,11 +85,12 @@ export function createHost(
 
   return {
     load: (call, input) =>
-      answer(call, async () => {
+      answer(call, async (signal) => {
         const key = JSON.stringify(input);
         if (loaded?.key !== key) {
           await unload();
-          loaded = { key, memoryBudget: input.memoryBudget, ...(await open(input, counter, options)) };
+          const emit = (event: WorkerEvent) => post({ call, event }, []);
+          loaded = { key, ...(await open({ input, counter, options, signal, emit })) };
         }
         return loaded.model;
       }),
@@ -89,9 +100,6 @@ export function createHost(
       const reply = await answer(call, async (signal) => {
         if (loaded === undefined) throw new Error('generate must come after load');
         const { pipeline } = loaded;
-        const { adapter, precision } = pipeline.backend.info;
-        const means = { adapter, precision, memoryBudget: loaded.memoryBudget };
-        if (request.size) assertFits(pipeline.bundle.manifest, request.size, means, request.n);
         const result = await pipeline.generate(request, {
           signal,
           onProgress: (progress) => emit({ type: 'progress', progress }),
@@ -127,25 +135,25 @@ export function createHost(
 }
 
 /** A stored model stays as it is while it is open here. */
-async function open(input: LoadInput, counter: FinishedCounter, options: HostOptions): Promise<Opened> {
-  const id = storedModelId(input.model);
-  if (id === undefined) return openFrom(httpBundle(input.model), input, counter, options);
+async function open(opening: Opening): Promise<Opened> {
+  const { model } = opening.input;
+  const id = storedModelId(model);
+  if (id === undefined) return openFrom(httpBundle(model), opening);
   const release = await share(id);
   try {
-    return { ...(await openFrom(await storedBundle(id), input, counter, options)), release };
+    return { ...(await openFrom(await storedBundle(id), opening)), release };
   } catch (error) {
     release();
     throw error;
   }
 }
 
-async function openFrom(
-  files: BundleFiles,
-  input: LoadInput,
-  counter: FinishedCounter,
-  options: HostOptions,
-): Promise<Opened> {
-  const bundle = await openBundle(countingFiles(files, counter));
+async function openFrom(files: BundleFiles, { input, counter, options, signal, emit }: Opening): Promise<Opened> {
+  const counted = countingFiles(files, counter);
+  // What was imported is in this browser's storage as it is.
+  const isStored = storedModelId(input.model) !== undefined;
+  const kept = input.keep && !isStored ? await keptBundle(input.model, counted) : undefined;
+  const bundle = await openBundle(kept?.files ?? counted, kept?.chunks);
   const { manifest } = bundle;
   const { backend, fallback } = await createBackend(input, { requiredLimits: requiredLimits(manifest), ...options });
   try {
@@ -154,6 +162,12 @@ async function openFrom(
       backend: countingBackend(breathing(backend), counter),
       memoryBudget: input.memoryBudget,
     });
+    if (kept !== undefined) {
+      await keepAll(bundle, kept.chunks, signal, (loaded, total, part) =>
+        emit({ type: 'progress', progress: { stage: 'load', loaded, total, part } }),
+      );
+    }
+    await pipeline.prepare();
     return {
       pipeline,
       model: {
@@ -162,6 +176,7 @@ async function openFrom(
         licence: manifest.licence,
         examples: manifest.examples ?? [],
         backend: backend.name === 'webgpu' ? 'webgpu' : 'wasm',
+        isKept: isStored || kept !== undefined,
         ...(fallback === undefined ? {} : { fallback }),
       },
     };

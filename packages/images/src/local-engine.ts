@@ -2,7 +2,7 @@ import { DeviceError } from '@flux-srpo/core';
 import type { GenerateRequest } from '@flux-srpo/runtime';
 import type { GenerateOutput, LoadInput, LocalModel } from './protocol.ts';
 import { endsWorker, isRecoverable } from './recovery.ts';
-import { type CallOptions, type Patience, WorkerLink } from './worker-link.ts';
+import type { CallOptions, Patience, WorkerLink } from './worker-link.ts';
 
 export interface LocalEngineOptions {
   input: LoadInput;
@@ -17,6 +17,8 @@ export interface LocalEngineOptions {
 export class LocalEngine {
   readonly #options: LocalEngineOptions;
   #link: WorkerLink | undefined;
+  /** Why there will be no more workers. */
+  #disposed: { reason: unknown } | undefined;
 
   constructor(options: LocalEngineOptions) {
     this.#options = options;
@@ -53,14 +55,20 @@ export class LocalEngine {
     this.#link = undefined;
   }
 
-  #load(link: WorkerLink, { signal }: CallOptions): Promise<LocalModel> {
-    return link.call((api, call) => api.load(call, this.#options.input), { signal });
+  /** `end`, for good. */
+  dispose(reason: unknown): void {
+    this.#disposed = { reason };
+    this.end(reason);
+  }
+
+  #load(link: WorkerLink, options: CallOptions): Promise<LocalModel> {
+    return link.call((api, call) => api.load(call, this.#options.input), options);
   }
 
   async #withWorker<T>(work: (link: WorkerLink) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     for (let isRetry = false; ; isRetry = true) {
       signal?.throwIfAborted();
-      const link = this.#connect();
+      const link = await this.#connect();
       try {
         return await work(link);
       } catch (error) {
@@ -70,7 +78,10 @@ export class LocalEngine {
     }
   }
 
-  #connect(): WorkerLink {
+  async #connect(): Promise<WorkerLink> {
+    // Apart from the client, which is small.
+    const { WorkerLink } = await import('./worker-link.ts');
+    if (this.#disposed !== undefined) throw this.#disposed.reason;
     if (this.#link === undefined || this.#link.hasEnded) {
       this.#link = new WorkerLink(this.#start(), this.#options.patience);
     }

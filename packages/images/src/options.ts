@@ -38,6 +38,12 @@ export interface FluxSrpoOptions {
    * @default 'auto'
    */
   precision?: 'auto' | Precision;
+  /**
+   * Keeps the model's files in this browser's Cache storage, each checked whenever it is read: `load` fetches all of them, and generating
+   * needs no network from then on. Without it, or where the browser keeps nothing (`isKept` of what `load` gives), weights that did not
+   * stay in memory are fetched again. `clearKept` takes them away. @default true
+   */
+  keep?: boolean;
   /** URL of the worker's module: for a strict CSP, or a bundler that does not understand `new Worker(new URL(…))`. */
   workerUrl?: string | URL;
   /** URL of onnxruntime-web's .wasm file, where the bundler does not place it. */
@@ -97,6 +103,7 @@ function resolveLocal(
   {
     model,
     allowWasm = false,
+    keep = true,
     memoryBudget,
     precision = 'auto',
     workerUrl,
@@ -114,6 +121,7 @@ function resolveLocal(
     input: {
       model: absolute(model, 'model'),
       backends,
+      keep,
       ...(wasmUrl === undefined ? {} : { wasmUrl: absolute(wasmUrl, 'wasmUrl') }),
       ...(memoryBudget === undefined ? {} : { memoryBudget }),
       ...(precision === 'auto' ? {} : { precision }),

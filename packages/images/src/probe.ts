@@ -12,6 +12,7 @@ import {
 } from '@flux-srpo/core';
 import { type AdapterReport, probeAdapter } from '@flux-srpo/runtime/device';
 import { assertFits, type Means, planPicture } from './memory-plan.ts';
+import { probeSummary } from './probe-summary.ts';
 import type { LoadInput, LocalBackend } from './protocol.ts';
 import { findFile, openStored, storedModelId } from './store/stored-models.ts';
 
@@ -40,13 +41,22 @@ export interface ProbeReport {
   download?: number;
   /** What a picture of the model's default size takes on the device. */
   memory?: MemoryPlan & { size: ImageSize };
+  /** All of it for people, several lines. */
+  summary: string;
 }
+
+type Findings = Omit<ProbeReport, 'summary'>;
 
 /** A machine that has not named an adapter by then has none worth waiting for. */
 const ADAPTER_TIMEOUT_MS = 700;
 
 /** @param input absent where nothing is computed here */
 export async function probe(input: LoadInput | undefined, signal: AbortSignal): Promise<ProbeReport> {
+  const findings = await find(input, signal);
+  return { ...findings, summary: probeSummary(findings) };
+}
+
+async function find(input: LoadInput | undefined, signal: AbortSignal): Promise<Findings> {
   const environment = await probeEnvironment();
   const reasons: ProbeReport['reasons'] = [];
   if (input === undefined) return { ...environment, verdict: 'unsupported', reasons };

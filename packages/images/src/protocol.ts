@@ -11,6 +11,8 @@ export interface LoadInput {
   model: string;
   /** In order of preference: the next is for machines that cannot do the one before. */
   backends: readonly [LocalBackend, ...LocalBackend[]];
+  /** Whether its files are to stay in the browser's storage. */
+  keep: boolean;
   wasmUrl?: string;
   /** Bytes of device memory for weights that stay between pictures. */
   memoryBudget?: number;
@@ -25,6 +27,8 @@ export interface LocalModel extends ModelFacts {
   licence: Manifest['licence'];
   examples: string[];
   backend: LocalBackend;
+  /** Whether all its files are in the browser's storage, so that generating needs no network. */
+  isKept: boolean;
   /** Why it is not WebGPU; absent where it is, or was not asked for. */
   fallback?: WireError;
 }

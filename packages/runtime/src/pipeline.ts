@@ -108,6 +108,10 @@ export interface Pipeline {
   plan(request: GenerateRequest): MemoryPlan;
   /** One at a time; further calls wait their turn. */
   generate(request: GenerateRequest, options?: GenerateOptions): Promise<GenerateResult>;
+  /**
+   * Loads the code that a generation needs besides the bundle's files, the runtime's WebAssembly above all, so that none is fetched later.
+   */
+  prepare(): Promise<void>;
   /** Frees all weights; the next generation loads them again. */
   unload(): Promise<void>;
   dispose(): Promise<void>;
@@ -181,6 +185,19 @@ class FluxPipeline implements Pipeline {
       return resolved.enableSafetyChecker
         ? this.#generateChecked(resolved, options)
         : this.#generate(resolved, options);
+    });
+  }
+
+  prepare(): Promise<void> {
+    return this.#inTurn(async () => {
+      // The smallest graph there is in every bundle.
+      const stage = await this.backend.openStage('prepare');
+      try {
+        await stage.session('clip_final', () => this.bundle.graph('clip_final'));
+      } finally {
+        await stage.close();
+      }
+      if (this.bundle.manifest.safety_checker !== undefined) await import('./safety/classifier.ts');
     });
   }
 

@@ -15,6 +15,9 @@ import { outputPaths, writeOutput } from '../output.ts';
 import { progressBar } from '../progress.ts';
 import { TensorFile } from '../tensor-file.ts';
 
+/** Beside the statuses of failures: all went well, and a picture was withheld. */
+const EXIT_WITHHELD = 3;
+
 export async function runGenerate(args: string[], signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseOptions(args, {
     model: { type: 'string' },
@@ -25,6 +28,7 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
     seed: { type: 'string' },
     n: { type: 'string' },
     'max-sequence-length': { type: 'string' },
+    'enable-safety-checker': { type: 'boolean', default: false },
     out: { type: 'string', default: 'picture.png' },
     precision: { type: 'string', default: 'auto' },
     budget: { type: 'string' },
@@ -44,6 +48,7 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
     seed: numberOption(values.seed, 'seed'),
     n: numberOption(values.n, 'n'),
     maxSequenceLength: numberOption(values['max-sequence-length'], 'max-sequence-length'),
+    enableSafetyChecker: values['enable-safety-checker'],
   };
   const pipeline = await createPipeline({
     bundle,
@@ -59,11 +64,13 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
       ...(tensors ? { onTensor: tensors.add } : {}),
     });
     bar.stop();
-    const files = outputPaths(values.out, result.images.length);
+    const files: (string | null)[] = outputPaths(values.out, result.images.length);
     for (const [i, image] of result.images.entries()) {
-      await writeOutput(files[i] as string, encodePicture(image, pictureSettings(result, i, pipeline.bundle)));
+      if (result.flagged?.[i]) files[i] = null;
+      else await writeOutput(files[i] as string, encodePicture(image, pictureSettings(result, i, pipeline.bundle)));
     }
     await tensors?.write();
+    if (files.includes(null)) process.exitCode = EXIT_WITHHELD;
     printResult(result, files, pipeline, values.json);
   } finally {
     bar.stop();
@@ -71,12 +78,19 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
   }
 }
 
-function printResult(result: GenerateResult, files: string[], { bundle, backend }: Pipeline, json: boolean): void {
-  const { request, seed, timings, memory, dropped } = result;
+/** @param files one per picture, null for one that is withheld */
+function printResult(
+  result: GenerateResult,
+  files: readonly (string | null)[],
+  { bundle, backend }: Pipeline,
+  json: boolean,
+): void {
+  const { request, seed, timings, memory, dropped, flagged } = result;
   if (json) {
     const { name, info } = backend;
     const record = {
       files,
+      ...(flagged === undefined ? {} : { flagged }),
       ...request,
       model: bundle.manifest.model,
       bundle: bundle.identity,
@@ -90,7 +104,11 @@ function printResult(result: GenerateResult, files: string[], { bundle, backend 
     return;
   }
   if (dropped.t5 > 0) process.stderr.write(`the prompt is ${dropped.t5} tokens too long; its end was not used\n`);
-  process.stdout.write(`${files.join(' ')}  seed ${seed}  ${formatSeconds(timings.total / 1000)}\n`);
+  const written = files.filter((file) => file !== null);
+  const withheld = files.length - written.length;
+  if (withheld > 0) process.stderr.write(`${withheld} of ${files.length} pictures withheld by the safety checker\n`);
+  if (written.length === 0) return;
+  process.stdout.write(`${written.join(' ')}  seed ${seed}  ${formatSeconds(timings.total / 1000)}\n`);
 }
 
 /** The CPU's own is float32. */

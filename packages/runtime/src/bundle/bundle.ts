@@ -11,6 +11,7 @@ import {
 import { type ByteSource, readSafetensors, type Safetensors, sha256Hex } from '@flux-srpo/formats';
 import type { BundleFiles } from './bundle-files.ts';
 import { ChunkCache } from './chunk-cache.ts';
+import type { ChunkStore } from './chunk-store.ts';
 import { verifiedSource } from './verified-source.ts';
 
 /** Reads go forward: the chunk where the last one ended, the one after it, and one that is fetched ahead. */
@@ -35,7 +36,8 @@ export interface Bundle {
   close(): Promise<void>;
 }
 
-export async function openBundle(files: BundleFiles): Promise<Bundle> {
+/** @param store keeps what was read and checked, and is asked before `files` are */
+export async function openBundle(files: BundleFiles, store?: ChunkStore): Promise<Bundle> {
   const { bytes, json } = await readManifest(files);
   const manifest = parseManifest(json);
   const identity = await sha256Hex(bytes);
@@ -51,7 +53,7 @@ export async function openBundle(files: BundleFiles): Promise<Bundle> {
     if (file === undefined) throw notListed(path);
     const raw = await files.open(path, file.size);
     try {
-      return verifiedSource(raw, file, manifest.chunk_bytes, cache);
+      return verifiedSource(raw, file, manifest.chunk_bytes, cache, store);
     } catch (error) {
       await raw.close?.();
       throw error;

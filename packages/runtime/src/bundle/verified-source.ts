@@ -1,12 +1,21 @@
 import { type BundleFile, ModelError } from '@flux-srpo/core';
 import { type ByteSource, checkRange, sha256Hex } from '@flux-srpo/formats';
 import type { ChunkCache } from './chunk-cache.ts';
+import type { ChunkStore } from './chunk-store.ts';
 
 /**
  * A file of a bundle whose every byte is checked before anyone sees it: reads fetch whole chunks, and a chunk that does not hash to what
  * the manifest says is an error, not data.
+ *
+ * @param store is asked first, and believed as little
  */
-export function verifiedSource(raw: ByteSource, file: BundleFile, chunkBytes: number, cache: ChunkCache): ByteSource {
+export function verifiedSource(
+  raw: ByteSource,
+  file: BundleFile,
+  chunkBytes: number,
+  cache: ChunkCache,
+  store?: ChunkStore,
+): ByteSource {
   if (raw.size !== file.size) {
     throw new ModelError(
       `${file.path} must be ${file.size} bytes as the manifest says, got ${raw.size}; fetch it again`,
@@ -18,11 +27,16 @@ export function verifiedSource(raw: ByteSource, file: BundleFile, chunkBytes: nu
   }
 
   async function loadChunk(index: number): Promise<Uint8Array> {
+    const expected = file.chunks[index]!;
+    const kept = await store?.get(expected);
+    if (kept !== undefined && (await sha256Hex(kept)) === expected) return kept;
     const offset = index * chunkBytes;
     const bytes = await raw.read(offset, Math.min(chunkBytes, file.size - offset));
-    const expected = file.chunks[index]!;
     const got = await sha256Hex(bytes);
-    if (got === expected) return bytes;
+    if (got === expected) {
+      await store?.put(expected, bytes);
+      return bytes;
+    }
     throw new ModelError(`${file.path}: chunk ${index} must hash to ${expected}, got ${got}; fetch it again`, {
       code: 'model/hash-mismatch',
       details: { path: file.path, chunk: index, offset, expected, got },

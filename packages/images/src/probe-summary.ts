@@ -1,0 +1,44 @@
+import { PLAN_PHASES } from '@flux-srpo/core';
+import type { ProbeReport } from './probe.ts';
+
+/** A report in words, a line each: the verdict and why, what is fetched, and what a picture takes on the device, phase by phase. */
+export function probeSummary({
+  verdict,
+  backend,
+  reasons,
+  adapter,
+  model,
+  download,
+  storage,
+  memory,
+}: ReportFacts): string {
+  const where = backend === undefined ? '' : ` on ${backend}`;
+  const gpu = adapter === undefined ? '' : ` (${[adapter.vendor, adapter.architecture].filter(Boolean).join(' ')})`;
+  const lines = [`${model === undefined ? '' : `${model.name}: `}${verdict}${where}${gpu}`];
+  for (const { code, message } of reasons) lines.push(`  ${code}: ${message}`);
+  if (download !== undefined) {
+    const room = storage === undefined ? '' : `; this site may store ${bytes(storage.quota - storage.usage)} more`;
+    lines.push(`download ${bytes(download)}${room}`);
+  }
+  if (memory !== undefined) {
+    const { size, phases, keep } = memory;
+    const stay = keep ? 'weights stay between pictures' : 'weights are loaded for each picture';
+    lines.push(`a picture of ${size.width}x${size.height} takes ${bytes(memory.peak)} on the device at most; ${stay}`);
+    for (const phase of PLAN_PHASES) {
+      const { bytes: all, weights, work, mode } = phases[phase];
+      lines.push(`  ${phase.padEnd(10)} ${bytes(all)}: weights ${bytes(weights)} (${mode}), work ${bytes(work)}`);
+    }
+    for (const { message } of memory.refusals) lines.push(`  refused: ${message}`);
+  }
+  return lines.join('\n');
+}
+
+type ReportFacts = Omit<ProbeReport, 'summary'>;
+
+/** `7.2 GB`, with the digits that matter. */
+function bytes(count: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, count)) / 3)));
+  const value = count / 1000 ** power;
+  return `${value < 10 && power > 0 ? value.toFixed(1) : Math.round(value)} ${units[power]}`;
+}

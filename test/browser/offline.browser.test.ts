@@ -1,0 +1,145 @@
+import { type Manifest, parseManifest, parseSize, partSizes, planGeneration } from '@flux-srpo/core';
+import { createFluxSrpo, type FluxSrpoOptions, isFluxError } from 'flux-srpo';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { commands } from 'vitest/browser';
+import { GPU_WORKER, rejection, SMALLEST } from '../support/page.ts';
+
+declare module 'vitest/browser' {
+  interface BrowserCommands {
+    cutNetwork(addresses: string): Promise<void>;
+    /** Addresses that were asked for meanwhile. */
+    restoreNetwork(): Promise<string[]>;
+  }
+}
+
+type Residency = 'keep' | 'release' | 'streamed';
+
+let url: string;
+let manifest: Manifest;
+beforeAll(async () => {
+  url = await commands.serveFixtureBundle('a-3x32');
+  manifest = parseManifest(await (await fetch(`${url}manifest.json`)).text());
+});
+afterEach(async () => {
+  await commands.restoreNetwork();
+  for (const name of await caches.keys()) await caches.delete(name);
+});
+
+/** A budget with which weights are held that way. */
+function budgetFor(residency: Residency): number {
+  const input = {
+    config: manifest.config,
+    parts: partSizes(manifest),
+    size: parseSize(SMALLEST.size),
+    textTokens: SMALLEST.max_sequence_length,
+    steps: SMALLEST.num_inference_steps,
+  };
+  for (let budget = 2 ** 30; budget > 2 ** 10; budget *= 0.98) {
+    const { keep, phases, refusals } = planGeneration({ ...input, budget });
+    const found = keep ? 'keep' : phases.denoise.mode === 'streamed' ? 'streamed' : 'release';
+    if (found === residency && refusals.length === 0) return Math.floor(budget);
+  }
+  throw new Error(`no budget makes the weights ${residency}`);
+}
+
+const CASES: [string, Residency, Partial<FluxSrpoOptions>][] = [
+  ['wasm, weights kept', 'keep', { backend: 'wasm' }],
+  ['wasm, weights released', 'release', { backend: 'wasm' }],
+  ['wasm, weights streamed', 'streamed', { backend: 'wasm' }],
+  ['WebGPU, weights streamed', 'streamed', { backend: 'webgpu', workerUrl: GPU_WORKER }],
+];
+
+describe('after load, without a network', () => {
+  it.each(CASES)('generates what it was never asked before: %s', async (_, residency, options) => {
+    await using flux = createFluxSrpo({ model: url, memoryBudget: budgetFor(residency), ...options });
+    const loaded: number[] = [];
+    const model = await flux.load({
+      onProgress: (progress) => progress.stage === 'load' && loaded.push(progress.loaded / progress.total),
+    });
+    expect(model).toMatchObject({ backend: options.backend, isKept: true });
+    expect(loaded).toEqual([...loaded].sort((a, b) => a - b));
+    expect(loaded.at(-1)).toBe(1);
+
+    await commands.cutNetwork('**');
+    // The positive control: there is no network, neither for the page nor for a worker.
+    await expect(fetch(`${url}manifest.json?${Math.random()}`)).rejects.toThrow();
+    expect(await fetchInWorker(`${location.origin}${url}manifest.json?${Math.random()}`)).toBe('TypeError');
+    const picture = async (prompt: string, seed: number) => {
+      const request = { ...SMALLEST, model: model.model, prompt, seed, output_format: 'b64_json' } as const;
+      return (await flux.images.generate(request)).data[0]!.b64_json;
+    };
+    const pictures = [await picture('a blue boat', 1), await picture('a blue boat', 2), await picture('a cat', 2)];
+    expect(new Set(pictures).size).toBe(3);
+    const asked = await commands.restoreNetwork();
+    expect(asked.filter((address) => !address.includes('manifest.json?'))).toEqual([]);
+  });
+
+  it('opens again, in a client of its own, a model whose server is gone', async () => {
+    const options = { model: url, backend: 'wasm' } as const;
+    const picture = await createAndLoad(options, 'a red house');
+    const [name, ...others] = await caches.keys();
+    expect([name, others]).toEqual([`flux-srpo ${location.origin}${url}`, []]);
+    const chunks = new Set(manifest.files.flatMap((file) => file.chunks));
+    expect(await (await caches.open(name!)).keys()).toHaveLength(chunks.size + 1);
+    // The worker's own script is the page's to keep; the server of these tests forbids caching it.
+    await commands.cutNetwork(`**${url}**`);
+    expect(await createAndLoad(options, 'a red house')).toBe(picture);
+    expect(new Set(await commands.restoreNetwork())).toEqual(new Set([`${location.origin}${url}manifest.json`]));
+  });
+});
+
+describe('what is kept', () => {
+  it('is checked when it is read: a chunk that has changed is fetched again', async () => {
+    const options = { model: url, backend: 'wasm' } as const;
+    const first = await createAndLoad(options, 'a red house');
+    const cache = await caches.open((await caches.keys())[0]!);
+    for (const request of await cache.keys()) {
+      if (request.url.endsWith('manifest.json')) continue;
+      const bytes = new Uint8Array(await (await cache.match(request))!.arrayBuffer());
+      bytes[bytes.length >> 1]! ^= 1;
+      await cache.put(request, new Response(bytes));
+    }
+    expect(await createAndLoad(options, 'a red house')).toBe(first);
+  });
+
+  it('goes with clearKept, and nothing is kept with keep: false', async () => {
+    await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
+    await flux.load();
+    expect(await caches.keys()).toHaveLength(1);
+    await flux.clearKept();
+    expect(await caches.keys()).toEqual([]);
+    await using other = createFluxSrpo({ model: url, backend: 'wasm', keep: false });
+    expect(await other.load()).toMatchObject({ isKept: false });
+    expect(await caches.keys()).toEqual([]);
+  });
+
+  it('that does not fit is storage/quota-exceeded, which says what to do', async () => {
+    // The real worker, in a browser whose storage is full.
+    const full = `
+      import 'data:text/javascript,Cache.prototype.put = async () => { throw new DOMException("full", "QuotaExceededError") }';
+      import '${location.origin}/packages/images/src/worker.ts?worker_file&type=module';
+    `;
+    const workerUrl = URL.createObjectURL(new Blob([full], { type: 'text/javascript' }));
+    await using flux = createFluxSrpo({ model: url, backend: 'wasm', workerUrl });
+    const error = await rejection(flux.load());
+    expect(isFluxError(error, 'storage/quota-exceeded') && error.message).toContain('keep: false');
+  });
+});
+
+/** Loads, draws where there is a prompt, and goes. */
+async function createAndLoad(options: FluxSrpoOptions, prompt?: string): Promise<string | undefined> {
+  await using flux = createFluxSrpo(options);
+  const { model } = await flux.load();
+  if (prompt === undefined) return undefined;
+  const { data } = await flux.images.generate({ ...SMALLEST, model, prompt, output_format: 'b64_json' });
+  return data[0]!.b64_json;
+}
+
+/** Name of the error that a fetch in a worker ends with. */
+function fetchInWorker(address: string): Promise<string> {
+  const code = `fetch(${JSON.stringify(address)}).then(() => postMessage('none'), (error) => postMessage(error.name))`;
+  const worker = new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })));
+  return new Promise<string>((resolve) => {
+    worker.onmessage = ({ data }) => resolve(data);
+  }).finally(() => worker.terminate());
+}
