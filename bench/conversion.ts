@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { writeLargePipeline } from './support/large-pipeline.ts';
+
+// Conversion of a bf16 checkpoint to q4: MB/s of the source and peak RSS, beside the `gguf` package quantizing the same transformer to Q4_0.
+//
+//   npx tsx bench/conversion.ts [--gigabytes 8] [--rounds 1] [--python <python with gguf>] [--folder <where there is room>]
+//
+// One JSON line per tool and round, in turns. CPU seconds are those of the whole process: on a busy machine they say more than the wall clock.
+// The transformer has FLUX.1's width and as many blocks as fit the size; the other networks are tiny. Without --python only ours is measured.
+
+const { values: args } = parseArgs({
+  options: {
+    gigabytes: { type: 'string', default: '8' },
+    rounds: { type: 'string', default: '1' },
+    python: { type: 'string' },
+    folder: { type: 'string', default: tmpdir() },
+  },
+});
+
+const CLI = fileURLToPath(new URL('../packages/cli/bin/flux-srpo.js', import.meta.url));
+const GGUF = fileURLToPath(new URL('./conversion_gguf.py', import.meta.url));
+
+interface Measured {
+  seconds: number;
+  cpuSeconds: number;
+  peakRss: number;
+  outBytes: number;
+}
+
+/** Runs a command to its end; its last line of output, and what /usr/bin/time would say, from the command itself. */
+async function run(command: string, commandArgs: readonly string[]): Promise<string> {
+  const child = spawn(command, commandArgs, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.on('data', (data) => {
+    output += data;
+  });
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  if (code !== 0) throw new Error(`${command} ended with ${code}`);
+  return output.trimEnd().split('\n').at(-1) ?? '';
+}
+
+/** Prints the process's own figures when it ends. */
+const USAGE = `process.on('exit', () => {
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+  console.log(JSON.stringify({ cpuSeconds: (userCPUTime + systemCPUTime) / 1e6, peakRss: maxRSS * 1024, seconds: performance.now() / 1000 }));
+})`;
+
+async function measureOurs(pipeline: string, out: string): Promise<Measured> {
+  const usage = `data:text/javascript,${encodeURIComponent(USAGE)}`;
+  const line = await run(process.execPath, [
+    '--import',
+    usage,
+    CLI,
+    'convert',
+    pipeline,
+    '--out',
+    out,
+    '--dtype',
+    'q4',
+  ]);
+  const { seconds, cpuSeconds, peakRss } = JSON.parse(line) as Omit<Measured, 'outBytes'>;
+  const { files } = JSON.parse(await readFile(join(out, 'manifest.json'), 'utf8'));
+  const outBytes = (files as { size: number }[]).reduce((sum, { size }) => sum + size, 0);
+  return { seconds, cpuSeconds, peakRss, outBytes };
+}
+
+const folder = await mkdtemp(join(args.folder, 'flux-srpo-conversion-'));
+try {
+  const transformer = await writeLargePipeline(join(folder, 'pipeline'), Number(args.gigabytes) * 1e9);
+  const { size } = await stat(transformer);
+  const print = (tool: string, { seconds, cpuSeconds, peakRss, outBytes }: Measured) => {
+    const rates = { megabytesPerSecond: size / 1e6 / seconds, megabytesPerCpuSecond: size / 1e6 / cpuSeconds };
+    const line = { bench: 'conversion', tool, sourceBytes: size, outBytes, seconds, cpuSeconds, ...rates, peakRss };
+    process.stdout.write(`${JSON.stringify(line)}\n`);
+  };
+  for (let round = 0; round < Number(args.rounds); round++) {
+    if (args.python !== undefined) {
+      const out = join(folder, 'out.gguf');
+      print('gguf Q4_0', JSON.parse(await run(args.python, [GGUF, transformer, out, 'Q4_0'])) as Measured);
+      await rm(out);
+    }
+    const out = join(folder, 'out');
+    print('flux-srpo q4', await measureOurs(join(folder, 'pipeline'), out));
+    await rm(out, { recursive: true });
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}

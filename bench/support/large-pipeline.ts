@@ -1,0 +1,51 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { torchRandn } from '@flux-srpo/core';
+import { f32ToBf16, type TensorSpec, writeSafetensors } from '@flux-srpo/formats';
+import { fileSink } from '@flux-srpo/formats/node';
+import { tinyPipeline, transformerShapes } from '../../packages/export/src/test-support/tiny-pipeline.ts';
+
+const HEAD_DIM = 128;
+
+/** Weights of one random piece, which is repeated: what they are changes no speed. */
+const PIECE = 4 * 1024 * 1024;
+
+/**
+ * Writes a diffusers folder whose transformer has bf16 weights, FLUX.1's width by default and as many blocks as fit the size, two thirds of the
+ * bytes in double ones as FLUX.1 has. The other networks are tiny.
+ *
+ * @returns the transformer's file
+ */
+export async function writeLargePipeline(folder: string, bytes: number, hidden = 3072): Promise<string> {
+  // Matrices of hidden x hidden: 36 in a double block, modulation included, 15 in a single one.
+  const matrix = 2 * hidden * hidden;
+  const doubleBlocks = Math.max(1, Math.round((bytes * 2) / 3 / (36 * matrix)));
+  const singleBlocks = Math.max(1, Math.round((bytes - doubleBlocks * 36 * matrix) / (15 * matrix)));
+  // The text widths are the tiny encoders'.
+  const sizes = { hidden, headDim: HEAD_DIM, doubleBlocks, singleBlocks, textWidth: 96, pooledWidth: 48 };
+  const files = await tinyPipeline();
+  const path = 'transformer/diffusion_pytorch_model.safetensors';
+  const config = {
+    ...JSON.parse(new TextDecoder().decode(files.get('transformer/config.json'))),
+    attention_head_dim: HEAD_DIM,
+    num_attention_heads: hidden / HEAD_DIM,
+    axes_dims_rope: [16, 56, 56],
+    num_layers: doubleBlocks,
+    num_single_layers: singleBlocks,
+  };
+  files.set('transformer/config.json', new TextEncoder().encode(JSON.stringify(config)));
+  files.delete(path);
+  for (const [name, contents] of files) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), contents);
+  }
+  const piece = new Uint8Array(f32ToBf16(torchRandn(0, PIECE).map((value) => value * 0.02)).buffer);
+  const sink = await fileSink(join(folder, path));
+  const specs = [...transformerShapes(sizes)].map(([name, shape]): TensorSpec => ({ name, dtype: 'BF16', shape }));
+  await writeSafetensors(sink, specs, function* ({ shape }) {
+    const size = shape.reduce((product, dim) => product * dim, 2);
+    for (let at = 0; at < size; at += piece.length) yield piece.subarray(0, Math.min(piece.length, size - at));
+  });
+  await sink.close();
+  return join(folder, path);
+}
