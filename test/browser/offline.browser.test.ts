@@ -1,6 +1,6 @@
 import { type Manifest, parseManifest, parseSize, partSizes, planGeneration } from '@flux-srpo/core';
 import { createFluxSrpo, type FluxSrpoOptions, isFluxError } from 'flux-srpo';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
 import { GPU_WORKER, rejection, SMALLEST } from '../support/page.ts';
 
@@ -20,10 +20,11 @@ beforeAll(async () => {
   url = await commands.serveFixtureBundle('a-3x32');
   manifest = parseManifest(await (await fetch(`${url}manifest.json`)).text());
 });
-afterEach(async () => {
-  await commands.restoreNetwork();
+beforeEach(async () => {
+  // Other files of tests load the same bundle, and it is kept.
   for (const name of await caches.keys()) await caches.delete(name);
 });
+afterEach(() => commands.restoreNetwork());
 
 /** A budget with which weights are held that way. */
 function budgetFor(residency: Residency): number {
