@@ -52,7 +52,7 @@ async function failure(...args: string[]): Promise<string> {
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'flux-srpo-synth-'));
   await writeFile(at('shape.json'), JSON.stringify(SHAPE));
-  await run('synth', '--shape', 'shape.json', '--out', 'bundle', '--seed', '5');
+  await run('synth', '--shape', 'shape.json', '--dtype', 'q4', '--out', 'bundle', '--seed', '5');
 });
 
 afterAll(() => rm(work, { recursive: true, force: true }));
@@ -62,9 +62,13 @@ describe('synth', () => {
     const report = JSON.parse(await run('inspect', 'bundle', '--verify', '--json'));
     expect(new Set(Object.values(report.files))).toEqual(new Set(['ok']));
     expect(report.classes.attention.bitsPerWeight).toBe(4.5);
-    const again = JSON.parse(await run('synth', '--shape', 'shape.json', '--out', 'again', '--seed', '5', '--json'));
+    const again = JSON.parse(
+      await run('synth', '--shape', 'shape.json', '--dtype', 'q4', '--out', 'again', '--seed', '5', '--json'),
+    );
     expect(again.identity).toBe(report.identity);
-    const other = JSON.parse(await run('synth', '--shape', 'shape.json', '--out', 'other', '--seed', '6', '--json'));
+    const other = JSON.parse(
+      await run('synth', '--shape', 'shape.json', '--dtype', 'q4', '--out', 'other', '--seed', '6', '--json'),
+    );
     expect(other.identity).not.toBe(report.identity);
   });
 
@@ -89,7 +93,19 @@ describe('synth', () => {
 
   it('writes no weights with --virtual, and generate makes them: same identity, same picture', async () => {
     const summary = JSON.parse(
-      await run('synth', '--shape', 'shape.json', '--out', 'virtual', '--seed', '5', '--virtual', '--json'),
+      await run(
+        'synth',
+        '--shape',
+        'shape.json',
+        '--dtype',
+        'q4',
+        '--out',
+        'virtual',
+        '--seed',
+        '5',
+        '--virtual',
+        '--json',
+      ),
     );
     const written = JSON.parse(await run('inspect', 'bundle', '--json'));
     expect(summary.identity).toBe(written.identity);
@@ -120,7 +136,7 @@ describe('plan', () => {
   it('says the same of a bundle as of its shape, but for biases that do not grow on the device', async () => {
     const options = ['--size', '64x48', '--max-sequence-length', '32', '--json'];
     const ofBundle = JSON.parse(await run('plan', '--model', 'bundle', ...options));
-    const ofShape = JSON.parse(await run('plan', '--shape', 'shape.json', ...options));
+    const ofShape = JSON.parse(await run('plan', '--shape', 'shape.json', '--dtype', 'q4', ...options));
     for (const phase of ['text', 'modulation', 'denoise', 'decode']) {
       expect(ofBundle.phases[phase].work).toBe(ofShape.phases[phase].work);
       const { totalWeights } = ofShape.phases[phase];
@@ -136,7 +152,9 @@ describe('plan', () => {
       [[], 0.625],
       [['--f16'], 0.5625],
     ] as const) {
-      const { phases } = JSON.parse(await run('plan', '--shape', 'flux-dev', '--budget', '8GB', '--json', ...flags));
+      const { phases } = JSON.parse(
+        await run('plan', '--shape', 'flux-dev', '--dtype', 'q4', '--budget', '8GB', '--json', ...flags),
+      );
       expect(phases.denoise.mode).toBe('resident');
       expect(phases.denoise.totalWeights / (8.62e9 * bytesPerWeight)).toBeCloseTo(1, 2);
     }
