@@ -22,7 +22,7 @@ const RELATIVE_RMS = 5e-3;
 
 async function run(files: BundleFolder, request: ParityCase, precision: Precision): Promise<Stages> {
   const backend = await createNodeBackend({ threads: 1, precision });
-  const pipeline = await createPipeline({ bundle: await openInMemory(files), backend });
+  const pipeline = await createPipeline({ bundle: await openInMemory(files), backend, precision });
   try {
     return await captureCase(pipeline, request);
   } finally {
@@ -58,5 +58,16 @@ describe.each(PIPELINES)('half precision, %s', async (name) => {
     for (const [stage, want] of whole) {
       if (isCompared(stage)) expect(relativeRms(half.get(stage)!, want), stage).toBeLessThan(RELATIVE_RMS);
     }
+  });
+});
+
+it('is refused by name for a bundle without such graphs', async () => {
+  const fixture = await readPipelineFixture(readNodeFixture, PIPELINES[0]!);
+  const files = await convertInMemory(await synthesizeFolder(readNodeFixture, fixture), { dtype: 'f32' });
+  const { graphs_f16: _, ...older } = JSON.parse(new TextDecoder().decode(files.get('manifest.json')));
+  const folder = new Map(files).set('manifest.json', new TextEncoder().encode(JSON.stringify(older)));
+  await expect(run(folder, fixture.cases[0]!, 'f16')).rejects.toMatchObject({
+    code: 'input/conflict',
+    details: { field: 'precision' },
   });
 });

@@ -161,6 +161,7 @@ async function openFrom(files: BundleFiles, { input, counter, options, signal, e
       bundle,
       backend: countingBackend(breathing(backend), counter),
       memoryBudget: input.memoryBudget,
+      precision: input.precision,
     });
     if (kept !== undefined) {
       await keepAll(bundle, kept.chunks, signal, (loaded, total, part) =>

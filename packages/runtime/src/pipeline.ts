@@ -10,6 +10,7 @@ import {
   type Manifest,
   type MemoryPlan,
   type PartSize,
+  type Precision,
   type PreviewFactors,
   type Progress,
   partSizes,
@@ -43,6 +44,8 @@ export interface PipelineOptions {
    * budget 4 GiB are planned for, and nothing is refused for want of memory.
    */
   memoryBudget?: number | undefined;
+  /** As it was asked of the backend: `f16` is refused for a bundle without graphs in half precision, where `auto` runs the others. */
+  precision?: 'auto' | Precision | undefined;
 }
 
 /** A small picture of what is being drawn: one pixel per latent cell. */
@@ -131,14 +134,20 @@ const DEFAULT_MEMORY_BUDGET = 4 * 1024 ** 3;
 const REMEMBERED_PROMPTS = 4;
 
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
-  const { memoryBudget } = options;
+  const { memoryBudget, precision, bundle } = options;
   if (memoryBudget !== undefined && !(memoryBudget > 0)) {
     throw new InputError(`memoryBudget must be a number of bytes above 0, got ${memoryBudget}`, {
       code: 'input/out-of-range',
       details: { field: 'memoryBudget' },
     });
   }
-  return new FluxPipeline(options, await loadTokenizers(options.bundle));
+  if (precision === 'f16' && bundle.manifest.graphs_f16 === undefined) {
+    throw new InputError(
+      `precision "f16" needs a bundle with graphs in half precision, got ${bundle.name} without; convert it again, or ask for "auto"`,
+      { code: 'input/conflict', details: { field: 'precision' } },
+    );
+  }
+  return new FluxPipeline(options, await loadTokenizers(bundle));
 }
 
 class FluxPipeline implements Pipeline {

@@ -50,11 +50,9 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
     maxSequenceLength: numberOption(values['max-sequence-length'], 'max-sequence-length'),
     enableSafetyChecker: values['enable-safety-checker'],
   };
-  const pipeline = await createPipeline({
-    bundle,
-    backend: await createNodeBackend({ precision: precisionOption(values.precision) }),
-    memoryBudget,
-  });
+  const precision = precisionOption(values.precision);
+  const backend = await createNodeBackend({ precision });
+  const pipeline = await createPipeline({ bundle, backend, memoryBudget, precision });
   const tensors = values['save-latents'] === undefined ? undefined : new TensorFile(values['save-latents']);
   const bar = progressBar('generate', values.json);
   try {
