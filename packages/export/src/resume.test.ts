@@ -226,7 +226,7 @@ describe('a conversion that cannot go on', () => {
         return {
           ...file,
           async write(bytes) {
-            room -= bytes.length;
+            if (path.startsWith('weights/')) room -= bytes.length;
             if (room < 0) throw new StorageError(`${path}: the disk is full`, { code: 'storage/quota-exceeded' });
             await file.write(bytes);
           },
