@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeLargePipeline } from './support/large-pipeline.ts';
 
-// Conversion of a bf16 checkpoint to q4: MB/s of the source and peak RSS, beside the `gguf` package quantizing the same transformer to Q4_0.
+// Conversion of a bf16 checkpoint to 4 bits: MB/s of the source and peak RSS, beside the `gguf` package quantizing the same transformer to Q4_0.
 //
-//   npx tsx bench/conversion.ts [--gigabytes 8] [--rounds 1] [--python <python with gguf>] [--folder <where there is room>]
+//   npx tsx bench/conversion.ts [--gigabytes 8] [--dtype q4] [--rounds 1] [--python <python with gguf>] [--folder <where there is room>]
 //
 // One JSON line per tool and round, in turns. CPU seconds are those of the whole process: on a busy machine they say more than the wall clock.
 // The transformer has FLUX.1's width and as many blocks as fit the size; the other networks are tiny. Without --python only ours is measured.
@@ -16,6 +16,7 @@ import { writeLargePipeline } from './support/large-pipeline.ts';
 const { values: args } = parseArgs({
   options: {
     gigabytes: { type: 'string', default: '8' },
+    dtype: { type: 'string', default: 'q4' },
     rounds: { type: 'string', default: '1' },
     python: { type: 'string' },
     folder: { type: 'string', default: tmpdir() },
@@ -61,7 +62,7 @@ async function measureOurs(pipeline: string, out: string): Promise<Measured> {
     '--out',
     out,
     '--dtype',
-    'q4',
+    args.dtype,
   ]);
   const { seconds, cpuSeconds, peakRss } = JSON.parse(line) as Omit<Measured, 'outBytes'>;
   const { files } = JSON.parse(await readFile(join(out, 'manifest.json'), 'utf8'));
@@ -85,7 +86,7 @@ try {
       await rm(out);
     }
     const out = join(folder, 'out');
-    print('flux-srpo q4', await measureOurs(join(folder, 'pipeline'), out));
+    print(`flux-srpo ${args.dtype}`, await measureOurs(join(folder, 'pipeline'), out));
     await rm(out, { recursive: true });
   }
 } finally {
