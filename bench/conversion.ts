@@ -6,18 +6,20 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeLargePipeline } from './support/large-pipeline.ts';
 
-// Conversion of a bf16 checkpoint to 4 bits: MB/s of the source and peak RSS, beside the `gguf` package quantizing the same transformer to Q4_0.
+// Conversion of a bf16 checkpoint to 4 bits or `--dtype`: MB/s of the source and peak RSS, beside the `gguf` package quantizing the same transformer to Q4_0.
 //
-//   npx tsx bench/conversion.ts [--gigabytes 8] [--dtype q4] [--rounds 1] [--python <python with gguf>] [--folder <where there is room>]
+//   npx tsx bench/conversion.ts [--gigabytes 8] [--hidden 3072] [--rounds 1] [--dtype q4] [--threads 1,2] [--python <python with gguf>] [--folder <where there is room>]
 //
 // One JSON line per tool and round, in turns. CPU seconds are those of the whole process: on a busy machine they say more than the wall clock.
-// The transformer has FLUX.1's width and as many blocks as fit the size; the other networks are tiny. Without --python only ours is measured.
+// The transformer has FLUX.1's width or `--hidden` and as many blocks as fit the size; the other networks are tiny. Without --python only ours is measured.
 
 const { values: args } = parseArgs({
   options: {
     gigabytes: { type: 'string', default: '8' },
-    dtype: { type: 'string', default: 'q4' },
+    hidden: { type: 'string', default: '3072' },
     rounds: { type: 'string', default: '1' },
+    dtype: { type: 'string', default: 'q4' },
+    threads: { type: 'string' },
     python: { type: 'string' },
     folder: { type: 'string', default: tmpdir() },
   },
@@ -51,7 +53,7 @@ const USAGE = `process.on('exit', () => {
   console.log(JSON.stringify({ cpuSeconds: (userCPUTime + systemCPUTime) / 1e6, peakRss: maxRSS * 1024, seconds: performance.now() / 1000 }));
 })`;
 
-async function measureOurs(pipeline: string, out: string): Promise<Measured> {
+async function measureOurs(pipeline: string, out: string, threads: string | undefined): Promise<Measured> {
   const usage = `data:text/javascript,${encodeURIComponent(USAGE)}`;
   const line = await run(process.execPath, [
     '--import',
@@ -63,6 +65,7 @@ async function measureOurs(pipeline: string, out: string): Promise<Measured> {
     out,
     '--dtype',
     args.dtype,
+    ...(threads === undefined ? [] : ['--threads', threads]),
   ]);
   const { seconds, cpuSeconds, peakRss } = JSON.parse(line) as Omit<Measured, 'outBytes'>;
   const { files } = JSON.parse(await readFile(join(out, 'manifest.json'), 'utf8'));
@@ -72,7 +75,11 @@ async function measureOurs(pipeline: string, out: string): Promise<Measured> {
 
 const folder = await mkdtemp(join(args.folder, 'flux-srpo-conversion-'));
 try {
-  const transformer = await writeLargePipeline(join(folder, 'pipeline'), Number(args.gigabytes) * 1e9);
+  const transformer = await writeLargePipeline(
+    join(folder, 'pipeline'),
+    Number(args.gigabytes) * 1e9,
+    Number(args.hidden),
+  );
   const { size } = await stat(transformer);
   const print = (tool: string, { seconds, cpuSeconds, peakRss, outBytes }: Measured) => {
     const rates = { megabytesPerSecond: size / 1e6 / seconds, megabytesPerCpuSecond: size / 1e6 / cpuSeconds };
@@ -85,9 +92,12 @@ try {
       print('gguf Q4_0', JSON.parse(await run(args.python, [GGUF, transformer, out, 'Q4_0'])) as Measured);
       await rm(out);
     }
-    const out = join(folder, 'out');
-    print(`flux-srpo ${args.dtype}`, await measureOurs(join(folder, 'pipeline'), out));
-    await rm(out, { recursive: true });
+    for (const threads of args.threads?.split(',') ?? [undefined]) {
+      const out = join(folder, 'out');
+      const tool = `flux-srpo ${args.dtype}${threads === undefined ? '' : `, threads: ${threads}`}`;
+      print(tool, await measureOurs(join(folder, 'pipeline'), out, threads));
+      await rm(out, { recursive: true });
+    }
   }
 } finally {
   await rm(folder, { recursive: true, force: true });

@@ -1,18 +1,25 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
-import { thirdPartyLicences, withoutSharp } from './vite.plugins.ts';
+import { keepWorkerUrls, thirdPartyLicences, withoutSharp } from './vite.plugins.ts';
+
+/** Modules of their own: what starts, and what it starts as threads. */
+const entries = {
+  main: fileURLToPath(new URL('../cli/src/main.ts', import.meta.url)),
+  'quantize-worker': fileURLToPath(new URL('../export/src/node/quantize-worker.ts', import.meta.url)),
+};
 
 /** The command line with everything inside but onnxruntime-node, whose native part only `generate` and `serve` need. */
 export default defineConfig({
-  plugins: [withoutSharp(), thirdPartyLicences()],
+  plugins: [keepWorkerUrls(Object.keys(entries)), withoutSharp(), thirdPartyLicences()],
   ssr: { noExternal: true, external: ['onnxruntime-node'] },
   build: {
     target: 'node20',
     outDir: 'dist/cli',
     emptyOutDir: true,
     minify: true,
-    ssr: fileURLToPath(new URL('../cli/src/main.ts', import.meta.url)),
+    ssr: true,
     rolldownOptions: {
+      input: entries,
       output: { banner: '#!/usr/bin/env node', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
     },
   },

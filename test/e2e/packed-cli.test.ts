@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeLargePipeline } from '../../bench/support/large-pipeline.ts';
 import { readPipelineFixture } from '../parity/support/fixture.ts';
 import { readNodeFixture } from '../parity/support/node-fixtures.ts';
 import { synthesizeFolder } from '../parity/support/synthesize.ts';
@@ -81,6 +82,17 @@ describe('the packed command line', () => {
       expect(outcome).toMatchObject({ code: 0, stderr: '' });
       expect(outcome).toEqual(await run(WORKSPACE, ...command));
     }
+  });
+
+  it('converts in threads of its own to the bytes of one', async () => {
+    // Matrices of 512×512 and more: smaller ones are no work for a thread.
+    await writeLargePipeline(join(app, 'large'), 1, 512);
+    const convert = (script: string, out: string, threads: string) =>
+      run(script, 'convert', 'large', '--out', out, '--dtype', 'q4m', '--threads', threads);
+    expect(await convert(packed, 'threads', '2')).toMatchObject({ code: 0, stderr: '' });
+    expect(await convert(WORKSPACE, 'one-thread', '1')).toMatchObject({ code: 0, stderr: '' });
+    const manifest = (folder: string) => readFile(join(app, folder, 'manifest.json'), 'utf8');
+    expect(await manifest('threads')).toBe(await manifest('one-thread'));
   });
 
   it('says what to install where generate lacks its runtime', async () => {

@@ -16,6 +16,7 @@ import { type LoraSource, type OpenLora, openLoras } from './lora/open-loras.ts'
 import { checkDraft, describeBlocks, draftManifest, manifestJson } from './manifest-draft.ts';
 import { expectedBytes, partWork } from './part-work.ts';
 import { type BlockOrigin, planPart, writeBaked, writeGraphs, writeWeights } from './part-writer.ts';
+import type { RowQuantizer } from './quantize/rows.ts';
 import { RECIPES, type Recipe, resolveClass, shapeFallbacks } from './recipe.ts';
 import { readSafetyChecker } from './safety-checker.ts';
 import type { PipelineSource } from './source.ts';
@@ -33,6 +34,8 @@ export interface ConvertOptions {
   loras?: readonly LoraSource[];
   /** The folder of an image classifier, for `enable_safety_checker`. */
   safetyChecker?: PipelineSource | undefined;
+  /** Who quantizes; the bytes do not depend on it. Default: this thread. The caller closes what must be closed. */
+  quantizer?: RowQuantizer;
   signal?: AbortSignal;
   onProgress?: (progress: ConvertProgress) => void;
   /** What becomes of an interrupted conversion's work. */
@@ -192,7 +195,7 @@ async function convert(
   };
 
   async function convertPart(part: PartPlan): Promise<FinishedPart> {
-    const stored = await planPart(binding.parts.get(part.name)!, checkpoints, classOf, signal);
+    const stored = await planPart(binding.parts.get(part.name)!, checkpoints, classOf, options.quantizer, signal);
     const origin = {
       blocks: stored.blocks,
       fallbacks: stored.fallbacks.map((fallback) => ({ ...fallback, tensor: `${part.name}/${fallback.tensor}` })),

@@ -37,6 +37,7 @@ export { type BlockQuantizer, roundF16 } from './quantize/blocks.ts';
 export { q4 } from './quantize/q4.ts';
 export { dequantizeQ4m, quantizeQ4m } from './quantize/q4m.ts';
 export { q8 } from './quantize/q8.ts';
+export type { QuantizedRows, QuantizeJob, RowQuantizer } from './quantize/rows.ts';
 export { RECIPES, type Recipe, resolveClass } from './recipe.ts';
 export type { PipelineSource } from './source.ts';
 export { combineSources, type ModelSources, type SourceFile } from './sources.ts';

@@ -1,3 +1,4 @@
-/** Folders on disk, in Node only. */
+/** Folders on disk and threads, in Node only. */
 export { bundleFolder } from './node/bundle-folder.ts';
 export { pipelineFolder } from './node/pipeline-folder.ts';
+export { type ThreadQuantizer, type ThreadQuantizerOptions, threadQuantizer } from './node/thread-quantizer.ts';

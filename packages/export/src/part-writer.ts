@@ -7,6 +7,7 @@ import type { TensorClass } from './graphs/slots.ts';
 import { keepBlocks } from './kept-blocks.ts';
 import type { BoundSlot } from './keys/bind.ts';
 import type { Component } from './keys/index.ts';
+import type { RowQuantizer } from './quantize/rows.ts';
 import { isBlockClass } from './recipe.ts';
 import { slotPieces } from './slot-reader.ts';
 import { planStorage, type StoredTensor } from './storage.ts';
@@ -34,6 +35,7 @@ export async function planPart(
   slots: readonly BoundSlot[],
   checkpoints: Readonly<Record<Component, Checkpoint>>,
   classOf: ClassOf,
+  quantizer: RowQuantizer | undefined,
   signal: AbortSignal | undefined,
 ): Promise<StoredPart> {
   const tensors: StoredTensor[] = [];
@@ -43,7 +45,8 @@ export async function planPart(
     const checkpoint = checkpoints[bound.component];
     const weightClass = classOf(bound.slot);
     const kept = await keepBlocks(bound, checkpoint, weightClass, signal);
-    const storage = kept ?? (await planStorage(bound.slot, weightClass, slotPieces(bound, checkpoint, signal)));
+    const storage =
+      kept ?? (await planStorage(bound.slot, weightClass, slotPieces(bound, checkpoint, signal), quantizer));
     tensors.push(...storage.tensors);
     if (isBlockClass(weightClass) && bound.slot.kind === 'linear') {
       const { dtype } = checkpoint.tensors.get(bound.tensor)!;

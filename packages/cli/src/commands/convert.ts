@@ -13,10 +13,10 @@ import {
   type SourceFile,
   type UnusedTensor,
 } from '@flux-srpo/export';
-import { bundleFolder, pipelineFolder } from '@flux-srpo/export/node';
+import { bundleFolder, pipelineFolder, threadQuantizer } from '@flux-srpo/export/node';
 import { formatBytes, formatSeconds } from '../format.ts';
 import { readLoras } from '../lora-option.ts';
-import { onlyPositional, parseOptions, required } from '../options.ts';
+import { numberOption, onlyPositional, parseOptions, required } from '../options.ts';
 import { progressBar } from '../progress.ts';
 import { hubToken, sourceFile } from '../source-file.ts';
 import { weightClass } from '../weight-class.ts';
@@ -36,6 +36,7 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
     'safety-checker': { type: 'string' },
     lora: { type: 'string', multiple: true, default: [] },
     bake: { type: 'boolean', default: false },
+    threads: { type: 'string' },
     json: { type: 'boolean', default: false },
   });
   const source = await combineSources(readSources(values, positionals));
@@ -45,7 +46,10 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
   const checker = values['safety-checker'];
   const info = values.info === undefined ? undefined : await readInfo(values.info);
 
+  const threads = readThreads(values.threads);
+
   const started = performance.now();
+  const quantizer = threadQuantizer(threads === undefined ? {} : { threads });
   const bar = progressBar('convert', values.json);
   let found = 0;
   try {
@@ -55,6 +59,7 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
       bake: values.bake,
       ...(info ? { info } : {}),
       ...(checker === undefined ? {} : { safetyChecker: pipelineFolder(checker) }),
+      quantizer,
       signal,
       onProgress: (progress) => {
         found = progress.parts.found;
@@ -78,7 +83,20 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
       process.stdout.write(`${unused.length} tensors of the source not used: ${preview(unused)}\n`);
   } finally {
     bar.stop();
+    await quantizer.close();
   }
+}
+
+/** Far above any machine's; a thread takes about 10 MB. */
+const MAX_THREADS = 256;
+
+function readThreads(value: string | undefined): number | undefined {
+  const threads = numberOption(value, 'threads');
+  if (threads === undefined || (Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS)) return threads;
+  throw new InputError(`--threads must be an integer from 1 to ${MAX_THREADS}, got ${value}`, {
+    code: 'input/out-of-range',
+    details: { field: 'threads', got: threads },
+  });
 }
 
 function progressText({ part, bytes, rate, secondsLeft }: ConvertProgress): string {

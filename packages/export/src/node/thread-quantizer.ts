@@ -1,0 +1,168 @@
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { DeviceError, fromWireError } from '@flux-srpo/core';
+import { IN_PROCESS, type QuantizedRows, type QuantizeJob, quantizeRows, type RowQuantizer } from '../quantize/rows.ts';
+import type { JobReply } from './serve-jobs.ts';
+
+export interface ThreadQuantizerOptions {
+  /** 1 quantizes where it is called and starts none. Default: as many as the machine runs at once. */
+  threads?: number;
+  /** Weights a thread is given at a time; a job of no more is done where it is asked for. */
+  jobWeights?: number;
+  /** Module of a thread, which calls `serveJobs`. */
+  script?: URL;
+}
+
+/** A quantizer whose threads run until it is closed. */
+export interface ThreadQuantizer extends RowQuantizer {
+  /** Ends all threads; what is under way is rejected. */
+  close(): Promise<void>;
+}
+
+/** A mebibyte of float32: tens of milliseconds of search, beside which the message between threads is nothing. */
+const JOB_WEIGHTS = 2 ** 18;
+
+/** Two pieces of a tensor, so that the next one is read while this one is quantized. More would only be held. */
+const PIECES_AT_ONCE = 2;
+
+const SCRIPT = new URL('./quantize-worker.ts', import.meta.url);
+
+/**
+ * Quantizes in several threads, to the same bytes as in one: every row is quantized by itself. A thread is started when there
+ * is work for it, so that a small model starts none. Close it, or the process does not end.
+ */
+export function threadQuantizer(options: ThreadQuantizerOptions = {}): ThreadQuantizer {
+  const { threads = availableParallelism(), jobWeights = JOB_WEIGHTS, script = SCRIPT } = options;
+  return threads > 1 ? new ThreadPool(threads, jobWeights, script) : { ...IN_PROCESS, close: async () => {} };
+}
+
+/** Some rows of a job. */
+interface Task {
+  readonly job: QuantizeJob;
+  /** Of the job's values. */
+  readonly start: number;
+  readonly end: number;
+  resolve(rows: QuantizedRows): void;
+  reject(error: Error): void;
+}
+
+class ThreadPool implements ThreadQuantizer {
+  readonly concurrency = PIECES_AT_ONCE;
+  readonly #threads: number;
+  readonly #jobWeights: number;
+  readonly #script: URL;
+  readonly #workers = new Set<Worker>();
+  readonly #idle: Worker[] = [];
+  readonly #underWay = new Map<Worker, Task>();
+  readonly #queue: Task[] = [];
+  /** Why there is nothing more to be had here. */
+  #ended: Error | undefined;
+
+  constructor(threads: number, jobWeights: number, script: URL) {
+    this.#threads = threads;
+    this.#jobWeights = jobWeights;
+    this.#script = script;
+  }
+
+  async quantize(job: QuantizeJob): Promise<QuantizedRows> {
+    if (this.#ended) throw this.#ended;
+    const { rows, inFeatures } = job;
+    const length = Math.max(1, Math.floor(this.#jobWeights / inFeatures)) * inFeatures;
+    if (rows.length <= length) return quantizeRows(job);
+    const pieces: Promise<QuantizedRows>[] = [];
+    for (let start = 0; start < rows.length; start += length) {
+      pieces.push(this.#enqueue(job, start, Math.min(start + length, rows.length)));
+    }
+    return join(await Promise.all(pieces));
+  }
+
+  async close(): Promise<void> {
+    this.#end(new DeviceError('the threads that quantize were closed', { code: 'device/worker-failed' }));
+    await Promise.all([...this.#workers].map((worker) => worker.terminate()));
+  }
+
+  #enqueue(job: QuantizeJob, start: number, end: number): Promise<QuantizedRows> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ job, start, end, resolve, reject });
+      this.#dispatch();
+    });
+  }
+
+  #dispatch(): void {
+    while (this.#queue.length > 0) {
+      const worker = this.#idle.pop() ?? (this.#workers.size < this.#threads ? this.#start() : undefined);
+      if (worker === undefined) return;
+      const task = this.#queue.shift()!;
+      this.#underWay.set(worker, task);
+      const job = { ...task.job, rows: task.job.rows.slice(task.start, task.end) };
+      worker.postMessage(job, [job.rows.buffer]);
+    }
+  }
+
+  #start(): Worker {
+    const worker = new Worker(this.#script, { execArgv: loaderFor(this.#script) });
+    this.#workers.add(worker);
+    worker.on('message', (reply: JobReply) => {
+      const task = this.#underWay.get(worker);
+      this.#underWay.delete(worker);
+      if ('error' in reply) task?.reject(fromWireError(reply.error));
+      else task?.resolve(reply.done);
+      if (this.#ended) return;
+      this.#idle.push(worker);
+      this.#dispatch();
+    });
+    worker.on('error', (cause) => this.#end(threadFailed(cause.message, cause)));
+    worker.on('exit', (code) => {
+      this.#workers.delete(worker);
+      this.#end(threadFailed(`exit code ${code}`));
+    });
+    return worker;
+  }
+
+  /** Rejects everything, now and from now on; the first reason counts. */
+  #end(reason: Error): void {
+    this.#ended ??= reason;
+    for (const task of [...this.#underWay.values(), ...this.#queue]) task.reject(this.#ended);
+    this.#underWay.clear();
+    this.#queue.length = 0;
+  }
+}
+
+/** In the workspace a thread's module is TypeScript, which every thread has to be taught to load: `tsx/esm` teaches the main one only. */
+function loaderFor(script: URL): string[] {
+  if (!script.pathname.endsWith('.ts')) return [];
+  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm'));
+  // tsx/esm/api; asked for by name, `require` would give its CommonJS twin, which does not find its own files.
+  const register = `import { register } from ${JSON.stringify(new URL('./api/index.mjs', tsx).href)}; register();`;
+  return ['--import', `data:text/javascript,${encodeURIComponent(register)}`];
+}
+
+function threadFailed(got: string, cause?: Error): DeviceError {
+  return new DeviceError(`a thread that quantizes must run to the end, got: ${got}; convert with one thread instead`, {
+    code: 'device/worker-failed',
+    details: { got },
+    cause,
+  });
+}
+
+/** Results of consecutive rows as one. */
+function join(pieces: readonly QuantizedRows[]): QuantizedRows {
+  // NaN where one piece has it, as in one go.
+  const largest = Math.max(...pieces.map((piece) => piece.largest));
+  if (!Number.isFinite(largest)) return { codes: new Uint8Array(), scales: new Float32Array(), largest };
+  const size = (key: 'codes' | 'scales') => pieces.reduce((sum, piece) => sum + piece[key].length, 0);
+  const codes = new Uint8Array(size('codes'));
+  const scales =
+    pieces[0]!.scales instanceof Uint8Array ? new Uint8Array(size('scales')) : new Float32Array(size('scales'));
+  let codesAt = 0;
+  let scalesAt = 0;
+  for (const piece of pieces) {
+    codes.set(piece.codes, codesAt);
+    scales.set(piece.scales, scalesAt);
+    codesAt += piece.codes.length;
+    scalesAt += piece.scales.length;
+  }
+  return { codes, scales, largest };
+}
