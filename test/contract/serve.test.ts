@@ -85,6 +85,12 @@ describe('serve', { timeout: 30_000 }, () => {
     expect(images.bytes).toBe(0);
   });
 
+  it('keeps an idle connection longer than proxies and clients do', async () => {
+    const response = await fetch(`${server.url}/health`);
+    // Seconds; nginx and most load balancers keep theirs for 60.
+    expect(Number(/timeout=(\d+)/.exec(response.headers.get('keep-alive') ?? '')?.[1])).toBeGreaterThan(60);
+  });
+
   it('stops drawing when the client goes away, and draws for the next', async () => {
     const controller = new AbortController();
     const gone = post(ENDLESS, { signal: controller.signal }).catch((error) => error.name);

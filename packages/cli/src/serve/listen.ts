@@ -7,6 +7,11 @@ import type { Hono } from 'hono';
 /** How long running requests may take to finish after the server was asked to stop. */
 const GRACE_MS = 10_000;
 const SWEEP_MS = 50;
+/**
+ * How long an idle connection is kept: longer than proxies (60 s) and clients keep theirs. Node's 5 s would end it under a request that a
+ * busy client is just sending.
+ */
+const KEEP_ALIVE_MS = 75_000;
 
 export interface Listening {
   /** `http://127.0.0.1:8080` */
@@ -18,6 +23,7 @@ export interface Listening {
 /** @param port 0 for any free one */
 export async function listen(app: Hono, host: string, port: number): Promise<Listening> {
   const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) =>
       reject(
