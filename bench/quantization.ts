@@ -23,6 +23,7 @@ import {
   DISTRIBUTIONS,
   distribution,
 } from '../packages/export/src/test-support/distributions.ts';
+import { relativeRms } from '../test/support/relative-rms.ts';
 
 const { values } = parseArgs({
   options: { bundles: { type: 'string' }, count: { type: 'string', default: '14' }, class: { type: 'string' } },
@@ -57,16 +58,6 @@ function print(record: object): void {
   process.stdout.write(`${JSON.stringify(record)}\n`);
 }
 
-function relativeRms(exact: Float32Array, got: Float32Array): number {
-  let error = 0;
-  let size = 0;
-  for (const [i, x] of exact.entries()) {
-    error += (x - got[i]!) ** 2;
-    size += x * x;
-  }
-  return Math.sqrt(error / size);
-}
-
 function measureClass(name: string): void {
   const oracle = new URL('../test/fixtures/oracles/ggml-quantizers.json', import.meta.url);
   const { errors } = JSON.parse(readFileSync(oracle, 'utf8')) as { errors: Record<string, Record<string, unknown>> };
@@ -87,7 +78,7 @@ function measureClass(name: string): void {
       class: name,
       weights,
       bits: (8 * bytes) / rows.length,
-      error: relativeRms(rows, back()),
+      error: relativeRms(back(), rows),
       ggml,
       mbPerSecond,
     });

@@ -1,9 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { torchRandn } from '@flux-srpo/core';
 import { f32ToBf16, type TensorSpec, writeSafetensors } from '@flux-srpo/formats';
 import { fileSink } from '@flux-srpo/formats/node';
 import { tinyPipeline, transformerShapes } from '../../packages/export/src/test-support/tiny-pipeline.ts';
+import { writeFiles } from '../../test/support/write-files.ts';
 
 const HEAD_DIM = 128;
 
@@ -35,10 +35,7 @@ export async function writeLargePipeline(folder: string, bytes: number, hidden =
   };
   files.set('transformer/config.json', new TextEncoder().encode(JSON.stringify(config)));
   files.delete(path);
-  for (const [name, contents] of files) {
-    await mkdir(dirname(join(folder, name)), { recursive: true });
-    await writeFile(join(folder, name), contents);
-  }
+  await writeFiles(folder, files);
   const piece = new Uint8Array(f32ToBf16(torchRandn(0, PIECE).map((value) => value * 0.02)).buffer);
   const sink = await fileSink(join(folder, path));
   const specs = [...transformerShapes(sizes)].map(([name, shape]): TensorSpec => ({ name, dtype: 'BF16', shape }));

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readPngText, readSafetensors } from '@flux-srpo/formats';
 import { fileSource } from '@flux-srpo/formats/node';
@@ -9,14 +9,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readPipelineFixture } from '../parity/support/fixture.ts';
 import { readNodeFixture } from '../parity/support/node-fixtures.ts';
 import { synthesizeFolder } from '../parity/support/synthesize.ts';
+import { type Outcome, outcomeOf } from '../support/outcome.ts';
+import { writeFiles } from '../support/write-files.ts';
 
 const BIN = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.meta.url));
-
-interface Outcome {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
 
 let work: string;
 let source: string;
@@ -28,18 +24,6 @@ function run(...args: string[]): Promise<Outcome> {
   return outcomeOf(spawn(process.execPath, [BIN, ...args], { cwd: work }));
 }
 
-function outcomeOf(child: ReturnType<typeof spawn>): Promise<Outcome> {
-  let stdout = '';
-  let stderr = '';
-  child.stdout?.on('data', (data) => {
-    stdout += data;
-  });
-  child.stderr?.on('data', (data) => {
-    stderr += data;
-  });
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
-}
-
 /** Small enough to be quick; not square, so that swapped sides show. */
 const SMALL = ['--size', '48x32', '--steps', '2', '--max-sequence-length', '24', '--prompt', 'a red house'];
 
@@ -48,10 +32,7 @@ beforeAll(async () => {
   source = at('pipeline');
   bundle = at('bundle');
   const fixture = await readPipelineFixture(readNodeFixture, 'a-3x32');
-  for (const [path, bytes] of await synthesizeFolder(readNodeFixture, fixture)) {
-    await mkdir(dirname(join(source, path)), { recursive: true });
-    await writeFile(join(source, path), bytes);
-  }
+  await writeFiles(source, await synthesizeFolder(readNodeFixture, fixture));
   const converted = await run('convert', source, '--out', bundle, '--dtype', 'q8', '--json');
   expect(converted).toMatchObject({ code: 0, stderr: '' });
 });

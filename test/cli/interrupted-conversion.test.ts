@@ -1,9 +1,8 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isFluxError } from '@flux-srpo/core';
@@ -14,6 +13,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readPipelineFixture } from '../parity/support/fixture.ts';
 import { readNodeFixture } from '../parity/support/node-fixtures.ts';
 import { synthesizeFolder } from '../parity/support/synthesize.ts';
+import { outcomeOf } from '../support/outcome.ts';
+import { writeFiles } from '../support/write-files.ts';
 
 /** Conversions killed and run again, as a user would. The oracle is the bundle of a conversion that nobody disturbed, byte for byte. */
 
@@ -28,19 +29,6 @@ let duration: number;
 
 const at = (...path: string[]) => join(work, ...path);
 const convert = (out: string) => [BIN, 'convert', source, '--out', at(out), '--dtype', 'q8', '--json'];
-
-async function end(child: ChildProcess): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  let stdout = '';
-  let stderr = '';
-  child.stdout?.on('data', (data) => {
-    stdout += data;
-  });
-  child.stderr?.on('data', (data) => {
-    stderr += data;
-  });
-  const [code] = await once(child, 'close');
-  return { code, stdout, stderr };
-}
 
 async function begun(out: string): Promise<void> {
   while (!existsSync(at(`${out}.partial`, 'bundle'))) await sleep(2);
@@ -71,12 +59,9 @@ beforeAll(async () => {
   work = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'flux-srpo-interrupted-'));
   source = at('pipeline');
   const fixture = await readPipelineFixture(readNodeFixture, 'a-3x32');
-  for (const [path, bytes] of await synthesizeFolder(readNodeFixture, fixture)) {
-    await mkdir(dirname(join(source, path)), { recursive: true });
-    await writeFile(join(source, path), bytes);
-  }
+  await writeFiles(source, await synthesizeFolder(readNodeFixture, fixture));
   const child = spawn(process.execPath, convert('undisturbed'));
-  const ended = end(child);
+  const ended = outcomeOf(child);
   await begun('undisturbed');
   const started = performance.now();
   expect(await ended).toMatchObject({ code: 0, stderr: '' });
@@ -95,14 +80,14 @@ describe('a conversion that is killed', () => {
   it.each(moments)('after %f of its time: goes on to the same bytes when it is run again', async (moment) => {
     const out = `killed-${moment.toFixed(3)}`;
     const child = spawn(process.execPath, convert(out));
-    const killed = end(child);
+    const killed = outcomeOf(child);
     await begun(out);
     await sleep(moment * duration);
     child.kill('SIGKILL');
     await killed;
     await assertSound(at(out));
     await assertSound(at(`${out}.partial`, 'bundle'));
-    const { code, stdout } = await end(spawn(process.execPath, convert(out)));
+    const { code, stdout } = await outcomeOf(spawn(process.execPath, convert(out)));
     expect(code).toBe(0);
     found.push(JSON.parse(stdout).found);
     expect(await filesOf(at(out))).toEqual(expected);
@@ -117,7 +102,7 @@ describe('a conversion that is killed', () => {
 describe('a conversion that is stopped with Ctrl-C', () => {
   it('says where its work is, exits 130, and the next one takes it up', async () => {
     const child = spawn(process.execPath, convert('stopped'));
-    const stopped = end(child);
+    const stopped = outcomeOf(child);
     const journal = at('stopped.partial', 'journal');
     // The first line is not a part; two are.
     while (!existsSync(journal) || (await readFile(journal, 'utf8')).split('\n').length < 4) await sleep(2);
@@ -128,7 +113,7 @@ describe('a conversion that is stopped with Ctrl-C', () => {
       /^what is done stays in .*stopped\.partial; the same command goes on from there\nstopped\n$/,
     );
     expect(existsSync(at('stopped'))).toBe(false);
-    const second = await end(spawn(process.execPath, convert('stopped')));
+    const second = await outcomeOf(spawn(process.execPath, convert('stopped')));
     expect(second.stderr).toMatch(/^going on with what an interrupted conversion left/);
     expect(JSON.parse(second.stdout).found).toBeGreaterThanOrEqual(2);
     expect(await filesOf(at('stopped'))).toEqual(expected);
@@ -152,7 +137,7 @@ describe.skipIf(!hasNamespaces)('a conversion onto a disk that is full (skipped 
       mount -o remount,size=64m '${disk}'
       ${quoted}
       cp -r '${disk}/out' '${at('from-disk')}'`;
-    const { code, stderr } = await end(spawn('unshare', SMALL_DISK(script)));
+    const { code, stderr } = await outcomeOf(spawn('unshare', SMALL_DISK(script)));
     expect(stderr).toMatch(/error: storage\/quota-exceeded: .*the disk is full/);
     expect(stderr).toMatch(/going on with what an interrupted conversion left/);
     expect(code).toBe(0);

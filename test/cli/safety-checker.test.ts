@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readPipelineFixture } from '../parity/support/fixture.ts';
 import { readNodeFixture } from '../parity/support/node-fixtures.ts';
 import { synthesizeFolder } from '../parity/support/synthesize.ts';
+import { writeFiles } from '../support/write-files.ts';
 
 const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
 const BIN = path('packages/cli/bin/flux-srpo.js');
@@ -58,10 +59,7 @@ describe('convert --safety-checker', () => {
   beforeAll(async () => {
     source = join(work, 'pipeline');
     const fixture = await readPipelineFixture(readNodeFixture, 'a-3x32');
-    for (const [file, bytes] of await synthesizeFolder(readNodeFixture, fixture)) {
-      await mkdir(dirname(join(source, file)), { recursive: true });
-      await writeFile(join(source, file), bytes);
-    }
+    await writeFiles(source, await synthesizeFolder(readNodeFixture, fixture));
   });
 
   it('puts the classifier into the bundle, and what it flags into the manifest', async () => {

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeLargePipeline } from '../../bench/support/large-pipeline.ts';
+import { outcomeOf } from '../support/outcome.ts';
 
 /** `convert --threads` on matrices large enough for threads. Oracle: the bundle of one thread; and a process with a thread left would not end. */
 
@@ -25,18 +25,13 @@ afterAll(() => rm(work, { recursive: true, force: true }));
 function start(out: string, threads: string) {
   const args = [BIN, 'convert', join(work, 'pipeline'), '--out', join(work, out), '--dtype', 'q4m', '--json'];
   const child = spawn(process.execPath, [...args, '--threads', threads], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let stderr = '';
-  child.stderr.on('data', (data) => {
-    stderr += data;
-  });
-  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stderr }));
-  return { child, ended };
+  return { child, ended: outcomeOf(child) };
 }
 
 describe('convert --threads', () => {
   it('writes the same bundle with one and with two, and ends', async () => {
-    expect(await start('one', '1').ended).toEqual({ code: 0, stderr: '' });
-    expect(await start('two', '2').ended).toEqual({ code: 0, stderr: '' });
+    expect(await start('one', '1').ended).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await start('two', '2').ended).toEqual({ code: 0, stdout: '', stderr: '' });
     // The manifest lists the hash of every file.
     const manifest = (out: string) => readFile(join(work, out, 'manifest.json'), 'utf8');
     expect(await manifest('two')).toBe(await manifest('one'));

@@ -1,14 +1,15 @@
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readPipelineFixture, type SyntheticTensor } from '../parity/support/fixture.ts';
 import { readNodeFixture } from '../parity/support/node-fixtures.ts';
 import { synthesizeFile, synthesizeFolder } from '../parity/support/synthesize.ts';
+import { writeFiles } from '../support/write-files.ts';
 
 /** A hub's token goes to the hub, and nowhere that is printed or written. Oracle: a word that occurs in nothing else. */
 
@@ -32,10 +33,7 @@ beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'flux-srpo-token-'));
   source = at('pipeline');
   const fixture = await readPipelineFixture(readNodeFixture, 'a-3x32');
-  for (const [path, bytes] of await synthesizeFolder(readNodeFixture, fixture)) {
-    await mkdir(dirname(join(source, path)), { recursive: true });
-    await writeFile(join(source, path), bytes);
-  }
+  await writeFiles(source, await synthesizeFolder(readNodeFixture, fixture));
   const files: Record<string, Uint8Array> = {
     transformer: await readFile(join(source, 'transformer/diffusion_pytorch_model.safetensors')),
     lora: await synthesizeFile('lora', LORA),

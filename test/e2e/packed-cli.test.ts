@@ -1,7 +1,7 @@
 import { type ExecFileException, execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeLargePipeline } from '../../bench/support/large-pipeline.ts';
@@ -9,6 +9,7 @@ import { readPipelineFixture } from '../parity/support/fixture.ts';
 import { readNodeFixture } from '../parity/support/node-fixtures.ts';
 import { synthesizeFolder } from '../parity/support/synthesize.ts';
 import { installPacked, workspaceCopy } from '../support/packed.ts';
+import { writeFiles } from '../support/write-files.ts';
 
 /**
  * The command line of the tarball in a folder with nothing else in it. Oracle: the workspace's own, which the other tests hold to
@@ -30,10 +31,7 @@ beforeAll(async () => {
   packed = join(app, 'node_modules/flux-srpo/dist/cli/main.js');
   await installPacked(app, []);
   const fixture = await readPipelineFixture(readNodeFixture, 'a-3x32');
-  for (const [path, bytes] of await synthesizeFolder(readNodeFixture, fixture)) {
-    await mkdir(dirname(join(app, 'pipeline', path)), { recursive: true });
-    await writeFile(join(app, 'pipeline', path), bytes);
-  }
+  await writeFiles(join(app, 'pipeline'), await synthesizeFolder(readNodeFixture, fixture));
 });
 afterAll(() => rm(app, { recursive: true, force: true }));
 

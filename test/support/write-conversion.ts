@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type PipelineName, readPipelineFixture } from '../parity/support/fixture.ts';
 import { readNodeFixture } from '../parity/support/node-fixtures.ts';
 import { synthesizeFolder } from '../parity/support/synthesize.ts';
+import { writeFiles } from './write-files.ts';
 
 // node --import tsx write-conversion.ts <pipeline> <dtype> <folder>: a fixture's pipeline folder, and the bundle that the command line makes
 // of it; prints the pipeline's paths as JSON.
@@ -14,10 +15,7 @@ const BIN = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.
 const [name, dtype, folder] = process.argv.slice(2) as [PipelineName, string, string];
 await rm(folder, { recursive: true, force: true });
 const files = await synthesizeFolder(readNodeFixture, await readPipelineFixture(readNodeFixture, name));
-for (const [path, bytes] of files) {
-  await mkdir(dirname(join(folder, 'pipeline', path)), { recursive: true });
-  await writeFile(join(folder, 'pipeline', path), bytes);
-}
+await writeFiles(join(folder, 'pipeline'), files);
 const command = [BIN, 'convert', join(folder, 'pipeline'), '--out', join(folder, 'bundle'), '--dtype', dtype];
 execFileSync(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit'] });
 process.stdout.write(JSON.stringify([...files.keys()]));

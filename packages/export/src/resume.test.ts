@@ -5,10 +5,11 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:f
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { StorageError } from '@flux-srpo/core';
 import { httpSource, sha256Hex } from '@flux-srpo/formats';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { writeFiles } from '../../../test/support/write-files.ts';
 import type { ResumableSink } from './bundle-writer.ts';
 import { type ConvertNotice, type ConvertOptions, convertPipeline } from './convert.ts';
 import type { ConvertProgress } from './convert-progress.ts';
@@ -69,13 +70,6 @@ async function filesOf(root: string): Promise<Map<string, string>> {
       paths.sort().map(async (path) => [path.slice(root.length + 1), await sha256Hex(await readFile(path))] as const),
     ),
   );
-}
-
-async function writeFiles(root: string, contents: Files): Promise<void> {
-  for (const [path, bytes] of contents) {
-    await mkdir(dirname(join(root, path)), { recursive: true });
-    await writeFile(join(root, path), bytes);
-  }
 }
 
 let root: string;

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BundleFolder } from '../../parity/support/bundle.ts';
+import { writeFiles } from '../../support/write-files.ts';
 
 const BIN = fileURLToPath(new URL('../../../packages/cli/bin/flux-srpo.js', import.meta.url));
 
@@ -22,10 +23,7 @@ export async function startServer(
   { options = [], env = {} }: { options?: readonly string[]; env?: Record<string, string> } = {},
 ): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), 'flux-srpo-serve-'));
-  for (const [path, bytes] of files) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), bytes);
-  }
+  await writeFiles(folder, files);
   const child = spawn(process.execPath, [BIN, 'serve', '--model', folder, '--port', '0', ...options], {
     env: { ...process.env, ...env },
   });

@@ -5,25 +5,17 @@ import { bflShapes, bflTransformerNames, toBflVae } from '../test-support/bfl.ts
 import { memorySource } from '../test-support/memory.ts';
 import {
   clipShapes,
+  FLUX1_SIZES,
   type Shapes,
-  type TransformerSizes,
   t5Shapes,
   transformerShapes,
   vaeShapes,
 } from '../test-support/tiny-pipeline.ts';
 import { readModelConfig } from './pipeline.ts';
 
-const SIZES: TransformerSizes = {
-  hidden: 3072,
-  headDim: 128,
-  doubleBlocks: 19,
-  singleBlocks: 38,
-  textWidth: 4096,
-  pooledWidth: 768,
-};
-const DIFFUSERS = transformerShapes(SIZES);
+const DIFFUSERS = transformerShapes(FLUX1_SIZES);
 const SHAPES = {
-  transformer: bflShapes(bflTransformerNames(SIZES), DIFFUSERS),
+  transformer: bflShapes(bflTransformerNames(FLUX1_SIZES), DIFFUSERS),
   text_encoder: clipShapes('text_model.', { vocab: 49408, width: 768, ff: 3072, layers: 12, positions: 77 }),
   text_encoder_2: t5Shapes({ vocab: 32128, width: 4096, inner: 4096, heads: 64, ff: 10240, layers: 24 }),
   vae: vaeShapes([128, 256, 512, 512], 2),
@@ -66,7 +58,7 @@ describe('the shape of FLUX.1 [dev], read off its tensors', () => {
   });
 
   it('refuses heads whose rotary axes it cannot know', async () => {
-    const other = transformerShapes({ ...SIZES, headDim: 64 });
+    const other = transformerShapes({ ...FLUX1_SIZES, headDim: 64 });
     await expect(configOf({ transformer: other })).rejects.toThrow('axes_dims_rope');
   });
 

@@ -3,7 +3,7 @@ import { FLUX1_DEV } from '@flux-srpo/core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { planParts } from '../graphs/index.ts';
 import { elementCount } from '../inspect/tensor-file.ts';
-import { type Shapes, transformerShapes } from '../test-support/tiny-pipeline.ts';
+import { FLUX1_SIZES, type Shapes, transformerShapes } from '../test-support/tiny-pipeline.ts';
 import { type Binding, bindParts } from './bind.ts';
 import type { Component, TensorShapes } from './index.ts';
 
@@ -36,14 +36,7 @@ function listedVae(): Shapes {
   return new Map(Object.values(tensors).map((tensor) => [tensor.diffusers, tensor.diffusers_shape]));
 }
 
-const FLUX1_TRANSFORMER = transformerShapes({
-  hidden: 3072,
-  headDim: 128,
-  doubleBlocks: 19,
-  singleBlocks: 38,
-  textWidth: 4096,
-  pooledWidth: 768,
-});
+const FLUX1_TRANSFORMER = transformerShapes(FLUX1_SIZES);
 
 /** Binds the parts of one network alone. */
 function bindAlone(component: 'transformer' | 'vae', shapes: Shapes): Binding {

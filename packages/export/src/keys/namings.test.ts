@@ -4,9 +4,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { planParts } from '../graphs/index.ts';
 import { bflShapes, bflTransformerNames, toBflVae, toLlamaT5 } from '../test-support/bfl.ts';
 import {
+  FLUX1_SIZES,
   type Shapes,
   type Tensor,
-  type TransformerSizes,
   t5Shapes,
   transformerShapes,
   vaeShapes,
@@ -14,16 +14,8 @@ import {
 import { type BoundSlot, bindParts, type Range } from './bind.ts';
 import type { Component } from './index.ts';
 
-const FLUX1: TransformerSizes = {
-  hidden: 3072,
-  headDim: 128,
-  doubleBlocks: 19,
-  singleBlocks: 38,
-  textWidth: 4096,
-  pooledWidth: 768,
-};
-const DIFFUSERS = transformerShapes(FLUX1);
-const NAMES = bflTransformerNames(FLUX1);
+const DIFFUSERS = transformerShapes(FLUX1_SIZES);
+const NAMES = bflTransformerNames(FLUX1_SIZES);
 const BFL = bflShapes(NAMES, DIFFUSERS);
 
 /** Part name prefixes of each component. */

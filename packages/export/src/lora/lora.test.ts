@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { FLUX1_DEV, isFluxError } from '@flux-srpo/core';
 import { bytesSource, GGML_TYPES, readSafetensors, sha256Hex, widen } from '@flux-srpo/formats';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { writeFiles } from '../../../../test/support/write-files.ts';
 import { type ConvertOptions, type ConvertSummary, convertPipeline } from '../convert.ts';
 import { planParts } from '../graphs/index.ts';
 import { bundleFolder } from '../node/bundle-folder.ts';
@@ -285,10 +286,7 @@ describe('an interrupted conversion with a LoRA', () => {
   let work: string;
   beforeAll(async () => {
     work = await mkdtemp(join(tmpdir(), 'flux-srpo-lora-'));
-    for (const [path, bytes] of await tinyPipeline()) {
-      await mkdir(dirname(join(work, 'source', path)), { recursive: true });
-      await writeFile(join(work, 'source', path), bytes);
-    }
+    await writeFiles(join(work, 'source'), await tinyPipeline());
     return () => rm(work, { recursive: true });
   });
 

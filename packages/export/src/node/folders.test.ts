@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { writeFiles } from '../../../../test/support/write-files.ts';
 import { convertPipeline } from '../convert.ts';
 import { inspectBundle } from '../inspect/bundle.ts';
 import { memorySource } from '../test-support/memory.ts';
@@ -27,10 +28,7 @@ afterEach(async () => {
 describe('a conversion to disk', () => {
   it('from a folder gives the bundle that one from memory gives, under the asked name and no other', async () => {
     const files = await tinyPipeline();
-    for (const [path, bytes] of files) {
-      await mkdir(dirname(join(folder, 'in', path)), { recursive: true });
-      await writeFile(join(folder, 'in', path), bytes);
-    }
+    await writeFiles(join(folder, 'in'), files);
     const { identity } = await convertPipeline(pipelineFolder(join(folder, 'in')), await bundleFolder(out), {
       dtype: 'q8',
     });

@@ -138,6 +138,16 @@ const TINY_SIZES: TransformerSizes = {
   pooledWidth: CLIP_WIDTH,
 };
 
+/** FLUX.1 [dev]'s. */
+export const FLUX1_SIZES: TransformerSizes = {
+  hidden: 3072,
+  headDim: 128,
+  doubleBlocks: 19,
+  singleBlocks: 38,
+  textWidth: 4096,
+  pooledWidth: 768,
+};
+
 /** diffusers' names and shapes, written out here rather than taken from the key maps: this is their oracle. */
 export function transformerShapes(sizes: TransformerSizes): Shapes {
   const { hidden, headDim } = sizes;
