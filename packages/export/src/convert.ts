@@ -72,24 +72,18 @@ export async function convertPipeline(
   const checkpoints: Partial<Record<Component, Checkpoint>> = {};
   let loras: readonly OpenLora[] = [];
   const writer = new BundleWriter(sink);
-  let hasParts = false;
-  const { onProgress } = options;
+  const own = { hasJournal: false };
   try {
     loras = await openLoras(options.loras ?? [], options.signal);
-    const summary = await convert(watchSource(source), sink, writer, checkpoints, loras, {
-      ...options,
-      onProgress: (progress) => {
-        hasParts = true;
-        onProgress?.(progress);
-      },
-    });
+    const summary = await convert(watchSource(source), sink, writer, checkpoints, loras, own, options);
     options.signal?.throwIfAborted();
     await sink.commit(new Set(writer.files.map(({ path }) => path)));
     return summary;
   } catch (error) {
-    if (isResumable(sink) && hasParts && mayGoOn(error)) {
+    // Before its own journal is open, a conversion has no say in what an earlier one left.
+    if (isResumable(sink) && (!own.hasJournal || mayGoOn(error)) && (await Journal.listsParts(sink))) {
       await sink.suspend();
-      options.onNotice?.({ type: 'suspended' });
+      if (mayGoOn(error)) options.onNotice?.({ type: 'suspended' });
     } else {
       await sink.abort();
     }
@@ -110,6 +104,7 @@ async function convert(
   writer: BundleWriter,
   opened: Partial<Record<Component, Checkpoint>>,
   loras: readonly OpenLora[],
+  own: { hasJournal: boolean },
   options: ConvertOptions,
 ): Promise<ConvertSummary> {
   const { info = FLUX_SRPO_INFO, bake = false, signal, onProgress, onNotice } = options;
@@ -119,7 +114,8 @@ async function convert(
   // 1. Read every header and check that the checkpoint is what the configs say, before anything is written.
   const clipTokenizer = await readClipTokenizer(source);
   const t5Tokenizer = await readT5Tokenizer(source);
-  const safetyChecker = options.safetyChecker && (await readSafetyChecker(options.safetyChecker));
+  const checker = options.safetyChecker && watchSource(options.safetyChecker);
+  const safetyChecker = checker && (await readSafetyChecker(checker.source));
   for (const component of COMPONENTS) opened[component] = await openCheckpoint(source, component);
   const checkpoints = opened as Record<Component, Checkpoint>;
   const tensors = tensorsOf(checkpoints);
@@ -153,6 +149,7 @@ async function convert(
   const journal = isResumable(sink)
     ? await openJournal(sink, await journalIdentity(states, draft, writer.files, bake), writer, onNotice)
     : undefined;
+  own.hasJournal = true;
   if (isResumable(sink)) await sink.reserve?.(plan.reduce((sum, part) => sum + expectedBytes(part, classOf), 0));
   const fallbacks = shapeFallbacks(plan, recipe);
   const blocks: BlockOrigin[] = [];
@@ -170,6 +167,8 @@ async function convert(
     onProgress?.(meter.advance(work.get(part)!, found !== undefined));
   }
   await assertUnchanged();
+  await checker?.assertUnchanged();
+  for (const lora of loras) await lora.assertUnchanged();
 
   // 4. The manifest, last.
   const quantization = { recipe: { ...recipe }, fallbacks };

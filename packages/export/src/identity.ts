@@ -1,9 +1,8 @@
 import type { BundleFile } from '@flux-srpo/core';
-import { createSha256, sha256Hex } from '@flux-srpo/formats';
+import { createSha256, type FileState, sha256Hex } from '@flux-srpo/formats';
 import type { WeightSlot } from './graphs/slots.ts';
 import type { JournalIdentity } from './journal.ts';
 import type { ManifestDraft } from './manifest-draft.ts';
-import type { FileState } from './source-states.ts';
 import { planStorage } from './storage.ts';
 
 /** Everything that a bundle's bytes follow from, as two hashes. */

@@ -43,6 +43,11 @@ export class Journal {
     this.#finished = finished;
   }
 
+  /** Whether there is work to go on with, of whatever conversion. */
+  static async listsParts(sink: ResumableSink): Promise<boolean> {
+    return (await readLines(await sink.journal.read())).length > 1;
+  }
+
   /** Reads what is there; begins anew unless it is of this very conversion. */
   static async open(sink: ResumableSink, identity: JournalIdentity): Promise<Journal> {
     const [head, ...parts] = await readLines(await sink.journal.read());

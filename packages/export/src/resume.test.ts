@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { StorageError } from '@flux-srpo/core';
+import { NetworkError, StorageError } from '@flux-srpo/core';
 import { httpSource, sha256Hex } from '@flux-srpo/formats';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeFiles } from '../../../test/support/write-files.ts';
@@ -209,6 +209,30 @@ describe('an interrupted conversion', () => {
   });
 });
 
+describe('what an interrupted conversion left', () => {
+  const offline: PipelineSource = {
+    list: async () => [...files.keys()],
+    open: async (path) => {
+      throw new NetworkError(`${path}: the server could not be reached`, { code: 'network/unreachable' });
+    },
+  };
+  const broken = (): PipelineSource => memorySource(new Map(files).set('vae/config.json', Uint8Array.of(1)));
+
+  it.each<[string, () => PipelineSource, AbortSignal | undefined, string]>([
+    ['the server is out of reach', () => offline, undefined, 'NetworkError'],
+    ['the source is broken', broken, undefined, 'FormatError'],
+    ['it is cancelled at once', () => pipelineFolder(source), AbortSignal.abort(), 'AbortError'],
+  ])('outlives another try in which %s', async (_, from, signal, name) => {
+    await interrupt(20);
+    const { error } = await convert(from(), signal && { signal });
+    expect(error).toMatchObject({ name });
+    const { notices, progress } = await convert();
+    expect(notices).toEqual([{ type: 'continued' }]);
+    expect(progress.at(-1)!.parts.found).toBeGreaterThan(10);
+    expect(await filesOf(out)).toEqual(expected);
+  });
+});
+
 describe('a conversion that cannot go on', () => {
   it('keeps its work where the disk is full', async () => {
     const full = await bundleFolder(out);
@@ -292,7 +316,10 @@ describe('a conversion that cannot go on', () => {
       },
     });
     await write;
-    expect(error).toMatchObject({ code: 'input/conflict', details: { path: expect.stringContaining('vae/') } });
+    expect(error).toMatchObject({
+      code: 'input/conflict',
+      details: { source: expect.stringContaining('diffusion_pytorch_model') },
+    });
     expect(await readdir(folder)).toEqual(['changing']);
   });
 });

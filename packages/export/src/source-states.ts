@@ -1,17 +1,10 @@
-import { InputError } from '@flux-srpo/core';
-import type { ByteSource } from '@flux-srpo/formats';
+import { type ByteSource, changed, type FileState } from '@flux-srpo/formats';
 import type { PipelineSource } from './source.ts';
 
-/** What a file of the source was when it was opened. */
-export interface FileState {
-  readonly size: number;
-  /** Undefined where the place does not say. */
-  readonly version: string | undefined;
-}
-
-/** A pipeline, and what each of its files was when it was first opened. */
+/** Files that must stay as they are for as long as they are read. */
 export interface WatchedSource {
   readonly source: PipelineSource;
+  /** What each file was when it was first opened, by its path. */
   readonly states: ReadonlyMap<string, FileState>;
   /** Throws for a file that is no longer what it was: some of its tensors are of another state than others. */
   assertUnchanged(): Promise<void>;
@@ -19,28 +12,30 @@ export interface WatchedSource {
 
 export function watchSource(original: PipelineSource): WatchedSource {
   const states = new Map<string, FileState>();
-  const stateOf = ({ size, version }: ByteSource): FileState => ({ size, version });
+  const open = async (path: string): Promise<ByteSource> => {
+    const file = await original.open(path);
+    const before = states.get(path);
+    if (before === undefined) states.set(path, stateOf(file));
+    else await assertSame(file, path, before);
+    return file;
+  };
   return {
-    source: {
-      ...original,
-      async open(path) {
-        const file = await original.open(path);
-        if (!states.has(path)) states.set(path, stateOf(file));
-        return file;
-      },
-    },
+    source: { ...original, open },
     states,
     async assertUnchanged() {
-      for (const [path, before] of states) {
-        const file = await original.open(path);
-        await file.close?.();
-        const now = stateOf(file);
-        if (now.size === before.size && now.version === before.version) continue;
-        throw new InputError(`${path} must not change while it is converted, and it did; run the conversion again`, {
-          code: 'input/conflict',
-          details: { path, before, now },
-        });
-      }
+      for (const path of states.keys()) await (await open(path)).close?.();
     },
   };
+}
+
+export function stateOf({ size, version }: ByteSource): FileState {
+  return { size, version };
+}
+
+/** Throws where a file is not what it was, and closes it. */
+export async function assertSame(file: ByteSource, name: string, before: FileState): Promise<void> {
+  const now = stateOf(file);
+  if (now.size === before.size && now.version === before.version) return;
+  await file.close?.();
+  throw changed(file.url ?? name, before, now);
 }

@@ -1,10 +1,12 @@
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ByteSource, blobSource, bytesSource } from './byte-source.ts';
 import { fileSink, fileSource } from './node.ts';
 
+/** The resolution of a file's dates is milliseconds on some systems: one that is long past cannot be this one. */
+const OLD = new Date('2020-01-01');
 const BYTES = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
 let folder: string;
 beforeAll(async () => {
@@ -60,14 +62,23 @@ describe.each(KINDS)('%s', (_, make) => {
 });
 
 describe('fileSource', () => {
-  it('says so when the file shrank after it was opened', async () => {
-    const path = join(folder, 'shrinks.bin');
+  it.each<[string, (path: string) => Promise<void>]>([
+    ['is cut', (path) => truncate(path, 500)],
+    ['grows', (path) => appendFile(path, 'x')],
+    ['is written anew with as many bytes', (path) => writeFile(path, BYTES.slice().reverse())],
+    ['is written anew and given its old date', (path) => writeFile(path, BYTES).then(() => utimes(path, OLD, OLD))],
+  ])('refuses to read on in a file that %s', async (_, change) => {
+    const path = join(folder, 'changes.bin');
     await writeFile(path, BYTES);
+    await utimes(path, OLD, OLD);
     const source = await fileSource(path);
-    await truncate(path, 500);
+    expect(await source.read(0, 100)).toEqual(BYTES.slice(0, 100));
+    await change(path);
     await expect(source.read(400, 200)).rejects.toMatchObject({
-      code: 'format/truncated',
-      details: { expected: 200, got: 100 },
+      code: 'input/conflict',
+      message: expect.stringMatching(
+        /^changes\.bin must not change while it is read: expected 1000 bytes .*start again/,
+      ),
     });
     await source.close?.();
   });

@@ -11,6 +11,8 @@ export interface ByteSource {
   readonly name: string;
   /** Differs once the contents do, as far as the place keeps track: times of change, an entity tag. Absent where it does not. */
   readonly version?: string;
+  /** Where it came from, without what may be secret of it: no query. Absent for what came from no server. */
+  readonly url?: string;
   /** Exactly `length` bytes from `offset`, in a buffer the caller owns; rejects rather than giving fewer. */
   read(offset: number, length: number, signal?: AbortSignal): Promise<Bytes>;
   close?(): Promise<void>;
@@ -66,15 +68,18 @@ export function blobSource(blob: Blob, name: string): ByteSource {
   return source;
 }
 
-/** Browsers refuse to read a picked file that has changed since, or that was moved. */
+/** Browsers refuse to read a picked file that has changed since, or that was moved; they say the same of a disk that fails. */
 async function readBlob(blob: Blob, name: string): Promise<ArrayBuffer> {
   try {
     return await blob.arrayBuffer();
   } catch (cause) {
-    throw new StorageError(`${name}: the file could not be read; choose it again`, {
-      code: 'storage/unavailable',
-      details: { name },
-      cause,
-    });
+    throw new StorageError(
+      `${name}: the file was changed or moved since it was chosen, or cannot be read; choose it again`,
+      {
+        code: 'storage/unavailable',
+        details: { name, reason: (cause as Error).name },
+        cause,
+      },
+    );
   }
 }

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { httpSource } from './http-source.ts';
+import { retryingSource } from './retry-source.ts';
 
 const BYTES = Uint8Array.from({ length: 5000 }, (_, i) => (i * 7) % 256);
 const HTML = '<!doctype html><title>Not found</title>';
@@ -155,6 +156,77 @@ describe('httpSource', () => {
 
   it.each(['html', 'missing', 'broken', 'drops-connection'])('fails to open %s', async (path) => {
     await expect(httpSource(`${base}/${path}`)).rejects.toMatchObject({ name: 'NetworkError' });
+  });
+
+  describe('whose file is replaced between two reads', () => {
+    /** What the server says of the file, and how long it is. */
+    interface Said {
+      headers: Record<string, string>;
+      size?: number;
+    }
+    let said: Said;
+    /** Reads once, lets the server have another file, reads again. */
+    async function readAcross(before: Said, after: Said): Promise<unknown> {
+      HANDLERS.changing = (_, response, start, end) => {
+        const size = said.size ?? BYTES.length;
+        if (start >= size) return void response.writeHead(416, { 'content-range': `bytes */${size}` }).end();
+        response.writeHead(206, { 'content-range': `bytes ${start}-${end - 1}/${size}`, ...said.headers });
+        response.end(BYTES.subarray(start, end));
+      };
+      said = before;
+      const source = await httpSource(`${base}/changing?signature=secret`);
+      expect(await source.read(0, 100)).toEqual(BYTES.slice(0, 100));
+      said = after;
+      return await source.read(1000, 100).catch((error: unknown) => error);
+    }
+    const tag = (etag: string): Said => ({ headers: { etag } });
+    const date = (second: number): Said => ({
+      headers: { 'last-modified': new Date(1.7e12 + 1000 * second).toUTCString() },
+    });
+    const size = (bytes: number): Said => ({ headers: {}, size: bytes });
+
+    it.each<[string, Said, Said, string]>([
+      ['strong entity tags', tag('"a"'), tag('"b"'), '5000 bytes ("a"), got 5000 bytes ("b")'],
+      ['weak entity tags', tag('W/"a"'), tag('W/"b"'), '5000 bytes (W/"a"), got 5000 bytes (W/"b")'],
+      ['dates', date(0), date(1), ':20 GMT), got 5000 bytes (Tue, 14 Nov 2023 22:13:21 GMT)'],
+      ['dates, beside a tag that is gone', { headers: { ...tag('"a"').headers, ...date(0).headers } }, date(1), '"a"'],
+      ['sizes', size(5000), size(5001), 'expected 5000 bytes, got 5001 bytes'],
+      ['sizes, where the range is no longer there', size(5000), size(900), 'expected 5000 bytes, got 900 bytes'],
+    ])('tells it by %s, and names the URL', async (_, before, after, message) => {
+      const error = await readAcross(before, after);
+      expect(error).toMatchObject({ name: 'InputError', code: 'input/conflict' });
+      expect((error as Error).message).toContain(`${base}/changing must not change while it is read: `);
+      expect((error as Error).message).toContain(message);
+      expect((error as Error).message).toContain('start again');
+      expect(JSON.stringify([(error as Error).message, (error as { details: unknown }).details])).not.toContain(
+        'secret',
+      );
+    });
+
+    it.each<[string, Said, Said]>([
+      ['a cache on the way weakens the tag', tag('"a"'), tag('W/"a"')],
+      [
+        'the tag stays and only the date moves',
+        { headers: { etag: '"a"', ...date(0).headers } },
+        { headers: { etag: '"a"', ...date(9).headers } },
+      ],
+      ['the server says nothing of it any more', tag('"a"'), size(5000)],
+    ])('takes it for the same where %s', async (_, before, after) => {
+      expect(await readAcross(before, after)).toEqual(BYTES.slice(1000, 1100));
+    });
+
+    it('does not ask again: another try would meet the same file', async () => {
+      HANDLERS.changing = (_, response, start, end) => {
+        response.writeHead(206, { 'content-range': `bytes ${start}-${end - 1}/5000`, ...said.headers });
+        response.end(BYTES.subarray(start, end));
+      };
+      said = tag('"a"');
+      const source = retryingSource(await httpSource(`${base}/changing`), { delays: [60_000] });
+      said = tag('"b"');
+      seen.length = 0;
+      await expect(source.read(0, 10)).rejects.toMatchObject({ code: 'input/conflict' });
+      expect(seen).toHaveLength(1);
+    });
   });
 
   it('keeps signed queries out of messages', async () => {

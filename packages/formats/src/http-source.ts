@@ -1,5 +1,6 @@
 import { FormatError, NetworkError } from '@flux-srpo/core';
 import { type ByteSource, type Bytes, checkRange } from './byte-source.ts';
+import { changed, type FileState } from './changed.ts';
 
 /** A server that ignores `Range` is read through from the start, but no further than this before the wanted bytes. */
 const MAX_SKIPPED_BYTES = 16 * 1024 * 1024;
@@ -13,7 +14,10 @@ export interface HttpSourceOptions {
   size?: number;
 }
 
-/** A source over a URL, one `Range` request per read. Nothing is retried here and nothing is trusted: every answer is measured. */
+/**
+ * A source over a URL, one `Range` request per read. Nothing is retried here and nothing is trusted: every answer is measured. Where the
+ * server was asked for the size, each later answer must be of the same file as that one, by its size, entity tag and time of change.
+ */
 export async function httpSource(url: string | URL, options: HttpSourceOptions = {}): Promise<ByteSource> {
   const name = shortName(url);
   const request = new RangeRequest(url, name, options);
@@ -22,6 +26,7 @@ export async function httpSource(url: string | URL, options: HttpSourceOptions =
   const source: ByteSource = {
     size,
     name,
+    url: withoutSecrets(url),
     ...(request.version === undefined ? {} : { version: request.version }),
     async read(offset, length, signal) {
       signal?.throwIfAborted();
@@ -37,8 +42,8 @@ class RangeRequest {
   readonly #url: string | URL;
   readonly #name: string;
   readonly #options: HttpSourceOptions;
-  /** What the server said of the file's state when asked for its size: its entity tag, or the time of its last change. */
-  version: string | undefined;
+  /** What the server said of the file when asked for its size. Undefined where the size was known. */
+  #opened: (Validators & { size: number }) | undefined;
 
   constructor(url: string | URL, name: string, options: HttpSourceOptions) {
     this.#url = url;
@@ -46,11 +51,20 @@ class RangeRequest {
     this.#options = options;
   }
 
-  /** The file's size: from `Content-Range`, or where cross-origin rules hide it, from `HEAD`. */
+  get version(): string | undefined {
+    return this.#opened && versionOf(this.#opened);
+  }
+
   async askSize(): Promise<number> {
     const response = await this.#fetch({ headers: { range: 'bytes=0-0' } });
     await response.body?.cancel();
-    this.version = response.headers.get('etag') ?? response.headers.get('last-modified') ?? undefined;
+    const size = await this.#sizeBy(response);
+    this.#opened = { ...validatorsOf(response), size };
+    return size;
+  }
+
+  /** The file's size: from `Content-Range`, or where cross-origin rules hide it, from `HEAD`. */
+  async #sizeBy(response: Response): Promise<number> {
     if (response.status === 206) {
       const total = contentRange(response)?.total;
       if (total !== undefined) return total;
@@ -69,14 +83,14 @@ class RangeRequest {
     const end = offset + length;
     const response = await this.#fetch({ headers: { range: `bytes=${offset}-${end - 1}` } }, signal);
     try {
-      if (response.ok) this.#checkVersion(response);
+      if (response.status === 200) this.#refuseHtml(response);
+      this.#checkState(response);
       if (response.status === 206) {
         this.#checkContentRange(response, offset, end, size);
         return await this.#body(response, 0, length, true, signal);
       }
       if (response.status === 416) this.#failRange(offset, length, size);
       if (response.status !== 200) this.#failStatus(response);
-      this.#refuseHtml(response);
       const whole = plainLength(response);
       if (whole !== undefined && whole !== size) this.#fail(`must have ${size} bytes, got ${whole}`);
       if (offset > MAX_SKIPPED_BYTES) {
@@ -128,16 +142,20 @@ class RangeRequest {
     return out;
   }
 
-  /** Parts of two files would make a third. Only strong tags are compared: weak ones and times may differ between a site's servers. */
-  #checkVersion(response: Response): void {
-    const tag = response.headers.get('etag');
-    if (!this.version?.startsWith('"') || tag === null || tag === this.version) return;
-    throw new NetworkError(
-      `${this.#name}: expected the file ${this.version}, got ${tag}; it was replaced, start again`,
-      {
-        code: 'network/response-invalid',
-        details: { name: this.#name, expected: this.version, got: tag },
-      },
+  /** Throws for an answer out of another file than the one that was opened. */
+  #checkState(response: Response): void {
+    const opened = this.#opened;
+    if (opened === undefined || ![200, 206, 416].includes(response.status)) return;
+    const now = validatorsOf(response);
+    const total = response.status === 200 ? plainLength(response) : contentRange(response)?.total;
+    // Some servers send with 416 neither tag nor date of the file, but those of their own page for it.
+    const isSame = response.status === 416 || isSameVersion(opened, now);
+    if (isSame && (total === undefined || total === opened.size)) return;
+    const state = (size: number, version: string | undefined): FileState => ({ size, version });
+    throw changed(
+      withoutSecrets(this.#url),
+      state(opened.size, versionOf(opened)),
+      state(total ?? opened.size, versionOf(now)),
     );
   }
 
@@ -207,6 +225,28 @@ class RangeRequest {
   }
 }
 
+/** What HTTP has to tell one state of a file from another. */
+interface Validators {
+  etag: string | undefined;
+  lastModified: string | undefined;
+}
+
+function validatorsOf({ headers }: Response): Validators {
+  return { etag: headers.get('etag') ?? undefined, lastModified: headers.get('last-modified') ?? undefined };
+}
+
+function versionOf({ etag, lastModified }: Validators): string | undefined {
+  return etag ?? lastModified;
+}
+
+/** By the entity tags where both have one (RFC 9110 §8.8.3.2, weak comparison: caches on the way may weaken them), else by the dates. */
+function isSameVersion(before: Validators, now: Validators): boolean {
+  const opaque = (tag: string) => tag.replace(/^W\//, '');
+  if (before.etag !== undefined && now.etag !== undefined) return opaque(before.etag) === opaque(now.etag);
+  if (before.lastModified === undefined || now.lastModified === undefined) return true;
+  return before.lastModified === now.lastModified;
+}
+
 /** `bytes start-last/total`, or `bytes *` and the total; with an exclusive end. */
 function contentRange(response: Response): { start?: number; end?: number; total?: number } | undefined {
   const match = /^bytes (?:(\d+)-(\d+)|\*)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '');
@@ -225,7 +265,14 @@ function plainLength(response: Response): number | undefined {
   return Number(length);
 }
 
-/** The last path segment: queries may hold signatures, and errors get logged. */
+/** Queries may hold signatures, and errors get logged. */
+function withoutSecrets(url: string | URL): string {
+  return String(url)
+    .split(/[?#]/)[0]!
+    .replace(/\/\/[^/]*@/, '//');
+}
+
+/** The last path segment. */
 function shortName(url: string | URL): string {
-  return String(url).split(/[?#]/)[0]!.split('/').pop() || 'file';
+  return withoutSecrets(url).split('/').pop() || 'file';
 }

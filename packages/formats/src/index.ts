@@ -1,5 +1,6 @@
 export { type ByteSink, bytesSink } from './byte-sink.ts';
 export { type ByteSource, type Bytes, blobSource, bytesSource, checkRange } from './byte-source.ts';
+export { changed, type FileState } from './changed.ts';
 export { DTYPE_BITS, type Dtype, isDtype, tensorBytes } from './dtype.ts';
 export { E4M4_LAST, E4M4_VALUES, e4m4Floor, e4m4ToF32 } from './e4m4.ts';
 export { e4m3ToF32, e5m2ToF32 } from './fp8.ts';

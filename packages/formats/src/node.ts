@@ -4,8 +4,9 @@ import { basename } from 'node:path';
 import { StorageError } from '@flux-srpo/core';
 import type { ByteSink } from './byte-sink.ts';
 import { type ByteSource, checkRange, truncated } from './byte-source.ts';
+import { changed, type FileState } from './changed.ts';
 
-/** A source over a file; the caller closes it. */
+/** A source over a file; the caller closes it. What was read before the file changed is of it as it was, later reads are refused. */
 export async function fileSource(path: string): Promise<ByteSource> {
   const name = basename(path);
   const handle = await guard(name, () => open(path, 'r'));
@@ -24,9 +25,13 @@ export async function fileSource(path: string): Promise<ByteSource> {
       // One call may give less than asked for: Linux stops at 2 GiB.
       while (done < length) {
         const { bytesRead } = await guard(name, () => handle.read(bytes, done, length - done, offset + done));
-        if (bytesRead === 0) throw truncated(name, length, done);
+        if (bytesRead === 0) break;
         done += bytesRead;
       }
+      // After the bytes: whoever changes them between this and the next read is found there.
+      const now = await stateOfFile(handle, name);
+      if (now.size !== state.size || now.version !== state.version) throw changed(name, state, now);
+      if (done < length) throw truncated(name, length, done);
       return bytes;
     },
     close: () => handle.close(),
@@ -56,8 +61,8 @@ export async function fileSink(path: string): Promise<ByteSink> {
   };
 }
 
-async function stateOfFile(handle: FileHandle, name: string): Promise<Pick<ByteSource, 'size' | 'version'>> {
-  const stat = await handle.stat({ bigint: true });
+async function stateOfFile(handle: FileHandle, name: string): Promise<FileState & { version: string }> {
+  const stat = await guard(name, () => handle.stat({ bigint: true }));
   // The time of the inode's change too: programs set back the other, to keep a copy's date for instance.
   if (stat.isFile()) return { size: Number(stat.size), version: `modified ${stat.mtimeNs}, changed ${stat.ctimeNs}` };
   throw new StorageError(`${name}: expected a file, got a folder or device`, {

@@ -1,5 +1,6 @@
 import { InputError, type MergedLora } from '@flux-srpo/core';
-import { type ByteSource, createSha256 } from '@flux-srpo/formats';
+import { type ByteSource, changed, createSha256 } from '@flux-srpo/formats';
+import { assertSame, stateOf } from '../source-states.ts';
 import type { SourceFile } from '../sources.ts';
 import { openTensorStore, type TensorStore } from '../tensors/store.ts';
 import { readScales } from './alpha.ts';
@@ -18,6 +19,8 @@ export interface OpenLora {
   readonly store: TensorStore;
   /** Each pair with strength · alpha / rank. */
   readonly pairs: ReadonlyMap<LoraPair, number>;
+  /** Throws where the file is no longer the one that was hashed. */
+  assertUnchanged(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -54,15 +57,35 @@ async function openLora({ file, strength }: LoraSource, signal?: AbortSignal): P
       });
     }
     const scales = await readScales(file.name, store, pairs, signal);
+    const sha256 = await hashAll(source, signal);
     return {
-      record: { name: file.name, sha256: await hashAll(source, signal), strength },
+      record: { name: file.name, sha256, strength },
       store,
       pairs: new Map([...scales].map(([pair, scale]) => [pair, strength * scale])),
+      assertUnchanged: () => assertUnchanged(file, stateOf(source), sha256, signal),
       close: async () => await source.close?.(),
     };
   } catch (error) {
     await source.close?.();
     throw error;
+  }
+}
+
+async function assertUnchanged(
+  file: SourceFile,
+  before: ReturnType<typeof stateOf>,
+  sha256: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const again = await file.open();
+  await assertSame(again, file.name, before);
+  try {
+    // Where the place does not tell one state from another, the bytes do.
+    if (before.version !== undefined || (await hashAll(again, signal)) === sha256) return;
+    const state = (version: string) => ({ size: again.size, version });
+    throw changed(again.url ?? file.name, state(`SHA-256 ${sha256}`), state('another SHA-256'));
+  } finally {
+    await again.close?.();
   }
 }
 

@@ -68,8 +68,11 @@ function folderSource(files: Readonly<Record<string, SourceEntry>>, token: strin
 async function open(entry: SourceEntry, name: string, token: string | undefined) {
   if (entry instanceof File) return blobSource(entry, name);
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return retryingSource({ ...(await httpSource(entry, { headers })), name });
+  return retryingSource({ ...(await httpSource(entry, { headers, fetch: uncached })), name });
 }
+
+/** Each byte is read once, and the browser's cache would keep gigabytes of them, or answer with bytes of a file that is no longer there. */
+const uncached: typeof fetch = (url, init) => fetch(url, { ...init, cache: 'no-store' });
 
 function nameOf(entry: SourceEntry): string {
   return (entry instanceof File ? entry.name : new URL(entry).pathname).split('/').pop() || 'file';
