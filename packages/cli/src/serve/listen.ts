@@ -1,8 +1,9 @@
-import type { Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { InputError } from '@flux-srpo/core';
-import { createAdaptorServer } from '@hono/node-server';
+import { getRequestListener, type HttpBindings, RequestError } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { discardRest, isClosing, lingerOnClose } from './linger.ts';
 
 /** How long running requests may take to finish after the server was asked to stop. */
 const GRACE_MS = 10_000;
@@ -22,7 +23,24 @@ export interface Listening {
 
 /** @param port 0 for any free one */
 export async function listen(app: Hono, host: string, port: number): Promise<Listening> {
-  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
+  const answer = getRequestListener(
+    async (request, env) => {
+      const response = await app.fetch(request, env);
+      if (!(await discardRest((env as HttpBindings).incoming))) response.headers.set('connection', 'close');
+      return response;
+    },
+    {
+      overrideGlobalObjects: false,
+      // Of a host or an address that is none, and of nothing else, the app never hears.
+      errorHandler: (error) =>
+        new Response(null, { status: error instanceof RequestError ? 400 : 500, headers: { connection: 'close' } }),
+    },
+  );
+  const server = createServer((incoming, outgoing) => {
+    if (isClosing(incoming.socket)) incoming.resume();
+    else void answer(incoming, outgoing);
+  });
+  lingerOnClose(server);
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) =>
