@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { InputError } from '@flux-srpo/core';
 import { getRequestListener, type HttpBindings, RequestError } from '@hono/node-server';
 import type { Hono } from 'hono';
@@ -36,11 +36,17 @@ export async function listen(app: Hono, host: string, port: number): Promise<Lis
         new Response(null, { status: error instanceof RequestError ? 400 : 500, headers: { connection: 'close' } }),
     },
   );
+  const unused = new Set<Socket>();
   const server = createServer((incoming, outgoing) => {
+    unused.delete(incoming.socket);
     if (isClosing(incoming.socket)) incoming.resume();
     else void answer(incoming, outgoing);
   });
   lingerOnClose(server);
+  server.on('connection', (socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) =>
@@ -59,8 +65,12 @@ export async function listen(app: Hono, host: string, port: number): Promise<Lis
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${actual}`,
     close: () =>
       new Promise((resolve) => {
-        // A connection that was busy is idle after its answer, and would be kept for the next request.
-        const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+        const sweep = setInterval(() => {
+          // A connection that was busy is idle after its answer, and would be kept for the next request.
+          server.closeIdleConnections();
+          // Browsers open some ahead of need, and to Node they are busy with a first request.
+          for (const socket of unused) socket.destroy();
+        }, SWEEP_MS);
         const end = setTimeout(() => server.closeAllConnections(), GRACE_MS);
         server.close(() => {
           clearInterval(sweep);

@@ -172,3 +172,17 @@ describe('a request that never reaches the app', () => {
     expect(ending).toBe('end');
   });
 });
+
+describe('a server that stops', () => {
+  it('does not wait for connections that no request has come over', async () => {
+    const stopping = await listen(new Hono(), '127.0.0.1', 0);
+    const socket = connect(Number(new URL(stopping.url).port), '127.0.0.1');
+    const received = receive(socket);
+    await new Promise((resolve) => socket.once('connect', resolve));
+    const start = performance.now();
+    await stopping.close();
+    // Ten seconds otherwise, for what runs.
+    expect(performance.now() - start).toBeLessThan(3000);
+    await received;
+  });
+});
