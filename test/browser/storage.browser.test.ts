@@ -1,6 +1,6 @@
 import type { Manifest } from '@flux-srpo/core';
 import { sha256Hex } from '@flux-srpo/formats';
-import { createFluxSrpo, type ImportOptions, type ImportSources, isFluxError } from 'flux-srpo';
+import { type ConvertProgress, createFluxSrpo, type ImportOptions, type ImportSources, isFluxError } from 'flux-srpo';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { cdp, commands } from 'vitest/browser';
 import { rejection, SMALL } from '../support/page.ts';
@@ -141,6 +141,39 @@ describe('an import', () => {
     await expectSameBytes('twice');
   });
 
+  it('is foreseen from the headers: its size, what an interrupted one left, and its errors', async () => {
+    const settings = { id: 'foreseen', dtype: DTYPE } as const;
+    const forecast = await storage.foresee({ folder: urls }, settings);
+    const weights = manifest.files.filter(({ path }) => path.startsWith('weights/'));
+    expect(forecast).toMatchObject({
+      id: 'foreseen',
+      url: 'opfs:foreseen',
+      model: manifest.model,
+      name: manifest.name,
+      parts: manifest.parts.length,
+      found: 0,
+      fits: true,
+    });
+    // Headers of safetensors files, some hundred bytes each, are not foreseen.
+    const written = weights.reduce((sum, { size }) => sum + size, 0);
+    expect(forecast.bytes).toBeLessThan(written);
+    expect(forecast.bytes).toBeGreaterThan(written - 2500 * weights.length);
+    expect(await storage.list()).toEqual([]);
+
+    const controller = new AbortController();
+    let last = 0;
+    const onProgress = ({ parts, bytes }: ConvertProgress) => {
+      last = bytes.total;
+      if (parts.done === 9) controller.abort();
+    };
+    await rejection(importAs('foreseen', { folder: files }, { signal: controller.signal, onProgress }));
+    expect(forecast.sourceBytes).toBe(last);
+    expect((await storage.foresee({ folder: files }, settings)).found).toBeGreaterThan(10_000);
+    const error = await rejection(storage.foresee({ folder: { 'model_index.json': files['model_index.json']! } }));
+    expect(error).toMatchObject({ code: 'model/file-missing' });
+    expect(await storage.list()).toMatchObject([{ id: 'foreseen', state: 'unfinished' }]);
+  });
+
   it.each<[string, ImportSources, ImportOptions, string]>([
     ['an id that is a path', {}, { id: '../x' }, 'input/type'],
     ['an unknown dtype', {}, { dtype: 'q3' as 'q4' }, 'input/out-of-range'],
@@ -173,6 +206,7 @@ describe('a storage that is full', () => {
   it('is told before anything is converted, with what is missing', async () => {
     const { usage } = await storage.estimate();
     await setQuota(usage + 300_000);
+    expect(await storage.foresee({ folder: files }, { id: 'full', dtype: DTYPE })).toMatchObject({ fits: false });
     const error = await rejection(importAs('full', { folder: files }));
     expect(error).toMatchObject({ code: 'storage/quota-exceeded', details: { needed: expect.any(Number) } });
   });

@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { type Browser, chromium } from 'playwright';
 import { build, createServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
-import { installPacked, serveFolder, writeBundle } from '../support/packed.ts';
+import { installPacked, serveFolder, writeBundle, writePipeline } from '../support/packed.ts';
 
 /** The package as people get it, in a page as people make it. No cross-origin isolation anywhere. */
 
@@ -26,6 +26,31 @@ const script = (library: string, options: string) => `
     picture.src = data[0].url;
     await picture.decode();
     document.title = ['done', seed, picture.naturalWidth, picture.naturalHeight, crossOriginIsolated].join(' ');
+  } catch (error) {
+    document.title = 'failed ' + error;
+  }
+`;
+
+/** As above, with a model that is first imported from its source's URLs, beside a file of the page's own. */
+const importScript = (library: string, paths: readonly string[]) => `
+  import { createFluxSrpo } from '${library}';
+  const urls = Object.fromEntries(${JSON.stringify(paths)}.map((path) => [path, './pipeline/' + path]));
+  const vae = 'vae/diffusion_pytorch_model.safetensors';
+  const flux = createFluxSrpo({ model: 'opfs:mine', backend: 'wasm', workerUrl: './flux-srpo/standalone/worker.js' });
+  try {
+    const file = new File([await (await fetch(urls[vae])).blob()], 'ae.safetensors');
+    const sources = { folder: urls, vae: file };
+    const { parts } = await flux.storage.foresee(sources, { id: 'mine', dtype: 'q8' });
+    let done = 0;
+    const { state } = await flux.storage.import(sources, { id: 'mine', dtype: 'q8', onProgress: () => done++ });
+    const { model } = await flux.load();
+    const { data, seed } = await flux.images.generate({
+      model, prompt: 'a red house', size: '48x80', num_inference_steps: 2, seed: 7, output_format: 'url',
+    });
+    const picture = document.querySelector('img');
+    picture.src = data[0].url;
+    await picture.decode();
+    document.title = ['done', state, done === parts, seed, picture.naturalWidth, picture.naturalHeight].join(' ');
   } catch (error) {
     document.title = 'failed ' + error;
   }
@@ -142,29 +167,46 @@ describe('the packed library', () => {
     await server.close();
   });
 
-  it('generates in a page of plain files under a strict CSP', async () => {
-    const site = join(folder, 'plain');
-    await mkdir(site);
+  /** A folder with what docs/embed.md says to copy where there is no bundler. */
+  async function plainSite(name: string): Promise<string> {
+    const site = join(folder, name);
     await cp(join(app, 'node_modules/flux-srpo/dist'), join(site, 'flux-srpo'), { recursive: true });
-    for (const file of await readdir(RUNTIME)) {
-      if (file === 'ort-wasm-simd-threaded.wasm')
-        await cp(join(RUNTIME, file), join(site, 'flux-srpo/standalone', file));
-    }
+    const wasm = 'ort-wasm-simd-threaded.wasm';
+    await cp(join(RUNTIME, wasm), join(site, 'flux-srpo/standalone', wasm));
+    return site;
+  }
+  const CSP = {
+    'content-security-policy':
+      "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src blob:",
+  };
+
+  it('generates in a page of plain files under a strict CSP', async () => {
+    const site = await plainSite('plain');
     await cp(join(folder, 'model'), join(site, 'model'), { recursive: true });
     await writeFile(join(site, 'index.html'), '<!doctype html><img><script type="module" src="main.js"></script>');
     await writeFile(
       join(site, 'main.js'),
       script('./flux-srpo/index.js', "workerUrl: './flux-srpo/standalone/worker.js'"),
     );
-    const server = await serveFolder(site, {
-      'content-security-policy':
-        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src blob:",
-    });
+    const server = await serveFolder(site, CSP);
     const { title, hosts } = await visit(server.url);
     await server.close();
     expect(title).toBe('done 7 48 80 false');
     expect(hosts).toEqual([new URL(server.url).host]);
     // After the page: the model and the runtime, each from its own folder.
     expect(server.requests).toContain('/flux-srpo/standalone/ort-wasm-simd-threaded.wasm');
+  });
+
+  it('imports a checkpoint in a page of plain files under a strict CSP, and generates with it', async () => {
+    const site = await plainSite('importing');
+    const paths = await writePipeline('a-3x32', join(site, 'pipeline'));
+    await writeFile(join(site, 'index.html'), '<!doctype html><img><script type="module" src="main.js"></script>');
+    await writeFile(join(site, 'main.js'), importScript('./flux-srpo/index.js', paths));
+    const server = await serveFolder(site, CSP);
+    const { title, hosts } = await visit(server.url);
+    await server.close();
+    expect(title).toBe('done complete true 7 48 80');
+    expect(hosts).toEqual([new URL(server.url).host]);
+    expect(server.requests).toContain('/flux-srpo/import-worker.js');
   });
 });

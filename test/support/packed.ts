@@ -59,6 +59,13 @@ export async function writeBundle(pipeline: string, folder: string): Promise<voi
   await run(process.execPath, ['--import', 'tsx', script, pipeline, folder], { cwd: ROOT });
 }
 
+/** Writes a parity fixture's pipeline folder; its paths. */
+export async function writePipeline(pipeline: string, folder: string): Promise<string[]> {
+  const script = join(ROOT, 'test/support/write-pipeline.ts');
+  const { stdout } = await run(process.execPath, ['--import', 'tsx', script, pipeline, folder], { cwd: ROOT });
+  return JSON.parse(stdout);
+}
+
 const TYPES: Record<string, string> = {
   '.html': 'text/html',
   '.js': 'text/javascript',

@@ -2,16 +2,15 @@ import { type BundlePart, isFluxError, type Manifest, parseManifest, type Weight
 import { sha256Hex } from '@flux-srpo/formats';
 import { type BundleInfo, FLUX_SRPO_INFO } from './bundle-info.ts';
 import { type BundleSink, BundleWriter, isResumable, type ResumableSink } from './bundle-writer.ts';
-import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
-import { readModelConfig } from './config/pipeline.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import { type ConvertProgress, ProgressMeter } from './convert-progress.ts';
-import { type ClassOf, type PartPlan, planParts } from './graphs/index.ts';
+import type { ClassOf, PartPlan } from './graphs/index.ts';
+import { readHeaders } from './headers.ts';
 import { journalIdentity } from './identity.ts';
 import { type FinishedPart, Journal, type JournalIdentity } from './journal.ts';
-import { bindParts, type UnusedTensor } from './keys/bind.ts';
-import { COMPONENTS, type Component } from './keys/index.ts';
+import type { UnusedTensor } from './keys/bind.ts';
+import type { Component } from './keys/index.ts';
 import { unboundTensors } from './leftover.ts';
-import { mergeLoras } from './lora/merge-loras.ts';
 import { type LoraSource, type OpenLora, openLoras } from './lora/open-loras.ts';
 import { checkDraft, describeBlocks, draftManifest, manifestJson } from './manifest-draft.ts';
 import { expectedBytes, partWork } from './part-work.ts';
@@ -21,7 +20,6 @@ import { RECIPES, type Recipe, resolveClass, shapeFallbacks } from './recipe.ts'
 import { readSafetyChecker } from './safety-checker.ts';
 import type { PipelineSource } from './source.ts';
 import { type WatchedSource, watchSource } from './source-states.ts';
-import { readClipTokenizer, readT5Tokenizer } from './tokenizers/read.ts';
 
 export interface ConvertOptions {
   dtype: WeightClass;
@@ -112,17 +110,10 @@ async function convert(
   const classOf: ClassOf = (slot) => resolveClass(recipe, slot).used;
 
   // 1. Read every header and check that the checkpoint is what the configs say, before anything is written.
-  const clipTokenizer = await readClipTokenizer(source);
-  const t5Tokenizer = await readT5Tokenizer(source);
+  const headers = await readHeaders(source, opened, loras);
+  const { clipTokenizer, t5Tokenizer, checkpoints, config, plan, binding } = headers;
   const checker = options.safetyChecker && watchSource(options.safetyChecker);
   const safetyChecker = checker && (await readSafetyChecker(checker.source));
-  for (const component of COMPONENTS) opened[component] = await openCheckpoint(source, component);
-  const checkpoints = opened as Record<Component, Checkpoint>;
-  const tensors = tensorsOf(checkpoints);
-  const config = await readModelConfig(source, clipTokenizer.eosId, tensors);
-  const plan = planParts(config);
-  const binding = mergeLoras(bindParts(plan, tensors), plan, loras);
-  for (const { component, tensor } of [...binding.parts.values()].flat()) checkpoints[component].checkDtype(tensor);
 
   // 2. The small files, and a manifest without weights: whatever is wrong with `info` shows now, not after hours.
   const tokenizers = { tokenizer: clipTokenizer, tokenizer_2: t5Tokenizer };
@@ -230,13 +221,3 @@ const REASONS = {
   'other-source': 'the source is not, or does not say that it is, what it was then',
   'other-settings': 'the options, the source or the converter were others then',
 } as const;
-
-function tensorsOf(checkpoints: Record<Component, Checkpoint>): Record<Component, Checkpoint['tensors']> {
-  const { transformer, text_encoder, text_encoder_2, vae } = checkpoints;
-  return {
-    transformer: transformer.tensors,
-    text_encoder: text_encoder.tensors,
-    text_encoder_2: text_encoder_2.tensors,
-    vae: vae.tensors,
-  };
-}

@@ -2,6 +2,7 @@ export { type BundleInfo, FLUX_SRPO_INFO, parseBundleInfo } from './bundle-info.
 export type { BundleSink, JournalFile, ResumableSink } from './bundle-writer.ts';
 export { type ConvertNotice, type ConvertOptions, type ConvertSummary, convertPipeline } from './convert.ts';
 export type { ConvertProgress } from './convert-progress.ts';
+export { type ConversionForecast, foreseeConversion } from './foresee.ts';
 export {
   bakeWeights,
   buildGraph,

@@ -36,7 +36,7 @@ export type { ProbeReport } from './probe.ts';
 export type { LocalBackend, LocalModel } from './protocol.ts';
 export type { QueueState } from './queue.ts';
 export type { RemoteModel, RemoteOptions } from './remote/index.ts';
-export type { StoredModel } from './store/import-protocol.ts';
+export type { ImportForecast, StoredModel } from './store/import-protocol.ts';
 export type { ImportFile, ImportFolder, ImportSettings, ImportSources } from './store/import-sources.ts';
 export type { ImportOptions, ModelStorage } from './store/model-storage.ts';
 export type { Acceleration, ImageRequest, RequestWarning, Transport } from './wire/request.ts';

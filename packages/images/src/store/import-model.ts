@@ -1,52 +1,21 @@
-import { InputError, ModelError } from '@flux-srpo/core';
-import {
-  COMPONENTS,
-  type Component,
-  combineSources,
-  convertPipeline,
-  FLUX_SRPO_INFO,
-  type PipelineSource,
-  parseBundleInfo,
-  type SourceFile,
-} from '@flux-srpo/export';
-import { blobSource, httpSource, retryingSource } from '@flux-srpo/formats';
-import type { ImportInput, ImportMessage, SourceEntry, StoredModel } from './import-protocol.ts';
-import { opfsSink } from './opfs-sink.ts';
+import { InputError } from '@flux-srpo/core';
+import { convertPipeline, FLUX_SRPO_INFO, foreseeConversion, parseBundleInfo } from '@flux-srpo/export';
+import type { ImportForecast, ImportInput, ImportMessage, StoredModel } from './import-protocol.ts';
+import { folderSource, importSource } from './import-source.ts';
+import { folderBytes, hasRoom, opfsSink } from './opfs-sink.ts';
 import { alone, checkId, find, isComplete, openRoot, storedModelUrl } from './stored-models.ts';
 
 /** A checkpoint in, a model of the storage out. Only in a dedicated worker, which may be terminated at any moment. */
 export async function importModel(input: ImportInput, post: (message: ImportMessage) => void): Promise<StoredModel> {
-  const info = input.info === undefined ? FLUX_SRPO_INFO : parseBundleInfo(input.info);
-  const id = checkId(input.id ?? info.model);
-  const { token } = input;
-  const files: Partial<Record<Component, SourceFile>> = {};
-  // The same file for several components is one source.
-  const known = new Map<SourceEntry, SourceFile>();
-  for (const component of COMPONENTS) {
-    const entry = input.files[component];
-    if (entry === undefined) continue;
-    const file = known.get(entry) ?? { name: nameOf(entry), open: () => open(entry, nameOf(entry), token) };
-    known.set(entry, file);
-    files[component] = file;
-  }
-  const source = await combineSources({
-    folder: input.folder && folderSource(input.folder, token),
-    tokenizers: input.tokenizers && folderSource(input.tokenizers, token),
-    files,
-  });
+  const { id, info } = identify(input);
+  const source = await importSource(input);
   return await alone(id, async () => {
     const root = await openRoot();
-    const existing = await find(root.getDirectoryHandle(id));
-    if (existing !== undefined && (await isComplete(existing))) {
-      throw new InputError(`there is a model ${storedModelUrl(id)}; remove it first, or give another id`, {
-        code: 'input/conflict',
-        details: { id },
-      });
-    }
+    await findUnfinished(root, id);
     const { manifest, bytes } = await convertPipeline(source, await opfsSink(root, id), {
       dtype: input.dtype,
       info,
-      safetyChecker: input.safetyChecker && folderSource(input.safetyChecker, token),
+      safetyChecker: input.safetyChecker && folderSource(input.safetyChecker, input.token),
       onProgress: (progress) => post({ type: 'progress', progress }),
       onNotice: (notice) => post({ type: 'notice', notice }),
     });
@@ -54,26 +23,33 @@ export async function importModel(input: ImportInput, post: (message: ImportMess
   });
 }
 
-function folderSource(files: Readonly<Record<string, SourceEntry>>, token: string | undefined): PipelineSource {
-  return {
-    list: async () => Object.keys(files),
-    async open(path) {
-      const entry = Object.hasOwn(files, path) ? files[path] : undefined;
-      if (entry !== undefined) return await open(entry, path, token);
-      throw new ModelError(`${path} is missing from the folder`, { code: 'model/file-missing', details: { path } });
-    },
-  };
+/** What `importModel` would do; writes nothing that stays. */
+export async function foreseeImport(input: ImportInput): Promise<ImportForecast> {
+  const { id, info } = identify(input);
+  const source = await importSource(input);
+  const root = await openRoot();
+  const unfinished = await findUnfinished(root, id);
+  const found = unfinished === undefined ? 0 : await folderBytes(unfinished);
+  const checker = input.safetyChecker && folderSource(input.safetyChecker, input.token);
+  const forecast = await foreseeConversion(source, input.dtype, checker);
+  const fits = await hasRoom(root, Math.max(0, forecast.bytes - found));
+  return { id, url: storedModelUrl(id), model: info.model, name: info.name, ...forecast, found, fits };
 }
 
-async function open(entry: SourceEntry, name: string, token: string | undefined) {
-  if (entry instanceof File) return blobSource(entry, name);
-  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return retryingSource({ ...(await httpSource(entry, { headers, fetch: uncached })), name });
+function identify(input: ImportInput) {
+  const info = input.info === undefined ? FLUX_SRPO_INFO : parseBundleInfo(input.info);
+  return { id: checkId(input.id ?? info.model), info };
 }
 
-/** Each byte is read once, and the browser's cache would keep gigabytes of them, or answer with bytes of a file that is no longer there. */
-const uncached: typeof fetch = (url, init) => fetch(url, { ...init, cache: 'no-store' });
-
-function nameOf(entry: SourceEntry): string {
-  return (entry instanceof File ? entry.name : new URL(entry).pathname).split('/').pop() || 'file';
+/** The folder of an interrupted import. A complete model of that id is refused. */
+async function findUnfinished(
+  root: FileSystemDirectoryHandle,
+  id: string,
+): Promise<FileSystemDirectoryHandle | undefined> {
+  const existing = await find(root.getDirectoryHandle(id));
+  if (existing === undefined || !(await isComplete(existing))) return existing;
+  throw new InputError(`there is a model ${storedModelUrl(id)}; remove it first, or give another id`, {
+    code: 'input/conflict',
+    details: { id },
+  });
 }

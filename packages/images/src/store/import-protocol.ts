@@ -1,5 +1,5 @@
 import type { WeightClass, WireError } from '@flux-srpo/core';
-import type { BundleInfo, Component, ConvertNotice, ConvertProgress } from '@flux-srpo/export';
+import type { BundleInfo, Component, ConversionForecast, ConvertNotice, ConvertProgress } from '@flux-srpo/export';
 
 /** What crosses between the page and the worker that imports one model. A file is one of the user's, or an absolute URL. */
 
@@ -32,8 +32,28 @@ export interface StoredModel {
   name?: string;
 }
 
+/** What an import would make. */
+export interface ImportForecast extends ConversionForecast {
+  id: string;
+  /** For `createFluxSrpo({ model })`, once it is imported. */
+  url: string;
+  /** The manifest's `model` and `name`. */
+  model: string;
+  name: string;
+  /** Bytes that an interrupted import of this id left, of use where files and settings are the same. */
+  found: number;
+  /** Whether the browser gives room for what is missing. */
+  fits: boolean;
+}
+
+/** The one message that the worker hears. */
+export interface ImportTask {
+  task: 'import' | 'foresee';
+  input: ImportInput;
+}
+
 export type ImportMessage =
   | { type: 'progress'; progress: ConvertProgress }
   | { type: 'notice'; notice: ConvertNotice }
-  | { type: 'result'; model: StoredModel }
+  | { type: 'result'; result: StoredModel | ImportForecast }
   | { type: 'failure'; error: WireError };

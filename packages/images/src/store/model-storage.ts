@@ -1,5 +1,5 @@
 import type { ConvertNotice, ConvertProgress } from '@flux-srpo/export';
-import type { StoredModel } from './import-protocol.ts';
+import type { ImportForecast, StoredModel } from './import-protocol.ts';
 import type { ImportSettings, ImportSources } from './import-sources.ts';
 
 export interface ImportOptions extends ImportSettings {
@@ -20,6 +20,11 @@ export interface ModelStorage {
    * `storage/quota-exceeded` where it does not fit, with `input/conflict` where there is such a model or another tab is at it.
    */
   import(sources: ImportSources, options?: ImportOptions): Promise<StoredModel>;
+  /** What that import would write and whether it fits, from the files' headers; rejects with what is wrong with them. Stores nothing. */
+  foresee(
+    sources: ImportSources,
+    options?: ImportSettings & Pick<ImportOptions, 'signal' | 'workerUrl'>,
+  ): Promise<ImportForecast>;
   /** Complete models and what is left of interrupted imports. */
   list(): Promise<StoredModel[]>;
   /** Removes a model, or what is left of one. Rejects with `input/conflict` while it is loaded or imported. */
@@ -36,6 +41,6 @@ export function modelStorage(): ModelStorage {
     <Name extends keyof ModelStorage>(name: Name) =>
     async (...input: Parameters<ModelStorage[Name]>): Promise<unknown> =>
       ((await import('./storage.ts')).storage[name] as (...input: unknown[]) => unknown)(...input);
-  const names = ['import', 'list', 'remove', 'estimate', 'persist'] as const;
+  const names = ['import', 'foresee', 'list', 'remove', 'estimate', 'persist'] as const;
   return Object.fromEntries(names.map((name) => [name, later(name)])) as unknown as ModelStorage;
 }

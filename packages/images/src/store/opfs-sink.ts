@@ -96,17 +96,7 @@ export async function opfsSink(parent: FileSystemDirectoryHandle, name: string):
     },
     async reserve(bytes) {
       const missing = Math.max(0, bytes - (await folderBytes(folder)));
-      const access = await guard(name, () => openAccess(folder, RESERVE));
-      try {
-        // An estimate says little: browsers round it. A file of that length is refused where the quota is smaller, or silently not made.
-        access.truncate(missing);
-        if (access.getSize() !== missing) throw full(name, { needed: missing });
-      } catch (cause) {
-        throw isFluxError(cause) ? cause : full(name, { needed: missing }, cause);
-      } finally {
-        access.close();
-        await folder.removeEntry(RESERVE);
-      }
+      if (!(await hasRoom(folder, missing))) throw full(name, { needed: missing });
     },
     async reopen(path) {
       const file = await findFile(folder, path);
@@ -117,6 +107,26 @@ export async function opfsSink(parent: FileSystemDirectoryHandle, name: string):
       journal.close();
     },
   };
+}
+
+/**
+ * Whether so many bytes more fit, by a file of that length which is given back at once. An estimate says little: browsers round it, and
+ * some answer with a constant.
+ */
+export async function hasRoom(folder: FileSystemDirectoryHandle, bytes: number): Promise<boolean> {
+  const access = await guard(RESERVE, () => openAccess(folder, RESERVE));
+  try {
+    access.truncate(bytes);
+    // Refused where the quota is smaller, or silently not made.
+    return access.getSize() === bytes;
+  } catch {
+    return false;
+  } finally {
+    // At once, in case that the worker is stopped before the file is gone.
+    access.truncate(0);
+    access.close();
+    await folder.removeEntry(RESERVE);
+  }
 }
 
 /** Bytes of all files in a folder and its folders. */

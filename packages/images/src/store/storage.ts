@@ -1,5 +1,5 @@
 import { DeviceError, fromWireError, parseManifest, StorageError } from '@flux-srpo/core';
-import type { ImportMessage, StoredModel } from './import-protocol.ts';
+import type { ImportForecast, ImportMessage, ImportTask, StoredModel } from './import-protocol.ts';
 import { type ImportSources, importInput } from './import-sources.ts';
 import type { ImportOptions, ModelStorage } from './model-storage.ts';
 import { folderBytes } from './opfs-sink.ts';
@@ -7,17 +7,19 @@ import { alone, checkId, findFile, isComplete, openRoot, storedModelUrl } from '
 
 /** The page's end of the storage. */
 export const storage: ModelStorage = {
-  import: importModel,
+  import: (sources, options) => startTask('import', sources, options) as Promise<StoredModel>,
+  foresee: (sources, options) => startTask('foresee', sources, options) as Promise<ImportForecast>,
   list: listModels,
   remove: removeModel,
   estimate: estimateStorage,
   persist: persistStorage,
 };
 
-async function importModel(
+async function startTask(
+  task: ImportTask['task'],
   sources: ImportSources,
   { signal, onProgress, onNotice, workerUrl, ...settings }: ImportOptions = {},
-): Promise<StoredModel> {
+): Promise<StoredModel | ImportForecast> {
   signal?.throwIfAborted();
   if (settings.id !== undefined) checkId(settings.id);
   const input = importInput(sources, settings);
@@ -39,10 +41,10 @@ async function importModel(
       worker.addEventListener('message', ({ data }: MessageEvent<ImportMessage>) => {
         if (data.type === 'progress') tell(onProgress, data.progress);
         else if (data.type === 'notice') tell(onNotice, data.notice);
-        else if (data.type === 'result') resolve(data.model);
+        else if (data.type === 'result') resolve(data.result);
         else reject(fromWireError(data.error));
       });
-      worker.postMessage(input);
+      worker.postMessage({ task, input } satisfies ImportTask);
     });
   } finally {
     // At any moment: what is on the disk by then is of use, and its handles and its lock go with the worker.

@@ -1,0 +1,47 @@
+import { ModelError } from '@flux-srpo/core';
+import { COMPONENTS, type Component, combineSources, type PipelineSource, type SourceFile } from '@flux-srpo/export';
+import { type ByteSource, blobSource, httpSource, retryingSource } from '@flux-srpo/formats';
+import type { ImportInput, SourceEntry } from './import-protocol.ts';
+
+/** Everything that the page named, as one pipeline. */
+export async function importSource({ folder, tokenizers, files, token }: ImportInput): Promise<PipelineSource> {
+  const given: Partial<Record<Component, SourceFile>> = {};
+  // The same file for several components is one source.
+  const known = new Map<SourceEntry, SourceFile>();
+  for (const component of COMPONENTS) {
+    const entry = files[component];
+    if (entry === undefined) continue;
+    const file = known.get(entry) ?? { name: nameOf(entry), open: () => open(entry, nameOf(entry), token) };
+    known.set(entry, file);
+    given[component] = file;
+  }
+  return await combineSources({
+    folder: folder && folderSource(folder, token),
+    tokenizers: tokenizers && folderSource(tokenizers, token),
+    files: given,
+  });
+}
+
+export function folderSource(files: Readonly<Record<string, SourceEntry>>, token: string | undefined): PipelineSource {
+  return {
+    list: async () => Object.keys(files),
+    async open(path) {
+      const entry = Object.hasOwn(files, path) ? files[path] : undefined;
+      if (entry !== undefined) return await open(entry, path, token);
+      throw new ModelError(`${path} is missing from the folder`, { code: 'model/file-missing', details: { path } });
+    },
+  };
+}
+
+async function open(entry: SourceEntry, name: string, token: string | undefined): Promise<ByteSource> {
+  if (entry instanceof File) return blobSource(entry, name);
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return retryingSource({ ...(await httpSource(entry, { headers, fetch: uncached })), name });
+}
+
+/** Each byte is read once, and the browser's cache would keep gigabytes of them, or answer with bytes of a file that is no longer there. */
+const uncached: typeof fetch = (url, init) => fetch(url, { ...init, cache: 'no-store' });
+
+function nameOf(entry: SourceEntry): string {
+  return (entry instanceof File ? entry.name : new URL(entry).pathname).split('/').pop() || 'file';
+}

@@ -1,0 +1,11 @@
+import { type PipelineName, readPipelineFixture } from '../parity/support/fixture.ts';
+import { readNodeFixture } from '../parity/support/node-fixtures.ts';
+import { synthesizeFolder } from '../parity/support/synthesize.ts';
+import { writeFiles } from './write-files.ts';
+
+// node --import tsx write-pipeline.ts <pipeline> <folder>: a fixture's pipeline folder; prints its paths as JSON.
+
+const [name, folder] = process.argv.slice(2) as [PipelineName, string];
+const files = await synthesizeFolder(readNodeFixture, await readPipelineFixture(readNodeFixture, name));
+await writeFiles(folder, files);
+process.stdout.write(JSON.stringify([...files.keys()]));
