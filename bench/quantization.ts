@@ -4,15 +4,14 @@
 //   python test/reference/ggml_quantizers.py <ggml> --speed      # ggml's speed on the same machine, one core
 //
 // One JSON line per class and distribution of weights: bits per weight on disk, relative RMS error, ggml's errors from the committed
-// fixture, and MB of float32 a second of processor time, the best of five. Each class is measured in a process of its own, because V8
-// optimises the searches worse once others have run. With --bundles, the first being the reference: peak signal-to-noise ratio of the
+// fixture, and MB of float32 a second of processor time, the best of five. Each class is measured in a process of its own. With --bundles, the first being the reference: peak signal-to-noise ratio of the
 // pictures against the reference's (dB, same prompts and seeds), and how well they match their prompts.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { dequantizeQ4m, q4, q8, quantizeQ4m, roundF16 } from '@flux-srpo/export';
+import { dequantizeQ4, dequantizeQ4m, dequantizeQ8, quantizeQ4, quantizeQ4m, quantizeQ8 } from '@flux-srpo/export';
 import { e4m4ToF32 } from '@flux-srpo/formats';
 import { createPipeline, openBundle } from '@flux-srpo/runtime';
 import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
@@ -35,11 +34,10 @@ interface Stored {
 }
 
 const symmetric =
-  (quantizer: typeof q4) =>
+  (quantize: typeof quantizeQ4, dequantize: typeof dequantizeQ4) =>
   (rows: Float32Array): Stored => {
-    const scales = quantizer.scales(rows, roundF16);
-    const codes = quantizer.codes(rows, scales);
-    return { bytes: codes.length + 2 * scales.length, back: () => quantizer.dequantize(codes, scales) };
+    const { codes, scales } = quantize(rows, true);
+    return { bytes: codes.length + 2 * scales.length, back: () => dequantize(codes, scales) };
   };
 
 const CLASSES: Readonly<Record<string, (rows: Float32Array) => Stored>> = {
@@ -50,8 +48,8 @@ const CLASSES: Readonly<Record<string, (rows: Float32Array) => Stored>> = {
       back: () => dequantizeQ4m(codes, e4m4ToF32(scales), DISTRIBUTION_COLUMNS),
     };
   },
-  q4: symmetric(q4),
-  q8: symmetric(q8),
+  q4: symmetric(quantizeQ4, dequantizeQ4),
+  q8: symmetric(quantizeQ8, dequantizeQ8),
 };
 
 function print(record: object): void {

@@ -40,6 +40,11 @@ const COMMANDS = {
     return runNode('node_modules/tsx/dist/cli.mjs', ['scripts/docs.ts']);
   },
 
+  /** Compiles the quantizer's kernels anew. */
+  wasm() {
+    return runNode('node_modules/tsx/dist/cli.mjs', ['scripts/wasm.ts']);
+  },
+
   /** `test` with the long tests too (test/README.md says which). */
   async 'test:full'() {
     process.env.TEST_FULL = '1';

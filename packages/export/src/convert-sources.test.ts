@@ -16,9 +16,7 @@ import {
 import { describe, expect, it, vi } from 'vitest';
 import { type ConvertSummary, convertPipeline } from './convert.ts';
 import type { Component } from './keys/index.ts';
-import { q4 } from './quantize/q4.ts';
-import { dequantizeQ4m } from './quantize/q4m.ts';
-import { q8 } from './quantize/q8.ts';
+import { dequantizeQ4, dequantizeQ4m, dequantizeQ8 } from './quantize/dequantize.ts';
 import { combineSources, type ModelSources } from './sources.ts';
 import { bflTransformerNames, toBfl, toBflVae, toLlamaT5 } from './test-support/bfl.ts';
 import { type RawTensor, rawGguf, rawSafetensors, sourceFile } from './test-support/checkpoint-files.ts';
@@ -360,11 +358,11 @@ describe('GGUF files of quantized weights', () => {
   );
 
   it.each([
-    ['Q4_0', 'q4', q4],
-    ['Q4_0', 'q4m', undefined],
-    ['Q5_0', 'q8', q8],
-    ['Q8_0', 'q8', q8],
-  ] as const)('of %s keep every number to the bit in %s', async (type, dtype, quantizer) => {
+    ['Q4_0', 'q4', dequantizeQ4],
+    ['Q4_0', 'q4m', dequantizeQ4m],
+    ['Q5_0', 'q8', dequantizeQ8],
+    ['Q8_0', 'q8', dequantizeQ8],
+  ] as const)('of %s keep every number to the bit in %s', async (type, dtype, dequantizeBlocks) => {
     const { raw, numbers } = blockFile(bfl, inBlocks(type));
     const converted = await convertFile(raw, dtype);
     const linear = async (part: string, name: string) => {
@@ -373,8 +371,7 @@ describe('GGUF files of quantized weights', () => {
       const scales = widen(file.info(`${name}.scales`).dtype, await file.read(`${name}.scales`));
       const codes = await file.read(`${name}.weight`);
       // Of each linear here: 64 input features, but for proj_mlp's 256.
-      const values =
-        quantizer?.dequantize(codes, scales) ?? dequantizeQ4m(codes, scales, name === 'proj_mlp' ? 256 : 64);
+      const values = dequantizeBlocks(codes, scales, name === 'proj_mlp' ? 256 : 64);
       // An offset of 0 makes +0 of −0.
       return values.map((value) => value + 0);
     };

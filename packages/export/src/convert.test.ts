@@ -2,8 +2,7 @@ import { parseManifest } from '@flux-srpo/core';
 import { bf16ToF32, bytesSource, f16ToF32, f32ToBf16, readSafetensors, widen } from '@flux-srpo/formats';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ConvertOptions, type ConvertSummary, convertPipeline } from './convert.ts';
-import { q4 } from './quantize/q4.ts';
-import { q8 } from './quantize/q8.ts';
+import { dequantizeQ4, dequantizeQ8 } from './quantize/dequantize.ts';
 import { type Files, type MemoryBundle, memoryBundle, memorySource } from './test-support/memory.ts';
 import { safetensorsBytes, type TinyTensors, tinyPipeline, tinyTensors } from './test-support/tiny-pipeline.ts';
 
@@ -39,7 +38,7 @@ async function dequantized({ bundle }: Converted, part: string, linear: string, 
   const scales = await file.read(`${linear}.scales`);
   expect(file.info(`${linear}.scales`).dtype).toBe('F16');
   const codes = await file.read(`${linear}.weight`);
-  return (bits === 4 ? q4 : q8).dequantize(codes, f16ToF32(new Uint16Array(scales.buffer)));
+  return (bits === 4 ? dequantizeQ4 : dequantizeQ8)(codes, f16ToF32(new Uint16Array(scales.buffer)));
 }
 
 /** [N, K] → [K, N] the slow, plain way. */

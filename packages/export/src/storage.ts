@@ -3,8 +3,8 @@ import { e4m4ToF32, f32ToF16, type TensorSpec } from '@flux-srpo/formats';
 import type { WeightSlot } from './graphs/slots.ts';
 import { storedWidth, weightInputs } from './graphs/weights.ts';
 import { BLOCK, type BlockClass, scaleDtype } from './quantize/blocks.ts';
-import { scaleExponent } from './quantize/q4m.ts';
-import { IN_PROCESS, largestMagnitude, type QuantizedRows, type RowQuantizer } from './quantize/rows.ts';
+import { largestMagnitude, scaleExponent } from './quantize/kernels.ts';
+import { IN_PROCESS, type QuantizedRows, type RowQuantizer } from './quantize/rows.ts';
 import { isBlockClass } from './recipe.ts';
 
 /** Whole rows of a slot's weights in torch's order, piece after piece; each call starts again. */

@@ -1,4 +1,4 @@
-import { dequantizeQ4m, q8, quantizeQ4m } from '@flux-srpo/export';
+import { dequantizeQ4m, dequantizeQ8, quantizeQ4m, quantizeQ8 } from '@flux-srpo/export';
 import { bytesSource, e4m4ToF32, f16ToF32, f32ToF16, readSafetensors } from '@flux-srpo/formats';
 import type { Bundle } from '@flux-srpo/runtime';
 
@@ -21,13 +21,13 @@ export function requantizedBundle(bundle: Bundle): Bundle {
         if (dtype !== 'U8' || name === 'wo.weight') continue;
         const scalesName = name.replace(/weight$/, 'scales');
         const halves = new Uint16Array((await stored.read(scalesName)).slice().buffer);
-        const rows = q8.dequantize(await stored.read(name), f16ToF32(halves));
+        const rows = dequantizeQ8(await stored.read(name), f16ToF32(halves));
         const inFeatures = shape[1]! * shape[2]!;
         const four = quantizeQ4m(rows, inFeatures);
         const rounded = dequantizeQ4m(four.codes, e4m4ToF32(four.scales), inFeatures);
-        const scales = f32ToF16(q8.scales(rounded, Math.fround));
-        file.set(q8.codes(rounded, f16ToF32(scales)), offset);
-        file.set(new Uint8Array(scales.buffer), stored.info(scalesName).offset);
+        const eight = quantizeQ8(rounded, true);
+        file.set(eight.codes, offset);
+        file.set(new Uint8Array(f32ToF16(eight.scales).buffer), stored.info(scalesName).offset);
       }
       return readSafetensors(bytesSource(file, part));
     },

@@ -1,7 +1,5 @@
-import { type BlockClass, type RoundScale, roundF16 } from './blocks.ts';
-import { q4 } from './q4.ts';
-import { quantizeQ4m } from './q4m.ts';
-import { q8 } from './q8.ts';
+import type { BlockClass } from './blocks.ts';
+import { largestMagnitude, quantizeQ4, quantizeQ4m, quantizeQ8 } from './kernels.ts';
 
 /** Whole rows of one tensor to be quantized; plain data, so that a worker can be asked. */
 export interface QuantizeJob {
@@ -41,20 +39,6 @@ export function quantizeRows({ weightClass, rows, inFeatures, exponent }: Quanti
   const largest = largestMagnitude(rows);
   if (!Number.isFinite(largest)) return { codes: new Uint8Array(), scales: new Float32Array(), largest };
   if (weightClass === 'q4m') return { ...quantizeQ4m(rows, inFeatures, exponent), largest };
-  const quantizer = weightClass === 'q4' ? q4 : q8;
-  const round: RoundScale = exponent === undefined ? roundF16 : Math.fround;
-  const scales = quantizer.scales(rows, round);
-  return { codes: quantizer.codes(rows, scales), scales, largest };
-}
-
-/** Largest |x|, or a value that is no finite number. */
-export function largestMagnitude(rows: Float32Array): number {
-  let max = 0;
-  for (let i = 0; i < rows.length; i++) {
-    const magnitude = Math.abs(rows[i]!);
-    if (magnitude > max) max = magnitude;
-    // Neither above nor not above: NaN.
-    else if (!(magnitude <= max)) return Number.NaN;
-  }
-  return max;
+  const quantize = weightClass === 'q4' ? quantizeQ4 : quantizeQ8;
+  return { ...quantize(rows, exponent === undefined), largest };
 }

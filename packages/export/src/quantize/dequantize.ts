@@ -1,0 +1,66 @@
+import { offsetColumns, storedWidth } from '../graphs/weights.ts';
+import { BLOCK } from './blocks.ts';
+
+/** The codes that mean zero. */
+const ZERO_OF_8_BITS = 128;
+const ZERO = 8;
+
+/**
+ * What a reader makes of 8-bit blocks: (q − 128)·scale.
+ *
+ * @param codes [N, K/32, 32]
+ * @param scales [N, K/32]
+ * @returns [N, K]
+ */
+export function dequantizeQ8(codes: Uint8Array, scales: Float32Array): Float32Array<ArrayBuffer> {
+  const rows = new Float32Array(codes.length);
+  for (let i = 0; i < rows.length; i++) rows[i] = (codes[i]! - ZERO_OF_8_BITS) * scales[Math.floor(i / BLOCK)]!;
+  return rows;
+}
+
+/**
+ * What a reader makes of symmetric 4-bit blocks: (q − 8)·scale.
+ *
+ * @param codes [N, K/32, 16], low nibble first
+ * @param scales [N, K/32]
+ * @returns [N, K]
+ */
+export function dequantizeQ4(codes: Uint8Array, scales: Float32Array): Float32Array<ArrayBuffer> {
+  const rows = new Float32Array(codes.length * 2);
+  for (let i = 0; i < rows.length; i += 2) {
+    const pair = codes[i / 2]!;
+    const scale = scales[Math.floor(i / BLOCK)]!;
+    rows[i] = ((pair & 15) - ZERO) * scale;
+    rows[i + 1] = ((pair >> 4) - ZERO) * scale;
+  }
+  return rows;
+}
+
+/**
+ * What a reader makes of 4-bit blocks with offsets: (q − 8)·scale + offset.
+ *
+ * @param codes [N, K'/32, 16], low nibble first; K' is K with the columns of the offsets
+ * @param scales [N, K'/32]
+ * @returns [N, K]
+ */
+export function dequantizeQ4m(codes: Uint8Array, scales: Float32Array, inFeatures: number): Float32Array {
+  const { blocks, padded } = offsetColumns(inFeatures);
+  const width = storedWidth(inFeatures, 'q4m');
+  const count = (2 * codes.length) / width;
+  const rows = new Float32Array(count * inFeatures);
+  const value = (row: number, column: number): number => {
+    const at = row * width + column;
+    const pair = codes[at >> 1]!;
+    return ((at & 1 ? pair >> 4 : pair & 15) - ZERO) * scales[Math.floor(at / BLOCK)]!;
+  };
+  for (let row = 0; row < count; row++) {
+    for (let block = 0; block < blocks; block++) {
+      const offset = value(row, inFeatures + block) + value(row, inFeatures + padded + block);
+      for (let i = 0; i < BLOCK; i++) {
+        const column = block * BLOCK + i;
+        rows[row * inFeatures + column] = value(row, column) + offset;
+      }
+    }
+  }
+  return rows;
+}

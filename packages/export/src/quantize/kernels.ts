@@ -1,0 +1,170 @@
+import { offsetColumns, storedWidth } from '../graphs/weights.ts';
+import { BLOCK } from './blocks.ts';
+import { KERNELS_WASM } from './kernels.wasm.ts';
+
+/** Rows as blocks of codes and scales. */
+export interface QuantizedBlocks<Scales> {
+  readonly codes: Uint8Array<ArrayBuffer>;
+  readonly scales: Scales;
+}
+
+/** What packages/export/assembly/quantize.ts exports. */
+interface Kernels {
+  readonly memory: WebAssembly.Memory;
+  largestBits(rows: number, blocks: number): number;
+  q8(rows: number, blocks: number, halves: boolean, codes: number, scales: number): void;
+  q4(rows: number, blocks: number, halves: boolean, codes: number, scales: number): void;
+  q4m(
+    rows: number,
+    count: number,
+    inFeatures: number,
+    padded: number,
+    unit: number,
+    offsets: number,
+    codes: number,
+    scales: number,
+  ): void;
+}
+
+/** Weights that go through at a time: what a core's cache holds with their codes. */
+const SLICE = 2 ** 18;
+
+const PAGE = 65536;
+
+/** The module's own data is in its first page. */
+const ROWS_AT = PAGE;
+
+let instance: Kernels | undefined;
+
+function kernels(): Kernels {
+  if (instance === undefined) {
+    const bytes = Uint8Array.from(atob(KERNELS_WASM), (char) => char.charCodeAt(0));
+    instance = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Kernels;
+  }
+  return instance;
+}
+
+/** The memory's buffer, of at least so many bytes. */
+function memory({ memory }: Kernels, bytes: number): ArrayBuffer {
+  const missing = bytes - memory.buffer.byteLength;
+  if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+  return memory.buffer;
+}
+
+/** Largest |x|, or a value that is no finite number. */
+export function largestMagnitude(rows: Float32Array): number {
+  const wasm = kernels();
+  let largest = 0;
+  for (let start = 0; start < rows.length; start += SLICE) {
+    const slice = rows.subarray(start, start + SLICE);
+    const blocks = Math.ceil(slice.length / BLOCK);
+    const room = new Float32Array(memory(wasm, ROWS_AT + 4 * SLICE), ROWS_AT, blocks * BLOCK);
+    room.set(slice);
+    room.fill(0, slice.length);
+    // Magnitudes are ordered as their bits are.
+    largest = Math.max(largest, wasm.largestBits(ROWS_AT, blocks));
+  }
+  return new Float32Array(Uint32Array.of(largest).buffer)[0]!;
+}
+
+/**
+ * Symmetric 8-bit blocks: value = (q − 128)·scale, scale = max|x| / 127.
+ *
+ * @param rows [N, K] finite float32, K a multiple of 32
+ * @param halves whether scales are rounded to a half's precision, so that codes are fitted to the scale the reader sees
+ * @returns codes [N, K/32, 32], scales [N, K/32]
+ */
+export function quantizeQ8(rows: Float32Array, halves: boolean): QuantizedBlocks<Float32Array<ArrayBuffer>> {
+  return symmetric('q8', rows, halves);
+}
+
+/**
+ * Symmetric 4-bit blocks: value = (q − 8)·scale, the scale searched for least squared error.
+ *
+ * @param rows [N, K] finite float32, K a multiple of 32
+ * @param halves whether scales are rounded to a half's precision, so that codes are fitted to the scale the reader sees
+ * @returns codes [N, K/32, 16], low nibble first; scales [N, K/32]
+ */
+export function quantizeQ4(rows: Float32Array, halves: boolean): QuantizedBlocks<Float32Array<ArrayBuffer>> {
+  return symmetric('q4', rows, halves);
+}
+
+function symmetric(
+  kernel: 'q8' | 'q4',
+  rows: Float32Array,
+  halves: boolean,
+): QuantizedBlocks<Float32Array<ArrayBuffer>> {
+  const wasm = kernels();
+  const perByte = kernel === 'q8' ? 1 : 2;
+  const codes = new Uint8Array(rows.length / perByte);
+  const scales = new Float32Array(rows.length / BLOCK);
+  const codesAt = ROWS_AT + 4 * SLICE;
+  const scalesAt = codesAt + SLICE / perByte;
+  const buffer = memory(wasm, scalesAt + (4 * SLICE) / BLOCK);
+  for (let start = 0; start < rows.length; start += SLICE) {
+    const slice = rows.subarray(start, start + SLICE);
+    new Float32Array(buffer, ROWS_AT).set(slice);
+    wasm[kernel](ROWS_AT, slice.length / BLOCK, halves, codesAt, scalesAt);
+    codes.set(new Uint8Array(buffer, codesAt, slice.length / perByte), start / perByte);
+    scales.set(new Float32Array(buffer, scalesAt, slice.length / BLOCK), start / BLOCK);
+  }
+  return { codes, scales };
+}
+
+/** 4-bit blocks' code of zero, twice. */
+const ZEROS = 0x88;
+
+/**
+ * 4-bit blocks with an offset each: weight = (q − 8)·scale + offset, both searched for least squared error.
+ *
+ * MatMulNBits knows no offset, so it is made of more columns. With A the activations and Σ_b A their sum over block b,
+ *
+ *   Σ_k A_k·W_k = Σ_k A_k·(q_k − 8)·scale_b(k) + Σ_b Σ_b A·offset_b,
+ *
+ * and the second sum is a product like the first: of the block sums, which the graph appends to the activations, with
+ * the offsets, which are stored as further columns of the same matrix. An offset takes two codes, a coarse one and a
+ * fine one, and 32 blocks share the scale of either. Both sums run in one kernel.
+ *
+ * @param rows [N, K] finite float32, K a multiple of 32
+ * @param exponent scales are stored divided by 2^exponent, so that those of unusually large or small weights fit
+ * @returns with K' the width that the offsets add to: codes [N, K'/32, 16], low nibble first; scales [N, K'/32] as e4m4
+ */
+export function quantizeQ4m(
+  rows: Float32Array,
+  inFeatures: number,
+  exponent = 0,
+): QuantizedBlocks<Uint8Array<ArrayBuffer>> {
+  const wasm = kernels();
+  const { blocks, padded } = offsetColumns(inFeatures);
+  const width = storedWidth(inFeatures, 'q4m');
+  const count = rows.length / inFeatures;
+  const codes = new Uint8Array((count * width) / 2);
+  const scales = new Uint8Array((count * width) / BLOCK);
+  const atOnce = Math.max(1, Math.floor(SLICE / inFeatures));
+  const offsetsAt = ROWS_AT + 4 * atOnce * inFeatures;
+  const codesAt = offsetsAt + 4 * blocks;
+  const scalesAt = codesAt + (atOnce * width) / 2;
+  const buffer = memory(wasm, scalesAt + (atOnce * width) / BLOCK);
+  for (let row = 0; row < count; row += atOnce) {
+    const these = Math.min(atOnce, count - row);
+    new Float32Array(buffer, ROWS_AT).set(rows.subarray(row * inFeatures, (row + these) * inFeatures));
+    const theirCodes = new Uint8Array(buffer, codesAt, (these * width) / 2).fill(ZEROS);
+    const theirScales = new Uint8Array(buffer, scalesAt, (these * width) / BLOCK);
+    wasm.q4m(ROWS_AT, these, inFeatures, padded, 2 ** -exponent, offsetsAt, codesAt, scalesAt);
+    codes.set(theirCodes, (row * width) / 2);
+    scales.set(theirScales, (row * width) / BLOCK);
+  }
+  return { codes, scales };
+}
+
+/**
+ * The exponent that brings weights up to `largest` into the range of e4m4 scales; 0 for all usual ones.
+ * A block much smaller than the largest gets the smallest scale: its error is a 2⁻¹² of the tensor's range at most.
+ */
+export function scaleExponent(largest: number): number {
+  if (largest === 0 || (largest >= 2 ** -6 && largest < 8)) return 0;
+  return Math.max(LEAST_EXPONENT, Math.floor(Math.log2(largest)));
+}
+
+/** 2¹⁰⁰ times a reciprocal of a scale, 2¹⁴ at most, is a float32. */
+const LEAST_EXPONENT = -100;

@@ -1,0 +1,55 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { main } from 'assemblyscript/asc';
+import { ROOT } from './lib/process.mjs';
+
+/** `npm run wasm`: compiles the quantizer's kernels. A test compares what is committed with what the compiler makes of them today. */
+
+const SOURCE = 'packages/export/assembly/quantize.ts';
+
+/** The module's TypeScript file as it should be: the WebAssembly as base64, so that no bundler has to be told of a file. */
+export async function compileKernels(): Promise<string> {
+  let wasm: Uint8Array | undefined;
+  const { error, stderr } = await main(
+    [
+      SOURCE,
+      '--enable',
+      'simd',
+      '--outFile',
+      'kernels.wasm',
+      '--runtime',
+      'stub',
+      '--use',
+      'abort=',
+      '--noAssert',
+      '-O3',
+      '--converge',
+    ],
+    {
+      readFile: (path, folder) => readIfThere(join(folder, path)),
+      writeFile: (_, bytes) => {
+        wasm = bytes as Uint8Array;
+      },
+      listFiles: () => [],
+    },
+  );
+  if (error !== null || wasm === undefined) throw new Error(`${SOURCE} must compile, got:\n${stderr}`);
+  return [
+    `// Made by "npm run wasm" from ${SOURCE}; edit that instead.`,
+    `export const KERNELS_WASM =`,
+    `  '${Buffer.from(wasm).toString('base64')}';`,
+    '',
+  ].join('\n');
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(join(ROOT, path), 'utf8');
+  } catch {
+    return null;
+  }
+}
+
+export const KERNELS_FILE: string = join(ROOT, 'packages/export/src/quantize/kernels.wasm.ts');
+
+if (process.argv[1]?.endsWith('wasm.ts')) writeFileSync(KERNELS_FILE, await compileKernels());
