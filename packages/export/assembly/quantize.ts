@@ -17,6 +17,43 @@ const results: usize = memory.data(48, 16);
 /** 2⁻¹²⁰: blocks of smaller values become zeros, so that no reciprocal overflows. */
 const TINY: f32 = 7.52316384526264e-37;
 
+// ---- halves: exact, `count` a multiple of 32 ----
+
+/** @param from [count] bfloat16, the upper halves of float32 @param rows [count] float32 */
+export function widenBf16(from: usize, rows: usize, count: usize): void {
+  for (const end = from + (count << 1); from < end; from += VECTOR, rows += 2 * VECTOR) {
+    const halves = v128.load(from);
+    const zeros = i16x8.splat(0);
+    v128.store(rows, i16x8.shuffle(zeros, halves, 0, 8, 1, 9, 2, 10, 3, 11));
+    v128.store(rows, i16x8.shuffle(zeros, halves, 4, 12, 5, 13, 6, 14, 7, 15), VECTOR);
+  }
+}
+
+/** @param from [count] float16 @param rows [count] float32 */
+export function widenF16(from: usize, rows: usize, count: usize): void {
+  for (const end = from + (count << 1); from < end; from += VECTOR, rows += 2 * VECTOR) {
+    const halves = v128.load(from);
+    v128.store(rows, widenedF16(i32x4.extend_low_i16x8_s(halves)));
+    v128.store(rows, widenedF16(i32x4.extend_high_i16x8_s(halves)), VECTOR);
+  }
+}
+
+/** 2¹¹² */
+const BIAS_DIFFERENCE: f32 = 5.192296858534828e33;
+
+/** Four float16 in int32. Exponent and mantissa are moved to float32's, whose exponents are larger by 112; multiplying mends that, of subnormals too. */
+function widenedF16(bits: v128): v128 {
+  const magnitude = i32x4.shl(v128.and(bits, i32x4.splat(0x7fff)), 13);
+  const finite = f32x4.mul(magnitude, f32x4.splat(BIAS_DIFFERENCE));
+  // Infinities and NaN: all bits of the exponent.
+  const isOther = i32x4.gt_s(magnitude, i32x4.splat(0x0f7fffff));
+  const other = v128.or(magnitude, i32x4.splat(0x7f800000));
+  const sign = v128.and(bits, i32x4.splat(0x80000000));
+  return v128.or(v128.bitselect(other, finite, isOther), sign);
+}
+
+// ---- magnitudes ----
+
 /** Largest |x| as its bits; where a value is not finite, no less than infinity's. */
 export function largestBits(rows: usize, blocks: usize): u32 {
   const magnitude = i32x4.splat(0x7fffffff);

@@ -60,9 +60,9 @@ export class BundleWriter {
     let size = 0;
     const flush = async (): Promise<void> => {
       const chunk = buffer.subarray(0, filled);
-      whole.update(chunk);
-      chunks.push(await sha256Hex(chunk));
-      await file.write(chunk);
+      // Hashed by another thread while it is written.
+      const [hash] = await Promise.all([sha256Hex(chunk), file.write(chunk), whole.update(chunk)]);
+      chunks.push(hash);
       filled = 0;
     };
     return {

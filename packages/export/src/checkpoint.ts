@@ -2,6 +2,7 @@ import { FormatError, InputError, ModelError } from '@flux-srpo/core';
 import type { ByteSource, GgmlTypeName } from '@flux-srpo/formats';
 import { type Component, namingOf } from './keys/index.ts';
 import { isObject, type PipelineSource, readJsonObject } from './source.ts';
+import type { Numbers } from './tensors/numbers.ts';
 import { findPrefix, underPrefix } from './tensors/prefix.ts';
 import { applyScales, type Companion } from './tensors/scaled.ts';
 import { openTensorStore, type TensorDescription, type TensorStore } from './tensors/store.ts';
@@ -29,7 +30,7 @@ export interface Checkpoint {
    * @param rowLength elements of one row
    * @returns [end − start, rowLength]
    */
-  readRows(tensor: string, rowLength: number, start: number, end: number, signal?: AbortSignal): Promise<Float32Array>;
+  readRows(tensor: string, rowLength: number, start: number, end: number, signal?: AbortSignal): Promise<Numbers>;
   /** How ggml stores the tensor, where it does. */
   blockType(tensor: string): GgmlTypeName | undefined;
   /** The blocks of such a tensor's rows; a row must be whole blocks. */
@@ -95,7 +96,7 @@ export async function openCheckpoint(source: PipelineSource, component: Componen
       });
     },
     readRows: (name, rowLength, start, end, signal) =>
-      find(name).readValues(name, start * rowLength, end * rowLength, signal),
+      find(name).readNumbers(name, start * rowLength, end * rowLength, signal),
     blockType: (name) => find(name).blocks?.typeOf(name),
     async readBlockRows(name, rowLength, start, end, signal) {
       const { blocks } = find(name);

@@ -1,10 +1,11 @@
 import type { Checkpoint } from './checkpoint.ts';
-import type { BoundSlot } from './keys/bind.ts';
+import type { BoundSlot, Range } from './keys/bind.ts';
 import { addDeltas } from './lora/add-deltas.ts';
 import type { Pieces } from './storage.ts';
+import { cutColumns, type Numbers } from './tensors/numbers.ts';
 
-/** Float32 bytes read and encoded at a time: large enough for full disk speed, small beside any tensor that matters. */
-const PIECE_BYTES = 16 * 1024 * 1024;
+/** Weights read and encoded at a time: large enough for full disk speed, small beside any tensor that matters. */
+const PIECE_WEIGHTS = 4 * 1024 * 1024;
 
 /** The weights of a slot, read from the checkpoint in whole rows, LoRAs merged. A piece is [rows, columns of the slot]. */
 export function slotPieces(bound: BoundSlot, checkpoint: Checkpoint, signal?: AbortSignal): Pieces {
@@ -12,28 +13,30 @@ export function slotPieces(bound: BoundSlot, checkpoint: Checkpoint, signal?: Ab
   return bound.deltas === undefined ? pieces : addDeltas(pieces, bound.columns, bound.deltas, signal);
 }
 
+/** The next piece is read while one is worked on. */
 function storedPieces(bound: BoundSlot, checkpoint: Checkpoint, signal?: AbortSignal): Pieces {
   const { tensor, rowLength, columns } = bound;
-  const rowsAtOnce = Math.max(1, Math.floor(PIECE_BYTES / (4 * rowLength)));
+  const ranges = bound.rows.flatMap((range) => inSteps(range, Math.max(1, Math.floor(PIECE_WEIGHTS / rowLength))));
+  const read = ([start, end]: Range) => checkpoint.readRows(tensor, rowLength, start, end, signal);
   return async function* () {
-    for (const [first, last] of bound.rows) {
-      for (let start = first; start < last; start += rowsAtOnce) {
+    let ahead: Promise<Numbers> | undefined;
+    try {
+      for (const [i, range] of ranges.entries()) {
         signal?.throwIfAborted();
-        const end = Math.min(start + rowsAtOnce, last);
-        const rows = await checkpoint.readRows(tensor, rowLength, start, end, signal);
+        const rows = await (ahead ?? read(range));
+        ahead = i + 1 < ranges.length ? read(ranges[i + 1]!) : undefined;
+        // Its error is thrown when its turn comes.
+        ahead?.catch(() => {});
         yield cutColumns(rows, rowLength, columns);
       }
+    } finally {
+      // Whoever closes the file next must not find it being read.
+      await Promise.allSettled([ahead]);
     }
   };
 }
 
-function cutColumns(rows: Float32Array, rowLength: number, [start, end]: BoundSlot['columns']): Float32Array {
-  const width = end - start;
-  if (width === rowLength) return rows;
-  const count = rows.length / rowLength;
-  const cut = new Float32Array(count * width);
-  for (let row = 0; row < count; row++) {
-    cut.set(rows.subarray(row * rowLength + start, row * rowLength + end), row * width);
-  }
-  return cut;
+function inSteps([first, last]: Range, step: number): Range[] {
+  const count = Math.ceil((last - first) / step);
+  return Array.from({ length: count }, (_, i) => [first + i * step, Math.min(first + (i + 1) * step, last)]);
 }

@@ -4,6 +4,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import type { WeightSlot } from './graphs/index.ts';
 import { slotPieces } from './slot-reader.ts';
 import { type Pieces, planStorage } from './storage.ts';
+import { arrayOf } from './tensors/numbers.ts';
 
 const SLOT: WeightSlot = { name: 'x.weight', kind: 'linear', shape: [70, 64], tensorClass: 'mlp' };
 const VALUES = torchRandn(7, 70 * 64);
@@ -66,7 +67,7 @@ describe('a slot’s pieces', () => {
       columns: [2, 5] as const,
     } as const;
     const pieces: number[][] = [];
-    for await (const piece of slotPieces(bound, checkpoint as Checkpoint)()) pieces.push([...piece]);
+    for await (const piece of slotPieces(bound, checkpoint as Checkpoint)()) pieces.push([...arrayOf(piece)]);
     expect(reads).toEqual([
       [3, 4],
       [4, 5],

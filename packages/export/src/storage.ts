@@ -6,9 +6,10 @@ import { BLOCK, type BlockClass, scaleDtype } from './quantize/blocks.ts';
 import { largestMagnitude, scaleExponent } from './quantize/kernels.ts';
 import { IN_PROCESS, type QuantizedRows, type RowQuantizer } from './quantize/rows.ts';
 import { isBlockClass } from './recipe.ts';
+import { type Numbers, toFloat32 } from './tensors/numbers.ts';
 
 /** Whole rows of a slot's weights in torch's order, piece after piece; each call starts again. */
-export type Pieces = () => AsyncIterable<Float32Array>;
+export type Pieces = () => AsyncIterable<Numbers>;
 
 /** A tensor of a part's file and where its bytes come from. */
 export interface StoredTensor extends TensorSpec {
@@ -122,7 +123,7 @@ async function quantizePieces(
   };
   try {
     for await (const rows of pieces()) {
-      const job = { weightClass, rows: owned(rows), inFeatures, ...(exponent !== undefined && { exponent }) };
+      const job = { weightClass, rows, inFeatures, ...(exponent !== undefined && { exponent }) };
       underWay.push(quantizer.quantize(job));
       if (underWay.length >= quantizer.concurrency) await place();
     }
@@ -134,15 +135,8 @@ async function quantizePieces(
   return { codes, scales, largest };
 }
 
-/** Rows in a buffer of their own, which may be handed to another thread. */
-function owned(rows: Float32Array): Float32Array<ArrayBuffer> {
-  return rows.byteLength === rows.buffer.byteLength && rows.buffer instanceof ArrayBuffer
-    ? (rows as Float32Array<ArrayBuffer>)
-    : rows.slice();
-}
-
 async function* inOrder(dtype: FloatDtype, pieces: Pieces): AsyncGenerator<Uint8Array> {
-  for await (const rows of pieces()) yield narrow(rows, dtype);
+  for await (const rows of pieces()) yield narrow(toFloat32(rows), dtype);
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -158,7 +152,8 @@ async function* transposed(slot: WeightSlot, dtype: FloatDtype, pieces: Pieces):
   const length = outFeatures * inFeatures;
   const out = dtype === 'F16' ? new Uint16Array(length) : new Float32Array(length);
   let firstRow = 0;
-  for await (const rows of pieces()) {
+  for await (const piece of pieces()) {
+    const rows = toFloat32(piece);
     const values = dtype === 'F16' ? f32ToF16(rows) : rows;
     const count = rows.length / inFeatures;
     for (let tile = 0; tile < count; tile += TILE) {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createSha256, sha256Hex } from './sha256.ts';
 
 // FIPS 180-4 examples
@@ -22,7 +22,13 @@ describe('sha256Hex', () => {
   });
 });
 
-describe('createSha256', () => {
+describe.each([
+  ['Node', () => {}],
+  ['browsers', () => void vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined)],
+])('createSha256 in %s', (_, prepare) => {
+  beforeEach(prepare);
+  afterEach(() => void vi.restoreAllMocks());
+
   it('equals the standard in pieces of any length', async () => {
     const hasher = await createSha256();
     const piece = new Uint8Array(9973).fill(0x61);

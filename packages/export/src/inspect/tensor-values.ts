@@ -1,7 +1,7 @@
 import { FormatError } from '@flux-srpo/core';
 import type { ByteSource } from '@flux-srpo/formats';
 import { applyScales } from '../tensors/scaled.ts';
-import { openTensorStore } from '../tensors/store.ts';
+import { openTensorStore, readValues } from '../tensors/store.ts';
 import { elementCount } from './tensor-file.ts';
 
 /** Float32 values read at a time. */
@@ -45,7 +45,7 @@ export async function readTensor(file: ByteSource, name: string): Promise<Tensor
     ...tensor,
     async *pieces(signal) {
       for (let start = 0; start < count; start += PIECE_VALUES) {
-        yield await store.readValues(name, start, Math.min(start + PIECE_VALUES, count), signal);
+        yield await readValues(store, name, start, Math.min(start + PIECE_VALUES, count), signal);
       }
     },
   };

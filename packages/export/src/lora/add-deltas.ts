@@ -1,6 +1,7 @@
 import { FormatError } from '@flux-srpo/core';
 import type { Range } from '../keys/bind.ts';
 import type { Pieces } from '../storage.ts';
+import { toFloat32 } from '../tensors/numbers.ts';
 import type { SlotDelta } from './slot-delta.ts';
 
 /**
@@ -23,7 +24,7 @@ export function addDeltas(
     let row = 0;
     for await (const piece of pieces()) {
       // A source may have handed out a view of its own memory.
-      const merged = piece.slice();
+      const merged = piece instanceof Float32Array ? piece.slice() : toFloat32(piece);
       const count = merged.length / width;
       for (const [i, delta] of deltas.entries()) {
         const up = await readUp(delta, row, row + count, signal);

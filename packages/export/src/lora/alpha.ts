@@ -1,6 +1,6 @@
 import { FormatError } from '@flux-srpo/core';
 import { isObject } from '../source.ts';
-import type { TensorStore } from '../tensors/store.ts';
+import { readValues, type TensorStore } from '../tensors/store.ts';
 import type { LoraPair } from './pairs.ts';
 
 /** Alpha over rank of each pair: the factor between up · down and what is added at strength 1. */
@@ -42,7 +42,7 @@ export function isOtherNumber(dtype: string): boolean {
 
 async function readNumber(store: TensorStore, tensor: string, signal?: AbortSignal): Promise<number> {
   const { dtype } = store.tensors.get(tensor)!;
-  if (!isOtherNumber(dtype)) return (await store.readValues(tensor, 0, 1, signal))[0]!;
+  if (!isOtherNumber(dtype)) return (await readValues(store, tensor, 0, 1, signal))[0]!;
   const { buffer, byteOffset } = await store.readBytes(tensor, signal);
   return OTHER_NUMBERS[dtype]!(new DataView(buffer, byteOffset));
 }

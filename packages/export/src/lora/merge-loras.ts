@@ -1,6 +1,7 @@
 import { FormatError } from '@flux-srpo/core';
 import type { PartPlan } from '../graphs/slots.ts';
 import { type Binding, type BoundSlot, cutAmong, sharedShape, type UnusedTensor } from '../keys/bind.ts';
+import { readValues } from '../tensors/store.ts';
 import type { OpenLora } from './open-loras.ts';
 import type { LoraPair } from './pairs.ts';
 import type { SlotDelta } from './slot-delta.ts';
@@ -32,7 +33,8 @@ export function mergeLoras(binding: Binding, plan: readonly PartPlan[], loras: r
         const other = changed.get(at);
         if (other !== undefined) throw changedTwice(pair, other);
         changed.set(at, pair.layer);
-        deltas.set(at, [...(deltas.get(at) ?? []), { pair, scale, rows, columns, read: lora.store.readValues }]);
+        const read: SlotDelta['read'] = (...range) => readValues(lora.store, ...range);
+        deltas.set(at, [...(deltas.get(at) ?? []), { pair, scale, rows, columns, read }]);
       }
     }
   }

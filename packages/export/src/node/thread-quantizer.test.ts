@@ -5,6 +5,7 @@ import { FormatError, torchRandn } from '@flux-srpo/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ConvertOptions, convertPipeline } from '../convert.ts';
 import { type QuantizeJob, quantizeRows } from '../quantize/rows.ts';
+import { arrayOf } from '../tensors/numbers.ts';
 import { type Files, type MemoryBundle, memoryBundle, memorySource } from '../test-support/memory.ts';
 import { tinyPipeline, tinyTensors } from '../test-support/tiny-pipeline.ts';
 import { type ThreadQuantizer, type ThreadQuantizerOptions, threadQuantizer } from './thread-quantizer.ts';
@@ -59,7 +60,8 @@ describe('rows quantized in threads', () => {
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY])('give %s back as the value that is no finite number', async (bad) => {
     const damaged = job('q8');
-    damaged.rows[damaged.rows.length - 1] = bad;
+    const rows = arrayOf(damaged.rows);
+    rows[rows.length - 1] = bad;
     expect(await open({ threads: 2 }).quantize(damaged)).toEqual(quantizeRows(damaged));
   });
 

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { DeviceError, fromWireError } from '@flux-srpo/core';
 import { IN_PROCESS, type QuantizedRows, type QuantizeJob, quantizeRows, type RowQuantizer } from '../quantize/rows.ts';
+import { arrayOf, sliceNumbers } from '../tensors/numbers.ts';
 import type { JobReply } from './serve-jobs.ts';
 
 export interface ThreadQuantizerOptions {
@@ -70,10 +71,11 @@ class ThreadPool implements ThreadQuantizer {
     if (this.#ended) throw this.#ended;
     const { rows, inFeatures } = job;
     const length = Math.max(1, Math.floor(this.#jobWeights / inFeatures)) * inFeatures;
-    if (rows.length <= length) return quantizeRows(job);
+    const all = arrayOf(rows).length;
+    if (all <= length) return quantizeRows(job);
     const pieces: Promise<QuantizedRows>[] = [];
-    for (let start = 0; start < rows.length; start += length) {
-      pieces.push(this.#enqueue(job, start, Math.min(start + length, rows.length)));
+    for (let start = 0; start < all; start += length) {
+      pieces.push(this.#enqueue(job, start, Math.min(start + length, all)));
     }
     return join(await Promise.all(pieces));
   }
@@ -96,8 +98,8 @@ class ThreadPool implements ThreadQuantizer {
       if (worker === undefined) return;
       const task = this.#queue.shift()!;
       this.#underWay.set(worker, task);
-      const job = { ...task.job, rows: task.job.rows.slice(task.start, task.end) };
-      worker.postMessage(job, [job.rows.buffer]);
+      const rows = sliceNumbers(task.job.rows, task.start, task.end);
+      worker.postMessage({ ...task.job, rows } satisfies QuantizeJob, [arrayOf(rows).buffer as ArrayBuffer]);
     }
   }
 

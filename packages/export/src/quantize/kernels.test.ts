@@ -1,9 +1,10 @@
 import { torchRandn } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
 import { relativeRms } from '../../../../test/support/relative-rms.ts';
+import { type Halves, toFloat32 } from '../tensors/numbers.ts';
 import { BLOCK, scaleDtype } from './blocks.ts';
 import { dequantizeQ4, dequantizeQ8 } from './dequantize.ts';
-import { largestMagnitude, quantizeQ4, quantizeQ8 } from './kernels.ts';
+import { largestMagnitude, quantizeQ4, quantizeQ4m, quantizeQ8 } from './kernels.ts';
 
 function throughQ4(rows: Float32Array): Float32Array {
   const { codes, scales } = quantizeQ4(rows, true);
@@ -175,5 +176,37 @@ describe('the largest magnitude', () => {
   it('is no finite number where one value is none', () => {
     expect(largestMagnitude(Float32Array.of(1, Number.NaN, 2))).toBeNaN();
     expect(largestMagnitude(Float32Array.of(1, Number.NEGATIVE_INFINITY))).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe.each(['F16', 'BF16'] as const)('halves, %s', (dtype) => {
+  /** Oracle: the reader in packages/formats, itself tested against numpy and torch. */
+  const halves = (bits: number[]): Halves => ({ dtype, bits: Uint16Array.from(bits) });
+  const everyFinite = halves([...Array(65536).keys()].filter((bits) => Number.isFinite(toFloat32(halves([bits]))[0])));
+
+  it('each mean what they are widened to', () => {
+    for (let start = 0; start < everyFinite.bits.length; start += BLOCK) {
+      const block = { dtype, bits: everyFinite.bits.slice(start, start + BLOCK) };
+      const wide = toFloat32(block);
+      expect(largestMagnitude(block)).toBe(wide.reduce((max, value) => Math.max(max, Math.abs(value)), 0));
+      expect(quantizeQ8(block, false)).toEqual(quantizeQ8(wide, false));
+    }
+  });
+
+  it('are quantized as float32 of the same values', () => {
+    // Magnitudes of weights, of one sign in every other block.
+    const bits = Array.from(
+      { length: 5 * 1056 },
+      (_, i) => ((i * 7919) % (dtype === 'F16' ? 0x3400 : 0x3f00)) | (i % 3 ? 0x8000 : 0),
+    );
+    const wide = toFloat32(halves(bits));
+    expect(quantizeQ4(halves(bits), true)).toEqual(quantizeQ4(wide, true));
+    expect(quantizeQ4m(halves(bits), 1056)).toEqual(quantizeQ4m(wide, 1056));
+  });
+
+  it('that are not finite are found', () => {
+    const infinity = dtype === 'F16' ? 0x7c00 : 0x7f80;
+    expect(largestMagnitude(halves([0, infinity | 0x8000]))).toBe(Number.POSITIVE_INFINITY);
+    expect(largestMagnitude(halves([infinity + 1, 0]))).toBeNaN();
   });
 });

@@ -1,4 +1,5 @@
 import { offsetColumns, storedWidth } from '../graphs/weights.ts';
+import { arrayOf, type Numbers } from '../tensors/numbers.ts';
 import { BLOCK } from './blocks.ts';
 import { KERNELS_WASM } from './kernels.wasm.ts';
 
@@ -11,6 +12,8 @@ export interface QuantizedBlocks<Scales> {
 /** What packages/export/assembly/quantize.ts exports. */
 interface Kernels {
   readonly memory: WebAssembly.Memory;
+  widenBf16(from: number, rows: number, count: number): void;
+  widenF16(from: number, rows: number, count: number): void;
   largestBits(rows: number, blocks: number): number;
   q8(rows: number, blocks: number, halves: boolean, codes: number, scales: number): void;
   q4(rows: number, blocks: number, halves: boolean, codes: number, scales: number): void;
@@ -31,7 +34,7 @@ const SLICE = 2 ** 18;
 
 const PAGE = 65536;
 
-/** The module's own data is in its first page. */
+/** The module's own data is in its first page. Behind the rows, its results. */
 const ROWS_AT = PAGE;
 
 let instance: Kernels | undefined;
@@ -44,25 +47,40 @@ function kernels(): Kernels {
   return instance;
 }
 
-/** The memory's buffer, of at least so many bytes. */
-function memory({ memory }: Kernels, bytes: number): ArrayBuffer {
-  const missing = bytes - memory.buffer.byteLength;
+/**
+ * Puts rows into the module's memory as float32, zeros behind them to the end of a block.
+ *
+ * @param room bytes that the kernel wants behind the rows
+ */
+function stage(wasm: Kernels, rows: Numbers, start: number, end: number, room: number): ArrayBuffer {
+  const { memory } = wasm;
+  const array = arrayOf(rows).subarray(start, end);
+  const length = Math.ceil(array.length / BLOCK) * BLOCK;
+  const behind = ROWS_AT + 4 * length;
+  const missing = behind + Math.max(room, 2 * length) - memory.buffer.byteLength;
   if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+  if (rows instanceof Float32Array) {
+    new Float32Array(memory.buffer, ROWS_AT).set(array);
+  } else {
+    // Halves wait where the results will be.
+    new Uint16Array(memory.buffer, behind).set(array);
+    const widen = rows.dtype === 'F16' ? wasm.widenF16 : wasm.widenBf16;
+    widen(behind, ROWS_AT, length);
+  }
+  new Float32Array(memory.buffer, ROWS_AT).fill(0, array.length, length);
   return memory.buffer;
 }
 
 /** Largest |x|, or a value that is no finite number. */
-export function largestMagnitude(rows: Float32Array): number {
+export function largestMagnitude(rows: Numbers): number {
   const wasm = kernels();
+  const { length } = arrayOf(rows);
   let largest = 0;
-  for (let start = 0; start < rows.length; start += SLICE) {
-    const slice = rows.subarray(start, start + SLICE);
-    const blocks = Math.ceil(slice.length / BLOCK);
-    const room = new Float32Array(memory(wasm, ROWS_AT + 4 * SLICE), ROWS_AT, blocks * BLOCK);
-    room.set(slice);
-    room.fill(0, slice.length);
+  for (let start = 0; start < length; start += SLICE) {
+    const end = Math.min(start + SLICE, length);
+    stage(wasm, rows, start, end, 0);
     // Magnitudes are ordered as their bits are.
-    largest = Math.max(largest, wasm.largestBits(ROWS_AT, blocks));
+    largest = Math.max(largest, wasm.largestBits(ROWS_AT, Math.ceil((end - start) / BLOCK)));
   }
   return new Float32Array(Uint32Array.of(largest).buffer)[0]!;
 }
@@ -74,7 +92,7 @@ export function largestMagnitude(rows: Float32Array): number {
  * @param halves whether scales are rounded to a half's precision, so that codes are fitted to the scale the reader sees
  * @returns codes [N, K/32, 32], scales [N, K/32]
  */
-export function quantizeQ8(rows: Float32Array, halves: boolean): QuantizedBlocks<Float32Array<ArrayBuffer>> {
+export function quantizeQ8(rows: Numbers, halves: boolean): QuantizedBlocks<Float32Array<ArrayBuffer>> {
   return symmetric('q8', rows, halves);
 }
 
@@ -85,28 +103,25 @@ export function quantizeQ8(rows: Float32Array, halves: boolean): QuantizedBlocks
  * @param halves whether scales are rounded to a half's precision, so that codes are fitted to the scale the reader sees
  * @returns codes [N, K/32, 16], low nibble first; scales [N, K/32]
  */
-export function quantizeQ4(rows: Float32Array, halves: boolean): QuantizedBlocks<Float32Array<ArrayBuffer>> {
+export function quantizeQ4(rows: Numbers, halves: boolean): QuantizedBlocks<Float32Array<ArrayBuffer>> {
   return symmetric('q4', rows, halves);
 }
 
-function symmetric(
-  kernel: 'q8' | 'q4',
-  rows: Float32Array,
-  halves: boolean,
-): QuantizedBlocks<Float32Array<ArrayBuffer>> {
+function symmetric(kernel: 'q8' | 'q4', rows: Numbers, halves: boolean): QuantizedBlocks<Float32Array<ArrayBuffer>> {
   const wasm = kernels();
   const perByte = kernel === 'q8' ? 1 : 2;
-  const codes = new Uint8Array(rows.length / perByte);
-  const scales = new Float32Array(rows.length / BLOCK);
-  const codesAt = ROWS_AT + 4 * SLICE;
-  const scalesAt = codesAt + SLICE / perByte;
-  const buffer = memory(wasm, scalesAt + (4 * SLICE) / BLOCK);
-  for (let start = 0; start < rows.length; start += SLICE) {
-    const slice = rows.subarray(start, start + SLICE);
-    new Float32Array(buffer, ROWS_AT).set(slice);
-    wasm[kernel](ROWS_AT, slice.length / BLOCK, halves, codesAt, scalesAt);
-    codes.set(new Uint8Array(buffer, codesAt, slice.length / perByte), start / perByte);
-    scales.set(new Float32Array(buffer, scalesAt, slice.length / BLOCK), start / BLOCK);
+  const { length } = arrayOf(rows);
+  const codes = new Uint8Array(length / perByte);
+  const scales = new Float32Array(length / BLOCK);
+  for (let start = 0; start < length; start += SLICE) {
+    const end = Math.min(start + SLICE, length);
+    const count = end - start;
+    const codesAt = ROWS_AT + 4 * count;
+    const scalesAt = codesAt + count / perByte;
+    const buffer = stage(wasm, rows, start, end, count / perByte + (4 * count) / BLOCK);
+    wasm[kernel](ROWS_AT, count / BLOCK, halves, codesAt, scalesAt);
+    codes.set(new Uint8Array(buffer, codesAt, count / perByte), start / perByte);
+    scales.set(new Float32Array(buffer, scalesAt, count / BLOCK), start / BLOCK);
   }
   return { codes, scales };
 }
@@ -129,30 +144,25 @@ const ZEROS = 0x88;
  * @param exponent scales are stored divided by 2^exponent, so that those of unusually large or small weights fit
  * @returns with K' the width that the offsets add to: codes [N, K'/32, 16], low nibble first; scales [N, K'/32] as e4m4
  */
-export function quantizeQ4m(
-  rows: Float32Array,
-  inFeatures: number,
-  exponent = 0,
-): QuantizedBlocks<Uint8Array<ArrayBuffer>> {
+export function quantizeQ4m(rows: Numbers, inFeatures: number, exponent = 0): QuantizedBlocks<Uint8Array<ArrayBuffer>> {
   const wasm = kernels();
   const { blocks, padded } = offsetColumns(inFeatures);
   const width = storedWidth(inFeatures, 'q4m');
-  const count = rows.length / inFeatures;
+  const count = arrayOf(rows).length / inFeatures;
   const codes = new Uint8Array((count * width) / 2);
   const scales = new Uint8Array((count * width) / BLOCK);
   const atOnce = Math.max(1, Math.floor(SLICE / inFeatures));
-  const offsetsAt = ROWS_AT + 4 * atOnce * inFeatures;
-  const codesAt = offsetsAt + 4 * blocks;
-  const scalesAt = codesAt + (atOnce * width) / 2;
-  const buffer = memory(wasm, scalesAt + (atOnce * width) / BLOCK);
   for (let row = 0; row < count; row += atOnce) {
     const these = Math.min(atOnce, count - row);
-    new Float32Array(buffer, ROWS_AT).set(rows.subarray(row * inFeatures, (row + these) * inFeatures));
+    const offsetsAt = ROWS_AT + 4 * these * inFeatures;
+    const codesAt = offsetsAt + 4 * blocks;
+    const scalesAt = codesAt + (these * width) / 2;
+    const end = scalesAt + (these * width) / BLOCK;
+    const buffer = stage(wasm, rows, row * inFeatures, (row + these) * inFeatures, end - offsetsAt);
     const theirCodes = new Uint8Array(buffer, codesAt, (these * width) / 2).fill(ZEROS);
-    const theirScales = new Uint8Array(buffer, scalesAt, (these * width) / BLOCK);
     wasm.q4m(ROWS_AT, these, inFeatures, padded, 2 ** -exponent, offsetsAt, codesAt, scalesAt);
     codes.set(theirCodes, (row * width) / 2);
-    scales.set(theirScales, (row * width) / BLOCK);
+    scales.set(new Uint8Array(buffer, scalesAt, (these * width) / BLOCK), (row * width) / BLOCK);
   }
   return { codes, scales };
 }

@@ -1,11 +1,12 @@
+import type { Numbers } from '../tensors/numbers.ts';
 import type { BlockClass } from './blocks.ts';
 import { largestMagnitude, quantizeQ4, quantizeQ4m, quantizeQ8 } from './kernels.ts';
 
 /** Whole rows of one tensor to be quantized; plain data, so that a worker can be asked. */
 export interface QuantizeJob {
   readonly weightClass: BlockClass;
-  /** [N, K] float32. */
-  readonly rows: Float32Array<ArrayBuffer>;
+  /** [N, K], K a multiple of 32. */
+  readonly rows: Numbers;
   readonly inFeatures: number;
   /** Absent: scales as narrow as the class stores them. Given: they become float32, `q4m`'s within a range about 2^exponent. */
   readonly exponent?: number;

@@ -25,7 +25,7 @@ export function underPrefix(store: TensorStore, prefix: string): TensorStore {
     ...store,
     tensors: new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor])),
     unreadable: (name) => store.unreadable(prefix + name),
-    readValues: (name, start, end, signal) => store.readValues(prefix + name, start, end, signal),
+    readNumbers: (name, start, end, signal) => store.readNumbers(prefix + name, start, end, signal),
     ...(store.blocks && {
       blocks: {
         typeOf: (name) => store.blocks!.typeOf(prefix + name),

@@ -1,6 +1,7 @@
 import { FormatError } from '@flux-srpo/core';
 import { isObject } from '../source.ts';
-import type { TensorStore } from './store.ts';
+import { toFloat32 } from './numbers.ts';
+import { readValues, type TensorStore } from './store.ts';
 
 /**
  * Checkpoints whose fp8 weights come with a scale each, in the three forms ComfyUI has written: value = fp8 · scale.
@@ -61,7 +62,7 @@ export async function applyScales(
   const scaleOf = async (weight: string, signal: AbortSignal | undefined): Promise<number> => {
     const tensor = scales.get(weight);
     if (tensor === undefined) return 1;
-    const scale = known.get(weight) ?? (await store.readValues(tensor, 0, 1, signal))[0]!;
+    const scale = known.get(weight) ?? (await readValues(store, tensor, 0, 1, signal))[0]!;
     known.set(weight, scale);
     return scale;
   };
@@ -70,12 +71,11 @@ export async function applyScales(
     store: {
       ...store,
       tensors: new Map([...store.tensors].filter(([tensor]) => !hidden.has(tensor))),
-      async readValues(tensor, start, end, signal) {
-        const values = await store.readValues(tensor, start, end, signal);
+      async readNumbers(tensor, start, end, signal) {
+        const numbers = await store.readNumbers(tensor, start, end, signal);
         const scale = await scaleOf(tensor, signal);
         // Float32 arithmetic, as the products that ComfyUI would compute with.
-        if (scale !== 1) for (let i = 0; i < values.length; i++) values[i]! *= scale;
-        return values;
+        return scale === 1 ? numbers : toFloat32(numbers).map((value) => value * scale);
       },
     },
   };

@@ -12,6 +12,7 @@ import {
   WIDENABLE,
   widen,
 } from '@flux-srpo/formats';
+import { halvesOf, isHalfDtype, type Numbers, toFloat32 } from './numbers.ts';
 
 export interface TensorDescription {
   /** A safetensors dtype or a ggml type. */
@@ -28,8 +29,8 @@ export interface TensorStore {
   readonly metadata: ReadonlyMap<string, string>;
   /** Dtypes that widen to float32 exactly, when this tensor's is not one of them. */
   unreadable(name: string): readonly string[] | undefined;
-  /** Float32 values from `start` up to `end` of a tensor, row-major. Only the bytes that hold them are read. */
-  readValues(name: string, start: number, end: number, signal?: AbortSignal): Promise<Float32Array>;
+  /** Numbers `start` up to `end` of a tensor, row-major. Only the bytes that hold them are read. */
+  readNumbers(name: string, start: number, end: number, signal?: AbortSignal): Promise<Numbers>;
   /** ggml's quantized blocks that hold the values from `start` up to `end`, whole blocks both. Absent in files without such blocks. */
   readonly blocks?: {
     readonly typeOf: (name: string) => GgmlTypeName;
@@ -37,6 +38,17 @@ export interface TensorStore {
   };
   /** All bytes of a tensor as they are. */
   readBytes(name: string, signal?: AbortSignal): Promise<Bytes>;
+}
+
+/** Values `start` up to `end` of a tensor as float32, row-major. */
+export async function readValues(
+  store: TensorStore,
+  name: string,
+  start: number,
+  end: number,
+  signal?: AbortSignal,
+): Promise<Float32Array> {
+  return toFloat32(await store.readNumbers(name, start, end, signal));
 }
 
 /** Opens a safetensors or GGUF file by its first bytes; the caller keeps and closes the source. */
@@ -71,10 +83,11 @@ function safetensorsStore(file: Safetensors): TensorStore {
       const readable: readonly string[] = WIDENABLE;
       return readable.includes(file.info(name).dtype) ? undefined : readable;
     },
-    async readValues(name, start, end, signal) {
+    async readNumbers(name, start, end, signal) {
       const { dtype } = file.info(name);
-      const bytes = DTYPE_BITS[dtype] / 8;
-      return widen(dtype, await file.readRange(name, start * bytes, (end - start) * bytes, signal));
+      const size = DTYPE_BITS[dtype] / 8;
+      const bytes = await file.readRange(name, start * size, (end - start) * size, signal);
+      return isHalfDtype(dtype) ? halvesOf(dtype, bytes) : widen(dtype, bytes);
     },
     readBytes: (name, signal) => file.read(name, signal),
   };
@@ -93,7 +106,12 @@ function ggufStore(file: Gguf): TensorStore {
     unreadable(name) {
       return READABLE_TYPES.includes(file.info(name).type) ? undefined : READABLE_TYPES;
     },
-    readValues: (name, start, end, signal) => file.readValues(name, start, end, signal),
+    async readNumbers(name, start, end, signal) {
+      const { type } = file.info(name);
+      if (!isHalfDtype(type)) return await file.readValues(name, start, end, signal);
+      const size = GGML_TYPES[type].bytes;
+      return halvesOf(type, await file.readRange(name, start * size, (end - start) * size, signal));
+    },
     blocks: {
       typeOf: (name) => file.info(name).type,
       async read(name, start, end, signal) {

@@ -1,0 +1,50 @@
+import { bf16ToF32, f16ToF32 } from '@flux-srpo/formats';
+
+/** Numbers of a tensor, row-major. Halves stay as the file has them: most are quantized, and widened only where that happens. */
+export type Numbers = Float32Array | Halves;
+
+export interface Halves {
+  readonly dtype: 'F16' | 'BF16';
+  readonly bits: Uint16Array;
+}
+
+export function isHalfDtype(dtype: string): dtype is Halves['dtype'] {
+  return dtype === 'F16' || dtype === 'BF16';
+}
+
+/** Little-endian bytes of halves; a view of them where they are aligned. */
+export function halvesOf(dtype: Halves['dtype'], bytes: Uint8Array): Halves {
+  const { buffer, byteOffset, length } = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+  return { dtype, bits: new Uint16Array(buffer, byteOffset, length / 2) };
+}
+
+/** The same numbers as float32, exactly; float32 themselves as they are. */
+export function toFloat32(numbers: Numbers): Float32Array {
+  if (numbers instanceof Float32Array) return numbers;
+  return numbers.dtype === 'F16' ? f16ToF32(numbers.bits) : bf16ToF32(numbers.bits);
+}
+
+/** Where the numbers are in memory. */
+export function arrayOf(numbers: Numbers): Float32Array | Uint16Array {
+  return numbers instanceof Float32Array ? numbers : numbers.bits;
+}
+
+/** A copy of the numbers `start` up to `end`. */
+export function sliceNumbers(numbers: Numbers, start = 0, end?: number): Numbers {
+  return numbers instanceof Float32Array
+    ? numbers.slice(start, end)
+    : { dtype: numbers.dtype, bits: numbers.bits.slice(start, end) };
+}
+
+/** Of rows of `rowLength`, the columns `start` up to `end`: a copy, unless these are all. */
+export function cutColumns(rows: Numbers, rowLength: number, [start, end]: readonly [number, number]): Numbers {
+  const width = end - start;
+  if (width === rowLength) return rows;
+  const array = arrayOf(rows);
+  const count = array.length / rowLength;
+  const cut = rows instanceof Float32Array ? new Float32Array(count * width) : new Uint16Array(count * width);
+  for (let row = 0; row < count; row++) {
+    cut.set(array.subarray(row * rowLength + start, row * rowLength + end), row * width);
+  }
+  return cut instanceof Float32Array ? cut : { dtype: (rows as Halves).dtype, bits: cut };
+}
