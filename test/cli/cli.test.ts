@@ -135,6 +135,23 @@ describe('convert', () => {
     expect((await run('inspect', at('apart'))).stdout).toContain('vae/ae.safetensors (F32)');
   });
 
+  it('takes a network from a folder of its own', async () => {
+    const { code, stderr, stdout } = await run(
+      'convert',
+      source,
+      '--vae',
+      join(source, 'vae'),
+      '--out',
+      at('own-folder'),
+      '--dtype',
+      'q8',
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/\n {2}\d+ of vae \(only the decoder is used\)\n/);
+    const path = join('weights', 'vae_out.safetensors');
+    expect(await readFile(at('own-folder', path))).toEqual(await readFile(join(bundle, path)));
+  });
+
   it('says what is missing where there is neither folder nor file', async () => {
     const { code, stderr } = await run('convert', '--vae', at('ae.safetensors'), '--out', at('nothing'));
     expect(code).toBe(2);

@@ -14,7 +14,8 @@ export const HELP = {
 
   --transformer <file>, --t5 <file>, --clip <file>, --vae <file>
                        single files in place of the folder's, or without a folder all four: safetensors (fp32, bf16, fp16,
-                       fp8, scaled fp8) or GGUF, in diffusers', Black Forest Labs' or ComfyUI's naming; paths or https URLs
+                       fp8, scaled fp8) or GGUF, in diffusers', Black Forest Labs' or ComfyUI's naming; paths or https URLs.
+                       Of shards give the index (model.safetensors.index.json), or the folder that they are in
   --checkpoint <file>  one file that holds whatever of the four is not given apart
   --tokenizers <folder>
                        a folder with tokenizer/ and tokenizer_2/, in place of the pipeline folder's

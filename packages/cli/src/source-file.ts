@@ -1,6 +1,8 @@
-import { basename } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { InputError } from '@flux-srpo/core';
-import type { SourceFile } from '@flux-srpo/export';
+import { networkFileName, type SourceFile } from '@flux-srpo/export';
+import { pipelineFolder } from '@flux-srpo/export/node';
 import { httpSource, retryingSource } from '@flux-srpo/formats';
 import { fileSource } from '@flux-srpo/formats/node';
 
@@ -19,7 +21,13 @@ export function hubToken(option: string | undefined): string | undefined {
  * @param token sent to the URL's own host only: `fetch` drops it where a redirect leads elsewhere
  */
 export function sourceFile(at: string, token?: string): SourceFile {
-  if (!isUrl(at)) return { name: basename(at), open: () => fileSource(at) };
+  if (!isUrl(at)) {
+    return {
+      name: basename(at),
+      open: () => fileSource(at),
+      beside: (name) => sourceFile(join(dirname(at), name)),
+    };
+  }
   const url = new URL(at);
   if (url.protocol === 'http:' && !isThisMachine(url)) {
     throw new InputError(`weights must come over https, got ${url.origin}`, {
@@ -31,7 +39,14 @@ export function sourceFile(at: string, token?: string): SourceFile {
   return {
     name: basename(url.pathname) || 'file',
     open: async () => retryingSource(await httpSource(url, { headers })),
+    beside: (name) => sourceFile(new URL(name, url).href, token),
   };
+}
+
+/** {@link sourceFile}, or of a network's own folder the file or index in it. */
+export async function networkFile(at: string, token?: string): Promise<SourceFile> {
+  const isFolder = !isUrl(at) && (await stat(at).catch(() => undefined))?.isDirectory();
+  return isFolder ? sourceFile(join(at, await networkFileName(pipelineFolder(at)))) : sourceFile(at, token);
 }
 
 function isThisMachine({ hostname }: URL): boolean {

@@ -1,9 +1,10 @@
-import { FormatError, InputError, ModelError } from '@flux-srpo/core';
+import { FormatError } from '@flux-srpo/core';
 import type { ByteSource, GgmlTypeName } from '@flux-srpo/formats';
-import { type Component, namingOf } from './keys/index.ts';
-import { isObject, type PipelineSource, readJsonObject } from './source.ts';
+import { findFiles, requireListed } from './component-files.ts';
+import { type Component, markersOf, namingOf } from './keys/index.ts';
+import type { PipelineSource } from './source.ts';
 import type { Numbers } from './tensors/numbers.ts';
-import { findPrefix, underPrefix } from './tensors/prefix.ts';
+import { findPrefix, networksIn, underPrefix } from './tensors/prefix.ts';
 import { applyScales, type Companion } from './tensors/scaled.ts';
 import { openTensorStore, type TensorDescription, type TensorStore } from './tensors/store.ts';
 
@@ -44,19 +45,16 @@ export interface Checkpoint {
   close(): Promise<void>;
 }
 
-/** Names diffusers and transformers save under. */
-const STEMS = ['diffusion_pytorch_model', 'model'];
-const SINGLE_FILE = /^[^/]+\/[^/]+\.(?:safetensors|sft|gguf)$/;
-/** FLUX.1's largest index, the transformer's, is 0.12 MB. */
-const MAX_INDEX_BYTES = 16 * 1024 * 1024;
-
-/** Opens a component: the file given for it, or `<component>/*.safetensors`, which is one file or shards named by an index. */
+/** Opens the files of a component. */
 export async function openCheckpoint(source: PipelineSource, component: Component): Promise<Checkpoint> {
-  const files = await findFiles(source, component);
+  const found = await findFiles(source, component);
+  const files = found.paths;
   const sources: ByteSource[] = [];
   const located = new Map<string, TensorStore>();
   const companions: Companion[] = [];
   const foreign: string[] = [];
+  const names = new Set<string>();
+  const networks = new Set<Component>();
   let prefix = '';
   const close = async (): Promise<void> => {
     for (const opened of sources) await opened.close?.();
@@ -66,12 +64,16 @@ export async function openCheckpoint(source: PipelineSource, component: Componen
       const opened = await source.open(path);
       sources.push(opened);
       const whole = await openTensorStore(opened);
+      for (const name of whole.tensors.keys()) names.add(name);
+      for (const network of networksIn(whole.tensors)) networks.add(network);
       prefix = findPrefix(component, whole.tensors);
       foreign.push(...[...whole.tensors.keys()].filter((name) => !name.startsWith(prefix)));
       const scaled = await applyScales(path, underPrefix(whole, prefix));
       companions.push(...scaled.companions);
       locate(component, path, scaled.store, located);
     }
+    requireListed(component, found, names);
+    requireNetwork(component, files[0]!, networks, names);
   } catch (error) {
     await close();
     throw error;
@@ -107,6 +109,22 @@ export async function openCheckpoint(source: PipelineSource, component: Componen
   };
 }
 
+/** Throws for a file in which nothing looks like the component that it was given for. */
+function requireNetwork(
+  component: Component,
+  path: string,
+  networks: ReadonlySet<Component>,
+  names: ReadonlySet<string>,
+): void {
+  if (networks.has(component)) return;
+  const expected = markersOf(component);
+  const holds = networks.size > 0 ? `tensors of ${[...networks].join(', ')}` : [...names].slice(0, 3).join(', ');
+  throw new FormatError(`${path} must hold ${component}, with ${expected.join(' or ')}, got ${holds || 'no tensor'}`, {
+    code: 'format/tensor-missing',
+    details: { component, path, expected, got: [...networks] },
+  });
+}
+
 function locate(component: Component, path: string, file: TensorStore, located: Map<string, TensorStore>): void {
   for (const name of file.tensors.keys()) {
     if (located.has(name)) {
@@ -117,51 +135,4 @@ function locate(component: Component, path: string, file: TensorStore, located: 
     }
     located.set(name, file);
   }
-}
-
-async function findFiles(source: PipelineSource, component: Component): Promise<string[]> {
-  const given = source.singleFiles?.[component];
-  if (given !== undefined) return [given];
-  const paths = (await source.list()).filter((path) => path.startsWith(`${component}/`));
-  const single = paths.filter((path) => SINGLE_FILE.test(path) && !/-\d{5}-of-\d{5}\./.test(path));
-  const named = STEMS.map((stem) => `${component}/${stem}.safetensors`).find((path) => paths.includes(path));
-  const index = STEMS.map((stem) => `${component}/${stem}.safetensors.index.json`).find((path) => paths.includes(path));
-  if (index !== undefined && named !== undefined) {
-    throw new InputError(
-      `${component}/ must hold one model, got ${named} and ${index}; remove the one you do not want`,
-      {
-        code: 'input/conflict',
-        details: { component, paths: [named, index] },
-      },
-    );
-  }
-  if (index !== undefined) return readShardNames(source, component, index, paths);
-  if (named !== undefined) return [named];
-  if (single.length === 1) return single;
-  throw new ModelError(
-    `${component}/ must hold ${component}/${STEMS[0]}.safetensors or its shards, got ${single.length ? single.join(', ') : 'no .safetensors file'}`,
-    { code: 'model/file-missing', details: { component, found: single } },
-  );
-}
-
-async function readShardNames(
-  source: PipelineSource,
-  component: Component,
-  index: string,
-  paths: readonly string[],
-): Promise<string[]> {
-  const { weight_map: weightMap } = await readJsonObject(source, index, MAX_INDEX_BYTES);
-  if (!isObject(weightMap)) {
-    throw new FormatError(`${index} must have a weight_map object`, {
-      code: 'format/header-invalid',
-      details: { index },
-    });
-  }
-  const shards = [...new Set(Object.values(weightMap))].map((shard) => `${component}/${String(shard)}`).sort();
-  const missing = shards.find((shard) => !paths.includes(shard));
-  if (missing === undefined) return shards;
-  throw new ModelError(`${missing} is missing; ${index} names it`, {
-    code: 'model/file-missing',
-    details: { component, path: missing },
-  });
 }

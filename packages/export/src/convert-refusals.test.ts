@@ -147,7 +147,55 @@ describe('a conversion refuses', () => {
     files.delete(TRANSFORMER);
     const index = { weight_map: { 'x_embedder.weight': '../vae/diffusion_pytorch_model.safetensors' } };
     files.set('transformer/diffusion_pytorch_model.safetensors.index.json', jsonBytes(index));
-    await expectRefusal(files, 'model/file-missing', ['../vae/']);
+    await expectRefusal(files, 'format/header-invalid', ['../vae/', 'x_embedder.weight']);
+  });
+
+  it('shards without their index, which it names', async () => {
+    const files = await tinyPipeline();
+    files.set('transformer/diffusion_pytorch_model-00001-of-00002.safetensors', files.get(TRANSFORMER)!);
+    files.delete(TRANSFORMER);
+    await expectRefusal(files, 'model/file-missing', [
+      'transformer/diffusion_pytorch_model-00001-of-00002.safetensors',
+      'transformer/diffusion_pytorch_model.safetensors.index.json',
+    ]);
+  });
+
+  it('an index that names no shard', async () => {
+    const files = await tinyPipeline();
+    files.delete(TRANSFORMER);
+    files.set(`${TRANSFORMER}.index.json`, jsonBytes({ weight_map: {} }));
+    await expectRefusal(files, 'format/header-invalid', ['index.json', 'weight_map']);
+  });
+
+  it('an index that lists a tensor that no shard has, naming both', async () => {
+    const files = await tinyPipeline();
+    const shard = 'diffusion_pytorch_model-00001-of-00001.safetensors';
+    const listed = [...tinyTensors().transformer.keys(), 'transformer_blocks.9.norm1.linear.weight'];
+    files.set(`transformer/${shard}`, files.get(TRANSFORMER)!);
+    files.delete(TRANSFORMER);
+    const weight_map = Object.fromEntries(listed.map((name) => [name, shard]));
+    files.set(`${TRANSFORMER}.index.json`, jsonBytes({ weight_map }));
+    await expectRefusal(files, 'format/tensor-missing', ['transformer_blocks.9.norm1.linear.weight', shard]);
+  });
+
+  it.each([
+    ['another network', 'vae/diffusion_pytorch_model.safetensors', ['x_embedder.weight', 'img_in.weight', 'of vae']],
+    ['no network at all', undefined, ['x_embedder.weight', 'got hello']],
+  ])('a file that holds %s, saying what it holds', async (_, path, words) => {
+    const files = await tinyPipeline();
+    const hello = new Map([['hello', { shape: [1], values: new Float32Array(1) }]]);
+    files.set(TRANSFORMER, path === undefined ? await safetensorsBytes(hello) : files.get(path)!);
+    await expectRefusal(files, 'format/tensor-missing', [TRANSFORMER, ...words]);
+  });
+
+  it('a file that is no safetensors file, in doubt about that', async () => {
+    const files = await tinyPipeline();
+    files.set(TRANSFORMER, new TextEncoder().encode('#!/usr/bin/env python3'));
+    await expectRefusal(files, 'format/header-too-large', [
+      TRANSFORMER,
+      'safetensors file must begin with',
+      'is it one?',
+    ]);
   });
 
   it('sizes that no request could have, before any weight is read', async () => {

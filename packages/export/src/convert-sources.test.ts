@@ -17,10 +17,10 @@ import { describe, expect, it, vi } from 'vitest';
 import { type ConvertSummary, convertPipeline } from './convert.ts';
 import type { Component } from './keys/index.ts';
 import { dequantizeQ4, dequantizeQ4m, dequantizeQ8 } from './quantize/dequantize.ts';
-import { combineSources, type ModelSources } from './sources.ts';
+import { combineSources, type ModelSources, type SourceFile } from './sources.ts';
 import { bflTransformerNames, toBfl, toBflVae, toLlamaT5 } from './test-support/bfl.ts';
 import { type RawTensor, rawGguf, rawSafetensors, sourceFile } from './test-support/checkpoint-files.ts';
-import { type MemoryBundle, memoryBundle, memorySource } from './test-support/memory.ts';
+import { jsonBytes, type MemoryBundle, memoryBundle, memorySource } from './test-support/memory.ts';
 import {
   clipShapes,
   randomTensors,
@@ -240,6 +240,44 @@ describe('a text encoder in one file beside a folder', () => {
       await convert({ folder: await folderWith({}), files }),
       await convert({ folder: await folderWith({}) }),
     );
+  });
+});
+
+describe('a network in shards, given by their index', () => {
+  const shards = ['t5-00001-of-00002.safetensors', 't5-00002-of-00002.safetensors'] as const;
+
+  async function shardedT5(inIndexToo = true) {
+    const entries = [...tinyTensors().text_encoder_2];
+    const files: Record<string, Uint8Array> = {};
+    const weight_map: Record<string, string> = {};
+    for (const [i, shard] of shards.entries()) {
+      const own = entries.filter((_, at) => at % 2 === i);
+      for (const [name] of own) weight_map[name] = shard;
+      files[shard] = await rawSafetensors(f32Tensors(new Map(own)));
+    }
+    files['t5.safetensors.index.json'] = jsonBytes({ weight_map });
+    const file = (name: string): SourceFile => ({
+      ...sourceFile(name, files[name] ?? new Uint8Array(0)),
+      ...(inIndexToo ? { beside: file } : {}),
+    });
+    return file('t5.safetensors.index.json');
+  }
+
+  it('gives the weights of one file, whatever shards the folder has', async () => {
+    const folder = await folderWith({});
+    const listed = [...(await folder.list()), `text_encoder_2/${shards[0]}`];
+    const misleading = { ...folder, list: async () => listed };
+    const converted = await convert({ folder: misleading, files: { text_encoder_2: await shardedT5() } });
+    expectSameWeights(converted, await convert({ folder: await folderWith({}) }));
+    expect(converted.summary.manifest.source.text_encoder_2).toContain(shards[1]);
+  });
+
+  it('is refused by the shard’s name where only the index can be had', async () => {
+    const files = { text_encoder_2: await shardedT5(false) };
+    await expect(convert({ folder: await folderWith({}), files })).rejects.toMatchObject({
+      code: 'model/file-missing',
+      message: expect.stringContaining(shards[0]),
+    });
   });
 });
 

@@ -1,5 +1,6 @@
 export { type BundleInfo, FLUX_SRPO_INFO, parseBundleInfo } from './bundle-info.ts';
 export type { BundleSink, JournalFile, ResumableSink } from './bundle-writer.ts';
+export { networkFileName } from './component-files.ts';
 export { type ConvertNotice, type ConvertOptions, type ConvertSummary, convertPipeline } from './convert.ts';
 export type { ConvertProgress } from './convert-progress.ts';
 export { type ConversionForecast, foreseeConversion } from './foresee.ts';

@@ -1,5 +1,6 @@
 import { InputError, ModelError } from '@flux-srpo/core';
 import type { ByteSource } from '@flux-srpo/formats';
+import { isShardIndex } from './component-files.ts';
 import { COMPONENTS, type Component } from './keys/index.ts';
 import type { PipelineSource } from './source.ts';
 
@@ -8,13 +9,15 @@ export interface SourceFile {
   /** Its last path segment; goes into the bundle's manifest. */
   readonly name: string;
   open(): Promise<ByteSource>;
+  /** Another file of its folder: a shard, where this one is their index. */
+  beside?(name: string): SourceFile;
 }
 
 /** Where each part of a model comes from. */
 export interface ModelSources {
   /** A diffusers FluxPipeline folder, for whatever is not given apart. */
   readonly folder?: PipelineSource | undefined;
-  /** One file each, safetensors or GGUF, any naming. The same file may serve several. */
+  /** One file each, safetensors or GGUF, any naming, or the index of its shards. The same file may serve several. */
   readonly files?: Readonly<Partial<Record<Component, SourceFile>>>;
   /** A folder that holds `tokenizer/` and `tokenizer_2/`, in place of `folder`'s. */
   readonly tokenizers?: PipelineSource | undefined;
@@ -42,10 +45,18 @@ export async function combineSources({ folder, files = {}, tokenizers }: ModelSo
     opens.set(path, async () => ({ ...(await file.open()), name: path }));
     singleFiles[component] = path;
   }
+  /** Shards are known to their index only. */
+  const openShard = (path: string): (() => Promise<ByteSource>) | undefined => {
+    const [component, name] = path.split('/') as [Component, string];
+    const index = files[component];
+    if (index === undefined || !isShardIndex(index.name) || !path.endsWith('.safetensors')) return undefined;
+    const shard = index.beside?.(name);
+    return shard && (async () => ({ ...(await shard.open()), name: path }));
+  };
   return {
     list: async () => [...opens.keys()],
     async open(path) {
-      const open = opens.get(path);
+      const open = openShard(path) ?? opens.get(path);
       if (open !== undefined) return await open();
       throw new ModelError(`${path} is missing from the sources`, { code: 'model/file-missing', details: { path } });
     },

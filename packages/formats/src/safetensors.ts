@@ -52,7 +52,9 @@ export async function readSafetensors(source: ByteSource, signal?: AbortSignal):
   const length = new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
   const room = source.size - LENGTH_BYTES;
   if (length > BigInt(MAX_HEADER_BYTES)) {
-    throw new FormatError(`${source.name}: the header must have up to ${MAX_HEADER_BYTES} bytes, got ${length}`, {
+    // Of a file of any other kind, the first 8 bytes make a number beyond all bounds.
+    const problem = `must begin with the length of its header, up to ${MAX_HEADER_BYTES} bytes, got ${length}`;
+    throw new FormatError(`${source.name}: a safetensors file ${problem}; is it one?`, {
       code: 'format/header-too-large',
       details: { name: source.name, max: MAX_HEADER_BYTES, got: String(length) },
     });

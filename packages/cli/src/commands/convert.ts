@@ -18,7 +18,7 @@ import { formatBytes, formatSeconds } from '../format.ts';
 import { readLoras } from '../lora-option.ts';
 import { numberOption, onlyPositional, parseOptions, required } from '../options.ts';
 import { progressBar } from '../progress.ts';
-import { hubToken, sourceFile } from '../source-file.ts';
+import { hubToken, networkFile, sourceFile } from '../source-file.ts';
 import { weightClass } from '../weight-class.ts';
 
 export async function runConvert(args: string[], signal: AbortSignal): Promise<void> {
@@ -39,7 +39,7 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
     threads: { type: 'string' },
     json: { type: 'boolean', default: false },
   });
-  const source = await combineSources(readSources(values, positionals));
+  const source = await combineSources(await readSources(values, positionals));
   const out = required(values.out, '--out');
   const dtype = weightClass(values.dtype);
   const loras = readLoras(values.lora, hubToken(values.token));
@@ -79,8 +79,7 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
     process.stdout.write(`${out}: ${manifest.parts.length} parts, ${size}, ${dtype}, ${formatSeconds(seconds)}\n`);
     if (fallbacks.length > 0)
       process.stdout.write(`${fallbacks.length} tensors wider than asked; "inspect" lists them\n`);
-    if (unused.length > 0)
-      process.stdout.write(`${unused.length} tensors of the source not used: ${preview(unused)}\n`);
+    process.stdout.write(unusedText(unused));
   } finally {
     bar.stop();
     await quantizer.close();
@@ -116,7 +115,7 @@ type SourceOptions = Partial<
 >;
 
 /** The folder, and whatever is given apart from it. */
-function readSources(values: SourceOptions, positionals: readonly string[]): ModelSources {
+async function readSources(values: SourceOptions, positionals: readonly string[]): Promise<ModelSources> {
   const token = hubToken(values.token);
   const given = {
     transformer: values.transformer,
@@ -128,7 +127,7 @@ function readSources(values: SourceOptions, positionals: readonly string[]): Mod
   const files: Partial<Record<Component, SourceFile>> = {};
   for (const component of COMPONENTS) {
     const at = given[component];
-    const file = at === undefined ? whole : sourceFile(at, token);
+    const file = at === undefined ? whole : await networkFile(at, token);
     if (file !== undefined) files[component] = file;
   }
   const hasFilesOnly = Object.keys(files).length > 0 && positionals.length === 0;
@@ -149,7 +148,14 @@ async function readInfo(path: string): Promise<BundleInfo> {
   return parseBundleInfo(json);
 }
 
-function preview(unused: readonly UnusedTensor[]): string {
-  const names = unused.slice(0, 3).map(({ component, tensor }) => `${component}/${tensor}`);
-  return unused.length > names.length ? `${names.join(', ')}, …` : names.join(', ');
+/** Whose and why; `--json` says which. */
+function unusedText(unused: readonly UnusedTensor[]): string {
+  if (unused.length === 0) return '';
+  const counts = new Map<string, number>();
+  for (const { component, reason } of unused) {
+    const group = `of ${component} (${reason})`;
+    counts.set(group, (counts.get(group) ?? 0) + 1);
+  }
+  const groups = [...counts].map(([group, count]) => `  ${count} ${group}\n`);
+  return `${unused.length} tensors of the source not used, by name with --json:\n${groups.join('')}`;
 }

@@ -90,6 +90,11 @@ export const NAMINGS: Readonly<Record<Component, readonly Naming[]>> = {
 
 export const COMPONENTS = Object.keys(NAMINGS) as Component[];
 
+/** Tensors by which a component's files are known, whatever their naming. */
+export function markersOf(component: Component): string[] {
+  return NAMINGS[component].flatMap(({ markers }) => markers);
+}
+
 /** The naming a component's tensors follow. */
 export function namingOf(component: Component, tensors: TensorShapes): Naming {
   const namings = NAMINGS[component];

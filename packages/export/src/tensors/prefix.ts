@@ -1,5 +1,4 @@
-import type { Component, TensorShapes } from '../keys/index.ts';
-import { NAMINGS } from '../keys/index.ts';
+import { COMPONENTS, type Component, markersOf, type TensorShapes } from '../keys/index.ts';
 import type { TensorStore } from './store.ts';
 
 /** What a file of several networks, or of one wrapped in another's, puts before the names of each. The plain names come first. */
@@ -12,9 +11,17 @@ const PREFIXES: Readonly<Record<Component, readonly string[]>> = {
 
 /** The prefix under which a file holds `component`; none where nothing looks like it. */
 export function findPrefix(component: Component, tensors: TensorShapes): string {
-  const markers = NAMINGS[component].flatMap(({ markers }) => markers);
-  const holds = (prefix: string) => markers.some((marker) => tensors.has(prefix + marker));
-  return PREFIXES[component].find(holds) ?? '';
+  return prefixOf(component, tensors) ?? '';
+}
+
+/** The networks of which a file has tensors by which they are known. */
+export function networksIn(tensors: TensorShapes): Component[] {
+  return COMPONENTS.filter((component) => prefixOf(component, tensors) !== undefined);
+}
+
+function prefixOf(component: Component, tensors: TensorShapes): string | undefined {
+  const markers = markersOf(component);
+  return PREFIXES[component].find((prefix) => markers.some((marker) => tensors.has(prefix + marker)));
 }
 
 /** The part of a file whose names begin with `prefix`, without it. */

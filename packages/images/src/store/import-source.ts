@@ -11,7 +11,7 @@ export async function importSource({ folder, tokenizers, files, token }: ImportI
   for (const component of COMPONENTS) {
     const entry = files[component];
     if (entry === undefined) continue;
-    const file = known.get(entry) ?? { name: nameOf(entry), open: () => open(entry, nameOf(entry), token) };
+    const file = known.get(entry) ?? sourceFile(entry, token);
     known.set(entry, file);
     given[component] = file;
   }
@@ -20,6 +20,13 @@ export async function importSource({ folder, tokenizers, files, token }: ImportI
     tokenizers: tokenizers && folderSource(tokenizers, token),
     files: given,
   });
+}
+
+function sourceFile(entry: SourceEntry, token: string | undefined): SourceFile {
+  const name = nameOf(entry);
+  const file = { name, open: () => open(entry, name, token) };
+  if (entry instanceof File) return file;
+  return { ...file, beside: (other) => sourceFile(new URL(other, entry).href, token) };
 }
 
 export function folderSource(files: Readonly<Record<string, SourceEntry>>, token: string | undefined): PipelineSource {
