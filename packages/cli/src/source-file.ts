@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { InputError } from '@flux-srpo/core';
 import { networkFileName, type SourceFile } from '@flux-srpo/export';
 import { pipelineFolder } from '@flux-srpo/export/node';
-import { httpSource, retryingSource } from '@flux-srpo/formats';
+import { httpSource, openRetrying } from '@flux-srpo/formats';
 import { fileSource } from '@flux-srpo/formats/node';
 
 export function isUrl(at: string): boolean {
@@ -38,7 +38,7 @@ export function sourceFile(at: string, token?: string): SourceFile {
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   return {
     name: basename(url.pathname) || 'file',
-    open: async () => retryingSource(await httpSource(url, { headers })),
+    open: () => openRetrying(() => httpSource(url, { headers })),
     beside: (name) => sourceFile(new URL(name, url).href, token),
   };
 }

@@ -1,9 +1,22 @@
-import { FormatError, NetworkError } from '@flux-srpo/core';
+import { FormatError, isFluxError, NetworkError } from '@flux-srpo/core';
 import { type ByteSource, type Bytes, checkRange } from './byte-source.ts';
 import { changed, type FileState } from './changed.ts';
 
 /** A server that ignores `Range` is read through from the start, but no further than this before the wanted bytes. */
 const MAX_SKIPPED_BYTES = 16 * 1024 * 1024;
+
+const ADVICE: Readonly<Record<number, string>> = {
+  401: 'it asks for an access token, or for another one',
+  403: 'it gives this file to others only; on a hub, accept the terms of the model first',
+  404: 'check the address',
+  410: 'check the address',
+  429: 'it wants fewer requests; try again later',
+};
+
+/** A request that brings no byte for so long is given up. */
+const STALL_MS = 30_000;
+/** A stall is so many looks without a byte: a thread that was busy itself for minutes has looked once. */
+const STALL_LOOKS = 10;
 
 export interface HttpSourceOptions {
   fetch?: typeof fetch;
@@ -12,6 +25,8 @@ export interface HttpSourceOptions {
   signal?: AbortSignal;
   /** Bytes of the file where they are known, from a manifest for instance; else the server is asked. */
   size?: number;
+  /** Milliseconds without a byte after which a request is given up. @default 30 seconds */
+  stallMs?: number;
 }
 
 /**
@@ -68,15 +83,13 @@ class RangeRequest {
     if (response.status === 206) {
       const total = contentRange(response)?.total;
       if (total !== undefined) return total;
-      return (
-        plainLength(await this.#fetch({ method: 'HEAD' })) ?? this.#fail('must tell its size, got none; pass `size`')
-      );
+      return plainLength(await this.#fetch({ method: 'HEAD' })) ?? this.#failSize(response);
     }
     // An empty file has no byte 0.
     if (response.status === 416) return contentRange(response)?.total ?? this.#failStatus(response);
     if (response.status !== 200) this.#failStatus(response);
     this.#refuseHtml(response);
-    return plainLength(response) ?? this.#fail('must tell its size, got none; pass `size`');
+    return plainLength(response) ?? this.#failSize(response);
   }
 
   async read(offset: number, length: number, size: number, signal: AbortSignal | undefined): Promise<Bytes> {
@@ -175,7 +188,8 @@ class RangeRequest {
   }
 
   async #fetch(init: { method?: string; headers?: Record<string, string> }, signal?: AbortSignal): Promise<Response> {
-    const signals = [signal, this.#options.signal].filter((each) => each !== undefined);
+    const given = new AbortController();
+    const signals = [given.signal, signal, this.#options.signal].filter((each) => each !== undefined);
     const { fetch: fetcher = fetch, headers } = this.#options;
     return await this.#guard(
       () =>
@@ -183,31 +197,57 @@ class RangeRequest {
           ...init,
           // A compressed answer would count its bytes differently. Browsers ask for identity with ranges by themselves.
           headers: { 'accept-encoding': 'identity', ...headers, ...init.headers },
-          ...(signals.length > 0 ? { signal: AbortSignal.any(signals) } : {}),
+          signal: AbortSignal.any(signals),
         }),
       signal,
+      () => given.abort(),
     );
   }
 
-  /** Failures of the network as our error, unless they are the caller's own abort. */
-  async #guard<T>(act: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  /** Failures and silence of the network as our error, unless they are the caller's own abort. */
+  async #guard<T>(act: () => Promise<T>, signal: AbortSignal | undefined, giveUp?: () => void): Promise<T> {
+    const { stallMs = STALL_MS } = this.#options;
+    let timer: ReturnType<typeof setInterval> | undefined;
+    const stall = new Promise<never>((_, reject) => {
+      let looks = 0;
+      timer = setInterval(() => {
+        if (++looks < STALL_LOOKS) return;
+        reject(
+          new NetworkError(`${this.#name}: the server has sent nothing for ${stallMs / 1000} seconds; try again`, {
+            code: 'network/timeout',
+            details: { name: this.#name, stallMs },
+          }),
+        );
+        giveUp?.();
+      }, stallMs / STALL_LOOKS);
+    });
     try {
-      return await act();
+      return await Promise.race([act(), stall]);
     } catch (cause) {
       signal?.throwIfAborted();
       this.#options.signal?.throwIfAborted();
+      if (isFluxError(cause)) throw cause;
       throw new NetworkError(`${this.#name}: the server could not be reached or the connection broke; try again`, {
         code: 'network/unreachable',
         details: { name: this.#name },
         cause,
       });
+    } finally {
+      clearInterval(timer);
     }
   }
 
   #failStatus(response: Response): never {
-    this.#fail(`must answer with 206, got ${response.status} ${response.statusText}`.trimEnd(), {
-      status: response.status,
-    });
+    const { status, statusText } = response;
+    const advice = ADVICE[status] ?? (status >= 500 ? 'try again later' : undefined);
+    const got = `${status} ${statusText}`.trimEnd();
+    this.#fail(`must answer with 206, got ${advice === undefined ? got : `${got}; ${advice}`}`, { status });
+  }
+
+  #failSize(response: Response): never {
+    const encoding = response.headers.get('content-encoding');
+    const got = encoding === null ? 'none' : `one that content-encoding "${encoding}" makes meaningless`;
+    this.#fail(`must tell the size of the file, got ${got}; download the file first`);
   }
 
   #failRange(offset: number, length: number, size: number): never {

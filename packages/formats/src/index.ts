@@ -12,7 +12,7 @@ export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.ts';
 export { type HttpSourceOptions, httpSource } from './http-source.ts';
 export { npyHeader } from './npy.ts';
 export { encodePng, type RgbImage, readPngText } from './png.ts';
-export { type RetryOptions, retryingSource } from './retry-source.ts';
+export { openRetrying, type RetryOptions, retryingSource } from './retry-source.ts';
 export { readSafetensors, Safetensors } from './safetensors.ts';
 export { MAX_HEADER_BYTES, type TensorInfo } from './safetensors-header.ts';
 export {

@@ -1,7 +1,7 @@
 import { NetworkError } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
 import { bytesSource } from './byte-source.ts';
-import { retryingSource } from './retry-source.ts';
+import { openRetrying, retryingSource } from './retry-source.ts';
 
 const FILE = bytesSource(Uint8Array.of(1, 2, 3, 4), 'file');
 
@@ -59,5 +59,38 @@ describe('retryingSource', () => {
     const reading = source.read(0, 1, controller.signal);
     controller.abort();
     await expect(reading).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
+
+describe('openRetrying', () => {
+  const opening = (times: number, error: Error) => {
+    const waits: number[] = [];
+    let tries = 0;
+    const open = async () => {
+      if (tries++ < times) throw error;
+      return FILE;
+    };
+    const wait = async (delay: number) => void waits.push(delay);
+    return { source: openRetrying(open, { wait }), waits, tries: () => tries };
+  };
+
+  it.each([broken, answered(503), answered(429)])('opens after a failure that passes: %s', async (error) => {
+    const { source, waits } = opening(1, error);
+    expect([...(await (await source).read(0, 2))]).toEqual([1, 2]);
+    expect(waits).toEqual([500]);
+  });
+
+  it('gives up early on a server that is not heard of, late on one that is busy', async () => {
+    const unheard = opening(9, broken);
+    await expect(unheard.source).rejects.toBe(broken);
+    const busy = opening(9, answered(429));
+    await expect(busy.source).rejects.toMatchObject({ details: { status: 429 } });
+    expect([unheard.tries(), busy.tries()]).toEqual([3, 5]);
+  });
+
+  it.each([401, 404])('does not ask again after status %d', async (status) => {
+    const { source, tries } = opening(1, answered(status));
+    await expect(source).rejects.toMatchObject({ details: { status } });
+    expect(tries()).toBe(1);
   });
 });

@@ -1,6 +1,6 @@
 import { ModelError } from '@flux-srpo/core';
 import { COMPONENTS, type Component, combineSources, type PipelineSource, type SourceFile } from '@flux-srpo/export';
-import { type ByteSource, blobSource, httpSource, retryingSource } from '@flux-srpo/formats';
+import { type ByteSource, blobSource, httpSource, openRetrying } from '@flux-srpo/formats';
 import type { ImportInput, SourceEntry } from './import-protocol.ts';
 
 /** Everything that the page named, as one pipeline. */
@@ -43,7 +43,7 @@ export function folderSource(files: Readonly<Record<string, SourceEntry>>, token
 async function open(entry: SourceEntry, name: string, token: string | undefined): Promise<ByteSource> {
   if (entry instanceof File) return blobSource(entry, name);
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return retryingSource({ ...(await httpSource(entry, { headers, fetch: uncached })), name });
+  return { ...(await openRetrying(() => httpSource(entry, { headers, fetch: uncached }))), name };
 }
 
 /** Each byte is read once, and the browser's cache would keep gigabytes of them, or answer with bytes of a file that is no longer there. */
