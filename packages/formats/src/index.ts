@@ -23,4 +23,4 @@ export {
   writeSafetensors,
 } from './safetensors-writer.ts';
 export { createSha256, type Sha256, sha256Hex } from './sha256.ts';
-export { WIDENABLE, widen } from './widen.ts';
+export { isRoundable, roundToF32, WIDENABLE, widen } from './widen.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { bytesSource } from './byte-source.ts';
 import type { Dtype } from './dtype.ts';
 import { readSafetensors } from './safetensors.ts';
-import { widen } from './widen.ts';
+import { isRoundable, roundToF32, widen } from './widen.ts';
 
 const FP8 = new URL('../../../test/fixtures/formats/fp8.safetensors', import.meta.url);
 
@@ -28,5 +28,31 @@ describe('widen', () => {
   it.each(['F64', 'I64', 'U8', 'BOOL', 'F8_E8M0', 'F8_E4M3FNUZ'] satisfies Dtype[])('refuses %s by name', (dtype) => {
     const message = `expected a tensor of F32, F16, BF16, F8_E4M3, F8_E5M2, got ${dtype}`;
     expect(() => widen(dtype, new Uint8Array(8))).toThrow(message);
+  });
+});
+
+describe('roundToF32', () => {
+  const bytesOf = (array: ArrayBufferView) => new Uint8Array(array.buffer);
+  const at1 = (bytes: Uint8Array) => Uint8Array.from([9, ...bytes]).subarray(1);
+
+  it.each<[Dtype, ArrayBufferView, number[]]>([
+    ['F64', Float64Array.of(0.1, -1e300, -0), [Math.fround(0.1), Number.NEGATIVE_INFINITY, -0]],
+    ['I64', BigInt64Array.of(-1n, 2n ** 53n + 1n), [-1, 2 ** 53]],
+    ['U64', BigUint64Array.of(2n ** 64n - 1n), [2 ** 64]],
+    ['I32', Int32Array.of(-5, 16_777_217), [-5, 16_777_216]],
+    ['U32', Uint32Array.of(4_294_967_295), [2 ** 32]],
+    ['I16', Int16Array.of(-32_768), [-32_768]],
+    ['U16', Uint16Array.of(65_535), [65_535]],
+    ['I8', Int8Array.of(-128, 127), [-128, 127]],
+    ['U8', Uint8Array.of(0, 255), [0, 255]],
+    ['BOOL', Uint8Array.of(0, 1), [0, 1]],
+    ['F16', Uint16Array.of(0x3c00), [1]],
+  ])('gives the nearest float32 of %s, from any offset', (dtype, array, expected) => {
+    expect(roundToF32(dtype, at1(bytesOf(array)))).toEqual(Float32Array.from(expected));
+  });
+
+  it('is not for what is no number, or has no one layout', () => {
+    expect((['C64', 'F4', 'F8_E8M0'] satisfies Dtype[]).filter(isRoundable)).toEqual([]);
+    expect(() => roundToF32('C64', new Uint8Array(8))).toThrow('got C64');
   });
 });

@@ -1,5 +1,5 @@
 import { FormatError } from '@flux-srpo/core';
-import type { Dtype } from './dtype.ts';
+import { DTYPE_BITS, type Dtype } from './dtype.ts';
 import { e4m3ToF32, e5m2ToF32 } from './fp8.ts';
 import { bf16ToF32, f16ToF32 } from './half.ts';
 
@@ -31,6 +31,33 @@ export function widen(dtype: Dtype, bytes: Uint8Array): Float32Array {
         details: { dtype },
       });
   }
+}
+
+/** What else is numbers: float32 has the nearest to each. */
+const ROUNDABLE: Readonly<Partial<Record<Dtype, (view: DataView, at: number) => number>>> = {
+  F64: (view, at) => view.getFloat64(at, true),
+  I64: (view, at) => Number(view.getBigInt64(at, true)),
+  U64: (view, at) => Number(view.getBigUint64(at, true)),
+  I32: (view, at) => view.getInt32(at, true),
+  U32: (view, at) => view.getUint32(at, true),
+  I16: (view, at) => view.getInt16(at, true),
+  U16: (view, at) => view.getUint16(at, true),
+  I8: (view, at) => view.getInt8(at),
+  U8: (view, at) => view.getUint8(at),
+  BOOL: (view, at) => view.getUint8(at),
+};
+
+export function isRoundable(dtype: Dtype): boolean {
+  return dtype in ROUNDABLE;
+}
+
+/** {@link widen}, and of every other dtype that is numbers the nearest float32: to look at them, not to compute with. */
+export function roundToF32(dtype: Dtype, bytes: Uint8Array): Float32Array {
+  const read = ROUNDABLE[dtype];
+  if (read === undefined) return widen(dtype, bytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const size = DTYPE_BITS[dtype] / 8;
+  return Float32Array.from({ length: bytes.length / size }, (_, i) => read(view, i * size));
 }
 
 function halves(bytes: Uint8Array): Uint16Array {

@@ -1,5 +1,6 @@
-import type { ByteSource } from '@flux-srpo/formats';
+import { type ByteSource, bytesSource } from '@flux-srpo/formats';
 import { describe, expect, it } from 'vitest';
+import { type RawTensor, rawSafetensors } from '../test-support/checkpoint-files.ts';
 import { readTensor } from './tensor-values.ts';
 
 /** SRPO's own size as one file: 47.6 GB of float32. Made as it is read: number i of the data is i mod 2^20. */
@@ -61,3 +62,52 @@ describe('a tensor of 47.6 GB', () => {
     expect(source.total).toBeLessThan(1024);
   });
 });
+
+describe('a tensor of a file with hundreds of others', () => {
+  const scalar = (value: number): RawTensor => ({ dtype: 'F32', shape: [], bytes: bytesOf(Float32Array.of(value)) });
+  const text = (json: object): RawTensor => {
+    const bytes = new TextEncoder().encode(JSON.stringify(json));
+    return { dtype: 'U8', shape: [bytes.length], bytes };
+  };
+  const layer = (name: string, format: string): [string, RawTensor][] => [
+    [`${name}.weight`, { dtype: 'F8_E4M3', shape: [2], bytes: Uint8Array.of(0x38, 0xb8) }],
+    [`${name}.weight_scale`, scalar(0.25)],
+    [`${name}.comfy_quant`, text({ format })],
+  ];
+
+  async function counted(tensors: [string, RawTensor][]) {
+    const source = bytesSource(await rawSafetensors(new Map(tensors)), 'scaled.safetensors');
+    let reads = 0;
+    const read: ByteSource['read'] = (...args) => {
+      reads++;
+      return source.read(...args);
+    };
+    return { file: { ...source, read }, reads: () => reads };
+  }
+
+  async function valuesOf(file: ByteSource, name: string): Promise<number[]> {
+    const values: number[] = [];
+    for await (const piece of (await readTensor(file, name)).pieces()) values.push(...piece);
+    return values;
+  }
+
+  it('is scaled by its own scale, and no other layer is asked how it is stored', async () => {
+    const others = Array.from({ length: 300 }, (_, i) => layer(`other.${i}`, 'nvfp4')).flat();
+    const { file, reads } = await counted([...others, ...layer('own', 'float8_e4m3fn')]);
+    // 0x38 is 1 in e4m3.
+    expect(await valuesOf(file, 'own.weight')).toEqual([0.25, -0.25]);
+    // First bytes, header's length, header, format, scale, weight.
+    expect(reads()).toBe(6);
+    await expect(valuesOf(file, 'other.7.weight')).rejects.toThrow('nvfp4');
+  });
+
+  it('may be integers, which come as the nearest float32', async () => {
+    const ids: RawTensor = { dtype: 'I64', shape: [1, 2], bytes: bytesOf(BigInt64Array.of(0n, 76n)) };
+    const { file } = await counted([['text_model.embeddings.position_ids', ids]]);
+    expect(await valuesOf(file, 'text_model.embeddings.position_ids')).toEqual([0, 76]);
+  });
+});
+
+function bytesOf({ buffer }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer);
+}

@@ -15,10 +15,16 @@ export interface TensorValues {
   pieces(signal?: AbortSignal): AsyncIterable<Float32Array>;
 }
 
-/** The numbers of one tensor of a safetensors or GGUF file, with its own scale applied where the file has one. */
+/**
+ * The numbers of one tensor of a safetensors or GGUF file, with its own scale applied where the file has one. Integers and F64 come as the
+ * nearest float32.
+ */
 export async function readTensor(file: ByteSource, name: string): Promise<TensorValues> {
   const raw = await openTensorStore(file);
-  const scaled = await applyScales(file.name, raw);
+  // How the other layers are stored may take hundreds of reads, and does not matter here.
+  const layer = `${name.replace(/\.weight$/, '')}.`;
+  const own = [...raw.tensors].filter(([other]) => other === name || other.startsWith(layer));
+  const scaled = await applyScales(file.name, { ...raw, tensors: new Map(own) });
   const store = scaled.store.tensors.has(name) ? scaled.store : raw;
   const tensor = store.tensors.get(name);
   if (tensor === undefined) {
@@ -31,7 +37,7 @@ export async function readTensor(file: ByteSource, name: string): Promise<Tensor
     );
   }
   const readable = store.unreadable(name);
-  if (readable !== undefined) {
+  if (readable !== undefined && !store.roundable(name)) {
     throw new FormatError(
       `${file.name}: ${name} must be ${readable.join(', ')} to be read as numbers, got ${tensor.dtype}`,
       {

@@ -32,6 +32,7 @@ export function underPrefix(store: TensorStore, prefix: string): TensorStore {
     ...store,
     tensors: new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor])),
     unreadable: (name) => store.unreadable(prefix + name),
+    roundable: (name) => store.roundable(prefix + name),
     readNumbers: (name, start, end, signal) => store.readNumbers(prefix + name, start, end, signal),
     ...(store.blocks && {
       blocks: {

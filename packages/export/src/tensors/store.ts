@@ -6,11 +6,12 @@ import {
   GGML_TYPES,
   type GgmlTypeName,
   type Gguf,
+  isRoundable,
   readGguf,
   readSafetensors,
+  roundToF32,
   type Safetensors,
   WIDENABLE,
-  widen,
 } from '@flux-srpo/formats';
 import { halvesOf, isHalfDtype, type Numbers, toFloat32 } from './numbers.ts';
 
@@ -29,6 +30,8 @@ export interface TensorStore {
   readonly metadata: ReadonlyMap<string, string>;
   /** Dtypes that widen to float32 exactly, when this tensor's is not one of them. */
   unreadable(name: string): readonly string[] | undefined;
+  /** Whether a tensor that does not widen exactly is numbers at all: {@link readNumbers} then gives the nearest float32. */
+  roundable(name: string): boolean;
   /** Numbers `start` up to `end` of a tensor, row-major. Only the bytes that hold them are read. */
   readNumbers(name: string, start: number, end: number, signal?: AbortSignal): Promise<Numbers>;
   /** ggml's quantized blocks that hold the values from `start` up to `end`, whole blocks both. Absent in files without such blocks. */
@@ -83,11 +86,12 @@ function safetensorsStore(file: Safetensors): TensorStore {
       const readable: readonly string[] = WIDENABLE;
       return readable.includes(file.info(name).dtype) ? undefined : readable;
     },
+    roundable: (name) => isRoundable(file.info(name).dtype),
     async readNumbers(name, start, end, signal) {
       const { dtype } = file.info(name);
       const size = DTYPE_BITS[dtype] / 8;
       const bytes = await file.readRange(name, start * size, (end - start) * size, signal);
-      return isHalfDtype(dtype) ? halvesOf(dtype, bytes) : widen(dtype, bytes);
+      return isHalfDtype(dtype) ? halvesOf(dtype, bytes) : roundToF32(dtype, bytes);
     },
     readBytes: (name, signal) => file.read(name, signal),
   };
@@ -106,6 +110,7 @@ function ggufStore(file: Gguf): TensorStore {
     unreadable(name) {
       return READABLE_TYPES.includes(file.info(name).type) ? undefined : READABLE_TYPES;
     },
+    roundable: () => false,
     async readNumbers(name, start, end, signal) {
       const { type } = file.info(name);
       if (!isHalfDtype(type)) return await file.readValues(name, start, end, signal);
