@@ -1,26 +1,31 @@
-// How fast this machine's GPU runs FLUX.1's blocks, in Node on Dawn: seconds and TFLOP/s of a denoising step, and of a plain matrix product in
-// WGSL as the ceiling.
+// How fast this machine's GPU runs FLUX.1's transformer, in Node on Dawn: seconds and TFLOP/s of a denoising step, and of a plain matrix product
+// in WGSL as the ceiling.
 //
-//   npx tsx bench/gpu.ts [--size 512x512 --size 1024x768 --size 1024x1024] [--precision auto | f32 | f16] [--tokens 512]
-//                        [--blocks 3] [--matmul 4096] [--no-self-test]
+//   npx tsx bench/gpu.ts [--size 512x512 --size 1024x768 --size 1024x1024] [--precision auto | f32 | f16] [--dtype q4] [--bundle <folder>]
+//                        [--steps 4] [--tokens 512] [--budget 16e9] [--matmul 4096] [--no-self-test]
 //
-// Full width, random int4 weights. One double and one single block run `--blocks` times each after a first run that compiles; a step is 19 of the
-// one and 38 of the other. One JSON line for the matrix product and one per size. Fetches Dawn (the package `webgpu`) when it is not there.
+// The whole pipeline at full width, prompt to picture, with the random weights of `synth --virtual`, which are made as they are read, or with a
+// bundle's. The first step compiles; `seconds` is the median of the others. One JSON line for the matrix product and one per size. Fetches Dawn
+// (the package `webgpu`) when it is not there.
 
 import { parseArgs } from 'node:util';
-import { FLUX1_DEV, hiddenSize, type Precision, parseSize, tokenGrid } from '@flux-srpo/core';
-import { createWebGpuBackend, type DeviceTensor, type Stage } from '@flux-srpo/runtime';
+import { FLUX1_DEV, hiddenSize, type Precision, parseSize, tokenGrid, type WeightClass } from '@flux-srpo/core';
+import { createWebGpuBackend } from '@flux-srpo/runtime';
 import { downloadDawn, installDawn } from '../test/support/dawn.ts';
-import { loadRealBlock, type RealBlock, type RealShape } from '../test/support/real-width.ts';
+import { generateOnce } from './support/generation.ts';
 import { timeMatMul } from './support/matmul.ts';
+import { modelFiles } from './support/model-files.ts';
 
 const { values } = parseArgs({
   allowNegative: true,
   options: {
     size: { type: 'string', multiple: true, default: ['512x512', '1024x768', '1024x1024'] },
     precision: { type: 'string', default: 'auto' },
+    dtype: { type: 'string', default: 'q4' },
+    bundle: { type: 'string' },
+    steps: { type: 'string', default: '4' },
     tokens: { type: 'string', default: '512' },
-    blocks: { type: 'string', default: '3' },
+    budget: { type: 'string', default: '16e9' },
     matmul: { type: 'string', default: '4096' },
     'self-test': { type: 'boolean', default: true },
   },
@@ -29,9 +34,6 @@ downloadDawn();
 const missing = await installDawn();
 if (missing !== undefined) throw new Error(missing);
 
-const { num_layers, num_single_layers } = FLUX1_DEV.transformer;
-const textTokens = Number(values.tokens);
-const repeats = Number(values.blocks);
 const backend = await createWebGpuBackend({
   precision: values.precision as 'auto' | Precision,
   ...(values['self-test'] ? {} : { selfTest: false as const }),
@@ -44,7 +46,8 @@ const machine = {
 };
 line({ what: 'adapter', ...machine, precision, selfTest });
 await ceiling(precision, Number(values.matmul));
-for (const size of values.size) await step(size);
+const files = await modelFiles(values.bundle, FLUX1_DEV, values.dtype as WeightClass);
+for (const size of values.size) await generate(size);
 // Dawn keeps the process alive.
 process.exit(0);
 
@@ -52,70 +55,53 @@ process.exit(0);
 async function ceiling(type: Precision, size: number): Promise<void> {
   const gpu = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
   const device = await gpu!.requestDevice({ requiredFeatures: type === 'f16' ? ['shader-f16'] : [] });
-  const seconds = await timeMatMul(device, type, size, repeats);
+  const seconds = await timeMatMul(device, type, size, 3);
   device.destroy();
   line({ what: 'matmul', ...machine, type, size, seconds, teraflops: (2 * size ** 3) / seconds / 1e12 });
 }
 
-async function step(size: string): Promise<void> {
-  const shape: RealShape = { grid: tokenGrid(parseSize(size)), textTokens };
-  const double = await block('double_block', shape);
-  const single = await block('single_block', shape);
-  const seconds = num_layers * double.seconds + num_single_layers * single.seconds;
-  const tokens = shape.grid.height * shape.grid.width + textTokens;
-  const flops = (num_layers + num_single_layers) * blockFlops(tokens);
+async function generate(size: string): Promise<void> {
+  const textTokens = Number(values.tokens);
+  const generation = {
+    size: parseSize(size),
+    textTokens,
+    steps: Number(values.steps),
+    memoryBudget: Number(values.budget),
+  };
+  const { timings, memory, mode, tensors } = await generateOnce(files, backend, generation, note);
+  if (!Object.values(tensors).flat().every(Number.isFinite))
+    throw new Error('the pipeline gave numbers that are not finite');
+  const grid = tokenGrid(generation.size);
+  const seconds = median(timings.steps.slice(1)) / 1000;
+  const teraflops = stepFlops(grid.height * grid.width + textTokens) / seconds / 1e12;
   line({
     what: 'step',
     ...machine,
     precision,
+    dtype: values.dtype,
     size,
     textTokens,
+    mode,
     seconds,
-    teraflops: flops / seconds / 1e12,
-    double,
-    single,
+    teraflops,
+    timings,
+    memory,
   });
 }
 
-/** Seconds of one run, without compiling and without reading the result; GPU bytes at its peak. */
-async function block(
-  name: RealBlock,
-  shape: RealShape,
-): Promise<{ seconds: number; peakBytes: number; weightBytes: number }> {
-  const stage = await backend.openStage(name);
-  backend.ledger.resetPeaks();
-  const loaded = await loadRealBlock(stage, name, shape, precision);
-  await read(stage, await loaded.run());
-  const once = await timed(async () => read(stage, await loaded.run()));
-  const more = await timed(async () => {
-    for (let i = 0; i < repeats; i++) for (const output of Object.values(await loaded.run())) output.dispose();
-    await read(stage, await loaded.run());
-  });
-  const { peakBytes } = backend.ledger.snapshot();
-  const { weightBytes } = loaded;
-  loaded.dispose();
-  await stage.close();
-  return { seconds: (more - once) / repeats, peakBytes, weightBytes };
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-async function read(stage: Stage, outputs: Record<string, DeviceTensor>): Promise<void> {
-  for (const output of Object.values(outputs)) {
-    const numbers = await stage.read(output);
-    output.dispose();
-    if (!numbers.every(Number.isFinite)) throw new Error('the block gave numbers that are not finite');
-  }
-}
-
-async function timed(work: () => Promise<void>): Promise<number> {
-  const started = performance.now();
-  await work();
-  return (performance.now() - started) / 1000;
-}
-
-/** 12·H² weights per token in either kind of block, and scores and mixing over all pairs of tokens. */
-function blockFlops(tokens: number): number {
+/** Of all blocks: 12·H² weights per token in either kind, and scores and mixing over all pairs of tokens. */
+function stepFlops(tokens: number): number {
+  const { num_layers, num_single_layers } = FLUX1_DEV.transformer;
   const width = hiddenSize(FLUX1_DEV.transformer);
-  return 2 * tokens * 12 * width ** 2 + 4 * tokens ** 2 * width;
+  return (num_layers + num_single_layers) * (2 * tokens * 12 * width ** 2 + 4 * tokens ** 2 * width);
+}
+
+function note(text: string): void {
+  process.stderr.write(`${text}\n`);
 }
 
 function line(record: object): void {

@@ -5,8 +5,12 @@ import { type BundleFiles, blobBundle } from '@flux-srpo/runtime';
 import { folderBundle } from '@flux-srpo/runtime/node';
 
 /** A bundle on disk, written by `synth --virtual` or whole; without one, a virtual bundle in memory (a minute for FLUX.1 [dev]). */
-export async function modelFiles(folder: string | undefined, config: ModelConfig = FLUX1_DEV): Promise<BundleFiles> {
-  return virtualBundle(folder === undefined ? await virtualFiles(config, 'q4') : folderBundle(folder));
+export async function modelFiles(
+  folder: string | undefined,
+  config: ModelConfig = FLUX1_DEV,
+  dtype: WeightClass = 'q4',
+): Promise<BundleFiles> {
+  return virtualBundle(folder === undefined ? await virtualFiles(config, dtype) : folderBundle(folder));
 }
 
 /** What `synth --virtual` writes: all files but the weights. */

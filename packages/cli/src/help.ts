@@ -30,7 +30,7 @@ export const HELP = {
                        an image classifier for enable_safety_checker: config.json, preprocessor_config.json, model.onnx,
                        and safety_checker.json, {"flagged": [labels], "threshold": 0.5, "notice": "what it looks for"}
   --bake               write the weights into the graphs (faster on the native CPU runtime, one graph per block)
-  --threads <n>        threads that quantize (default: as many as the machine runs at once); the bytes are the same
+  --threads <n>        threads that quantize (default: as many as the machine runs at once, 4 at most); the bytes are the same
   --json               print the summary as one JSON object
 
 The bundle appears only when it is complete. An interrupted conversion leaves <out>.partial, which the same command

@@ -8,7 +8,7 @@ import { arrayOf, sliceNumbers } from '../tensors/numbers.ts';
 import type { JobReply } from './serve-jobs.ts';
 
 export interface ThreadQuantizerOptions {
-  /** 1 quantizes where it is called and starts none. Default: as many as the machine runs at once. */
+  /** 1 quantizes where it is called and starts none. Default: as many as the machine runs at once, 4 at most. */
   threads?: number;
   /** Weights a thread is given at a time; a job of no more is done where it is asked for. */
   jobWeights?: number;
@@ -22,7 +22,10 @@ export interface ThreadQuantizer extends RowQuantizer {
   close(): Promise<void>;
 }
 
-/** A mebibyte of float32: tens of milliseconds of search, beside which the message between threads is nothing. */
+/** More would wait for the one thread that reads and hashes, and each takes some 30 MB. */
+const MOST_BY_DEFAULT = 4;
+
+/** A mebibyte of float32: milliseconds of search, beside which the message between threads is nothing. */
 const JOB_WEIGHTS = 2 ** 18;
 
 /** Two pieces of a tensor, so that the next one is read while this one is quantized. More would only be held. */
@@ -35,7 +38,7 @@ const SCRIPT = new URL('./quantize-worker.ts', import.meta.url);
  * is work for it, so that a small model starts none. Close it, or the process does not end.
  */
 export function threadQuantizer(options: ThreadQuantizerOptions = {}): ThreadQuantizer {
-  const { threads = availableParallelism(), jobWeights = JOB_WEIGHTS, script = SCRIPT } = options;
+  const { threads = Math.min(availableParallelism(), MOST_BY_DEFAULT), jobWeights = JOB_WEIGHTS, script = SCRIPT } = options;
   return threads > 1 ? new ThreadPool(threads, jobWeights, script) : { ...IN_PROCESS, close: async () => {} };
 }
 
