@@ -100,8 +100,7 @@ describe('a connection whose body the server does not want', { timeout: 20_000 }
     socket.on('data', (data) => {
       text += data;
     });
-    await send(socket, head(path, length));
-    await send(socket, Buffer.alloc(length, 0x78));
+    await send(socket, Buffer.concat([Buffer.from(head(path, length)), Buffer.alloc(length, 0x78)]));
     await expect.poll(() => text).toContain(REFUSAL);
     expect(text).not.toMatch(/connection: close/i);
     await send(socket, 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
