@@ -22,14 +22,17 @@ export function listen({ onGenerate, onCancel }: FormHandlers): void {
   cancel.addEventListener('click', onCancel);
   element('dice', HTMLButtonElement).addEventListener('click', rollSeed);
   addEventListener('keydown', (event) => {
+    // Elsewhere on the page these keys have other meanings.
+    if (event.target instanceof Element && event.target.closest('#models') !== null) return;
     // requestSubmit checks the fields first, as the button does.
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
     if (event.key === 'Escape' && !cancel.disabled) onCancel();
   });
 }
 
-/** Fills the form with what the model offers. */
+/** Fills the form with what the model offers; a prompt that is there stays. */
 export function offer(model: LoadedModel): void {
+  size.replaceChildren();
   for (const [name, { width, height }] of Object.entries(model.sizes)) {
     size.add(new Option(`${name.replaceAll('_', ' ')} · ${width} × ${height}`, name));
   }
@@ -50,6 +53,12 @@ export function offer(model: LoadedModel): void {
     }),
   );
   setRunning(false);
+}
+
+/** While there is no model to ask. */
+export function closeForm(): void {
+  generate.disabled = true;
+  cancel.disabled = true;
 }
 
 export function readRequest(model: LoadedModel): ImageRequest {

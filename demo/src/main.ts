@@ -1,31 +1,84 @@
-import { createFluxSrpo, isFluxError, type LoadedModel } from 'flux-srpo';
+import { createFluxSrpo, type FluxSrpo, type LoadedModel } from 'flux-srpo';
 import { element } from './elements.ts';
-import { listen, offer, readRequest, setRunning } from './form.ts';
-import { discardPreview, showPicture, showPreview } from './picture-view.ts';
+import { closeForm, listen, offer, readRequest, setRunning } from './form.ts';
+import { goOnWith, listenToImports } from './models/import-panel.ts';
+import { type ModelListHandlers, offerToUse, showModels } from './models/model-list.ts';
+import { clearPicture, discardPreview, showPicture, showPreview } from './picture-view.ts';
 import * as progress from './progress-view.ts';
+import { showError } from './show-error.ts';
 
-/** `?backend=wasm` or `?backend=webgpu` asks for one. */
-const asked = new URLSearchParams(location.search).get('backend');
-const flux = createFluxSrpo({
-  model: './models/tiny/',
-  backend: asked === 'wasm' || asked === 'webgpu' ? asked : 'auto',
-  // The embedded model is small enough for a CPU.
-  allowWasm: true,
-});
+const EMBEDDED = './models/tiny/';
+/** `?backend=wasm` or `?backend=webgpu` asks for one; `?model=opfs:<id>` for a model that was imported here. */
+const query = new URLSearchParams(location.search);
+const backend = query.get('backend');
 
 const error = element('error', HTMLParagraphElement);
+const about = element('about', HTMLParagraphElement);
+
+/** What the page generates with. */
+interface Opened {
+  address: string;
+  flux: FluxSrpo;
+  model?: LoadedModel;
+}
+let opened = openClient(/^opfs:[\w.-]{1,64}$/.test(query.get('model') ?? '') ? query.get('model')! : EMBEDDED);
 let run: AbortController | undefined;
 
-async function generate(model: LoadedModel): Promise<void> {
-  if (run !== undefined) return;
+function openClient(address: string): Opened {
+  const flux = createFluxSrpo({
+    model: address,
+    backend: backend === 'wasm' || backend === 'webgpu' ? backend : 'auto',
+    // The embedded model is small enough for a CPU.
+    allowWasm: address === EMBEDDED,
+  });
+  return { address, flux };
+}
+
+/** Lets the page generate with the model there, in place of the one before. */
+async function use(address: string): Promise<void> {
+  run?.abort();
+  closeForm();
+  // Its URL ends with the client.
+  clearPicture();
+  await opened.flux.dispose();
+  opened = openClient(address);
+  const url = new URL(location.href);
+  if (address === EMBEDDED) url.searchParams.delete('model');
+  else url.searchParams.set('model', address);
+  history.replaceState(null, '', url);
+  await load();
+}
+
+async function load(): Promise<void> {
+  const now = opened;
+  error.hidden = true;
+  about.textContent = 'Opening the model…';
+  try {
+    const model = await now.flux.load();
+    // Another one may have been asked for meanwhile.
+    if (now !== opened) return;
+    now.model = model;
+    describe(model);
+    offer(model);
+  } catch (cause) {
+    if (now !== opened) return;
+    about.textContent = 'The model could not be opened.';
+    showError(error, cause);
+  }
+}
+
+async function generate(): Promise<void> {
+  const { flux, model } = opened;
+  if (run !== undefined || model === undefined) return;
   run = new AbortController();
+  const { signal } = run;
   setRunning(true);
   error.hidden = true;
   progress.start();
   try {
     const request = readRequest(model);
     const response = await flux.images.generate(request, {
-      signal: run.signal,
+      signal,
       onProgress: progress.update,
       onPartialImage: showPreview,
     });
@@ -34,17 +87,16 @@ async function generate(model: LoadedModel): Promise<void> {
     progress.finish(`Done in ${progress.elapsed()}, seed ${response.seed}`);
   } catch (cause) {
     discardPreview();
-    progress.finish(run.signal.aborted ? 'Cancelled' : '');
-    if (!run.signal.aborted) showError(cause);
+    progress.finish(signal.aborted ? 'Cancelled' : '');
+    if (!signal.aborted) showError(error, cause);
   } finally {
     run = undefined;
-    setRunning(false);
+    if (opened.model !== undefined) setRunning(false);
   }
 }
 
 function describe(model: LoadedModel): void {
-  element('about', HTMLParagraphElement).textContent =
-    `${model.name}. The model runs on this machine: neither prompt nor picture leaves the tab.`;
+  about.textContent = `${model.name}. The model runs on this machine: neither prompt nor picture leaves the tab.`;
   const why = model.fallback === undefined ? '' : ` (no WebGPU here: ${model.fallback.message})`;
   element('backend', HTMLParagraphElement).textContent =
     model.backend === 'webgpu' ? 'Computed by WebGPU.' : `Computed by WebAssembly on the CPU, which is slow${why}.`;
@@ -52,18 +104,18 @@ function describe(model: LoadedModel): void {
   element('licence', HTMLParagraphElement).textContent = `Weights: ${id}${notice === undefined ? '' : `. ${notice}`}`;
 }
 
-function showError(cause: unknown): void {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  error.textContent = isFluxError(cause) ? `${message} (${cause.code})` : message;
-  error.hidden = false;
-}
+listen({ onGenerate: () => void generate(), onCancel: () => run?.abort() });
 
-try {
-  const model = await flux.load();
-  describe(model);
-  offer(model);
-  listen({ onGenerate: () => void generate(model), onCancel: () => run?.abort() });
-} catch (cause) {
-  element('about', HTMLParagraphElement).textContent = 'The model could not be opened.';
-  showError(cause);
-}
+const { storage } = opened.flux;
+const onModelsError = (cause: unknown) => showError(element('models-error', HTMLParagraphElement), cause);
+const models: ModelListHandlers = {
+  storage,
+  current: () => opened.address,
+  embedded: EMBEDDED,
+  use,
+  goOn: goOnWith,
+  onError: onModelsError,
+};
+const refresh = () => showModels(models).catch(onModelsError);
+listenToImports({ storage, onChange: refresh, offerToUse });
+await Promise.all([load(), refresh()]);

@@ -30,6 +30,12 @@ export function discardPreview(): void {
   reveal(picture.src === '' ? empty : picture);
 }
 
+export function clearPicture(): void {
+  picture.removeAttribute('src');
+  picture.alt = '';
+  reveal(empty);
+}
+
 function reveal(shown: HTMLElement): void {
   for (const part of [canvas, picture, empty]) part.hidden = part !== shown;
   download.hidden = shown !== picture;

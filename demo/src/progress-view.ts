@@ -1,5 +1,6 @@
 import type { Progress } from 'flux-srpo';
 import { element } from './elements.ts';
+import { formatSeconds } from './units.ts';
 
 const bar = element('bar', HTMLProgressElement);
 const stage = element('stage', HTMLParagraphElement);
@@ -52,7 +53,7 @@ export function finish(message: string): void {
 }
 
 export function elapsed(): string {
-  return seconds((performance.now() - started) / 1000);
+  return formatSeconds((performance.now() - started) / 1000);
 }
 
 function show(value: number, text: string): void {
@@ -68,9 +69,5 @@ function show(value: number, text: string): void {
 /** From the time taken so far, once there is enough of it to go by. */
 function timeLeft(done: number): string {
   const spent = (performance.now() - started) / 1000;
-  return spent < 2 || done < 0.1 ? '' : `, about ${seconds((spent / done) * (1 - done))} left`;
-}
-
-function seconds(value: number): string {
-  return value < 90 ? `${value.toFixed(value < 10 ? 1 : 0)} s` : `${Math.round(value / 60)} min`;
+  return spent < 2 || done < 0.1 ? '' : `, about ${formatSeconds((spent / done) * (1 - done))} left`;
 }

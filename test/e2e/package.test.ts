@@ -88,7 +88,7 @@ describe('the packed library', () => {
         join(app, 'entries.ts'),
         entries.map((entry, i) => `export * as entry${i} from 'flux-srpo${entry}';`).join('\n'),
       );
-      const pages = ['README.md', 'packages/images/README.md', 'docs/errors.md', 'docs/relay.md'];
+      const pages = ['README.md', 'packages/images/README.md', 'docs/errors.md', 'docs/import.md', 'docs/relay.md'];
       for (const page of pages) {
         for (const [i, { code }] of (await codeBlocks(page, 'ts')).entries()) {
           // What imports nothing is a fragment, for the eye.

@@ -1,0 +1,76 @@
+import { element } from '../elements.ts';
+import { formatBytes } from '../units.ts';
+import type { Chosen, FolderRole, Role } from './sort-files.ts';
+
+const list = element('chosen', HTMLUListElement);
+
+export const ROLES: Readonly<Record<Role, string>> = {
+  transformer: 'Transformer',
+  t5: 'T5 encoder',
+  clip: 'CLIP encoder',
+  vae: 'VAE',
+  checkpoint: 'Several of these in one',
+};
+
+export const FOLDER_ROLES: Readonly<Record<FolderRole, string>> = {
+  folder: 'Diffusers folder',
+  tokenizers: 'Tokenizers',
+  safetyChecker: 'Safety checker',
+};
+
+/** Shows what is chosen. `onChange` gets the list after the user has changed or removed an entry. */
+export function showChosen(chosen: readonly Chosen[], onChange: (chosen: Chosen[]) => void): void {
+  list.replaceChildren(
+    ...chosen.map((entry, index) => {
+      const item = document.createElement('li');
+      const about = document.createElement('div');
+      about.className = 'about';
+      const title = document.createElement('div');
+      title.textContent = nameOf(entry);
+      const detail = document.createElement('div');
+      detail.className = 'quiet';
+      detail.textContent = describe(entry);
+      about.append(title, detail);
+      item.append(about);
+      if (entry.kind === 'file') {
+        item.append(roleSelect(entry, (role) => onChange(chosen.with(index, { ...entry, role }))));
+      }
+      const remove = document.createElement('button');
+      remove.type = 'button';
+      remove.textContent = 'Remove';
+      remove.setAttribute('aria-label', `Remove ${nameOf(entry)}`);
+      remove.addEventListener('click', () => {
+        onChange(chosen.toSpliced(index, 1));
+        // The button with the focus is gone.
+        (list.querySelector('button') ?? element('pick-folder', HTMLInputElement)).focus();
+      });
+      item.append(remove);
+      return item;
+    }),
+  );
+}
+
+function roleSelect({ role, file }: Extract<Chosen, { kind: 'file' }>, onChange: (role: Role) => void) {
+  const select = document.createElement('select');
+  select.setAttribute('aria-label', `What ${file.name} is`);
+  for (const [value, label] of Object.entries(ROLES)) select.add(new Option(label, value));
+  select.value = role;
+  select.addEventListener('change', () => {
+    onChange(select.value as Role);
+    // The list is a new one.
+    [...list.querySelectorAll('select')].find(({ ariaLabel }) => ariaLabel === select.ariaLabel)?.focus();
+  });
+  return select;
+}
+
+export function nameOf(entry: Chosen): string {
+  return entry.kind === 'folder' ? entry.name : entry.file.name;
+}
+
+function describe(entry: Chosen): string {
+  if (entry.kind === 'info') return 'Name, licence, sizes and defaults of the model';
+  if (entry.kind === 'file') return formatBytes(entry.file.size);
+  const files = Object.values(entry.files);
+  const bytes = formatBytes(files.reduce((sum, { size }) => sum + size, 0));
+  return `${FOLDER_ROLES[entry.role]}, ${files.length} files, ${bytes}`;
+}

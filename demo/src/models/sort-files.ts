@@ -1,0 +1,55 @@
+import type { Picked } from './read-picked.ts';
+
+/** What one file is of, in the words of `ImportSources`. */
+export type Role = 'transformer' | 't5' | 'clip' | 'vae' | 'checkpoint';
+
+export type FolderRole = 'folder' | 'tokenizers' | 'safetyChecker';
+
+/** Something to import from: a weight file, or a folder by the paths that the library knows its files by. */
+export type Chosen =
+  | { kind: 'file'; role: Role; file: File }
+  | { kind: 'folder'; role: FolderRole; name: string; files: Record<string, File> }
+  | { kind: 'info'; file: File };
+
+const TOKENIZER = /(?:^|\/)(tokenizer(?:_2)?\/[^/]+)$/;
+
+/** Finds out what was picked. Files that are of no use are the second of the two. */
+export function sortFiles(picked: readonly Picked[]): { chosen: Chosen[]; unknown: string[] } {
+  const chosen: Chosen[] = [];
+  const left = new Map(picked.map(({ path, file }) => [path, file]));
+  /** Takes what lies in the folder of a file of that name; its path there. */
+  const takeFolder = (role: FolderRole, mark: string): void => {
+    const marker = [...left.keys()].find((path) => path === mark || path.endsWith(`/${mark}`));
+    if (marker === undefined) return;
+    const root = marker.slice(0, -mark.length);
+    const inside = [...left].filter(([path]) => path.startsWith(root));
+    const files = Object.fromEntries(inside.map(([path, file]) => [path.slice(root.length), file]));
+    for (const [path] of inside) left.delete(path);
+    chosen.push({ kind: 'folder', role, name: root.slice(0, -1) || mark, files });
+  };
+  takeFolder('folder', 'model_index.json');
+  takeFolder('safetyChecker', 'safety_checker.json');
+  const tokenizers = [...left].flatMap(([path, file]) => {
+    const inside = TOKENIZER.exec(path)?.[1];
+    if (inside !== undefined) left.delete(path);
+    return inside === undefined ? [] : [[inside, file] as const];
+  });
+  if (tokenizers.length > 0) {
+    chosen.push({ kind: 'folder', role: 'tokenizers', name: 'tokenizers', files: Object.fromEntries(tokenizers) });
+  }
+  const unknown: string[] = [];
+  for (const [path, file] of left) {
+    if (/\.(?:safetensors|sft|gguf)$/i.test(file.name)) chosen.push({ kind: 'file', role: guessRole(file.name), file });
+    else if (/info\.json$/i.test(file.name)) chosen.push({ kind: 'info', file });
+    else unknown.push(path);
+  }
+  return { chosen, unknown };
+}
+
+/** By the names under which people publish them; the user can say otherwise. */
+function guessRole(name: string): Role {
+  if (/t5/i.test(name)) return 't5';
+  if (/clip/i.test(name)) return 'clip';
+  if (/^ae\b|vae|autoencoder/i.test(name)) return 'vae';
+  return 'transformer';
+}

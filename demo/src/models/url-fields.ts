@@ -1,0 +1,43 @@
+import { element } from '../elements.ts';
+import type { Role } from './sort-files.ts';
+
+/** What stands in the fields; empty ones are absent. */
+export interface Urls {
+  files: Partial<Record<Role, string>>;
+  /** Of the folder that holds `tokenizer/` and `tokenizer_2/`. */
+  tokenizers?: string;
+}
+
+const FIELDS: Readonly<Record<Role | 'tokenizers', string>> = {
+  transformer: 'Transformer',
+  t5: 'T5 encoder',
+  clip: 'CLIP encoder',
+  vae: 'VAE',
+  checkpoint: 'A file that holds several of these',
+  tokenizers: 'Folder with tokenizer/ and tokenizer_2/ in it',
+};
+
+/** Without names: a form that is sent by mistake sends none of this. */
+const inputs = new Map(
+  Object.entries(FIELDS).map(([key, label]) => {
+    const input = document.createElement('input');
+    input.id = `url-${key}`;
+    input.type = 'url';
+    input.inputMode = 'url';
+    input.spellcheck = false;
+    input.placeholder = 'https://';
+    const text = document.createElement('label');
+    text.htmlFor = input.id;
+    text.textContent = label;
+    const field = document.createElement('div');
+    field.append(text, input);
+    element('url-fields', HTMLDivElement).append(field);
+    return [key, input] as const;
+  }),
+);
+
+export function readUrls(): Urls {
+  const filled = [...inputs].flatMap(([key, { value }]) => (value.trim() === '' ? [] : [[key, value.trim()] as const]));
+  const { tokenizers, ...files } = Object.fromEntries(filled) as Record<string, string>;
+  return { files, ...(tokenizers === undefined ? {} : { tokenizers }) };
+}

@@ -1,0 +1,202 @@
+import { appendFile, cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, chromium, type Locator, type Page } from 'playwright';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
+import { serveFolder, writePipeline } from '../support/packed.ts';
+import { serveDemo } from './serve-demo.ts';
+
+/** The import panel as users meet it, on the narrowest screen. What the imported bytes are is the browser tests' business. */
+
+const WIDTH = 360;
+const TRANSFORMER = 'transformer/diffusion_pytorch_model.safetensors';
+
+let server: Awaited<ReturnType<typeof serveDemo>>;
+let browser: Browser;
+let page: Page;
+let folder: string;
+/** A diffusers folder that a user would pick. */
+let pipeline: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'flux-srpo-import-'));
+  pipeline = join(folder, 'pipeline');
+  await writePipeline('a-3x32', pipeline);
+  server = await serveDemo();
+  const executablePath = findChromium();
+  browser = await chromium.launch({ args: CHROMIUM_ARGS, ...(executablePath === undefined ? {} : { executablePath }) });
+  page = await browser.newPage({ viewport: { width: WIDTH, height: 800 } });
+  page.setDefaultTimeout(30_000);
+  await page.goto(`${server.url}?backend=wasm`);
+  await page.getByText('Import a model of your own').click();
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+// By role and name, as a screen reader finds them.
+const button = (name: string | RegExp): Locator => page.getByRole('button', { name, exact: true });
+const check = () => button('Check what it takes');
+const models = () => page.locator('#model-list');
+const forecast = () => page.textContent('#forecast');
+const stage = () => page.textContent('#import-stage');
+
+/** Until the panel has said what became of it. */
+async function settled(): Promise<string> {
+  await page.waitForFunction(() => (document.getElementById('import-cancel') as HTMLButtonElement).disabled);
+  return (await page.textContent('#import-error:not([hidden])', { timeout: 100 }).catch(() => '')) ?? '';
+}
+
+async function pickPipeline(): Promise<void> {
+  await page.setInputFiles('#pick-folder', pipeline);
+  await page.getByLabel('Stored as').selectOption('q8');
+}
+
+describe('the import panel', () => {
+  it('says what a picked folder will take before anything is written, and fits a narrow screen', async () => {
+    await pickPipeline();
+    expect(await button('Import').isDisabled()).toBe(true);
+    await check().focus();
+    await page.keyboard.press('Enter');
+    expect(await settled()).toBe('');
+    // Oracle: 3.65 MB of float32 are 0.913 million weights, and 8 bits take a little more than a quarter of that, the rest halves.
+    expect(await forecast()).toMatch(
+      /913 thousand parameters, 3\.65 MB to read.* about 1\.\d\d MB in 31 parts as opfs:srpo\. It fits/,
+    );
+    expect(await models().locator('li').count()).toBe(1);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(WIDTH);
+  });
+
+  it('stops when cancelled, and after a reload goes on with the same files', async () => {
+    // A person’s hand would be too slow for so small a model.
+    await page.evaluate(() => {
+      const text = document.getElementById('import-stage')!;
+      new MutationObserver(() => {
+        const part = Number(/Part (\d+) of/.exec(text.textContent)?.[1] ?? 0);
+        if (part >= 5) document.getElementById('import-cancel')!.click();
+      }).observe(text, { childList: true });
+    });
+    await button('Import').click();
+    expect(await settled()).toBe('');
+    expect(await stage()).toContain('What is done is kept: press Import to go on');
+    expect(await button('Import').isEnabled()).toBe(true);
+    await page.reload();
+    await button('Go on with srpo').click();
+    expect(await models().textContent()).toMatch(
+      /Not finished.*kept\. Choose the same files.*also after a reload\. It was pipeline, stored as 8 bits/,
+    );
+    expect(await page.getByLabel('Stored as').inputValue()).toBe('q8');
+    await pickPipeline();
+    await check().click();
+    expect(await settled()).toBe('');
+    expect(await forecast()).toMatch(/An interrupted import left .*B of it/);
+    await button('Import').click();
+    expect(await settled()).toBe('');
+    expect(await stage()).toMatch(/^Imported, going on from where it had stopped: FLUX\.1 \[dev\] SRPO, 1\.\d\d MB/);
+  });
+
+  it('lets the page draw with the model', async () => {
+    // Where the focus is after an import.
+    await page.waitForFunction(() => document.activeElement?.textContent === 'Use this model');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('#generate:enabled');
+    expect(await page.textContent('#about')).toContain('FLUX.1 [dev] SRPO');
+    expect(await models().locator('[aria-current=true]').getAttribute('data-model')).toBe('opfs:srpo');
+    expect(page.url()).toContain('model=opfs%3Asrpo');
+    await page.fill('#prompt', 'a red house');
+    await page.selectOption('#size', 'square');
+    await page.fill('#steps', '1');
+    await page.click('#generate');
+    await page.waitForFunction(() => /^Done/.test(document.getElementById('stage')!.textContent));
+    const width = await page.evaluate(() => (document.getElementById('picture') as HTMLImageElement).naturalWidth);
+    expect(width).toBe(512);
+  });
+
+  it('shows what is wrong with a file and what to do, and loses neither models nor choices', async () => {
+    const cut = (await readFile(join(pipeline, TRANSFORMER))).subarray(0, 5000);
+    await page.getByLabel('Name in this browser').fill('other');
+    const dataTransfer = await page.evaluateHandle(
+      (bytes) => {
+        const data = new DataTransfer();
+        data.items.add(new File([Uint8Array.from(bytes)], 'flux1-srpo.safetensors'));
+        data.items.add(new File(['Read me.'], 'README.md'));
+        return data;
+      },
+      [...cut],
+    );
+    await page.dispatchEvent('#drop', 'drop', { dataTransfer });
+    await page.getByText('Left out, being neither weights nor part of a model’s folder: README.md.').waitFor();
+    expect(await page.getByLabel('What flux1-srpo.safetensors is').inputValue()).toBe('transformer');
+    await check().click();
+    expect(await settled()).toMatch(/flux1-srpo\.safetensors.*\(format\/[\w-]+\)\. Choose another file/);
+    expect(await page.locator('#chosen li').count()).toBe(2);
+    expect(await models().locator('li').count()).toBe(2);
+    await button('Remove flux1-srpo.safetensors').click();
+
+    // A browser refuses to read a picked file that is no longer what it was.
+    const changed = join(folder, 'changed');
+    await cp(pipeline, changed, { recursive: true });
+    await page.setInputFiles('#pick-folder', changed);
+    await appendFile(join(changed, TRANSFORMER), 'x');
+    await check().click();
+    expect(await settled()).toMatch(
+      /diffusion_pytorch_model\.safetensors: the file was changed .*choose it again \(storage\/unavailable\)/,
+    );
+    await page.setInputFiles('#pick-folder', pipeline);
+    await check().click();
+    expect(await settled()).toBe('');
+    expect(await forecast()).toContain('as opfs:other. It fits');
+  });
+
+  it('takes URLs, and an access token that goes to their host only and stays nowhere', async () => {
+    const files = await serveFolder(pipeline, {
+      'access-control-allow-origin': '*',
+      'access-control-allow-headers': 'authorization, range',
+      'access-control-expose-headers': 'content-range',
+    });
+    const said: string[] = [];
+    const sent: string[] = [];
+    page.on('console', (message) => said.push(message.text()));
+    page.context().on('request', (request) => {
+      said.push(request.url());
+      void request.allHeaders().then(({ authorization }) => {
+        if (authorization !== undefined) sent.push(`${new URL(request.url()).origin}/ ${authorization}`);
+      });
+    });
+    await page.getByText('From URLs').click();
+    await page.locator('#url-transformer').fill(files.url + TRANSFORMER);
+    await page.getByLabel('Access token of the hub').fill('hf_canary');
+    await check().click();
+    expect(await settled()).toBe('');
+    expect(await forecast()).toContain('It fits');
+    expect(files.requests).toContain(`/${TRANSFORMER}`);
+    expect([...new Set(sent)]).toEqual([`${files.url} Bearer hf_canary`]);
+    await button('Import').click();
+    expect(await settled()).toBe('');
+    expect(await page.getByLabel('Access token of the hub').inputValue()).toBe('');
+    const kept = await page.evaluate(() =>
+      JSON.stringify([{ ...localStorage }, { ...sessionStorage }, location.href, document.cookie]),
+    );
+    expect([...said, kept].filter((text) => text.includes('canary'))).toEqual([]);
+
+    await page.locator('#url-transformer').fill(`${files.url}none.safetensors`);
+    await page.getByLabel('Name in this browser').fill('third');
+    await check().click();
+    expect(await settled()).toMatch(/none\.safetensors.*404.*check the address \(network\/status\)$/);
+    await files.close();
+  });
+
+  it('deletes a model only when told twice, also the one in use', async () => {
+    await button(/^Delete FLUX.1 \[dev\] SRPO \(srpo\)/).click();
+    await button('Keep it').click();
+    expect(await models().locator('li').count()).toBe(3);
+    await button(/^Delete FLUX.1 \[dev\] SRPO \(srpo\)/).click();
+    await button('Delete it').click();
+    await page.getByText('FLUX.1 [dev] SRPO (srpo) is deleted.').waitFor();
+    expect(await models().locator('li').count()).toBe(2);
+    expect(await models().locator('[aria-current=true]').textContent()).toContain('The embedded model');
+    await page.waitForSelector('#generate:enabled');
+  });
+});
