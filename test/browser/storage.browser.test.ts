@@ -74,7 +74,7 @@ describe('an import', () => {
     const parts: number[] = [];
     const model = await importAs('test', { folder: files }, { onProgress: ({ parts: { done } }) => parts.push(done) });
     expect(model).toMatchObject({ id: 'test', url: 'opfs:test', state: 'complete', model: manifest.model });
-    expect(parts).toEqual(manifest.parts.map((_, i) => i + 1));
+    expect([...new Set(parts)].filter((done) => done > 0)).toEqual(manifest.parts.map((_, i) => i + 1));
     expect(await storage.list()).toEqual([model]);
     await expectSameBytes('test');
 

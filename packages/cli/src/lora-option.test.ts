@@ -19,6 +19,15 @@ describe('--lora', () => {
     expect(readLoras([value], undefined)).toMatchObject([{ file: { name }, strength }]);
   });
 
+  it.each([
+    'style.safetensors:strong',
+    'a/style.sft:',
+    'style.safetensors:0x1',
+    'https://hub.example/s.safetensors:1,5',
+  ])('%s has a strength that is no number', (value) => {
+    expect(() => readLoras([value], undefined)).toThrow(/strength must be a number like 0.8, got "(strong||0x1|1,5)"/);
+  });
+
   it('of plain http is refused, as every weight', () => {
     expect(() => readLoras(['http://hub.example/style.safetensors:1'], 'secret')).toThrow('must come over https');
   });

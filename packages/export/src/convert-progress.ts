@@ -1,5 +1,6 @@
-/** One part is done, or was found done. */
+/** More of the source is done, or was found done: a tensor, or all of a part. */
 export interface ConvertProgress {
+  /** The part in work, or just done. */
   part: string;
   parts: {
     done: number;
@@ -27,7 +28,7 @@ export interface PartWork {
 }
 
 /**
- * Counts parts as they get done.
+ * Counts what gets done.
  *
  * @param now milliseconds
  */
@@ -49,6 +50,13 @@ export class ProgressMeter {
     this.#since = now();
   }
 
+  /** So many bytes of a part are done, and more are to come. */
+  reach({ name, weights, bytes }: PartWork, bytesDone: number): ConvertProgress {
+    const weightsDone = Math.round((weights * bytesDone) / bytes);
+    return this.#state(name, { weights: weightsDone, bytes: bytesDone, milliseconds: this.#now() - this.#since });
+  }
+
+  /** A part is done. */
   advance({ name, weights, bytes }: PartWork, isFound: boolean): ConvertProgress {
     const now = this.#now();
     const done = this.#done;
@@ -62,15 +70,23 @@ export class ProgressMeter {
       this.#own.milliseconds += now - this.#since;
     }
     this.#since = now;
+    return this.#state(name, { weights: 0, bytes: 0, milliseconds: 0 });
+  }
+
+  /** @param more what is done of a part in work */
+  #state(part: string, more: { weights: number; bytes: number; milliseconds: number }): ConvertProgress {
+    const done = this.#done;
     const total = this.#total;
-    const rate = this.#own.milliseconds === 0 ? 0 : (this.#own.bytes / this.#own.milliseconds) * 1000;
+    const milliseconds = this.#own.milliseconds + more.milliseconds;
+    const rate = milliseconds === 0 ? 0 : ((this.#own.bytes + more.bytes) / milliseconds) * 1000;
+    const bytes = done.bytes + more.bytes;
     return {
-      part: name,
+      part,
       parts: { done: done.parts, total: total.parts, found: done.found },
-      weights: { done: done.weights, total: total.weights },
-      bytes: { done: done.bytes, total: total.bytes },
+      weights: { done: done.weights + more.weights, total: total.weights },
+      bytes: { done: bytes, total: total.bytes },
       rate,
-      ...(rate === 0 ? {} : { secondsLeft: (total.bytes - done.bytes) / rate }),
+      ...(rate === 0 ? {} : { secondsLeft: (total.bytes - bytes) / rate }),
     };
   }
 }

@@ -8,12 +8,12 @@ import type { ClassOf, PartPlan } from './graphs/index.ts';
 import { readHeaders } from './headers.ts';
 import { journalIdentity } from './identity.ts';
 import { type FinishedPart, Journal, type JournalIdentity } from './journal.ts';
-import type { UnusedTensor } from './keys/bind.ts';
+import type { BoundSlot, UnusedTensor } from './keys/bind.ts';
 import type { Component } from './keys/index.ts';
 import { unboundTensors } from './leftover.ts';
 import { type LoraSource, type OpenLora, openLoras } from './lora/open-loras.ts';
 import { checkDraft, describeBlocks, draftManifest, manifestJson } from './manifest-draft.ts';
-import { expectedBytes, partWork } from './part-work.ts';
+import { expectedBytes, partWork, sourceBytes } from './part-work.ts';
 import { type BlockOrigin, planPart, writeBaked, writeGraphs, writeWeights } from './part-writer.ts';
 import type { RowQuantizer } from './quantize/rows.ts';
 import { RECIPES, type Recipe, resolveClass, shapeFallbacks } from './recipe.ts';
@@ -185,7 +185,14 @@ async function convert(
   };
 
   async function convertPart(part: PartPlan): Promise<FinishedPart> {
-    const stored = await planPart(binding.parts.get(part.name)!, checkpoints, classOf, options.quantizer, signal);
+    const whole = work.get(part)!;
+    let bytes = 0;
+    const onSlot = (slot: BoundSlot) => {
+      bytes += sourceBytes(slot, checkpoints);
+      if (bytes < whole.bytes) onProgress?.(meter.reach(whole, bytes));
+    };
+    const slots = binding.parts.get(part.name)!;
+    const stored = await planPart(slots, checkpoints, classOf, options.quantizer, signal, onSlot);
     const origin = {
       blocks: stored.blocks,
       fallbacks: stored.fallbacks.map((fallback) => ({ ...fallback, tensor: `${part.name}/${fallback.tensor}` })),

@@ -14,10 +14,16 @@ export function partWork(
   slots: readonly BoundSlot[],
   checkpoints: Readonly<Record<Component, Checkpoint>>,
 ): PartWork {
-  const bits = slots.reduce((sum, { slot, component, tensor }) => {
-    return sum + countWeights(slot) * bitsOf(checkpoints[component].tensors.get(tensor)!.dtype);
-  }, 0);
-  return { name: part.name, weights: part.slots.reduce((sum, slot) => sum + countWeights(slot), 0), bytes: bits / 8 };
+  const bytes = slots.reduce((sum, slot) => sum + sourceBytes(slot, checkpoints), 0);
+  return { name: part.name, weights: part.slots.reduce((sum, slot) => sum + countWeights(slot), 0), bytes };
+}
+
+/** Bytes of the source that become one slot. */
+export function sourceBytes(
+  { slot, component, tensor }: BoundSlot,
+  checkpoints: Readonly<Record<Component, Checkpoint>>,
+): number {
+  return (countWeights(slot) * bitsOf(checkpoints[component].tensors.get(tensor)!.dtype)) / 8;
 }
 
 /** Bytes of a part's file, headers aside, where every number fits the dtype its class prefers. */

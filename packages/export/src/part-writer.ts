@@ -30,13 +30,18 @@ export interface BlockOrigin {
   readonly isKept: boolean;
 }
 
-/** Chooses how each slot of a part is stored; reads all its weights once. */
+/**
+ * Chooses how each slot of a part is stored; reads all its weights once.
+ *
+ * @param onSlot hears of each slot that is read
+ */
 export async function planPart(
   slots: readonly BoundSlot[],
   checkpoints: Readonly<Record<Component, Checkpoint>>,
   classOf: ClassOf,
   quantizer: RowQuantizer | undefined,
   signal: AbortSignal | undefined,
+  onSlot: (bound: BoundSlot) => void,
 ): Promise<StoredPart> {
   const tensors: StoredTensor[] = [];
   const fallbacks: QuantizationFallback[] = [];
@@ -55,6 +60,7 @@ export async function planPart(
     if (storage.reason !== undefined) {
       fallbacks.push({ tensor: bound.slot.name, asked: 'f16', used: 'f32', reason: storage.reason });
     }
+    onSlot(bound);
   }
   return { tensors, fallbacks, blocks };
 }

@@ -81,7 +81,7 @@ beforeAll(async () => {
   await writeFiles(source, files);
   out = join(root, 'undisturbed');
   const { progress } = await convert();
-  total = progress.length;
+  total = progress.at(-1)!.parts.total;
   expected = await filesOf(out);
 });
 afterAll(() => rm(root, { recursive: true }));
@@ -362,6 +362,20 @@ describe('progress', () => {
     expect(last.bytes.total / weightBytes).toBeGreaterThan(0.8);
     expect(last.secondsLeft).toBe(0);
     expect(progress.every(({ rate }) => rate > 0)).toBe(true);
+  });
+
+  it('moves on within a part, which of FLUX.1 is over a gigabyte', async () => {
+    const { progress } = await convert();
+    const within = progress.filter(({ part }) => part === 'double_block.0');
+    // Two streams of q, k, v, proj, two norms of heads, and two layers of the MLP, of which the last ends the part.
+    expect(within.length).toBeGreaterThan(20);
+    expect(new Set(within.map(({ parts }) => parts.done)).size).toBe(2);
+    for (const [i, { bytes, weights }] of progress.entries()) {
+      const { bytes: before, weights: weightsBefore } = progress[i - 1] ?? { bytes: { done: 0 }, weights: { done: 0 } };
+      expect(bytes.done).toBeGreaterThanOrEqual(before.done);
+      expect(weights.done).toBeGreaterThanOrEqual(weightsBefore.done);
+      expect(bytes.done).toBeLessThanOrEqual(bytes.total);
+    }
   });
 });
 

@@ -72,6 +72,13 @@ async function stateOfFile(handle: FileHandle, name: string): Promise<FileState 
 }
 
 /** Failures of the system as ours; its messages hold whole paths, which stay in `cause`. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is none of this name',
+  EACCES: 'this user may not',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk is full',
+};
+
 async function guard<T>(
   name: string,
   act: () => Promise<T>,
@@ -84,7 +91,7 @@ async function guard<T>(
     const isFull = reason === 'ENOSPC' || reason === 'EDQUOT';
     const verb = code === 'storage/unavailable' ? 'read' : 'written';
     throw new StorageError(
-      `${name}: the file could not be ${verb} (${isFull ? `${reason}, the disk is full` : reason})`,
+      `${name}: the file could not be ${verb} (${[reason, REASONS[reason]].filter(Boolean).join(', ')})`,
       {
         code: isFull ? 'storage/quota-exceeded' : code,
         details: { name, reason },

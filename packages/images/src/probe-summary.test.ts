@@ -40,6 +40,16 @@ it('says the verdict, why, what is fetched, and the bytes of each phase', () => 
   }
 });
 
+it('says how a small budget is kept, and what does not fit even so', () => {
+  const large = { width: 1024, height: 1024 };
+  const means = { memoryBudget: 50_000_000 };
+  const text = probeSummary({ ...report, memory: { size: large, ...planPicture(manifest, large, means) } });
+  expect(text).toMatch(/\n {2}decoded in tiles of 256x256\n {2}each step reads [\d.]+ MB of weights again\n/);
+  expect(text).toMatch(
+    /\n {2}refused: denoise of 1024x1024 needs \d+ bytes .* the budget is 50000000; \d+x\d+ would fit/,
+  );
+});
+
 it('has one line where there is nothing to say', () => {
   expect(probeSummary({ verdict: 'unsupported', reasons: [], isCrossOriginIsolated: true })).toBe('unsupported');
 });

@@ -1,4 +1,4 @@
-import { PLAN_PHASES } from '@flux-srpo/core';
+import { PIXELS_PER_LATENT, PLAN_PHASES } from '@flux-srpo/core';
 import type { ProbeReport } from './probe.ts';
 
 /** A report in words, a line each: the verdict and why, what is fetched, and what a picture takes on the device, phase by phase. */
@@ -28,6 +28,9 @@ export function probeSummary({
       const { bytes: all, weights, work, mode } = phases[phase];
       lines.push(`  ${phase.padEnd(10)} ${bytes(all)}: weights ${bytes(weights)} (${mode}), work ${bytes(work)}`);
     }
+    const tile = PIXELS_PER_LATENT * (memory.decodeTile ?? 0);
+    if (tile > 0) lines.push(`  decoded in tiles of ${tile}x${tile}`);
+    if (memory.readPerStep > 0) lines.push(`  each step reads ${bytes(memory.readPerStep)} of weights again`);
     for (const { message } of memory.refusals) lines.push(`  refused: ${message}`);
   }
   return lines.join('\n');

@@ -6,6 +6,7 @@ import { bytesSource, GGML_TYPES, readSafetensors, sha256Hex, widen } from '@flu
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { writeFiles } from '../../../../test/support/write-files.ts';
 import { type ConvertOptions, type ConvertSummary, convertPipeline } from '../convert.ts';
+import type { ConvertProgress } from '../convert-progress.ts';
 import { planParts } from '../graphs/index.ts';
 import { bundleFolder } from '../node/bundle-folder.ts';
 import { pipelineFolder } from '../node/pipeline-folder.ts';
@@ -298,7 +299,7 @@ describe('an interrupted conversion with a LoRA', () => {
     const convertTo = async (options: Omit<ConvertOptions, 'dtype'>) =>
       convertPipeline(source, await bundleFolder(join(work, name)), { dtype: 'q8', ...options });
     const controller = new AbortController();
-    const onProgress = () => controller.abort();
+    const onProgress = ({ parts }: ConvertProgress) => parts.done === 1 && controller.abort();
     const first = {
       loras: [await loraSource(loraTensors(layer, PEFT_ENDS), 0.5)],
       signal: controller.signal,
