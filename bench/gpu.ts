@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { FLUX1_DEV, hiddenSize, type Precision, parseSize, tokenGrid, type WeightClass } from '@flux-srpo/core';
 import { createWebGpuBackend } from '@flux-srpo/runtime';
 import { downloadDawn, installDawn } from '../test/support/dawn.ts';
-import { generateOnce } from './support/generation.ts';
+import { generateOnce, modeOf, plannedByDevice } from './support/generation.ts';
 import { timeMatMul } from './support/matmul.ts';
 import { modelFiles } from './support/model-files.ts';
 
@@ -68,9 +68,8 @@ async function generate(size: string): Promise<void> {
     steps: Number(values.steps),
     memoryBudget: Number(values.budget),
   };
-  const { timings, memory, mode, tensors } = await generateOnce(files, backend, generation, note);
-  if (!Object.values(tensors).flat().every(Number.isFinite))
-    throw new Error('the pipeline gave numbers that are not finite');
+  const { timings, plan, counted, areFinite } = await generateOnce(files, backend, generation, note);
+  if (!areFinite) throw new Error('the pipeline gave numbers that are not finite');
   const grid = tokenGrid(generation.size);
   const seconds = median(timings.steps.slice(1)) / 1000;
   const teraflops = stepFlops(grid.height * grid.width + textTokens) / seconds / 1e12;
@@ -81,11 +80,12 @@ async function generate(size: string): Promise<void> {
     dtype: values.dtype,
     size,
     textTokens,
-    mode,
+    mode: modeOf(plan),
     seconds,
     teraflops,
     timings,
-    memory,
+    planned: plannedByDevice(plan),
+    counted,
   });
 }
 

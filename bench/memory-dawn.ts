@@ -1,7 +1,9 @@
 // What memory.ts counts, in Node on Dawn, where an adapter may have `shader-f16`: GPU bytes of a generation of FLUX.1's shape, in half
 // precision or not, beside the plan. One JSON line per phase. Nothing is computed.
 //
-//   npx tsx bench/memory-dawn.ts [--precision f16] [--budget 8e9] [--size 1024x1024] [--dtype q4] [--steps 1] [--tokens 512]
+//   npx tsx bench/memory-dawn.ts [--precision f16] [--budget 8e9] [--size 1024x1024] [--dtype q4] [--steps 2] [--tokens 512]
+//
+// Two steps at least: only in the second do the double blocks meet what the single ones left in the runtime's pool.
 
 import { parseArgs } from 'node:util';
 import { FLUX1_DEV, PLAN_PHASES, type Precision, parseSize } from '@flux-srpo/core';
@@ -22,7 +24,7 @@ const { values } = parseArgs({
     budget: { type: 'string', default: '8e9' },
     size: { type: 'string', default: '1024x1024' },
     dtype: { type: 'string', default: 'q4' },
-    steps: { type: 'string', default: '1' },
+    steps: { type: 'string', default: '2' },
     tokens: { type: 'string', default: '512' },
   },
 });

@@ -1,19 +1,19 @@
 // FLUX.1 [dev]'s whole shape, 11.9 billion parameters of it in the transformer: prompt → T5 → modulation → 57 blocks → VAE, with random
-// weights that are made as they are read, in Node (onnxruntime-node) and in headless Chromium (WebGPU), and the two compared.
+// weights that are made as they are read, in Node (onnxruntime-node) and in headless Chromium (WebGPU, through the library's client and its
+// own worker), and the two pictures compared.
 //
 //   npx tsx bench/twelve-billion.ts [--bundle <folder of synth --virtual>] [--size 64x64] [--text-tokens 32] [--steps 1]
 //                                   [--budget 2000000000] [--only node | chromium]
 //
-// One JSON line per runtime, then one per tensor that is compared. Progress goes to stderr. Takes minutes to an hour.
+// One JSON line per runtime, then one of the comparison. Progress goes to stderr. Takes minutes to an hour.
 
 import { parseArgs } from 'node:util';
 import { parseSize } from '@flux-srpo/core';
+import { openBundle } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
-import type { Input } from './pages/twelve-billion.worker.ts';
-import { runWorker } from './support/chromium.ts';
-import { type Generation, type GenerationReport, generateOnce } from './support/generation.ts';
+import type { ClientResult, Input } from './pages/twelve-billion.page.ts';
+import { type Generation, generateOnce, modeOf, PROMPT, plannedByDevice, planOf, SEED } from './support/generation.ts';
 import { counted, modelFiles } from './support/model-files.ts';
-import { serveBench } from './support/serve.ts';
 
 const { values } = parseArgs({
   options: {
@@ -32,13 +32,15 @@ const generation: Generation = {
   memoryBudget: Number(values.budget),
 };
 const model = await modelFiles(values.bundle);
-const reports: GenerationReport[] = [];
-if (values.only !== 'chromium') reports.push(await inNode());
-if (values.only !== 'node') reports.push(await inChromium());
-const [reference, other] = reports;
-if (reference !== undefined && other !== undefined) compare(reference.tensors, other.tensors);
+const { manifest } = await openBundle(model);
+const plan = planOf(manifest, generation);
+const planned = plannedByDevice(plan);
+const inNode = values.only === 'chromium' ? undefined : await runNode();
+const inChromium = values.only === 'node' ? undefined : await runChromium();
+if (inNode !== undefined && inChromium !== undefined) compare(inNode, inChromium);
 
-async function inNode(): Promise<GenerationReport> {
+/** @returns the picture, [H, W, 3] */
+async function runNode(): Promise<Uint8Array> {
   const backend = await createNodeBackend();
   const { files, sent } = counted(model);
   // On this provider tensors of the "device" are ArrayBuffers, and those that were freed stay until they are collected.
@@ -59,45 +61,54 @@ async function inNode(): Promise<GenerationReport> {
   clearInterval(timer);
   const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
   const cpuSeconds = (userCPUTime + systemCPUTime) / 1e6;
-  print('node', report, { heap: peak, peakResident: { node: maxRSS * 1024 }, bytesSent: sent(), cpuSeconds });
-  return report;
+  const { rgb, info, timings, areFinite } = report;
+  const measured = { heap: peak, peakResident: { node: maxRSS * 1024 }, bytesSent: sent(), cpuSeconds };
+  print('node', { runtimeVersion: info.runtimeVersion, timings, counted: report.counted, areFinite, ...measured });
+  return rgb;
 }
 
-async function inChromium(): Promise<GenerationReport> {
+/** @returns the picture, [H, W, 3] */
+async function runChromium(): Promise<number[]> {
+  // Here, because Vite and Playwright would be 75 MB of what Node is measured by.
+  const [{ runPage }, { serveBench }] = await Promise.all([
+    import('./support/chromium.ts'),
+    import('./support/serve.ts'),
+  ]);
   const server = await serveBench(model);
   try {
-    const input: Input = { bundle: server.bundle, generation };
-    const { result, ...memory } = await runWorker<GenerationReport>(
+    const { size, steps, textTokens, memoryBudget } = generation;
+    const request = {
+      prompt: PROMPT,
+      image_size: size,
+      num_inference_steps: steps,
+      max_sequence_length: textTokens,
+      seed: SEED,
+    };
+    const input: Input = { bundle: server.bundle, memoryBudget, request };
+    const { result, gpuPeaks, ...memory } = await runPage<ClientResult>(
       server.url,
-      'twelve-billion.worker.ts',
+      'twelve-billion.page.ts',
       input,
       note,
     );
-    print('chromium', result, { ...memory, bytesSent: server.sent() });
-    return result;
+    const { response, rgb, loadMs } = result;
+    print('chromium', { ...response, loadMs, counted: gpuPeaks, ...memory, bytesSent: server.sent() });
+    return rgb;
   } finally {
     await server.close();
   }
 }
 
-function print(where: string, { tensors, info, ...report }: GenerationReport, more: object): void {
-  const { runtimeVersion, build, adapter } = info;
-  const runtime = { runtimeVersion, build, adapter: adapter?.description };
-  const areFinite = Object.values(tensors).every((values) => values.every(Number.isFinite));
-  line({ bench: 'twelve-billion', where, ...generation, ...runtime, areFinite, ...report, ...more });
+function print(where: string, report: object): void {
+  line({ bench: 'twelve-billion', where, ...generation, mode: modeOf(plan), planned, ...report });
 }
 
-/** Largest and typical difference, beside the numbers' own size. NaN where one is not a number, or missing. */
-function compare(expected: Record<string, number[]>, got: Record<string, number[]>): void {
-  for (const [tensor, wanted] of Object.entries(expected)) {
-    const differences = wanted.map((x, i) => Math.abs(x - (got[tensor]?.[i] ?? Number.NaN)));
-    const maxDifference = differences.reduce((max, x) => Math.max(max, x), 0);
-    line({ bench: 'twelve-billion', tensor, rms: rms(wanted), rmsDifference: rms(differences), maxDifference });
-  }
-}
-
-function rms(numbers: readonly number[]): number {
-  return Math.sqrt(numbers.reduce((sum, x) => sum + x * x, 0) / numbers.length);
+/** Levels of 0 … 255. */
+function compare(expected: ArrayLike<number>, got: ArrayLike<number>): void {
+  const differences = Array.from(expected, (level, i) => Math.abs(level - (got[i] ?? Number.NaN)));
+  const different = differences.filter((difference) => difference !== 0).length;
+  const largestDifference = differences.reduce((max, x) => Math.max(max, x), 0);
+  line({ bench: 'twelve-billion', levels: differences.length, different, largestDifference });
 }
 
 function note(text: unknown): void {

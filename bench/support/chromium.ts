@@ -1,8 +1,12 @@
-import { type CDPSession, chromium } from 'playwright';
+import { type CDPSession, chromium, type Page } from 'playwright';
 import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
+import { countGpuBytes, type GpuPeaks } from './gpu-peaks.ts';
 import { peakResident } from './process-memory.ts';
 
-/** Between two looks at a worker's heap. */
+/** Until a worker that has just begun is asked again. */
+const RETRY_MS = 5;
+
+/** Between two looks at a heap. */
 const HEAP_INTERVAL_MS = 250;
 
 export interface HeapUsage {
@@ -12,24 +16,48 @@ export interface HeapUsage {
   backingStorageSize: number;
 }
 
-export interface WorkerRun<Result> {
+export interface ChromiumRun<Result> {
   result: Result;
-  /** The largest of each that was seen in the worker, and of their sum. */
+  /** The largest of each that was seen in the page and its workers together, and of their sum. */
   heap: HeapUsage & { together: number; samples: number };
   /** Bytes, by kind of process. */
   peakResident: Record<string, number>;
+  /** Bytes on the devices of the page's workers at peak, by the device's label. Empty where it was not asked for. */
+  gpuPeaks: GpuPeaks;
 }
 
 /** What a bench's worker sends: any number of `note`s, then `result` or `failure`. */
 export type WorkerMessage<Result> = { note: unknown } | { result: Result } | { failure: string };
 
+type OnNote = (note: unknown, browserPid: number) => void;
+
 /** Runs one worker of `bench/pages` in a fresh headless Chromium, to its result. */
-export async function runWorker<Result>(
+export function runWorker<Result>(
   pageUrl: string,
   worker: string,
   input: unknown,
-  onNote: (note: unknown, browserPid: number) => void = () => {},
-): Promise<WorkerRun<Result>> {
+  onNote: OnNote = () => {},
+): Promise<ChromiumRun<Result>> {
+  const url = `/${worker}?worker_file&type=module`;
+  return run(pageUrl, onNote, false, (page) => page.evaluate(startWorker, { url, input }));
+}
+
+/** Runs the function `run` of one module of `bench/pages` on the page itself, and counts what the workers that it starts take on the GPU. */
+export function runPage<Result>(
+  pageUrl: string,
+  module: string,
+  input: unknown,
+  onNote: OnNote = () => {},
+): Promise<ChromiumRun<Result>> {
+  return run(pageUrl, onNote, true, (page) => page.evaluate(callModule, { url: `/${module}`, input }));
+}
+
+async function run<Result>(
+  pageUrl: string,
+  onNote: OnNote,
+  countGpu: boolean,
+  work: (page: Page) => Promise<unknown>,
+): Promise<ChromiumRun<Result>> {
   const executablePath = findChromium();
   const server = await chromium.launchServer({
     args: CHROMIUM_ARGS,
@@ -38,21 +66,22 @@ export async function runWorker<Result>(
   try {
     const browser = await chromium.connect(server.wsEndpoint());
     const page = await browser.newPage();
+    page.setDefaultTimeout(0);
     const pid = server.process().pid as number;
     page.on('console', (message) => onNote({ console: message.text() }, pid));
     await page.goto(pageUrl);
     await page.exposeFunction('note', (note: unknown) => onNote(note, pid));
-    const heap = await watchHeap(await page.context().newCDPSession(page));
-    const result = await page.evaluate(runInPage, { url: `/${worker}?worker_file&type=module`, input });
-    await heap.stop();
-    return { result: result as Result, heap: heap.peak, peakResident: peakResident(pid) };
+    const watch = await watchWorkers(await page.context().newCDPSession(page), countGpu);
+    const result = (await work(page)) as Result;
+    const gpuPeaks = await watch.stop();
+    return { result, heap: watch.heap, peakResident: peakResident(pid), gpuPeaks };
   } finally {
     await server.close();
   }
 }
 
 /** Runs in the page. */
-function runInPage({ url, input }: { url: string; input: unknown }): Promise<unknown> {
+function startWorker({ url, input }: { url: string; input: unknown }): Promise<unknown> {
   const worker = new Worker(url, { type: 'module' });
   return new Promise((resolve, reject) => {
     worker.onerror = (event) => reject(new Error(event.message));
@@ -65,34 +94,90 @@ function runInPage({ url, input }: { url: string; input: unknown }): Promise<unk
   });
 }
 
-/** Asks the page's workers for the size of their heaps again and again, through the debugger's protocol. */
-async function watchHeap(session: CDPSession) {
-  const peak = { usedSize: 0, backingStorageSize: 0, together: 0, samples: 0 };
+/** Runs in the page. */
+async function callModule({ url, input }: { url: string; input: unknown }): Promise<unknown> {
+  const module = await import(url);
+  return module.run(input, (globalThis as unknown as { note: (note: unknown) => void }).note);
+}
+
+/**
+ * Asks the page and its workers for the size of their heaps again and again, through the debugger's protocol, and has the workers count what
+ * they take on the GPU: they are whoever's they are, and need not know.
+ */
+async function watchWorkers(session: CDPSession, countGpu: boolean) {
+  const heap = { usedSize: 0, backingStorageSize: 0, together: 0, samples: 0 };
+  /** The last that was heard, by worker; the page's own under ''. */
+  const usages = new Map<string, HeapUsage>();
+  const gpuPeaks: GpuPeaks = {};
+  const answers = new Map<number, (result: unknown) => void>();
   const workers = new Set<string>();
   let id = 0;
+
+  const note = (of: string, usage: HeapUsage): void => {
+    usages.set(of, usage);
+    const sum = (kind: keyof HeapUsage) => [...usages.values()].reduce((bytes, each) => bytes + each[kind], 0);
+    heap.usedSize = Math.max(heap.usedSize, sum('usedSize'));
+    heap.backingStorageSize = Math.max(heap.backingStorageSize, sum('backingStorageSize'));
+    heap.together = Math.max(heap.together, sum('usedSize') + sum('backingStorageSize'));
+    heap.samples += 1;
+  };
+  const forget = (sessionId: string): void => {
+    workers.delete(sessionId);
+    usages.delete(sessionId);
+  };
+  /** Resolves with what the worker answers, or never where it is gone. */
+  const ask = (sessionId: string, method: string, params: object = {}): Promise<unknown> =>
+    new Promise((resolve) => {
+      const message = JSON.stringify({ id: ++id, method, params });
+      answers.set(id, resolve);
+      session.send('Target.sendMessageToTarget', { sessionId, message }).catch(() => forget(sessionId));
+    });
+  const evaluate = async (sessionId: string, expression: string): Promise<unknown> => {
+    const answer = await ask(sessionId, 'Runtime.evaluate', { expression, returnByValue: true });
+    return (answer as { result: { value?: unknown } }).result.value;
+  };
+  const countIn = async (sessionId: string): Promise<void> => {
+    while (!(await evaluate(sessionId, `(${countGpuBytes})()`))) {
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  };
+
   session.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => {
-    if (targetInfo.type === 'worker') workers.add(sessionId);
+    if (targetInfo.type !== 'worker') return;
+    workers.add(sessionId);
+    // Long before the first device: the runtime's own code is yet to come.
+    if (countGpu) void countIn(sessionId);
   });
+  session.on('Target.detachedFromTarget', ({ sessionId }) => forget(sessionId));
   session.on('Target.receivedMessageFromTarget', ({ message }) => {
-    const usage: HeapUsage | undefined = JSON.parse(message).result;
-    if (usage?.backingStorageSize === undefined) return;
-    peak.usedSize = Math.max(peak.usedSize, usage.usedSize);
-    peak.backingStorageSize = Math.max(peak.backingStorageSize, usage.backingStorageSize);
-    peak.together = Math.max(peak.together, usage.usedSize + usage.backingStorageSize);
-    peak.samples += 1;
+    const { id: answered, result } = JSON.parse(message);
+    answers.get(answered)?.(result);
+    answers.delete(answered);
   });
   await session.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: false, flatten: false });
   const timer = setInterval(() => {
     for (const sessionId of workers) {
-      const message = JSON.stringify({ id: ++id, method: 'Runtime.getHeapUsage' });
-      session.send('Target.sendMessageToTarget', { sessionId, message }).catch(() => workers.delete(sessionId));
+      void ask(sessionId, 'Runtime.getHeapUsage').then((usage) => {
+        if (workers.has(sessionId)) note(sessionId, usage as HeapUsage);
+      });
     }
+    // The types of playwright do not know the second size yet. A page that is gone has said so elsewhere.
+    session.send('Runtime.getHeapUsage').then(
+      (usage) => note('', usage as HeapUsage),
+      () => undefined,
+    );
   }, HEAP_INTERVAL_MS);
+
   return {
-    peak,
+    heap,
+    /** @returns the peaks of all workers that are still there */
     stop: async () => {
       clearInterval(timer);
+      for (const sessionId of countGpu ? workers : []) {
+        Object.assign(gpuPeaks, await evaluate(sessionId, 'gpuPeaks'));
+      }
       await session.detach();
+      return gpuPeaks;
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { ImageSize } from '@flux-srpo/core';
+import { type ImageSize, type Manifest, type MemoryPlan, partSizes, planGeneration } from '@flux-srpo/core';
 import {
   type Backend,
   type BackendInfo,
@@ -16,70 +16,81 @@ export interface Generation {
   memoryBudget: number;
 }
 
+/** Of every run that is compared with another. */
+export const PROMPT = 'a red house';
+export const SEED = 1;
+
 export interface GenerationReport {
   /** Milliseconds. */
   timings: Timings;
-  /** Bytes on the device at peak, by phase: as planned, and as counted. On the CPU's providers only tensors are counted. */
-  memory: Record<string, { planned: number; counted: number; countedWeights: number }>;
-  mode: string;
+  plan: MemoryPlan;
+  /** Bytes at peak, by device; on the CPU's providers only tensors. */
+  counted: Record<string, { bytes: number; uploaded: number }>;
   info: BackendInfo;
-  tensors: Record<string, number[]>;
+  /** Whether all numbers on the way were: the embeddings, the latents, what was decoded. */
+  areFinite: boolean;
+  /** [H, W, 3] */
+  rgb: Uint8Array;
 }
 
-const COMPARED = ['prompt_embeds', 'pooled_prompt_embeds', 'latents_001', 'decoded'];
+/** What the plan says of a generation, made from the manifest as the pipeline makes it. */
+export function planOf(manifest: Manifest, { size, textTokens, steps, memoryBudget }: Generation): MemoryPlan {
+  const { config } = manifest;
+  return planGeneration({ config, parts: partSizes(manifest), size, textTokens, steps, budget: memoryBudget });
+}
 
-/** One picture through the whole pipeline; its numbers, and what it took. */
+/** How the weights are held. */
+export function modeOf({ keep, phases }: MemoryPlan): string {
+  return keep ? 'keep' : phases.denoise.mode;
+}
+
+/** Planned bytes by device: the modulation runs on the denoiser's. */
+export function plannedByDevice({ phases }: MemoryPlan): Record<string, number> {
+  return {
+    text: phases.text.bytes,
+    denoise: Math.max(phases.modulation.bytes, phases.denoise.bytes),
+    decode: phases.decode.bytes,
+  };
+}
+
+/** One picture through the whole pipeline, and what it took. */
 export async function generateOnce(
   files: BundleFiles,
   backend: Backend,
   { size, textTokens, steps, memoryBudget }: Generation,
   onNote: (note: string) => void,
 ): Promise<GenerationReport> {
-  const peaks = new Map<string, { bytes: number; weights: number }>();
+  const peaks: GenerationReport['counted'] = {};
   const bundle = await openBundle(files);
   const pipeline = await createPipeline({ bundle, backend: notingPeaks(backend, peaks), memoryBudget });
-  const request = { prompt: 'a red house', size, steps, seed: 1, maxSequenceLength: textTokens };
-  const plan = pipeline.plan(request);
-  const planned: Record<string, number> = {
-    text: plan.phases.text.bytes,
-    // Modulation runs on the denoiser's device.
-    denoise: Math.max(plan.phases.modulation.bytes, plan.phases.denoise.bytes),
-    decode: plan.phases.decode.bytes,
-  };
-  const tensors: Record<string, number[]> = {};
+  const request = { prompt: PROMPT, size, steps, seed: SEED, maxSequenceLength: textTokens };
+  let areFinite = true;
   let done = '';
-  let timings: Timings;
   try {
-    ({ timings } = await pipeline.generate(request, {
+    const { timings, plan, images } = await pipeline.generate(request, {
       onProgress: (progress) => {
         const now = progress.stage === 'load' ? `load ${progress.part}` : JSON.stringify(progress);
         if (now !== done) onNote(now);
         done = now;
       },
-      onTensor: (name, _shape, data) => {
-        if (COMPARED.includes(name)) tensors[name] = Array.from(data);
+      onTensor: (_name, _shape, data) => {
+        areFinite &&= data.every(Number.isFinite);
       },
-    }));
+    });
+    return { timings, plan, counted: peaks, info: backend.info, areFinite, rgb: images[0]?.rgb ?? new Uint8Array() };
   } finally {
     await pipeline.dispose();
   }
-  const memory = Object.fromEntries(
-    [...peaks].map(([label, { bytes, weights }]) => [
-      label,
-      { planned: planned[label] ?? 0, counted: bytes, countedWeights: weights },
-    ]),
-  );
-  return { timings, memory, mode: plan.keep ? 'keep' : plan.phases.denoise.mode, info: backend.info, tensors };
 }
 
 /** The backend, with the peak of each stage noted as it closes. One stage is open at a time where not everything is kept. */
-function notingPeaks(backend: Backend, peaks: Map<string, { bytes: number; weights: number }>): Backend {
+function notingPeaks(backend: Backend, peaks: GenerationReport['counted']): Backend {
   const openStage: Backend['openStage'] = async (label, ...rest) => {
     backend.ledger.resetPeaks();
     const stage = await backend.openStage(label, ...rest);
     const close = (): Promise<void> => {
       const { peakBytes, peakWeightBytes } = backend.ledger.snapshot();
-      peaks.set(label, { bytes: peakBytes, weights: peakWeightBytes });
+      peaks[label] = { bytes: peakBytes, uploaded: peakWeightBytes };
       return stage.close();
     };
     return { ...stage, close };

@@ -6,6 +6,7 @@ import { createServer } from 'vite';
 import { readFileRange } from './model-files.ts';
 
 const PAGES = fileURLToPath(new URL('../pages', import.meta.url));
+const LIBRARY_WORKER = fileURLToPath(import.meta.resolve('flux-srpo/worker'));
 const BUNDLE_PATH = '/bundle/';
 
 export interface BenchServer {
@@ -35,8 +36,8 @@ export async function serveBench(files: BundleFiles): Promise<BenchServer> {
     optimizeDeps: {
       // onnxruntime-web finds its .wasm beside itself through import.meta.url, which pre-bundling would move.
       exclude: ['onnxruntime-web'],
-      // No import leads to a worker; a dependency found late would reload the page.
-      entries: ['*.worker.ts'],
+      // No import leads to a worker or to what a page imports by its address; a dependency found late would reload the page.
+      entries: ['*.worker.ts', '*.page.ts', LIBRARY_WORKER],
     },
     plugins: [
       {

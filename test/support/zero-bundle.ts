@@ -17,7 +17,7 @@ import { letterTokenizers } from '../../packages/export/src/synth/tokenizers.ts'
  * For counting memory, where numbers do not matter.
  */
 
-export type ZeroClass = 'q4' | 'q8';
+export type ZeroClass = 'q4' | 'q4m' | 'q8';
 
 export async function zeroBundle(config: ModelConfig, dtype: ZeroClass): Promise<Bundle> {
   const recipe = RECIPES[dtype];
@@ -94,8 +94,10 @@ export async function zeroBundle(config: ModelConfig, dtype: ZeroClass): Promise
     for (const slot of slots) {
       const used = classOf(slot);
       for (const { name, dtype: type, dims } of weightInputs(slot, used)) {
-        const isHalf = used === 'f16' || name.endsWith('.scales');
-        const stored = type === 'uint8' ? 'U8' : isHalf ? 'F16' : 'F32';
+        const isScale = name.endsWith('.scales');
+        const isHalf = used === 'f16' || isScale;
+        const isByte = type === 'uint8' || (used === 'q4m' && isScale);
+        const stored = isByte ? 'U8' : isHalf ? 'F16' : 'F32';
         const bytes = dims.reduce((product, dim) => product * dim, stored === 'U8' ? 1 : isHalf ? 2 : 4);
         infos.set(name, { dtype: stored, shape: dims, offset, bytes } as TensorInfo);
         offset += bytes;

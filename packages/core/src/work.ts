@@ -26,80 +26,77 @@ export interface WorkOptions {
   blockSums?: boolean;
 }
 
-/** Such a copy of an input: two sums of each block of 32 behind its features, padded to whole blocks. */
-function widened({ blockSums = false }: WorkOptions, tokens: number, features: number, bytes: number): BufferCounts {
-  return blockSums ? [[1, tokens * (features + 64 * Math.ceil(features / 1024)) * bytes]] : [];
+/** Bytes of such a copy: two sums of each block of 32 behind the features, padded to whole blocks. */
+function widened(tokens: number, features: number, bytes: number): number {
+  return tokens * (features + 64 * Math.ceil(features / 1024)) * bytes;
 }
 
 /** The moments of the denoiser's blocks. */
 export function denoiseWork(config: TransformerConfig, options: WorkOptions): BufferCounts[] {
-  const tokens = options.textTokens + tokenCount(options.size);
-  // The input of an MLP's chunks is alive through all of them.
-  const sums = widened(options, tokens, hiddenSize(config), options.f16 ? HALF : FLOAT);
-  return blockWork(config, options).map((moment) => [...moment, ...sums]);
-}
-
-function blockWork(config: TransformerConfig, options: WorkOptions): BufferCounts[] {
-  const { textTokens, n, f16 } = options;
+  const { textTokens, n, f16, blockSums = false } = options;
   const width = hiddenSize(config);
   const chunk = chunkWidth(MLP_RATIO * width);
   const image = tokenCount(options.size);
   const joint = textTokens + image;
+  const bytes = f16 ? HALF : FLOAT;
   const stream = (tokens: number) => tokens * width * FLOAT;
-  const activation = (tokens: number, features = width) => tokens * features * (f16 ? HALF : FLOAT);
+  const activation = (tokens: number, features = width) => tokens * features * bytes;
   // The states between blocks, of every picture of the batch.
   const doubleStates: BufferCounts = [
     [n, stream(image)],
     [n, stream(textTokens)],
   ];
+  // What linear layers read of the normed input: its copy with the sums, where there are any, takes its place.
+  const read = (tokens: number): BufferCounts => [[1, blockSums ? widened(tokens, width, bytes) : activation(tokens)]];
+  // Of an MLP's chunk: the hidden layer before and after GELU, and the copy of the latter with the sums.
+  const hidden = (tokens: number): BufferCounts => [
+    [2, activation(tokens, chunk)],
+    ...(blockSums ? [[1, widened(tokens, chunk, bytes)] as const] : []),
+  ];
   if (f16) {
     return [
-      // Double block, attention: joint k and v and the kernel's copies of both; q, its rotation and the result of the image and of the text.
-      [...doubleStates, [4, activation(joint)], [3, activation(image)], [3, activation(textTokens)]],
-      // Double block, MLP: hidden layer before and after GELU; what becomes of a chunk's result on its way to the float32 stream.
+      // Double block, attention: joint k and v and the kernel's copies of both; what is read, q and the result, of the image and of the text.
       [
         ...doubleStates,
-        [2, activation(image, chunk)],
-        [2, activation(textTokens, chunk)],
+        [4, activation(joint)],
+        ...read(image),
+        [2, activation(image)],
+        ...read(textTokens),
+        [2, activation(textTokens)],
+      ],
+      // Double block, MLP: what becomes of a chunk's result on its way to the float32 stream.
+      [
+        ...doubleStates,
+        ...hidden(image),
+        ...hidden(textTokens),
+        ...read(image),
+        ...read(textTokens),
         [3, stream(image)],
         [5, stream(textTokens)],
       ],
-      // Single block, attention: q, k, v, the kernel's copies of k and v, the result.
-      [
-        [n, stream(joint)],
-        [6, activation(joint)],
-      ],
-      // Single block, MLP: hidden layer before and after GELU; the attention's projection, a chunk's result before and after it is scaled.
-      [
-        [n, stream(joint)],
-        [2, activation(joint, chunk)],
-        [3, stream(joint)],
-        [2, activation(joint)],
-      ],
+      // Single block, attention: q, k, v, the kernel's copies of k and v, the result; with sums, the result's copy.
+      [[n, stream(joint)], [6, activation(joint)], ...(blockSums ? read(joint) : [])],
+      // Single block, MLP: what is read; the attention's projection, a chunk's result before and after it is scaled.
+      [[n, stream(joint)], ...hidden(joint), ...read(joint), [3, stream(joint)], [1, activation(joint)]],
     ];
   }
   return [
-    // Double block, attention: joint k and v and the kernel's copies of both; q and the result of the image; q of the text.
-    [...doubleStates, [4, activation(joint)], [4, activation(image)], [3, activation(textTokens)]],
-    // Double block, MLP: hidden layer before and after GELU, the normed input, the sum of the chunks, the new states.
+    // Double block, attention: joint k and v and the kernel's copies of both; what is read, q and the result of the image; the text's, whose MLP
+    // comes first, and its embeddings.
     [
       ...doubleStates,
-      [2, activation(image, chunk)],
-      [2, activation(textTokens, chunk)],
-      [4, activation(image)],
-      [3, activation(textTokens)],
+      [4, activation(joint)],
+      ...read(image),
+      [2, activation(image)],
+      ...read(textTokens),
+      [5, activation(textTokens)],
     ],
-    // Single block, attention: normed, q, k, v, the kernel's copies of k and v, the result.
-    [
-      [n, stream(joint)],
-      [7, activation(joint)],
-    ],
-    // Single block, MLP: hidden layer before and after GELU; normed, the attention's projection, the sum, the new state.
-    [
-      [n, stream(joint)],
-      [2, activation(joint, chunk)],
-      [5, activation(joint)],
-    ],
+    // Double block, MLP: what is read, the sum of the chunks, the new state.
+    [...doubleStates, ...hidden(image), ...hidden(textTokens), ...read(image), [2, activation(image)]],
+    // Single block, attention: what is read, q, k, v, the kernel's copies of k and v, the result.
+    [[n, stream(joint)], ...read(joint), [6, activation(joint)]],
+    // Single block, MLP: what is read, the attention's projection, the sum, the new state.
+    [[n, stream(joint)], ...hidden(joint), ...read(joint), [4, activation(joint)]],
   ];
 }
 
@@ -111,13 +108,13 @@ export function denoiseTables(config: TransformerConfig, { size, textTokens }: W
 
 /** The moments of a T5 layer; CLIP's are smaller. */
 export function textWork(config: T5Config, options: WorkOptions): BufferCounts[] {
-  const { textTokens, f16 } = options;
+  const { textTokens, f16, blockSums = false } = options;
   const stream = textTokens * config.d_model * FLOAT;
   const inner = textTokens * config.num_heads * config.d_kv * FLOAT;
   const gate = textTokens * config.d_ff * FLOAT;
   // In half precision: the normed input and a linear's result, before it is float32 again.
   const halved = (bytes: number): BufferCounts => (f16 ? [[1, (bytes * HALF) / FLOAT]] : []);
-  const sums = widened(options, textTokens, config.d_model, f16 ? HALF : FLOAT);
+  const sums: BufferCounts = blockSums ? [[1, widened(textTokens, config.d_model, f16 ? HALF : FLOAT)]] : [];
   return [
     [[2, stream], [6, inner], ...halved(stream), ...halved(inner), ...sums],
     [[3, stream], [3, gate], ...halved(stream), ...halved(gate), ...sums],
