@@ -53,9 +53,6 @@ export function listenToImports({ storage, onChange, offerToUse }: ImportPanelHa
     else void perform('import', doImport);
   });
   cancel.addEventListener('click', () => run?.abort());
-  addEventListener('beforeunload', (event) => {
-    if (run !== undefined) event.preventDefault();
-  });
 
   async function doCheck(sources: ImportSources, settings: ImportOptions): Promise<undefined> {
     startBar('Reading the headers…');
@@ -103,6 +100,9 @@ export function listenToImports({ storage, onChange, offerToUse }: ImportPanelHa
     run = new AbortController();
     const { signal } = run;
     let imported: string | undefined;
+    // Leaving would stop the import.
+    const askBeforeLeaving = (event: Event) => event.preventDefault();
+    if (what === 'import') addEventListener('beforeunload', askBeforeLeaving);
     error.hidden = true;
     try {
       if (!idField.reportValidity()) return;
@@ -121,6 +121,7 @@ export function listenToImports({ storage, onChange, offerToUse }: ImportPanelHa
       if (!signal.aborted) showError(error, cause, nextStep(cause));
     } finally {
       run = undefined;
+      removeEventListener('beforeunload', askBeforeLeaving);
       setRunning(false);
       await onChange();
       if (imported !== undefined && form.contains(document.activeElement)) offerToUse(imported);

@@ -14,7 +14,7 @@ const FIELDS: Readonly<Record<Role | 'tokenizers', string>> = {
   clip: 'CLIP encoder',
   vae: 'VAE',
   checkpoint: 'A file that holds several of these',
-  tokenizers: 'Folder with tokenizer/ and tokenizer_2/ in it',
+  tokenizers: 'Folder of tokenizer/, tokenizer_2/',
 };
 
 /** Without names: a form that is sent by mistake sends none of this. */

@@ -38,7 +38,11 @@ const SCRIPT = new URL('./quantize-worker.ts', import.meta.url);
  * is work for it, so that a small model starts none. Close it, or the process does not end.
  */
 export function threadQuantizer(options: ThreadQuantizerOptions = {}): ThreadQuantizer {
-  const { threads = Math.min(availableParallelism(), MOST_BY_DEFAULT), jobWeights = JOB_WEIGHTS, script = SCRIPT } = options;
+  const {
+    threads = Math.min(availableParallelism(), MOST_BY_DEFAULT),
+    jobWeights = JOB_WEIGHTS,
+    script = SCRIPT,
+  } = options;
   return threads > 1 ? new ThreadPool(threads, jobWeights, script) : { ...IN_PROCESS, close: async () => {} };
 }
 
