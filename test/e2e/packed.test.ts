@@ -42,7 +42,7 @@ const importScript = (library: string, paths: readonly string[]) => `
     const sources = { folder: urls, vae: file };
     const { parts } = await flux.storage.foresee(sources, { id: 'mine', dtype: 'q8' });
     let done = 0;
-    const { state } = await flux.storage.import(sources, { id: 'mine', dtype: 'q8', onProgress: () => done++ });
+    const { state } = await flux.storage.import(sources, { id: 'mine', dtype: 'q8', onProgress: (progress) => { done = progress.parts.done; } });
     const { model } = await flux.load();
     const { data, seed } = await flux.images.generate({
       model, prompt: 'a red house', size: '48x80', num_inference_steps: 2, seed: 7, output_format: 'url',

@@ -64,7 +64,7 @@ async function convertAcross(
       dtype: 'q8',
       loras,
       onProgress: ({ parts }) => {
-        if (parts.done === after) changing = Promise.resolve(change());
+        if (parts.done === after) changing ??= Promise.resolve(change());
       },
     },
   ).then(

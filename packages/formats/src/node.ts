@@ -71,7 +71,6 @@ async function stateOfFile(handle: FileHandle, name: string): Promise<FileState 
   });
 }
 
-/** Failures of the system as ours; its messages hold whole paths, which stay in `cause`. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is none of this name',
   EACCES: 'this user may not',
@@ -79,6 +78,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk is full',
 };
 
+/** Failures of the system as ours; its messages hold whole paths, which stay in `cause`. */
 async function guard<T>(
   name: string,
   act: () => Promise<T>,

@@ -5,7 +5,7 @@ import type { ImportSettings, ImportSources } from './import-sources.ts';
 export interface ImportOptions extends ImportSettings {
   /** Stops the import, rejecting with the signal's reason. The same import goes on from there. */
   signal?: AbortSignal | undefined;
-  /** After each part. */
+  /** After each tensor, and each part. */
   onProgress?: ((progress: ConvertProgress) => void) | undefined;
   /** Whether an interrupted import is gone on with. */
   onNotice?: ((notice: ConvertNotice) => void) | undefined;
