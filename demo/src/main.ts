@@ -107,7 +107,8 @@ function describe(model: LoadedModel): void {
 listen({ onGenerate: () => void generate(), onCancel: () => run?.abort() });
 
 const { storage } = opened.flux;
-const onModelsError = (cause: unknown) => showError(element('models-error', HTMLParagraphElement), cause);
+const modelsError = element('models-error', HTMLParagraphElement);
+const onModelsError = (cause: unknown) => showError(modelsError, cause);
 const models: ModelListHandlers = {
   storage,
   current: () => opened.address,
@@ -116,6 +117,9 @@ const models: ModelListHandlers = {
   goOn: goOnWith,
   onError: onModelsError,
 };
-const refresh = () => showModels(models).catch(onModelsError);
+const refresh = () => {
+  modelsError.hidden = true;
+  return showModels(models).catch(onModelsError);
+};
 listenToImports({ storage, onChange: refresh, offerToUse });
 await Promise.all([load(), refresh()]);

@@ -199,4 +199,14 @@ describe('the import panel', () => {
     expect(await models().locator('[aria-current=true]').textContent()).toContain('The embedded model');
     await page.waitForSelector('#generate:enabled');
   });
+
+  it('says so where the address names a model that is not here, and draws with the embedded one all the same', async () => {
+    await page.goto(`${server.url}?backend=wasm&model=opfs:gone`);
+    await page.waitForSelector('#error:not([hidden])');
+    expect(await page.textContent('#error')).toBe('there is no model opfs:gone; import it first (model/not-found)');
+    await models().locator('li').first().getByRole('button').click();
+    await page.waitForSelector('#generate:enabled');
+    expect(page.url()).not.toContain('gone');
+    expect(await page.isHidden('#error')).toBe(true);
+  });
 });
