@@ -2,13 +2,16 @@
 // precision or not, beside the plan. One JSON line per phase. Nothing is computed.
 //
 //   npx tsx bench/memory-dawn.ts [--precision f16] [--budget 8e9] [--size 1024x1024] [--dtype q4] [--steps 2] [--tokens 512]
+//                                   [--unbacked]
 //
-// Two steps at least: only in the second do the double blocks meet what the single ones left in the runtime's pool.
+// Two steps at least: only in the second do the double blocks meet what the single ones left in the runtime's pool. `--unbacked`
+// counts what is asked for without making it, for sizes that this machine has no memory for or its adapter no buffers.
 
 import { parseArgs } from 'node:util';
 import { FLUX1_DEV, PLAN_PHASES, type Precision, parseSize } from '@flux-srpo/core';
 import { createPipeline, createWebGpuBackend } from '@flux-srpo/runtime';
 import {
+  allocateNothing,
   type CountedPhases,
   computeNothing,
   countingBackend,
@@ -26,12 +29,14 @@ const { values } = parseArgs({
     dtype: { type: 'string', default: 'q4' },
     steps: { type: 'string', default: '2' },
     tokens: { type: 'string', default: '512' },
+    unbacked: { type: 'boolean', default: false },
   },
 });
 const missing = await installDawn();
 if (missing !== undefined) throw new Error(missing);
 watchBuffers();
 computeNothing();
+if (values.unbacked) allocateNothing();
 const precision = values.precision as Precision;
 const backend = await createWebGpuBackend({ precision, selfTest: false });
 const pipeline = await createPipeline({

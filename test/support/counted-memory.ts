@@ -62,6 +62,65 @@ export function computeNothing(): void {
   };
 }
 
+/** Buffers above this are not backed: the runtime reads and writes smaller ones itself. */
+const BACKED_BYTES = 1024 * 1024;
+/** What stands in for them, as much as any binding asks for at least. */
+const STAND_IN_BYTES = 256;
+/** Of every desktop GPU that has the memory. */
+const LARGE_LIMITS = { maxBufferSize: 2 ** 32 - 4, maxStorageBufferBindingSize: 2 ** 31 - 4 };
+
+/**
+ * Makes large buffers of a few bytes that say they are large, and the adapter one that offers them, in this realm, for good: what no memory here
+ * could hold is counted as it is asked for. After `watchBuffers` and `computeNothing`.
+ */
+export function allocateNothing(): void {
+  const hollow = new WeakSet<GPUBuffer>();
+  const { createBuffer, createBindGroup } = GPUDevice.prototype;
+  GPUDevice.prototype.createBuffer = function (descriptor) {
+    const isMapped = (descriptor.usage & GPUBufferUsage.MAP_READ) !== 0 || descriptor.mappedAtCreation === true;
+    if (isMapped || descriptor.size <= BACKED_BYTES) return createBuffer.call(this, descriptor);
+    const buffer = createBuffer.call(this, { ...descriptor, size: STAND_IN_BYTES });
+    hollow.add(buffer);
+    Object.defineProperty(buffer, 'size', { value: descriptor.size });
+    return buffer;
+  };
+  GPUDevice.prototype.createBindGroup = function (descriptor) {
+    const entries = [...descriptor.entries].map((entry) => {
+      const { buffer } = entry.resource as GPUBufferBinding;
+      return buffer !== undefined && hollow.has(buffer) ? { ...entry, resource: { buffer } } : entry;
+    });
+    return createBindGroup.call(this, { ...descriptor, entries });
+  };
+  const { writeBuffer } = GPUQueue.prototype;
+  GPUQueue.prototype.writeBuffer = function (buffer, ...rest) {
+    if (!hollow.has(buffer)) writeBuffer.call(this, buffer, ...rest);
+  };
+  const encoder = GPUCommandEncoder.prototype;
+  const copy = encoder.copyBufferToBuffer as (...args: unknown[]) => undefined;
+  encoder.copyBufferToBuffer = function (this: GPUCommandEncoder, ...args: unknown[]) {
+    const isHollow = args.some((arg) => hollow.has(arg as GPUBuffer));
+    return isHollow ? undefined : copy.apply(this, args);
+  } as GPUCommandEncoder['copyBufferToBuffer'];
+  const { clearBuffer } = encoder;
+  encoder.clearBuffer = function (buffer, ...rest) {
+    return hollow.has(buffer) ? undefined : clearBuffer.call(this, buffer, ...rest);
+  };
+  offerLargeLimits();
+}
+
+function offerLargeLimits(): void {
+  for (const [name, value] of Object.entries(LARGE_LIMITS)) {
+    Object.defineProperty(GPUSupportedLimits.prototype, name, { get: () => value });
+  }
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = function (descriptor) {
+    const requiredLimits = Object.fromEntries(
+      Object.entries(descriptor?.requiredLimits ?? {}).filter(([name]) => !Object.hasOwn(LARGE_LIMITS, name)),
+    );
+    return requestDevice.call(this, { ...descriptor, requiredLimits });
+  };
+}
+
 /**
  * The backend, with peaks that start again with each stage, and readbacks that are a ramp from −1 to 1: a picture of zeros would be
  * refused as flat.
