@@ -17,7 +17,11 @@ export async function bundleFolder(out: string): Promise<ResumableSink> {
   const files = join(partial, 'bundle');
   const replaced = join(partial, 'replaced');
   const journal = join(partial, 'journal');
-  await writing(out, () => mkdir(files, { recursive: true }));
+  await writing(out, async () => {
+    await mkdir(dirname(target), { recursive: true });
+    // Not recursively: where the system makes no folders (/proc), Node 20 tries again for ever.
+    for (const folder of [partial, files]) await mkdir(folder).catch(refuseUnlessThere);
+  });
   const unlock = await writing(out, () => lockFile(join(partial, 'lock'), out));
   await restore(replaced, target);
 
@@ -73,6 +77,10 @@ export async function bundleFolder(out: string): Promise<ResumableSink> {
     retain: (paths) => writing(out, () => retain(paths)),
     suspend: unlock,
   };
+}
+
+function refuseUnlessThere(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
 }
 
 /** Puts back the bundle that a commit had moved aside when it was stopped; where it was stopped later, that bundle's time is over. */

@@ -90,6 +90,20 @@ describe('a conversion to disk', () => {
   });
 });
 
+describe('a place that takes no folders', () => {
+  it.skipIf(process.platform !== 'linux')('is refused at once (skipped where there is no /proc)', async () => {
+    await expect(bundleFolder('/proc/flux-srpo')).rejects.toMatchObject({
+      code: 'storage/write-failed',
+      message: 'cannot write /proc/flux-srpo: ENOENT',
+    });
+  });
+
+  it('may be anywhere below folders that are still to be made', async () => {
+    await (await bundleFolder(join(folder, 'a/b/out'))).abort();
+    expect(await readdir(join(folder, 'a/b'))).toEqual([]);
+  });
+});
+
 describe('a folder to read', () => {
   it('that does not exist is not found, with its name', async () => {
     await expect(pipelineFolder(join(folder, 'nowhere')).list()).rejects.toMatchObject({ code: 'model/not-found' });
