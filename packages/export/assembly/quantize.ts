@@ -436,9 +436,16 @@ function codePairs(rows: usize, inverses: v128, bases: v128): v128 {
 
 /** As int16. */
 function eightCodes(rows: usize, inverses: v128, bases: v128): v128 {
-  const a = nearestCode(f32x4.add(f32x4.mul(v128.load(rows), inverses), bases));
-  const b = nearestCode(f32x4.add(f32x4.mul(v128.load(rows, VECTOR), inverses), bases));
-  return i16x8.narrow_i32x4_s(i32x4.trunc_sat_f32x4_s(a), i32x4.trunc_sat_f32x4_s(b));
+  return i16x8.narrow_i32x4_s(
+    wholeCode(f32x4.add(f32x4.mul(v128.load(rows), inverses), bases)),
+    wholeCode(f32x4.add(f32x4.mul(v128.load(rows, VECTOR), inverses), bases)),
+  );
+}
+
+/** The nearest code as int32: adding 2²³ rounds to whole numbers, which are then the low bits. */
+function wholeCode(x: v128): v128 {
+  const clamped = f32x4.pmax(f32x4.pmin(x, f32x4.splat(STEPS)), f32x4.splat(0));
+  return v128.and(f32x4.add(clamped, f32x4.splat(8388608)), i32x4.splat(15));
 }
 
 function nearestCode(x: v128): v128 {

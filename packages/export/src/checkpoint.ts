@@ -5,6 +5,7 @@ import { type Component, markersOf, namingOf } from './keys/index.ts';
 import type { PipelineSource } from './source.ts';
 import type { Numbers } from './tensors/numbers.ts';
 import { findPrefix, networksIn, underPrefix } from './tensors/prefix.ts';
+import type { ReadMemory } from './tensors/read-memory.ts';
 import { applyScales, type Companion } from './tensors/scaled.ts';
 import { openTensorStore, type TensorDescription, type TensorStore } from './tensors/store.ts';
 
@@ -29,7 +30,7 @@ export interface Checkpoint {
    * Rows `start` up to `end` of a tensor.
    *
    * @param rowLength elements of one row
-   * @returns [end − start, rowLength]
+   * @returns [end − start, rowLength], in memory that later reads use again: see {@link ReadMemory}
    */
   readRows(tensor: string, rowLength: number, start: number, end: number, signal?: AbortSignal): Promise<Numbers>;
   /** How ggml stores the tensor, where it does. */
@@ -46,7 +47,11 @@ export interface Checkpoint {
 }
 
 /** Opens the files of a component. */
-export async function openCheckpoint(source: PipelineSource, component: Component): Promise<Checkpoint> {
+export async function openCheckpoint(
+  source: PipelineSource,
+  component: Component,
+  memory: ReadMemory,
+): Promise<Checkpoint> {
   const found = await findFiles(source, component);
   const files = found.paths;
   const sources: ByteSource[] = [];
@@ -98,7 +103,7 @@ export async function openCheckpoint(source: PipelineSource, component: Componen
       });
     },
     readRows: (name, rowLength, start, end, signal) =>
-      find(name).readNumbers(name, start * rowLength, end * rowLength, signal),
+      find(name).readNumbers(name, start * rowLength, end * rowLength, signal, memory),
     blockType: (name) => find(name).blocks?.typeOf(name),
     async readBlockRows(name, rowLength, start, end, signal) {
       const { blocks } = find(name);

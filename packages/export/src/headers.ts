@@ -8,6 +8,7 @@ import { COMPONENTS, type Component } from './keys/index.ts';
 import { mergeLoras } from './lora/merge-loras.ts';
 import type { OpenLora } from './lora/open-loras.ts';
 import type { PipelineSource } from './source.ts';
+import { ReadMemory } from './tensors/read-memory.ts';
 import { type ClipTokenizerFiles, readClipTokenizer, readT5Tokenizer, type TokenizerFiles } from './tokenizers/read.ts';
 
 /** All that is known of a conversion before a weight is read. */
@@ -32,7 +33,8 @@ export async function readHeaders(
 ): Promise<Headers> {
   const clipTokenizer = await readClipTokenizer(source);
   const t5Tokenizer = await readT5Tokenizer(source);
-  for (const component of COMPONENTS) opened[component] = await openCheckpoint(source, component);
+  const memory = new ReadMemory();
+  for (const component of COMPONENTS) opened[component] = await openCheckpoint(source, component, memory);
   const checkpoints = opened as Record<Component, Checkpoint>;
   const tensors = tensorsOf(checkpoints);
   const config = await readModelConfig(source, clipTokenizer.eosId, tensors);

@@ -7,8 +7,9 @@ import { largestMagnitude, scaleExponent } from './quantize/kernels.ts';
 import { IN_PROCESS, type QuantizedRows, type RowQuantizer } from './quantize/rows.ts';
 import { isBlockClass } from './recipe.ts';
 import { type Numbers, toFloat32 } from './tensors/numbers.ts';
+import { PIECES_AT_ONCE } from './tensors/read-memory.ts';
 
-/** Whole rows of a slot's weights in torch's order, piece after piece; each call starts again. */
+/** Whole rows of a slot's weights in torch's order, piece after piece; each call starts again. A piece's memory may be used again for the third after it. */
 export type Pieces = () => AsyncIterable<Numbers>;
 
 /** A tensor of a part's file and where its bytes come from. */
@@ -125,7 +126,7 @@ async function quantizePieces(
     for await (const rows of pieces()) {
       const job = { weightClass, rows, inFeatures, ...(exponent !== undefined && { exponent }) };
       underWay.push(quantizer.quantize(job));
-      if (underWay.length >= quantizer.concurrency) await place();
+      if (underWay.length >= Math.min(quantizer.concurrency, PIECES_AT_ONCE)) await place();
     }
     while (underWay.length > 0) await place();
   } finally {

@@ -13,8 +13,12 @@ export interface ByteSource {
   readonly version?: string;
   /** Where it came from, without what may be secret of it: no query. Absent for what came from no server. */
   readonly url?: string;
-  /** Exactly `length` bytes from `offset`, in a buffer the caller owns; rejects rather than giving fewer. */
-  read(offset: number, length: number, signal?: AbortSignal): Promise<Bytes>;
+  /**
+   * Exactly `length` bytes from `offset`, in a buffer the caller owns; rejects rather than giving fewer.
+   *
+   * @param into memory of `length` bytes or more that may be used instead of a new buffer
+   */
+  read(offset: number, length: number, signal?: AbortSignal, into?: ArrayBuffer): Promise<Bytes>;
   close?(): Promise<void>;
 }
 

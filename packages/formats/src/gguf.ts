@@ -33,10 +33,16 @@ export class Gguf implements GgufHeader {
   }
 
   /** `length` bytes from `byteOffset` within a tensor, as the file has them. */
-  async readRange(name: string, byteOffset: number, length: number, signal?: AbortSignal): Promise<Bytes> {
+  async readRange(
+    name: string,
+    byteOffset: number,
+    length: number,
+    signal?: AbortSignal,
+    into?: ArrayBuffer,
+  ): Promise<Bytes> {
     const { offset, bytes } = this.info(name);
     checkRange({ size: bytes, name: `${this.#source.name} "${name}"` }, byteOffset, length);
-    return await this.#source.read(offset + byteOffset, length, signal);
+    return await this.#source.read(offset + byteOffset, length, signal, into);
   }
 
   /** The weights from `start` up to `end` of a tensor, row-major, as float32; only the blocks that hold them are read. */

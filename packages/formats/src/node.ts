@@ -17,10 +17,10 @@ export async function fileSource(path: string): Promise<ByteSource> {
   const source: ByteSource = {
     ...state,
     name,
-    async read(offset, length, signal) {
+    async read(offset, length, signal, into) {
       signal?.throwIfAborted();
       checkRange(source, offset, length);
-      const bytes = new Uint8Array(length);
+      const bytes = new Uint8Array(into ?? new ArrayBuffer(length), 0, length);
       let done = 0;
       // One call may give less than asked for: Linux stops at 2 GiB.
       while (done < length) {

@@ -16,9 +16,9 @@ const FIRST_DELAYS = [500, 2_000];
 export function retryingSource(source: ByteSource, { delays = DELAYS, wait = sleep }: RetryOptions = {}): ByteSource {
   return {
     ...source,
-    read: (offset, length, signal): Promise<Bytes> =>
+    read: (offset, length, signal, into): Promise<Bytes> =>
       retry(
-        () => source.read(offset, length, signal),
+        () => source.read(offset, length, signal, into),
         (tried) => delays[tried],
         (delay) => wait(delay, signal),
       ),

@@ -33,10 +33,16 @@ export class Safetensors implements SafetensorsHeader {
   }
 
   /** `length` bytes from `byteOffset` within a tensor: some rows of an embedding table, or a tensor in pieces. */
-  async readRange(name: string, byteOffset: number, length: number, signal?: AbortSignal): Promise<Bytes> {
+  async readRange(
+    name: string,
+    byteOffset: number,
+    length: number,
+    signal?: AbortSignal,
+    into?: ArrayBuffer,
+  ): Promise<Bytes> {
     const { offset, bytes } = this.info(name);
     checkRange({ size: bytes, name: `${this.#source.name} "${name}"` }, byteOffset, length);
-    return await this.#source.read(offset + byteOffset, length, signal);
+    return await this.#source.read(offset + byteOffset, length, signal, into);
   }
 }
 

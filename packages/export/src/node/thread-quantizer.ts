@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { DeviceError, fromWireError } from '@flux-srpo/core';
 import { IN_PROCESS, type QuantizedRows, type QuantizeJob, quantizeRows, type RowQuantizer } from '../quantize/rows.ts';
 import { arrayOf, sliceNumbers } from '../tensors/numbers.ts';
+import { PIECES_AT_ONCE } from '../tensors/read-memory.ts';
 import type { JobReply } from './serve-jobs.ts';
 
 export interface ThreadQuantizerOptions {
@@ -27,9 +28,6 @@ const MOST_BY_DEFAULT = 4;
 
 /** A mebibyte of float32: milliseconds of search, beside which the message between threads is nothing. */
 const JOB_WEIGHTS = 2 ** 18;
-
-/** Two pieces of a tensor, so that the next one is read while this one is quantized. More would only be held. */
-const PIECES_AT_ONCE = 2;
 
 const SCRIPT = new URL('./quantize-worker.ts', import.meta.url);
 

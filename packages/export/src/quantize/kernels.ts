@@ -7,6 +7,8 @@ import { KERNELS_WASM } from './kernels.wasm.ts';
 export interface QuantizedBlocks<Scales> {
   readonly codes: Uint8Array<ArrayBuffer>;
   readonly scales: Scales;
+  /** Largest |x| of the rows, or a value that is no finite number; then codes and scales mean nothing. */
+  readonly largest: number;
 }
 
 /** What packages/export/assembly/quantize.ts exports. */
@@ -79,16 +81,20 @@ export function largestMagnitude(rows: Numbers): number {
   for (let start = 0; start < length; start += SLICE) {
     const end = Math.min(start + SLICE, length);
     stage(wasm, rows, start, end, 0);
-    // Magnitudes are ordered as their bits are.
     largest = Math.max(largest, wasm.largestBits(ROWS_AT, Math.ceil((end - start) / BLOCK)));
   }
-  return new Float32Array(Uint32Array.of(largest).buffer)[0]!;
+  return fromBits(largest);
+}
+
+/** Magnitudes are ordered as their bits are, those of NaN last. */
+function fromBits(bits: number): number {
+  return new Float32Array(Uint32Array.of(bits).buffer)[0]!;
 }
 
 /**
  * Symmetric 8-bit blocks: value = (q − 128)·scale, scale = max|x| / 127.
  *
- * @param rows [N, K] finite float32, K a multiple of 32
+ * @param rows [N, K], K a multiple of 32
  * @param halves whether scales are rounded to a half's precision, so that codes are fitted to the scale the reader sees
  * @returns codes [N, K/32, 32], scales [N, K/32]
  */
@@ -99,7 +105,7 @@ export function quantizeQ8(rows: Numbers, halves: boolean): QuantizedBlocks<Floa
 /**
  * Symmetric 4-bit blocks: value = (q − 8)·scale, the scale searched for least squared error.
  *
- * @param rows [N, K] finite float32, K a multiple of 32
+ * @param rows [N, K], K a multiple of 32
  * @param halves whether scales are rounded to a half's precision, so that codes are fitted to the scale the reader sees
  * @returns codes [N, K/32, 16], low nibble first; scales [N, K/32]
  */
@@ -113,17 +119,19 @@ function symmetric(kernel: 'q8' | 'q4', rows: Numbers, halves: boolean): Quantiz
   const { length } = arrayOf(rows);
   const codes = new Uint8Array(length / perByte);
   const scales = new Float32Array(length / BLOCK);
+  let largest = 0;
   for (let start = 0; start < length; start += SLICE) {
     const end = Math.min(start + SLICE, length);
     const count = end - start;
     const codesAt = ROWS_AT + 4 * count;
     const scalesAt = codesAt + count / perByte;
     const buffer = stage(wasm, rows, start, end, count / perByte + (4 * count) / BLOCK);
+    largest = Math.max(largest, wasm.largestBits(ROWS_AT, count / BLOCK));
     wasm[kernel](ROWS_AT, count / BLOCK, halves, codesAt, scalesAt);
     codes.set(new Uint8Array(buffer, codesAt, count / perByte), start / perByte);
     scales.set(new Float32Array(buffer, scalesAt, count / BLOCK), start / BLOCK);
   }
-  return { codes, scales };
+  return { codes, scales, largest: fromBits(largest) };
 }
 
 /** 4-bit blocks' code of zero, twice. */
@@ -140,7 +148,7 @@ const ZEROS = 0x88;
  * the offsets, which are stored as further columns of the same matrix. An offset takes two codes, a coarse one and a
  * fine one, and 32 blocks share the scale of either. Both sums run in one kernel.
  *
- * @param rows [N, K] finite float32, K a multiple of 32
+ * @param rows [N, K], K a multiple of 32
  * @param exponent scales are stored divided by 2^exponent, so that those of unusually large or small weights fit
  * @returns with K' the width that the offsets add to: codes [N, K'/32, 16], low nibble first; scales [N, K'/32] as e4m4
  */
@@ -151,6 +159,7 @@ export function quantizeQ4m(rows: Numbers, inFeatures: number, exponent = 0): Qu
   const count = arrayOf(rows).length / inFeatures;
   const codes = new Uint8Array((count * width) / 2);
   const scales = new Uint8Array((count * width) / BLOCK);
+  let largest = 0;
   const atOnce = Math.max(1, Math.floor(SLICE / inFeatures));
   for (let row = 0; row < count; row += atOnce) {
     const these = Math.min(atOnce, count - row);
@@ -159,12 +168,13 @@ export function quantizeQ4m(rows: Numbers, inFeatures: number, exponent = 0): Qu
     const scalesAt = codesAt + (these * width) / 2;
     const end = scalesAt + (these * width) / BLOCK;
     const buffer = stage(wasm, rows, row * inFeatures, (row + these) * inFeatures, end - offsetsAt);
+    largest = Math.max(largest, wasm.largestBits(ROWS_AT, these * blocks));
     const theirCodes = new Uint8Array(buffer, codesAt, (these * width) / 2).fill(ZEROS);
     wasm.q4m(ROWS_AT, these, inFeatures, padded, 2 ** -exponent, offsetsAt, codesAt, scalesAt);
     codes.set(theirCodes, (row * width) / 2);
     scales.set(new Uint8Array(buffer, scalesAt, (these * width) / BLOCK), (row * width) / BLOCK);
   }
-  return { codes, scales };
+  return { codes, scales, largest: fromBits(largest) };
 }
 
 /**

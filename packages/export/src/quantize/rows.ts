@@ -1,6 +1,6 @@
 import type { Numbers } from '../tensors/numbers.ts';
 import type { BlockClass } from './blocks.ts';
-import { largestMagnitude, quantizeQ4, quantizeQ4m, quantizeQ8 } from './kernels.ts';
+import { quantizeQ4, quantizeQ4m, quantizeQ8 } from './kernels.ts';
 
 /** Whole rows of one tensor to be quantized; plain data, so that a worker can be asked. */
 export interface QuantizeJob {
@@ -37,9 +37,10 @@ export const IN_PROCESS: RowQuantizer = {
 
 /** Does one job. Every row is quantized by itself, so the result does not depend on how rows are cut into jobs. */
 export function quantizeRows({ weightClass, rows, inFeatures, exponent }: QuantizeJob): QuantizedRows {
-  const largest = largestMagnitude(rows);
-  if (!Number.isFinite(largest)) return { codes: new Uint8Array(), scales: new Float32Array(), largest };
-  if (weightClass === 'q4m') return { ...quantizeQ4m(rows, inFeatures, exponent), largest };
-  const quantize = weightClass === 'q4' ? quantizeQ4 : quantizeQ8;
-  return { ...quantize(rows, exponent === undefined), largest };
+  const quantized =
+    weightClass === 'q4m'
+      ? quantizeQ4m(rows, inFeatures, exponent)
+      : (weightClass === 'q4' ? quantizeQ4 : quantizeQ8)(rows, exponent === undefined);
+  if (Number.isFinite(quantized.largest)) return quantized;
+  return { codes: new Uint8Array(), scales: new Float32Array(), largest: quantized.largest };
 }

@@ -33,7 +33,7 @@ export function underPrefix(store: TensorStore, prefix: string): TensorStore {
     tensors: new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor])),
     unreadable: (name) => store.unreadable(prefix + name),
     roundable: (name) => store.roundable(prefix + name),
-    readNumbers: (name, start, end, signal) => store.readNumbers(prefix + name, start, end, signal),
+    readNumbers: (name, ...range) => store.readNumbers(prefix + name, ...range),
     ...(store.blocks && {
       blocks: {
         typeOf: (name) => store.blocks!.typeOf(prefix + name),

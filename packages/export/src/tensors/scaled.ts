@@ -71,8 +71,8 @@ export async function applyScales(
     store: {
       ...store,
       tensors: new Map([...store.tensors].filter(([tensor]) => !hidden.has(tensor))),
-      async readNumbers(tensor, start, end, signal) {
-        const numbers = await store.readNumbers(tensor, start, end, signal);
+      async readNumbers(tensor, start, end, signal, memory) {
+        const numbers = await store.readNumbers(tensor, start, end, signal, memory);
         const scale = await scaleOf(tensor, signal);
         // Float32 arithmetic, as the products that ComfyUI would compute with.
         return scale === 1 ? numbers : toFloat32(numbers).map((value) => value * scale);

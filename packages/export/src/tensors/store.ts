@@ -14,6 +14,7 @@ import {
   WIDENABLE,
 } from '@flux-srpo/formats';
 import { halvesOf, isHalfDtype, type Numbers, toFloat32 } from './numbers.ts';
+import type { ReadMemory } from './read-memory.ts';
 
 export interface TensorDescription {
   /** A safetensors dtype or a ggml type. */
@@ -32,8 +33,12 @@ export interface TensorStore {
   unreadable(name: string): readonly string[] | undefined;
   /** Whether a tensor that does not widen exactly is numbers at all: {@link readNumbers} then gives the nearest float32. */
   roundable(name: string): boolean;
-  /** Numbers `start` up to `end` of a tensor, row-major. Only the bytes that hold them are read. */
-  readNumbers(name: string, start: number, end: number, signal?: AbortSignal): Promise<Numbers>;
+  /**
+   * Numbers `start` up to `end` of a tensor, row-major. Only the bytes that hold them are read.
+   *
+   * @param memory what they may be read into; they are gone once it is used again
+   */
+  readNumbers(name: string, start: number, end: number, signal?: AbortSignal, memory?: ReadMemory): Promise<Numbers>;
   /** ggml's quantized blocks that hold the values from `start` up to `end`, whole blocks both. Absent in files without such blocks. */
   readonly blocks?: {
     readonly typeOf: (name: string) => GgmlTypeName;
@@ -87,10 +92,11 @@ function safetensorsStore(file: Safetensors): TensorStore {
       return readable.includes(file.info(name).dtype) ? undefined : readable;
     },
     roundable: (name) => isRoundable(file.info(name).dtype),
-    async readNumbers(name, start, end, signal) {
+    async readNumbers(name, start, end, signal, memory) {
       const { dtype } = file.info(name);
       const size = DTYPE_BITS[dtype] / 8;
-      const bytes = await file.readRange(name, start * size, (end - start) * size, signal);
+      const length = (end - start) * size;
+      const bytes = await file.readRange(name, start * size, length, signal, memory?.take(length));
       return isHalfDtype(dtype) ? halvesOf(dtype, bytes) : roundToF32(dtype, bytes);
     },
     readBytes: (name, signal) => file.read(name, signal),
@@ -111,11 +117,12 @@ function ggufStore(file: Gguf): TensorStore {
       return READABLE_TYPES.includes(file.info(name).type) ? undefined : READABLE_TYPES;
     },
     roundable: () => false,
-    async readNumbers(name, start, end, signal) {
+    async readNumbers(name, start, end, signal, memory) {
       const { type } = file.info(name);
       if (!isHalfDtype(type)) return await file.readValues(name, start, end, signal);
       const size = GGML_TYPES[type].bytes;
-      return halvesOf(type, await file.readRange(name, start * size, (end - start) * size, signal));
+      const length = (end - start) * size;
+      return halvesOf(type, await file.readRange(name, start * size, length, signal, memory?.take(length)));
     },
     blocks: {
       typeOf: (name) => file.info(name).type,
