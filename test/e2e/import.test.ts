@@ -65,7 +65,7 @@ describe('the import panel', () => {
     expect(await forecast()).toMatch(
       /913 thousand parameters, 3\.65 MB to read.* about 1\.\d\d MB in 31 parts as opfs:srpo\. It fits/,
     );
-    expect(await models().locator('li').count()).toBe(1);
+    await expect.poll(() => models().locator('li').count()).toBe(1);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(WIDTH);
   });
 
@@ -103,7 +103,7 @@ describe('the import panel', () => {
     await page.keyboard.press('Enter');
     await page.waitForSelector('#generate:enabled');
     expect(await page.textContent('#about')).toContain('FLUX.1 [dev] SRPO');
-    expect(await models().locator('[aria-current=true]').getAttribute('data-model')).toBe('opfs:srpo');
+    await models().locator('[aria-current=true][data-model="opfs:srpo"]').waitFor();
     expect(page.url()).toContain('model=opfs%3Asrpo');
     await page.fill('#prompt', 'a red house');
     await page.selectOption('#size', 'square');
@@ -132,7 +132,7 @@ describe('the import panel', () => {
     await check().click();
     expect(await settled()).toMatch(/flux1-srpo\.safetensors.*\(format\/[\w-]+\)\. Choose another file/);
     expect(await page.locator('#chosen li').count()).toBe(2);
-    expect(await models().locator('li').count()).toBe(2);
+    await expect.poll(() => models().locator('li').count()).toBe(2);
     await button('Remove flux1-srpo.safetensors').click();
 
     // A browser refuses to read a picked file that is no longer what it was.
@@ -191,11 +191,11 @@ describe('the import panel', () => {
   it('deletes a model only when told twice, also the one in use', async () => {
     await button(/^Delete FLUX.1 \[dev\] SRPO \(srpo\)/).click();
     await button('Keep it').click();
-    expect(await models().locator('li').count()).toBe(3);
+    await expect.poll(() => models().locator('li').count()).toBe(3);
     await button(/^Delete FLUX.1 \[dev\] SRPO \(srpo\)/).click();
     await button('Delete it').click();
     await page.getByText('FLUX.1 [dev] SRPO (srpo) is deleted.').waitFor();
-    expect(await models().locator('li').count()).toBe(2);
+    await expect.poll(() => models().locator('li').count()).toBe(2);
     expect(await models().locator('[aria-current=true]').textContent()).toContain('The embedded model');
     await page.waitForSelector('#generate:enabled');
   });

@@ -104,8 +104,8 @@ async function askAndRemove(model: StoredModel, title: string, handlers: ModelLi
     if (handlers.current() === model.url) await handlers.use(handlers.embedded);
     await handlers.storage.remove(model.id);
     forget(model.id);
-    status.textContent = `${title} is deleted.`;
     await showModels(handlers);
+    status.textContent = `${title} is deleted.`;
     element('models-title', HTMLHeadingElement).focus();
   } catch (cause) {
     handlers.onError(cause);
