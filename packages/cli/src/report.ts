@@ -1,5 +1,5 @@
+import { formatBytes } from '@flux-srpo/core';
 import type { BundleReport, TensorFileReport } from '@flux-srpo/export';
-import { formatBytes } from './format.ts';
 
 /** What `inspect` prints for people; `--json` prints the report itself. */
 

@@ -1,3 +1,4 @@
+export { type BodyBounds, type BodyLike, boundedPieces, readBounded } from './bounded-body.ts';
 export { type Cancellation, throwIfAborted } from './cancellation.ts';
 export { checkPicture } from './checks.ts';
 export { type ClassifierConfig, MAX_CLASSIFIER_BYTES, readClassifierConfig } from './classifier-config.ts';
@@ -28,6 +29,7 @@ export {
   toWireError,
   type WireError,
 } from './errors.ts';
+export { formatBytes } from './format-bytes.ts';
 export {
   checkSize,
   type Grid,
@@ -73,6 +75,7 @@ export {
 } from './plan.ts';
 export { FLUX_PREVIEW, type PreviewFactors, previewRgba } from './preview.ts';
 export type { Progress } from './progress.ts';
+export { parseRetryAfter, type RetryPolicy, retry, sleep, type WaitSignal } from './retry.ts';
 export { type RopeOptions, type RopeTables, ropeTables } from './rope.ts';
 export { eulerStep, predictX0 } from './sampler.ts';
 export { fluxSigmas, MAX_STEPS, muForTokens } from './schedule.ts';

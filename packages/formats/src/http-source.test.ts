@@ -61,6 +61,7 @@ const HANDLERS: Record<string, Handler> = {
   html: (_, response) => response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(HTML),
   missing: (_, response) => response.writeHead(404).end(HTML),
   broken: (_, response) => response.writeHead(503).end(),
+  busy: (_, response) => response.writeHead(429, { 'retry-after': '7' }).end(),
   'not-satisfiable': (_, response) => response.writeHead(416, { 'content-range': 'bytes */100' }).end(),
   'drops-connection': (request) => request.socket.destroy(),
   silent: () => undefined,
@@ -160,6 +161,11 @@ describe('httpSource', () => {
     expect(error).toMatchObject({ code });
     expect((error as Error).message).toContain(message);
     expect((error as Error).message.startsWith(`${path}: `)).toBe(true);
+  });
+
+  it('passes on how long a busy server wants to be left alone', async () => {
+    const details = { status: 429, retryAfterMs: 7000 };
+    await expect(httpSource(`${base}/busy`)).rejects.toMatchObject({ code: 'network/status', details });
   });
 
   it.each(['html', 'missing', 'broken', 'drops-connection'])('fails to open %s', async (path) => {

@@ -1,4 +1,4 @@
-import { FormatError, isFluxError, NetworkError } from '@flux-srpo/core';
+import { boundedPieces, FormatError, isFluxError, NetworkError, parseRetryAfter } from '@flux-srpo/core';
 import { type ByteSource, type Bytes, checkRange } from './byte-source.ts';
 import { changed, type FileState } from './changed.ts';
 
@@ -130,22 +130,18 @@ class RangeRequest {
     const out = new Uint8Array(length);
     const wanted = skip + length;
     let seen = 0;
-    const reader = response.body?.getReader();
-    try {
-      while (reader !== undefined) {
-        const { done, value } = await this.#guard(() => reader.read(), signal);
-        if (done) break;
-        const from = Math.max(skip - seen, 0);
-        const piece = value.subarray(from, Math.max(wanted - seen, 0));
-        if (piece.length > 0) out.set(piece, seen + from - skip);
-        seen += value.length;
-        if (seen > wanted || (seen === wanted && !mustEnd)) break;
-      }
-    } finally {
-      await reader?.cancel().catch(() => undefined);
-      reader?.releaseLock();
+    const pieces = boundedPieces(response, {
+      maxBytes: mustEnd ? wanted : Number.POSITIVE_INFINITY,
+      tooLarge: () => this.#problem(`must answer with ${length} bytes, got more`),
+      guard: (read) => this.#guard(read, signal),
+    });
+    for await (const piece of pieces) {
+      const from = Math.max(skip - seen, 0);
+      const part = piece.subarray(from, Math.max(wanted - seen, 0));
+      if (part.length > 0) out.set(part, seen + from - skip);
+      seen += piece.length;
+      if (seen >= wanted && !mustEnd) break;
     }
-    if (seen > wanted && mustEnd) this.#fail(`must answer with ${length} bytes, got more`);
     if (seen < wanted) {
       throw new NetworkError(`${this.#name}: expected ${wanted} bytes of body, got ${seen}; try again`, {
         code: 'network/truncated',
@@ -241,7 +237,11 @@ class RangeRequest {
     const { status, statusText } = response;
     const advice = ADVICE[status] ?? (status >= 500 ? 'try again later' : undefined);
     const got = `${status} ${statusText}`.trimEnd();
-    this.#fail(`must answer with 206, got ${advice === undefined ? got : `${got}; ${advice}`}`, { status });
+    const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'));
+    this.#fail(`must answer with 206, got ${advice === undefined ? got : `${got}; ${advice}`}`, {
+      status,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    });
   }
 
   #failSize(response: Response): never {
@@ -258,7 +258,11 @@ class RangeRequest {
   }
 
   #fail(problem: string, details: Record<string, unknown> = {}): never {
-    throw new NetworkError(`${this.#name}: the server ${problem}`, {
+    throw this.#problem(problem, details);
+  }
+
+  #problem(problem: string, details: Record<string, unknown> = {}): NetworkError {
+    return new NetworkError(`${this.#name}: the server ${problem}`, {
       code: 'network/status',
       details: { name: this.#name, ...details },
     });

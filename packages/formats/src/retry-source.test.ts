@@ -41,6 +41,17 @@ describe('retryingSource', () => {
     expect([...(await source.read(0, 1))]).toEqual([1]);
   });
 
+  it.each([
+    [0, 1],
+    [7_000, 7_000],
+    [86_400_000, 60_000],
+  ])('waits as long as a busy server asks, at most a minute: %d ms', async (retryAfterMs, waited) => {
+    const details = { status: 429, retryAfterMs };
+    const { source, waits } = failing(1, new NetworkError('busy', { code: 'network/status', details }));
+    await source.read(0, 1);
+    expect(waits).toEqual([waited]);
+  });
+
   it.each([401, 404, 200])('does not ask again after status %d', async (status) => {
     const { source, tries } = failing(1, answered(status));
     await expect(source.read(0, 1)).rejects.toMatchObject({ details: { status } });

@@ -1,80 +1,58 @@
-import { isFluxError } from '@flux-srpo/core';
-import type { ByteSource, Bytes } from './byte-source.ts';
+import { isFluxError, type RetryPolicy, retry } from '@flux-srpo/core';
+import type { ByteSource } from './byte-source.ts';
 
 export interface RetryOptions {
-  /** Milliseconds before each further try; as many as there are. */
+  /** Milliseconds before each further try; as many tries as there are delays. */
   delays?: readonly number[];
-  wait?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>;
+  /** What waits; see `RetryPolicy`. */
+  wait?: RetryPolicy['wait'];
 }
 
 /** A dropped connection is back at once; a host that limits its callers asks for some seconds. */
 const DELAYS = [500, 2_000, 8_000, 30_000];
-/** Of a server that has not been heard of yet: an address may be wrong, and whoever gave it wants to know soon. */
+/** For a server that has not answered yet: its address may be wrong, and whoever gave it wants to know soon. */
 const FIRST_DELAYS = [500, 2_000];
+/** A server that asks for a longer pause is tried again after this one. */
+const MAX_PAUSE_MS = 60_000;
 
-/** A source whose reads are tried again when the network failed; what the server or the file says for good is not asked twice. */
-export function retryingSource(source: ByteSource, { delays = DELAYS, wait = sleep }: RetryOptions = {}): ByteSource {
+/** A source that repeats a read when the connection broke or the server was busy. Answers that are final are not asked for again. */
+export function retryingSource(source: ByteSource, { delays = DELAYS, wait }: RetryOptions = {}): ByteSource {
   return {
     ...source,
-    read: (offset, length, signal, into): Promise<Bytes> =>
-      retry(
-        () => source.read(offset, length, signal, into),
-        (tried) => delays[tried],
-        (delay) => wait(delay, signal),
-      ),
+    read: (offset, length, signal, into) =>
+      retry(() => source.read(offset, length, signal, into), {
+        pauseAfter: (error, tries) => pauseAfter(error, delays[tries - 1]),
+        signal,
+        wait,
+      }),
   };
 }
 
-/** {@link retryingSource} of a source that it takes a network to open. */
+/** {@link retryingSource} of a source that is opened over a network; opening it is repeated in the same way. */
 export async function openRetrying(open: () => Promise<ByteSource>, options: RetryOptions = {}): Promise<ByteSource> {
-  const { delays = DELAYS, wait = sleep } = options;
-  const source = await retry(
-    open,
-    (tried, error) => (statusOf(error) === undefined ? FIRST_DELAYS : delays)[tried],
-    (delay) => wait(delay, undefined),
-  );
+  const { delays = DELAYS, wait } = options;
+  const source = await retry(open, {
+    pauseAfter: (error, tries) =>
+      pauseAfter(error, (detail(error, 'status') === undefined ? FIRST_DELAYS : delays)[tries - 1]),
+    wait,
+  });
   return retryingSource(source, options);
 }
 
-async function retry<Result>(
-  act: () => Promise<Result>,
-  delayAfter: (tried: number, error: unknown) => number | undefined,
-  wait: (delay: number) => Promise<void>,
-): Promise<Result> {
-  for (let tried = 0; ; tried++) {
-    try {
-      return await act();
-    } catch (error) {
-      const delay = mayPass(error) ? delayAfter(tried, error) : undefined;
-      if (delay === undefined) throw error;
-      await wait(delay);
-    }
-  }
+/** The delay, or the longer one that the server asked for; `undefined` where there is no further try. */
+function pauseAfter(error: unknown, delay: number | undefined): number | undefined {
+  if (delay === undefined || !mayPass(error)) return undefined;
+  return Math.max(delay, Math.min(detail(error, 'retryAfterMs') ?? 0, MAX_PAUSE_MS));
 }
 
-/** Failures that another try may not meet: of the connection, of a busy server. */
+/** Whether another try may succeed: the connection broke, or the server was busy. */
 function mayPass(error: unknown): boolean {
   if (!isFluxError(error, 'network/')) return false;
-  const status = statusOf(error);
+  const status = detail(error, 'status');
   return status === undefined ? error.code !== 'network/status' : status === 429 || status >= 500;
 }
 
-function statusOf(error: unknown): number | undefined {
-  const status = isFluxError(error) ? error.details.status : undefined;
-  return typeof status === 'number' ? status : undefined;
-}
-
-function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop);
-      resolve();
-    }, milliseconds);
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    signal?.addEventListener('abort', stop, { once: true });
-  });
+function detail(error: unknown, name: 'status' | 'retryAfterMs'): number | undefined {
+  const value = isFluxError(error) ? error.details[name] : undefined;
+  return typeof value === 'number' ? value : undefined;
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { InputError } from '@flux-srpo/core';
+import { formatBytes, InputError } from '@flux-srpo/core';
 import {
   type BundleInfo,
   COMPONENTS,
@@ -14,7 +14,7 @@ import {
   type UnusedTensor,
 } from '@flux-srpo/export';
 import { bundleFolder, pipelineFolder, threadQuantizer } from '@flux-srpo/export/node';
-import { formatBytes, formatSeconds } from '../format.ts';
+import { formatSeconds } from '../format.ts';
 import { readLoras } from '../lora-option.ts';
 import { numberOption, onlyPositional, parseOptions, required } from '../options.ts';
 import { progressBar } from '../progress.ts';

@@ -1,5 +1,6 @@
 import {
   checkSize,
+  formatBytes,
   InputError,
   type MemoryPlan,
   type ModelConfig,
@@ -13,7 +14,6 @@ import {
 import { shapePartSizes } from '@flux-srpo/export';
 import { openBundle } from '@flux-srpo/runtime';
 import { folderBundle } from '@flux-srpo/runtime/node';
-import { formatBytes } from '../format.ts';
 import { bytesOption, numberOption, parseOptions, UsageError } from '../options.ts';
 import { readShape } from '../shape.ts';
 import { weightClass } from '../weight-class.ts';

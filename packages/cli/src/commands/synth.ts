@@ -1,6 +1,7 @@
+import { formatBytes } from '@flux-srpo/core';
 import { synthesizeBundle } from '@flux-srpo/export';
 import { bundleFolder, pipelineFolder } from '@flux-srpo/export/node';
-import { formatBytes, formatSeconds } from '../format.ts';
+import { formatSeconds } from '../format.ts';
 import { numberOption, parseOptions, required, UsageError } from '../options.ts';
 import { progressBar } from '../progress.ts';
 import { readShape } from '../shape.ts';
