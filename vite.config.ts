@@ -1,5 +1,5 @@
 import { playwright } from '@vitest/browser-playwright';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { CHROMIUM_ARGS, findChromium } from './scripts/lib/chromium.mjs';
 import {
   countWorkers,
@@ -7,8 +7,8 @@ import {
   restoreNetwork,
   runRealBlockInNode,
   serveFixtureBundle,
-} from './test/support/node-commands.ts';
-import { convertFixtureWithCli } from './test/support/storage-commands.ts';
+} from './test/browser/support/node-commands.ts';
+import { convertFixtureWithCli } from './test/browser/support/storage-commands.ts';
 
 /** Nothing here should take seconds; a busy machine may make it. */
 const UNIT_TEST_MS = 60_000;
@@ -21,6 +21,24 @@ const GPU_TEST_MS = 60 * 60_000;
 
 const executablePath = findChromium();
 
+/** A tier that runs in Node. */
+function inNode(name: string, include: string[], timeoutMs: number): TestProjectInlineConfiguration {
+  return {
+    extends: true,
+    test: {
+      name,
+      environment: 'node',
+      include,
+      testTimeout: timeoutMs,
+      hookTimeout: Math.min(timeoutMs, SLOW_TEST_MS),
+    },
+  };
+}
+
+function oneAtATime(project: TestProjectInlineConfiguration): TestProjectInlineConfiguration {
+  return { ...project, test: { ...project.test, fileParallelism: false } };
+}
+
 /** The tests. The page has its own config: demo/vite.config.ts. */
 export default defineConfig({
   worker: { format: 'es' },
@@ -31,43 +49,19 @@ export default defineConfig({
     entries: [
       'packages/images/src/worker.ts',
       'packages/images/src/store/import-worker.ts',
-      'test/support/gpu-worker.ts',
+      'test/browser/support/gpu-worker.ts',
     ],
     include: ['openai'],
   },
   test: {
     projects: [
-      {
-        extends: true,
-        test: {
-          name: 'unit',
-          environment: 'node',
-          testTimeout: UNIT_TEST_MS,
-          hookTimeout: UNIT_TEST_MS,
-          include: ['packages/*/src/**/*.test.ts', 'models/*/scenes/**/*.test.ts', 'test/contract/**/*.test.ts'],
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'parity',
-          environment: 'node',
-          include: ['test/parity/**/*.test.ts', 'test/cli/**/*.test.ts'],
-          testTimeout: SLOW_TEST_MS,
-          hookTimeout: SLOW_TEST_MS,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'gpu',
-          environment: 'node',
-          include: ['test/gpu/**/*.test.ts'],
-          testTimeout: GPU_TEST_MS,
-          hookTimeout: SLOW_TEST_MS,
-          fileParallelism: false,
-        },
-      },
+      inNode('unit', ['packages/*/src/**/*.test.ts', 'models/*/scenes/**/*.test.ts'], UNIT_TEST_MS),
+      inNode('contract', ['test/contract/**/*.test.ts'], UNIT_TEST_MS),
+      inNode('repository', ['test/repository/**/*.test.ts'], SLOW_TEST_MS),
+      inNode('parity', ['test/parity/**/*.test.ts'], SLOW_TEST_MS),
+      inNode('cli', ['test/cli/**/*.test.ts'], SLOW_TEST_MS),
+      // The next four measure, or start a browser: one file at a time, or they share two cores and one software GPU.
+      oneAtATime(inNode('gpu', ['test/gpu/**/*.test.ts'], GPU_TEST_MS)),
       {
         extends: true,
         test: {
@@ -75,7 +69,6 @@ export default defineConfig({
           include: ['test/browser/**/*.browser.test.ts'],
           testTimeout: SLOW_TEST_MS,
           hookTimeout: SLOW_TEST_MS,
-          // One page at a time: two would share one software GPU and two cores.
           fileParallelism: false,
           browser: {
             enabled: true,
@@ -96,17 +89,8 @@ export default defineConfig({
           },
         },
       },
-      {
-        extends: true,
-        test: {
-          name: 'e2e',
-          environment: 'node',
-          include: ['test/e2e/**/*.test.ts'],
-          testTimeout: SLOW_TEST_MS,
-          hookTimeout: SLOW_TEST_MS,
-          fileParallelism: false,
-        },
-      },
+      oneAtATime(inNode('package', ['test/package/**/*.test.ts'], SLOW_TEST_MS)),
+      oneAtATime(inNode('e2e', ['test/e2e/**/*.test.ts'], SLOW_TEST_MS)),
     ],
   },
 });

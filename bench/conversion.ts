@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { writeLargePipeline } from './support/large-pipeline.ts';
+import { writeLargePipeline } from '../test/support/large-pipeline.ts';
 
 // Conversion of a bf16 checkpoint to 4 bits or `--dtype`: MB/s of the source and peak RSS, beside the `gguf` package quantizing the same transformer to Q4_0.
 //

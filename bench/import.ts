@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pipelineFolder } from '@flux-srpo/export/node';
 import { folderBundle } from '@flux-srpo/runtime/node';
+import { writeLargePipeline } from '../test/support/large-pipeline.ts';
 import type { Input } from './pages/import.worker.ts';
 import { runWorker } from './support/chromium.ts';
-import { writeLargePipeline } from './support/large-pipeline.ts';
 import { serveBench } from './support/serve.ts';
 
 // Memory of an import in Chromium: JavaScript's heap and buffers of the worker while it converts a large bf16 checkpoint to q4 into the origin

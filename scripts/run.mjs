@@ -29,9 +29,9 @@ const COMMANDS = {
   async test() {
     const chromium = findOrInstallChromium();
     const results = [await lint(), await typecheck()];
-    for (const project of ['unit', 'parity', 'gpu']) results.push(await vitest(project));
-    for (const project of ['browser', 'e2e'])
-      results.push(chromium === undefined ? couldNotRun(project) : await vitest(project));
+    for (const tier of ['unit', 'contract', 'repository', 'parity', 'cli', 'gpu']) results.push(await vitest(tier));
+    for (const tier of ['browser', 'package', 'e2e'])
+      results.push(chromium === undefined ? couldNotRun(tier) : await vitest(tier));
     return printTally(results);
   },
 

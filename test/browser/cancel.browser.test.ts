@@ -2,7 +2,7 @@ import type { Progress } from '@flux-srpo/core';
 import { createFluxSrpo, type FluxSrpo } from 'flux-srpo';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
-import { LOCAL_BACKENDS, rejection, SMALLEST } from '../support/page.ts';
+import { LOCAL_BACKENDS, rejection, SMALLEST } from './support/page.ts';
 
 /** The requirement: an abort is heard within half a second. */
 const MAX_ABORT_MS = 500;

@@ -1,7 +1,7 @@
 import { createFluxSrpo, DeviceError, type FluxSrpo, InputError, isFluxError, ModelError } from 'flux-srpo';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
-import { REAL_WORKER, rejection, SMALL, workerUrl } from '../support/page.ts';
+import { REAL_WORKER, rejection, SMALL, workerUrl } from './support/page.ts';
 
 declare module 'vitest/browser' {
   interface BrowserCommands {

@@ -2,7 +2,7 @@
 import { createFluxSrpo } from 'flux-srpo';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
-import { LOCAL_BACKENDS, rejection, SMALLEST, watchListeners, watchWorkers } from '../support/page.ts';
+import { LOCAL_BACKENDS, rejection, SMALLEST, watchListeners, watchWorkers } from './support/page.ts';
 
 declare module 'vitest/browser' {
   interface BrowserCommands {

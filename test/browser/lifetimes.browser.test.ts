@@ -1,11 +1,11 @@
 import type { Progress } from '@flux-srpo/core';
 import { createPipeline, createWebGpuBackend, type GenerateRequest, type Pipeline } from '@flux-srpo/runtime';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { breakable, type Fault, held } from '../parity/support/breakable.ts';
-import { convertInMemory, openInMemory } from '../parity/support/bundle.ts';
-import { readPipelineFixture } from '../parity/support/fixture.ts';
-import { synthesizeFolder } from '../parity/support/synthesize.ts';
-import { readFixture } from '../support/browser-fixtures.ts';
+import { breakable, type Fault, held } from '../support/breakable.ts';
+import { convertInMemory, openInMemory } from '../support/bundle.ts';
+import { readPipelineFixture } from '../support/fixture.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
+import { readFixture } from './support/browser-fixtures.ts';
 
 // The same promises as test/parity/lifetimes.test.ts makes in Node, where GPU buffers can be counted.
 

@@ -3,7 +3,7 @@ import { createLocalFetch } from 'flux-srpo/fetch';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
-import { SMALL } from '../support/page.ts';
+import { SMALL } from './support/page.ts';
 
 // Oracle: the function call. The openai package and fetch must hand over its bytes, and nothing may reach the network.
 

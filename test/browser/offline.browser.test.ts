@@ -2,7 +2,7 @@ import { type Manifest, parseManifest, parseSize, partSizes, planGeneration } fr
 import { createFluxSrpo, type FluxSrpoOptions, isFluxError } from 'flux-srpo';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
-import { GPU_WORKER, rejection, SMALLEST } from '../support/page.ts';
+import { GPU_WORKER, rejection, SMALLEST } from './support/page.ts';
 
 declare module 'vitest/browser' {
   interface BrowserCommands {

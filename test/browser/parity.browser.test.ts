@@ -6,11 +6,11 @@ import {
   type Pipeline,
 } from '@flux-srpo/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BundleFolder, convertInMemory, openInMemory } from '../parity/support/bundle.ts';
-import { PIPELINES, readExpected, readPipelineFixture } from '../parity/support/fixture.ts';
-import { captureCase, compareStages, failures } from '../parity/support/parity-case.ts';
-import { synthesizeFolder } from '../parity/support/synthesize.ts';
-import { readFixture } from '../support/browser-fixtures.ts';
+import { type BundleFolder, convertInMemory, openInMemory } from '../support/bundle.ts';
+import { PIPELINES, readExpected, readPipelineFixture } from '../support/fixture.ts';
+import { captureCase, compareStages, failures } from '../support/parity-case.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
+import { readFixture } from './support/browser-fixtures.ts';
 
 // Oracle: diffusers' FluxPipeline, fp32 on the CPU, on the same weights (test/reference/make_pipelines.py): the same
 // cases and tolerances as in Node. The conversion runs in the browser too.

@@ -1,7 +1,7 @@
 import { createWebGpuBackend } from '@flux-srpo/runtime';
 import { expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
-import { type RealBlock, runRealBlock } from '../support/real-width.ts';
+import { type RealBlock, runRealBlock } from './support/real-width.ts';
 
 declare module 'vitest/browser' {
   interface BrowserCommands {

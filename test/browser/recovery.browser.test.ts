@@ -1,7 +1,7 @@
 import { createFluxSrpo, type FluxSrpo, isFluxError } from 'flux-srpo';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
-import { GPU_WORKER, REAL_WORKER, rejection, SMALL, SMALLEST, watchWorkers, workerUrl } from '../support/page.ts';
+import { GPU_WORKER, REAL_WORKER, rejection, SMALL, SMALLEST, watchWorkers, workerUrl } from './support/page.ts';
 
 let url: string;
 beforeAll(async () => {

@@ -4,11 +4,11 @@ import { type Backend, createPipeline, createWasmBackend, createWebGpuBackend } 
 import { beforeAll, describe, expect, it } from 'vitest';
 import { drawScene } from '../../models/tiny/scenes/draw.ts';
 import type { Kind } from '../../models/tiny/scenes/grammar.ts';
-import { type BundleFolder, convertInMemory, openInMemory } from '../parity/support/bundle.ts';
-import { readPipelineFixture } from '../parity/support/fixture.ts';
-import { planted } from '../parity/support/planted.ts';
-import { synthesizeFolder } from '../parity/support/synthesize.ts';
-import { readFixture } from '../support/browser-fixtures.ts';
+import { type BundleFolder, convertInMemory, openInMemory } from '../support/bundle.ts';
+import { readPipelineFixture } from '../support/fixture.ts';
+import { planted } from '../support/planted.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
+import { readFixture } from './support/browser-fixtures.ts';
 
 const FILES = ['config.json', 'preprocessor_config.json', 'model.onnx', 'safety_checker.json'];
 const SIZE = { width: 96, height: 96 };

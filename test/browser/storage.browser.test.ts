@@ -3,8 +3,8 @@ import { sha256Hex } from '@flux-srpo/formats';
 import { type ConvertProgress, createFluxSrpo, type ImportOptions, type ImportSources, isFluxError } from 'flux-srpo';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { cdp, commands } from 'vitest/browser';
-import { rejection, SMALL } from '../support/page.ts';
-import type { ServedConversion } from '../support/storage-commands.ts';
+import { rejection, SMALL } from './support/page.ts';
+import type { ServedConversion } from './support/storage-commands.ts';
 
 declare module 'vitest/browser' {
   interface BrowserCommands {

@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { readPngText, readSafetensors } from '@flux-srpo/formats';
 import { fileSource } from '@flux-srpo/formats/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readPipelineFixture } from '../parity/support/fixture.ts';
-import { readNodeFixture } from '../parity/support/node-fixtures.ts';
-import { synthesizeFolder } from '../parity/support/synthesize.ts';
-import { type Outcome, outcomeOf } from '../support/outcome.ts';
+import { readPipelineFixture } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
 import { writeFiles } from '../support/write-files.ts';
+import { type Outcome, outcomeOf } from './support/outcome.ts';
 
 const BIN = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.meta.url));
 

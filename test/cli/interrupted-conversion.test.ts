@@ -10,11 +10,11 @@ import { inspectBundle } from '@flux-srpo/export';
 import { pipelineFolder } from '@flux-srpo/export/node';
 import { sha256Hex } from '@flux-srpo/formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readPipelineFixture } from '../parity/support/fixture.ts';
-import { readNodeFixture } from '../parity/support/node-fixtures.ts';
-import { synthesizeFolder } from '../parity/support/synthesize.ts';
-import { outcomeOf } from '../support/outcome.ts';
+import { readPipelineFixture } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
 import { writeFiles } from '../support/write-files.ts';
+import { outcomeOf } from './support/outcome.ts';
 
 /** Conversions killed and run again, as a user would. The oracle is the bundle of a conversion that nobody disturbed, byte for byte. */
 

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readPipelineFixture } from '../parity/support/fixture.ts';
-import { readNodeFixture } from '../parity/support/node-fixtures.ts';
-import { synthesizeFolder } from '../parity/support/synthesize.ts';
+import { readPipelineFixture } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
 import { writeFiles } from '../support/write-files.ts';
 
 const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));

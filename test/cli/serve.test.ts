@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { SMALL, tinyBundle } from '../contract/support/engine.ts';
-import { startServer } from '../contract/support/server.ts';
-import type { BundleFolder } from '../parity/support/bundle.ts';
+import type { BundleFolder } from '../support/bundle.ts';
+import { SMALL, tinyBundle } from '../support/engine.ts';
+import { startServer } from '../support/server.ts';
 
 const REQUEST = { ...SMALL, seed: 7 };
 

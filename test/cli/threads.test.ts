@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeLargePipeline } from '../../bench/support/large-pipeline.ts';
-import { outcomeOf } from '../support/outcome.ts';
+import { writeLargePipeline } from '../support/large-pipeline.ts';
+import { outcomeOf } from './support/outcome.ts';
 
 /** `convert --threads` on matrices large enough for threads. Oracle: the bundle of one thread; and a process with a thread left would not end. */
 

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readPipelineFixture, type SyntheticTensor } from '../parity/support/fixture.ts';
-import { readNodeFixture } from '../parity/support/node-fixtures.ts';
-import { synthesizeFile, synthesizeFolder } from '../parity/support/synthesize.ts';
+import { readPipelineFixture, type SyntheticTensor } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { synthesizeFile, synthesizeFolder } from '../support/synthesize.ts';
 import { writeFiles } from '../support/write-files.ts';
 
 /** A hub's token goes to the hub, and nowhere that is printed or written. Oracle: a word that occurs in nothing else. */

@@ -3,7 +3,7 @@ import { generateImage } from 'ai';
 import { fluxSrpoImageModel } from 'flux-srpo/ai-sdk';
 import type { ImageEngine } from 'flux-srpo/fetch';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type OpenEngine, openEngine, SMALL, tinyBundle } from './support/engine.ts';
+import { type OpenEngine, openEngine, SMALL, tinyBundle } from '../support/engine.ts';
 
 // Oracle: the AI SDK's own generateImage, unmodified; its types are checked by the compiler.
 

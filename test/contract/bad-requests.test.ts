@@ -1,10 +1,10 @@
 import { createLocalFetch, MAX_BODY_BYTES } from 'flux-srpo/fetch';
 import { type ImageRequest, toHttpError } from 'flux-srpo/wire';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BAD_REQUESTS, GOOD_REQUEST } from './bad-requests.ts';
-import { type OpenEngine, openEngine, tinyBundle } from './support/engine.ts';
+import { type OpenEngine, openEngine, tinyBundle } from '../support/engine.ts';
+import { type RunningServer, startServer } from '../support/server.ts';
+import { BAD_REQUESTS, GOOD_REQUEST } from './support/bad-requests.ts';
 import { schemaErrors } from './support/schema.ts';
-import { type RunningServer, startServer } from './support/server.ts';
 
 interface Refusal {
   status: number;

@@ -2,7 +2,7 @@ import { InferenceError } from '@flux-srpo/core';
 import { createLocalFetch, type ImageEngine } from 'flux-srpo/fetch';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type OpenEngine, openEngine, SMALL, tinyBundle } from './support/engine.ts';
+import { type OpenEngine, openEngine, SMALL, tinyBundle } from '../support/engine.ts';
 import { schemaErrors } from './support/schema.ts';
 
 // Oracle: the openai package, unmodified, which makes its own errors and events of what it is sent.

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { createFluxSrpo } from 'flux-srpo';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { codeBlocks } from '../support/docs.ts';
-import { SMALL, tinyBundle } from './support/engine.ts';
-import { type RunningServer, startServer } from './support/server.ts';
+import { SMALL, tinyBundle } from '../support/engine.ts';
+import { type RunningServer, startServer } from '../support/server.ts';
 
 /** The relay of docs/relay.md, as it stands there, in front of a real server that asks for a key. */
 

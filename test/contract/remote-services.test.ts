@@ -1,8 +1,8 @@
 import type { ImageRequest } from 'flux-srpo';
 import { describe, expect, it } from 'vitest';
 import { createRemote, type RemoteOptions, SERVICES } from '../../packages/images/src/remote/index.ts';
-import { PNG } from './remote-hostile.ts';
-import { json, type Received, type RemoteServer, startServer } from './remote-server.ts';
+import { PNG } from './support/remote-hostile.ts';
+import { json, type Received, type RemoteServer, startServer } from './support/remote-server.ts';
 
 /** Answers are as the services' own documents and sources show them; no service is asked. */
 

@@ -4,9 +4,9 @@ import { isFluxError } from '@flux-srpo/core';
 import type { ErrorCode, ImageRequest } from 'flux-srpo';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRemote, type RemoteOptions, type StreamedPartial } from '../../packages/images/src/remote/index.ts';
-import { CANARY, PNG } from './remote-hostile.ts';
-import { type Behave, raw, repeat, startServer } from './remote-server.ts';
-import { type OpenEngine, openEngine, SMALL, tinyBundle } from './support/engine.ts';
+import { type OpenEngine, openEngine, SMALL, tinyBundle } from '../support/engine.ts';
+import { CANARY, PNG } from './support/remote-hostile.ts';
+import { type Behave, raw, repeat, startServer } from './support/remote-server.ts';
 
 const TIMEOUTS = { key: 600, headers: 600, stall: 600, total: 2000 };
 const MAX_BYTES = 2 ** 20;

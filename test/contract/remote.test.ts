@@ -4,8 +4,8 @@ import { isFluxError, toWireError } from '@flux-srpo/core';
 import type { ImageRequest, RequestWarning } from 'flux-srpo';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createRemote, type RemoteOptions } from '../../packages/images/src/remote/index.ts';
-import { CANARY, HOSTILE, OK, PNG } from './remote-hostile.ts';
-import { json, raw, startServer } from './remote-server.ts';
+import { CANARY, HOSTILE, OK, PNG } from './support/remote-hostile.ts';
+import { json, raw, startServer } from './support/remote-server.ts';
 
 const REQUEST: ImageRequest = { model: 'flux-srpo-text-to-image', prompt: 'a red ball', output_format: 'b64_json' };
 

@@ -4,7 +4,7 @@ import { createPipeline, openBundle, type Pipeline } from '@flux-srpo/runtime';
 import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
 import { createLocalFetch } from 'flux-srpo/fetch';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openEngine, SMALL, tinyBundle } from './support/engine.ts';
+import { openEngine, SMALL, tinyBundle } from '../support/engine.ts';
 
 // The embedded model, generating; its stand-in classifier flags ducks.
 const BUNDLE = fileURLToPath(new URL('../../models/tiny/bundle', import.meta.url));

@@ -6,9 +6,9 @@ import { createLocalFetch } from 'flux-srpo/fetch';
 import type { ImageResponse } from 'flux-srpo/wire';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type OpenEngine, openEngine, SMALL, tinyBundle } from './support/engine.ts';
+import { type OpenEngine, openEngine, SMALL, tinyBundle } from '../support/engine.ts';
+import { type RunningServer, startServer } from '../support/server.ts';
 import { schemaErrors } from './support/schema.ts';
-import { type RunningServer, startServer } from './support/server.ts';
 
 // Oracle: the function call. The rest must give its bytes: same engine, same bundle, same seed.
 

@@ -3,9 +3,9 @@ import { createApp, createNodeEngine, ImageStore, type Listening, listen, type N
 import { createPipeline, type Pipeline } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { BundleFolder } from '../parity/support/bundle.ts';
-import { openInMemory } from '../parity/support/bundle.ts';
-import { SMALL, tinyBundle } from './support/engine.ts';
+import type { BundleFolder } from '../support/bundle.ts';
+import { openInMemory } from '../support/bundle.ts';
+import { SMALL, tinyBundle } from '../support/engine.ts';
 import { schemaErrors } from './support/schema.ts';
 
 const REQUEST = { ...SMALL, seed: 7 };

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkPicture, compare } from '../../models/tiny/scenes/check.ts';
 import { caption, type Scene } from '../../models/tiny/scenes/grammar.ts';
 import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
-import { serveDemo } from './serve-demo.ts';
+import { serveDemo } from '../../scripts/lib/serve-demo.ts';
 
 let server: Awaited<ReturnType<typeof serveDemo>>;
 let browser: Browser;

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { type Browser, chromium, type Locator, type Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
-import { serveFolder, writePipeline } from '../support/packed.ts';
-import { serveDemo } from './serve-demo.ts';
+import { serveDemo } from '../../scripts/lib/serve-demo.ts';
+import { serveFolder } from '../support/serve-folder.ts';
+import { writePipeline } from '../support/write-fixture.ts';
 
 /** The import panel as users meet it, on the narrowest screen. What the imported bytes are is the browser tests' business. */
 

@@ -1,12 +1,12 @@
 import { createPipeline, createWebGpuBackend, memoryVerdictStore, probeAdapter } from '@flux-srpo/runtime';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { convertInMemory, openInMemory } from '../parity/support/bundle.ts';
-import { readExpected, readPipelineFixture } from '../parity/support/fixture.ts';
-import { readNodeFixture } from '../parity/support/node-fixtures.ts';
-import { captureCase } from '../parity/support/parity-case.ts';
-import { synthesizeFolder } from '../parity/support/synthesize.ts';
+import { convertInMemory, openInMemory } from '../support/bundle.ts';
 import { installDawn } from '../support/dawn.ts';
+import { readExpected, readPipelineFixture } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { captureCase } from '../support/parity-case.ts';
 import { relativeRms } from '../support/relative-rms.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
 
 /*
  * The adapter's own kernels of half precision, through Dawn in Node: what no browser without a GPU has. On Mesa's lavapipe the first run

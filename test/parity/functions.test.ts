@@ -10,8 +10,8 @@ import {
 } from '@flux-srpo/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { closeness } from '../support/allclose.ts';
-import { type ExpectedTensor, readTensors } from './support/fixture.ts';
-import { readNodeFixture } from './support/node-fixtures.ts';
+import { type ExpectedTensor, readTensors } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
 
 // Oracle of this file: single functions of diffusers and transformers, dumped by test/reference/hf_oracles.py.
 

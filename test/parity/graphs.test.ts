@@ -1,7 +1,7 @@
 import { sha256Hex } from '@flux-srpo/formats';
 import { describe, expect, it } from 'vitest';
-import { checkedGraphs } from './support/graphs.ts';
-import { readNodeFixture } from './support/node-fixtures.ts';
+import { checkedGraphs } from '../support/graphs.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
 
 interface Report {
   graphs: Record<string, { sha256: string; bytes: number }>;

@@ -2,12 +2,12 @@ import type { Precision } from '@flux-srpo/core';
 import { createPipeline } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { describe, expect, it } from 'vitest';
+import { type BundleFolder, convertInMemory, openInMemory } from '../support/bundle.ts';
+import { type ParityCase, PIPELINES, readExpected, readPipelineFixture } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { captureCase, type Stages } from '../support/parity-case.ts';
 import { relativeRms } from '../support/relative-rms.ts';
-import { type BundleFolder, convertInMemory, openInMemory } from './support/bundle.ts';
-import { type ParityCase, PIPELINES, readExpected, readPipelineFixture } from './support/fixture.ts';
-import { readNodeFixture } from './support/node-fixtures.ts';
-import { captureCase, type Stages } from './support/parity-case.ts';
-import { synthesizeFolder } from './support/synthesize.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
 
 /*
  * The graphs in half precision on the CPU, which rounds every value that is float16 in the graph and adds in float32: what a GPU with exact

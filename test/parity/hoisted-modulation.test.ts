@@ -2,11 +2,11 @@ import { type Backend, createPipeline, type DeviceTensor, type HostTensor, type 
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { describe, expect, it } from 'vitest';
 import { closeness, describeCloseness } from '../support/allclose.ts';
-import { convertInMemory, openInMemory } from './support/bundle.ts';
-import { readPipelineFixture } from './support/fixture.ts';
-import { readNodeFixture } from './support/node-fixtures.ts';
-import { captureCase } from './support/parity-case.ts';
-import { synthesizeFolder } from './support/synthesize.ts';
+import { convertInMemory, openInMemory } from '../support/bundle.ts';
+import { readPipelineFixture } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { captureCase } from '../support/parity-case.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
 import { type Feeds, hookBackend } from './support/tamper.ts';
 
 /** The same products summed in the same order; a matmul of one row may take another kernel. */

@@ -8,11 +8,11 @@ import {
 } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { breakable, type Fault, held } from './support/breakable.ts';
-import { type BundleFolder, convertInMemory, openInMemory } from './support/bundle.ts';
-import { readPipelineFixture } from './support/fixture.ts';
-import { readNodeFixture } from './support/node-fixtures.ts';
-import { synthesizeFolder } from './support/synthesize.ts';
+import { breakable, type Fault, held } from '../support/breakable.ts';
+import { type BundleFolder, convertInMemory, openInMemory } from '../support/bundle.ts';
+import { readPipelineFixture } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
 
 const NOTHING = { devices: 0, sessions: 0, tensors: 0, buffers: 0, bytes: 0, weightBytes: 0 };
 const REQUEST: GenerateRequest = {

@@ -3,12 +3,12 @@ import { bytesSource } from '@flux-srpo/formats';
 import { createPipeline } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { describe, expect, it } from 'vitest';
-import { convertInMemory, openInMemory } from './support/bundle.ts';
+import { convertInMemory, openInMemory } from '../support/bundle.ts';
+import { readPipelineFixture, readTensors, type SyntheticTensor } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { captureCase, compareStages, failures } from '../support/parity-case.ts';
+import { randnNamed, synthesizeFile, synthesizeFolder } from '../support/synthesize.ts';
 import { bundleMatrices, type Matrix } from './support/bundle-matrices.ts';
-import { readPipelineFixture, readTensors, type SyntheticTensor } from './support/fixture.ts';
-import { readNodeFixture } from './support/node-fixtures.ts';
-import { captureCase, compareStages, failures } from './support/parity-case.ts';
-import { randnNamed, synthesizeFile, synthesizeFolder } from './support/synthesize.ts';
 
 // Oracle: diffusers' own load_lora_weights and fuse_lora, with its converters of every naming (test/reference/lora.py).
 // Of each merged weight W it kept W · p for a random p, which every number of W enters.

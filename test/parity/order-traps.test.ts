@@ -2,11 +2,11 @@ import { sinusoidalEmbedding } from '@flux-srpo/core';
 import { type Backend, createPipeline } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type BundleFolder, convertInMemory, openInMemory } from './support/bundle.ts';
-import { type ExpectedTensor, type PipelineFixture, readExpected, readPipelineFixture } from './support/fixture.ts';
-import { readNodeFixture } from './support/node-fixtures.ts';
-import { captureCase, compareStages, failures, type StageReport } from './support/parity-case.ts';
-import { synthesizeFolder, type Tamper } from './support/synthesize.ts';
+import { type BundleFolder, convertInMemory, openInMemory } from '../support/bundle.ts';
+import { type ExpectedTensor, type PipelineFixture, readExpected, readPipelineFixture } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { captureCase, compareStages, failures, type StageReport } from '../support/parity-case.ts';
+import { synthesizeFolder, type Tamper } from '../support/synthesize.ts';
 import {
   type BackendHooks,
   type Feeds,

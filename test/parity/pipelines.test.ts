@@ -1,11 +1,11 @@
 import { createPipeline, type Pipeline } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { convertInMemory, openInMemory } from './support/bundle.ts';
-import { PIPELINES, type PipelineFixture, readExpected, readPipelineFixture } from './support/fixture.ts';
-import { readNodeFixture } from './support/node-fixtures.ts';
-import { captureCase, compareStages, failures } from './support/parity-case.ts';
-import { synthesizeFolder } from './support/synthesize.ts';
+import { convertInMemory, openInMemory } from '../support/bundle.ts';
+import { PIPELINES, type PipelineFixture, readExpected, readPipelineFixture } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { captureCase, compareStages, failures } from '../support/parity-case.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
 
 // Oracle: diffusers' FluxPipeline, fp32 on the CPU, on the same weights (test/reference/make_pipelines.py).
 

@@ -2,11 +2,11 @@ import { createSha256 } from '@flux-srpo/formats';
 import { createPipeline } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { describe, expect, it } from 'vitest';
-import { type BundleFolder, convertInMemory, openInMemory } from './support/bundle.ts';
-import { PIPELINES, readPipelineFixture, readTensors } from './support/fixture.ts';
-import { readNodeFixture } from './support/node-fixtures.ts';
-import { captureCase, compareStages, failures } from './support/parity-case.ts';
-import { synthesizeFolder } from './support/synthesize.ts';
+import { type BundleFolder, convertInMemory, openInMemory } from '../support/bundle.ts';
+import { PIPELINES, readPipelineFixture, readTensors } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { captureCase, compareStages, failures } from '../support/parity-case.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
 
 // Oracle: FluxPipeline in fp32 on the bundle's weights, read and dequantized by test/reference/bundle.py, which knows
 // only what ARCHITECTURE.md says of the files.

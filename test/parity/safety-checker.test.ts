@@ -6,12 +6,12 @@ import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { drawScene } from '../../models/tiny/scenes/draw.ts';
 import { type Kind, type Scene, testPrompts } from '../../models/tiny/scenes/grammar.ts';
-import { breakable, type Fault, held } from './support/breakable.ts';
-import { type BundleFolder, convertInMemory, openInMemory } from './support/bundle.ts';
-import { readPipelineFixture } from './support/fixture.ts';
-import { readNodeFixture } from './support/node-fixtures.ts';
-import { planted } from './support/planted.ts';
-import { synthesizeFolder } from './support/synthesize.ts';
+import { breakable, type Fault, held } from '../support/breakable.ts';
+import { type BundleFolder, convertInMemory, openInMemory } from '../support/bundle.ts';
+import { readPipelineFixture } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { planted } from '../support/planted.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
 
 // The classifier that ships with the embedded model flags ducks, a harmless stand-in.
 const CLASSIFIER = fileURLToPath(new URL('../../models/tiny/safety_checker', import.meta.url));

@@ -1,11 +1,11 @@
 import { createPipeline, type Pipeline } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type BundleFolder, convertInMemory, openInMemory } from './support/bundle.ts';
-import { type ParityCase, readPipelineFixture, readTensors } from './support/fixture.ts';
-import { readNodeFixture } from './support/node-fixtures.ts';
-import { captureCase, compareStages, failures } from './support/parity-case.ts';
-import { synthesizeFolder } from './support/synthesize.ts';
+import { type BundleFolder, convertInMemory, openInMemory } from '../support/bundle.ts';
+import { type ParityCase, readPipelineFixture, readTensors } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { captureCase, compareStages, failures } from '../support/parity-case.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
 
 // Oracle: diffusers' own FirstBlockCacheConfig on the same pipeline, noise and thresholds (test/reference/step_cache.py).
 // A step that diffusers skipped and we computed, or the other way, moves the latents by far more than the tolerance.

@@ -1,8 +1,8 @@
 import { sha256Hex } from '@flux-srpo/formats';
 import { describe, expect, it } from 'vitest';
-import { PIPELINES, readPipelineFixture } from './support/fixture.ts';
-import { readNodeFixture } from './support/node-fixtures.ts';
-import { synthesizeTensors } from './support/synthesize.ts';
+import { PIPELINES, readPipelineFixture } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { synthesizeTensors } from '../support/synthesize.ts';
 
 describe.each(PIPELINES)('weights of %s', (name) => {
   it('are the bits that torch made from the same names', async () => {

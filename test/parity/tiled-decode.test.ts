@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeLatents, decodeStages } from '../../packages/runtime/src/decode/vae.ts';
 import { Phase } from '../../packages/runtime/src/phase.ts';
 import { closeness, describeCloseness } from '../support/allclose.ts';
-import { convertInMemory, openInMemory } from './support/bundle.ts';
-import { readPipelineFixture, readTensors } from './support/fixture.ts';
-import { readNodeFixture } from './support/node-fixtures.ts';
-import { FP32 } from './support/parity-case.ts';
-import { synthesizeFolder } from './support/synthesize.ts';
+import { convertInMemory, openInMemory } from '../support/bundle.ts';
+import { readPipelineFixture, readTensors } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { FP32 } from '../support/parity-case.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
 
 // Oracle: diffusers' own AutoencoderKL.tiled_decode on the same latents and weights (test/reference/tiled_decode.py). Tiles of this decoder
 // differ from the whole decode by up to 1, so that a tile at a wrong place, or a wrong blend, is far outside the tolerance.

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { loadTokenizers, type Tokenizers } from '@flux-srpo/runtime';
 import { describe, expect, it } from 'vitest';
-import { convertInMemory, openInMemory } from './support/bundle.ts';
-import { type PipelineFixture, readPipelineFixture } from './support/fixture.ts';
-import { readNodeFixture } from './support/node-fixtures.ts';
-import { synthesizeFolder } from './support/synthesize.ts';
+import { convertInMemory, openInMemory } from '../support/bundle.ts';
+import { type PipelineFixture, readPipelineFixture } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
 
 // Oracle: CLIPTokenizer and T5TokenizerFast of transformers, called as FluxPipeline calls them (test/reference/hf_oracles.py).
 

@@ -2,7 +2,7 @@
 
 Tensor `name` of folder `component` is `mean + std · randn(shape)` in float32 (one rounding for the product, one for
 the sum), with torch's CPU generator seeded by crc32(utf8("component/name")). `mean` and `std` are float32 values and
-stand in pipeline.json for every tensor; test/parity/support/synthesize.ts makes the same bits.
+stand in pipeline.json for every tensor; test/support/synthesize.ts makes the same bits.
 """
 
 import math

@@ -1,8 +1,8 @@
 /** Writes the graphs that check_graphs.py checks: `npx tsx test/reference/write-graphs.ts <folder>`. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { checkedGraphs } from '../parity/support/graphs.ts';
-import { readNodeFixture } from '../parity/support/node-fixtures.ts';
+import { checkedGraphs } from '../support/graphs.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
 
 const folder = process.argv[2];
 if (folder === undefined) throw new Error('usage: npx tsx test/reference/write-graphs.ts <folder>');

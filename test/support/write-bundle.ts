@@ -1,7 +1,7 @@
-import { convertInMemory } from '../parity/support/bundle.ts';
-import { type PipelineName, readPipelineFixture } from '../parity/support/fixture.ts';
-import { readNodeFixture } from '../parity/support/node-fixtures.ts';
-import { synthesizeFolder } from '../parity/support/synthesize.ts';
+import { convertInMemory } from './bundle.ts';
+import { type PipelineName, readPipelineFixture } from './fixture.ts';
+import { readNodeFixture } from './node-fixtures.ts';
+import { synthesizeFolder } from './synthesize.ts';
 import { writeFiles } from './write-files.ts';
 
 // node --import tsx write-bundle.ts <pipeline> <folder>: a fixture's bundle as files.

@@ -1,6 +1,6 @@
-import { type PipelineName, readPipelineFixture } from '../parity/support/fixture.ts';
-import { readNodeFixture } from '../parity/support/node-fixtures.ts';
-import { synthesizeFolder } from '../parity/support/synthesize.ts';
+import { type PipelineName, readPipelineFixture } from './fixture.ts';
+import { readNodeFixture } from './node-fixtures.ts';
+import { synthesizeFolder } from './synthesize.ts';
 import { writeFiles } from './write-files.ts';
 
 // node --import tsx write-pipeline.ts <pipeline> <folder>: a fixture's pipeline folder; prints its paths as JSON.

@@ -1,5 +1,5 @@
 import { bytesSource, readSafetensors, widen } from '@flux-srpo/formats';
-import type { BundleFolder } from './bundle.ts';
+import type { BundleFolder } from '../../support/bundle.ts';
 
 /** A weight in torch's order, [out, in]. */
 export interface Matrix {

@@ -1,6 +1,6 @@
 import * as onnx from '@flux-srpo/formats/onnx';
 import type { Backend, DeviceTensor, HostTensor, Session, Stage } from '@flux-srpo/runtime';
-import type { Tensors } from './synthesize.ts';
+import type { Tensors } from '../../support/synthesize.ts';
 
 export type Feeds = Readonly<Record<string, HostTensor | DeviceTensor>>;
 type Outputs = Promise<Record<string, DeviceTensor>>;

@@ -3,10 +3,10 @@ import type { SafetyChecker } from '@flux-srpo/core';
 import { create, createModel, encodeModel, GraphProtoSchema, NodeProtoSchema } from '@flux-srpo/formats/onnx';
 import { afterEach, describe, expect, it } from 'vitest';
 import { memoryBundle } from '../../../../test/support/memory-bundle.ts';
-import { patternPicture } from '../../../../test/support/pattern-picture.ts';
 import { openBundle } from '../bundle/bundle.ts';
 import { blobBundle } from '../bundle/bundle-files.ts';
 import { createNodeBackend } from '../ort/node.ts';
+import { patternPicture } from '../test-support/pattern-picture.ts';
 import { loadClassifier } from './classifier.ts';
 
 const CLASSIFIER = new URL('../../../../models/tiny/safety_checker/', import.meta.url);

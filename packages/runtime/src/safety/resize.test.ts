@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { patternPicture } from '../../../../test/support/pattern-picture.ts';
+import { patternPicture } from '../test-support/pattern-picture.ts';
 import { resize } from './resize.ts';
 
 interface Case {

@@ -18,7 +18,7 @@ export const convertFixtureWithCli: BrowserCommand<[pipeline: string, dtype: str
 ): Promise<ServedConversion> => {
   const script = fileURLToPath(new URL('./write-conversion.ts', import.meta.url));
   const at = `.cache/conversions/${name}-${dtype}`;
-  const folder = fileURLToPath(new URL(`../../${at}`, import.meta.url));
+  const folder = fileURLToPath(new URL(`../../../${at}`, import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script, name, dtype, folder]);
   return { pipeline: `/${at}/pipeline/`, paths: JSON.parse(stdout), bundle: `/${at}/bundle/` };
 };

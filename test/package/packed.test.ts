@@ -7,7 +7,9 @@ import { type Browser, chromium } from 'playwright';
 import { build, createServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
-import { installPacked, serveFolder, writeBundle, writePipeline } from '../support/packed.ts';
+import { serveFolder } from '../support/serve-folder.ts';
+import { writeBundle, writePipeline } from '../support/write-fixture.ts';
+import { installPacked } from './support/packed.ts';
 
 /** The package as people get it, in a page as people make it. No cross-origin isolation anywhere. */
 

@@ -21,7 +21,7 @@ export function workerUrl(code: string): string {
 export const REAL_WORKER = `${location.origin}/packages/images/src/worker.ts?worker_file&type=module`;
 
 /** The same on the software GPU, whose kernels are not tested at each start; see there what else it does. */
-export const GPU_WORKER = `${location.origin}/test/support/gpu-worker.ts?worker_file&type=module`;
+export const GPU_WORKER = `${location.origin}/test/browser/support/gpu-worker.ts?worker_file&type=module`;
 
 /** Both local backends, as options of `createFluxSrpo`. */
 export const LOCAL_BACKENDS = [

@@ -2,15 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type PipelineName, readPipelineFixture } from '../parity/support/fixture.ts';
-import { readNodeFixture } from '../parity/support/node-fixtures.ts';
-import { synthesizeFolder } from '../parity/support/synthesize.ts';
-import { writeFiles } from './write-files.ts';
+import { type PipelineName, readPipelineFixture } from '../../support/fixture.ts';
+import { readNodeFixture } from '../../support/node-fixtures.ts';
+import { synthesizeFolder } from '../../support/synthesize.ts';
+import { writeFiles } from '../../support/write-files.ts';
 
 // node --import tsx write-conversion.ts <pipeline> <dtype> <folder>: a fixture's pipeline folder, and the bundle that the command line makes
 // of it; prints the pipeline's paths as JSON.
 
-const BIN = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.meta.url));
+const BIN = fileURLToPath(new URL('../../../packages/cli/bin/flux-srpo.js', import.meta.url));
 
 const [name, dtype, folder] = process.argv.slice(2) as [PipelineName, string, string];
 await rm(folder, { recursive: true, force: true });

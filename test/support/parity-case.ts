@@ -1,5 +1,5 @@
 import { loadTokenizers, type Pipeline } from '@flux-srpo/runtime';
-import { type Closeness, closeness, describeCloseness, type Tolerance } from '../../support/allclose.ts';
+import { type Closeness, closeness, describeCloseness, type Tolerance } from './allclose.ts';
 import type { ExpectedTensor, ParityCase } from './fixture.ts';
 
 /** What one stage may differ by. */

@@ -1,4 +1,4 @@
-import type { ReadFixture } from '../parity/support/fixture.ts';
+import type { ReadFixture } from '../../support/fixture.ts';
 
 /** Fixtures as the test server serves them. */
 export const readFixture: ReadFixture = async (path) => {

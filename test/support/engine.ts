@@ -1,10 +1,10 @@
 import { createNodeEngine, type NodeEngine } from '@flux-srpo/cli';
 import { createPipeline } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
-import { type BundleFolder, convertInMemory, openInMemory } from '../../parity/support/bundle.ts';
-import { readPipelineFixture } from '../../parity/support/fixture.ts';
-import { readNodeFixture } from '../../parity/support/node-fixtures.ts';
-import { synthesizeFolder } from '../../parity/support/synthesize.ts';
+import { type BundleFolder, convertInMemory, openInMemory } from './bundle.ts';
+import { readPipelineFixture } from './fixture.ts';
+import { readNodeFixture } from './node-fixtures.ts';
+import { synthesizeFolder } from './synthesize.ts';
 
 /** A whole pipeline of a few hundred kilobytes: random weights, real graphs. */
 export async function tinyBundle(): Promise<BundleFolder> {

@@ -1,4 +1,4 @@
-import { SMALL } from './support/engine.ts';
+import { SMALL } from '../../support/engine.ts';
 
 /** A request that JSON can say and the endpoint must refuse, and the refusal. */
 export interface BadRequest {

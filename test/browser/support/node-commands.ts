@@ -19,9 +19,9 @@ export const runRealBlockInNode: BrowserCommand<[block: string]> = async (_conte
 
 /** Writes a parity fixture's bundle where the test server serves it; gives its path on that server. */
 export const serveFixtureBundle: BrowserCommand<[pipeline: string]> = async (_context, pipeline) => {
-  const script = fileURLToPath(new URL('./write-bundle.ts', import.meta.url));
+  const script = fileURLToPath(new URL('../../support/write-bundle.ts', import.meta.url));
   const path = `.cache/bundles/${pipeline}/`;
-  const folder = fileURLToPath(new URL(`../../${path}`, import.meta.url));
+  const folder = fileURLToPath(new URL(`../../../${path}`, import.meta.url));
   await promisify(execFile)(process.execPath, ['--import', 'tsx', script, pipeline, folder]);
   return `/${path}`;
 };

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { ReadFixture } from './fixture.ts';
 
-const ROOT = new URL('../../fixtures/', import.meta.url);
+const ROOT = new URL('../fixtures/', import.meta.url);
 
 // A copy: a Buffer's `slice` would be a view, and its memory a shared pool.
 export const readNodeFixture: ReadFixture = async (path) => new Uint8Array(await readFile(new URL(path, ROOT)));

@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { BundleFolder } from '../../parity/support/bundle.ts';
-import { writeFiles } from '../../support/write-files.ts';
+import type { BundleFolder } from './bundle.ts';
+import { writeFiles } from './write-files.ts';
 
-const BIN = fileURLToPath(new URL('../../../packages/cli/bin/flux-srpo.js', import.meta.url));
+const BIN = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.meta.url));
 
 export interface RunningServer {
   /** `http://127.0.0.1:<port>` */

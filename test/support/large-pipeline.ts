@@ -3,7 +3,7 @@ import { torchRandn } from '@flux-srpo/core';
 import { f32ToBf16, type TensorSpec, writeSafetensors } from '@flux-srpo/formats';
 import { fileSink } from '@flux-srpo/formats/node';
 import { tinyPipeline, transformerShapes } from '../../packages/export/src/test-support/tiny-pipeline.ts';
-import { writeFiles } from '../../test/support/write-files.ts';
+import { writeFiles } from './write-files.ts';
 
 const HEAD_DIM = 128;
 

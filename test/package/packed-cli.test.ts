@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeLargePipeline } from '../../bench/support/large-pipeline.ts';
-import { readPipelineFixture } from '../parity/support/fixture.ts';
-import { readNodeFixture } from '../parity/support/node-fixtures.ts';
-import { synthesizeFolder } from '../parity/support/synthesize.ts';
-import { installPacked, workspaceCopy } from '../support/packed.ts';
+import { readPipelineFixture } from '../support/fixture.ts';
+import { writeLargePipeline } from '../support/large-pipeline.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
 import { writeFiles } from '../support/write-files.ts';
+import { installPacked, workspaceCopy } from './support/packed.ts';
 
 /**
  * The command line of the tarball in a folder with nothing else in it. Oracle: the workspace's own, which the other tests hold to

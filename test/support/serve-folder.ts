@@ -1,0 +1,61 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize } from 'node:path';
+
+const TYPES: Record<string, string> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+  '.json': 'application/json',
+};
+
+export interface StaticServer {
+  url: string;
+  /** Paths that were asked for. */
+  requests: string[];
+  close: () => Promise<void>;
+}
+
+/** A static file server with ranges and nothing else, `headers` on every answer. */
+export async function serveFolder(folder: string, headers: Record<string, string> = {}): Promise<StaticServer> {
+  const requests: string[] = [];
+  const server = createServer(async (request, response) => {
+    const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+    requests.push(path);
+    const file = join(folder, normalize(path.endsWith('/') ? `${path}index.html` : path));
+    const size = await stat(file).then(
+      (found) => found.size,
+      () => undefined,
+    );
+    if (size === undefined) return response.writeHead(404, headers).end();
+    const type = { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', 'accept-ranges': 'bytes' };
+    const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
+    const start = Number(range?.[1] ?? 0);
+    const end = range?.[2] ? Math.min(Number(range[2]), size - 1) : size - 1;
+    const partial = range === null ? {} : { 'content-range': `bytes ${start}-${end}/${size}` };
+    response.writeHead(range === null ? 200 : 206, {
+      ...headers,
+      ...type,
+      ...partial,
+      'content-length': String(end - start + 1),
+    });
+    if (request.method === 'HEAD') return response.end();
+    return createReadStream(file, { start, end }).pipe(response);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    requests,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
