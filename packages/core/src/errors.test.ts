@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { throwIfAborted } from './cancellation.ts';
 import {
   DeviceError,
   FluxError,
@@ -76,21 +75,5 @@ describe('isFluxError', () => {
     expect(isFluxError(error, 'device/out-of-memory')).toBe(false);
     expect(isFluxError(error, 'model/')).toBe(false);
     expect(isFluxError(new Error('device/lost'))).toBe(false);
-  });
-});
-
-describe('throwIfAborted', () => {
-  it('throws the reason itself, and nothing before', () => {
-    const reason = new Error('enough');
-    const signal = {
-      aborted: false,
-      throwIfAborted() {
-        if (this.aborted) throw reason;
-      },
-    };
-    expect(() => throwIfAborted(undefined)).not.toThrow();
-    expect(() => throwIfAborted(signal)).not.toThrow();
-    signal.aborted = true;
-    expect(() => throwIfAborted(signal)).toThrow(reason);
   });
 });

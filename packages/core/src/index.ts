@@ -1,17 +1,4 @@
 export { type BodyBounds, type BodyLike, boundedPieces, readBounded } from './bounded-body.ts';
-export { type Cancellation, throwIfAborted } from './cancellation.ts';
-export { checkPicture } from './checks.ts';
-export { type ClassifierConfig, MAX_CLASSIFIER_BYTES, readClassifierConfig } from './classifier-config.ts';
-export {
-  type ClipConfig,
-  FLUX1_DEV,
-  hiddenSize,
-  type ModelConfig,
-  type SchedulerConfig,
-  type T5Config,
-  type TransformerConfig,
-  type VaeConfig,
-} from './config.ts';
 export {
   DeviceError,
   type ErrorCode,
@@ -30,18 +17,7 @@ export {
   type WireError,
 } from './errors.ts';
 export { formatBytes } from './format-bytes.ts';
-export {
-  checkSize,
-  type Grid,
-  latentGrid,
-  MAX_SIDE,
-  PIXELS_PER_LATENT,
-  PIXELS_PER_TOKEN,
-  parseSize,
-  tokenCount,
-  tokenGrid,
-} from './geometry.ts';
-export { packLatents, unpackLatents } from './latents.ts';
+export { type ClassifierConfig, MAX_CLASSIFIER_BYTES, readClassifierConfig } from './manifest/classifier-config.ts';
 export {
   type BundleFile,
   type BundlePart,
@@ -56,10 +32,8 @@ export {
   type SafetyChecker,
   type SizePreset,
   type WeightClass,
-} from './manifest.ts';
-export { MAX_MANIFEST_BYTES, parseManifest } from './manifest-parse.ts';
-export { checkSeed, fluxNoise, torchRandn } from './noise.ts';
-export { toRgb8, toRgba8 } from './pixels.ts';
+} from './manifest/manifest.ts';
+export { MAX_MANIFEST_BYTES, parseManifest } from './manifest/manifest-parse.ts';
 export {
   assertPlanned,
   DECODE_TILES,
@@ -72,13 +46,38 @@ export {
   type PlanRefusal,
   partSizes,
   planGeneration,
-} from './plan.ts';
-export { FLUX_PREVIEW, type PreviewFactors, previewRgba } from './preview.ts';
+} from './memory/plan.ts';
+export { decodeTiles, type Tile, tileBlend, tileStride } from './memory/tiles.ts';
+export {
+  type ClipConfig,
+  FLUX1_DEV,
+  hiddenSize,
+  type ModelConfig,
+  type SchedulerConfig,
+  type T5Config,
+  type TransformerConfig,
+  type VaeConfig,
+} from './model/config.ts';
+export { checkPicture } from './picture/checks.ts';
+export {
+  checkSize,
+  type Grid,
+  latentGrid,
+  MAX_SIDE,
+  PIXELS_PER_LATENT,
+  PIXELS_PER_TOKEN,
+  parseSize,
+  tokenCount,
+  tokenGrid,
+} from './picture/geometry.ts';
+export { packLatents, unpackLatents } from './picture/latents.ts';
+export { toRgb8 } from './picture/pixels.ts';
+export { FLUX_PREVIEW, type PreviewFactors, previewRgba } from './picture/preview.ts';
+export { type RopeOptions, type RopeTables, ropeTables } from './positions/rope.ts';
+export { t5Bucket, t5PositionBias } from './positions/t5-position.ts';
 export type { Progress } from './progress.ts';
 export { parseRetryAfter, type RetryPolicy, retry, sleep, type WaitSignal } from './retry.ts';
-export { type RopeOptions, type RopeTables, ropeTables } from './rope.ts';
-export { eulerStep, predictX0 } from './sampler.ts';
-export { fluxSigmas, MAX_STEPS, muForTokens } from './schedule.ts';
-export { t5Bucket, t5PositionBias } from './t5-position.ts';
-export { decodeTiles, type Tile, tileBlend, tileStride } from './tiles.ts';
-export { modelTimestep, sinusoidalEmbedding, TIMESTEP_DIMS } from './timestep.ts';
+export { checkSeed, fluxNoise, torchRandn } from './sampling/noise.ts';
+export { eulerStep, predictX0 } from './sampling/sampler.ts';
+export { fluxSigmas, MAX_STEPS, muForTokens } from './sampling/schedule.ts';
+export { modelTimestep, sinusoidalEmbedding, TIMESTEP_DIMS } from './sampling/timestep.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { isFluxError } from '../errors.ts';
+import { FLUX1_DEV } from '../model/config.ts';
 import { bucketBytes, pooledBytes } from './buckets.ts';
-import { FLUX1_DEV } from './config.ts';
-import { isFluxError } from './errors.ts';
 import {
   assertPlanned,
   type MemoryPlan,

@@ -1,4 +1,4 @@
-import { FormatError } from './errors.ts';
+import { FormatError } from '../errors.ts';
 
 /** What must be known of a classifier before it may guard anything. */
 export interface ClassifierConfig {

@@ -1,4 +1,4 @@
-import { InferenceError } from './errors.ts';
+import { InferenceError } from '../errors.ts';
 
 /** Spread of values below which a picture is one colour: half a step of an 8-bit channel, in [−1, 1]. */
 const FLAT = 1 / 255;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FLUX1_DEV } from './config.ts';
-import { InputError } from './errors.ts';
+import { InputError } from '../errors.ts';
+import { FLUX1_DEV } from '../model/config.ts';
 import { fluxSigmas, muForTokens } from './schedule.ts';
 
 const { scheduler } = FLUX1_DEV;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { InputError } from './errors.ts';
-import { packLatents } from './latents.ts';
+import { InputError } from '../errors.ts';
+import { packLatents } from '../picture/latents.ts';
 import { Mt19937 } from './mt19937.ts';
 import { checkSeed, fluxNoise, torchRandn } from './noise.ts';
 

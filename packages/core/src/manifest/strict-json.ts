@@ -1,4 +1,4 @@
-import { ModelError } from './errors.ts';
+import { ModelError } from '../errors.ts';
 
 /**
  * Readers for JSON that a stranger wrote: each takes a value and the path to it and returns what it promises or throws

@@ -1,4 +1,4 @@
-import type { Grid } from './geometry.ts';
+import type { Grid } from '../picture/geometry.ts';
 
 /** Rotation angles of FLUX's three position axes, as tables for interleaved pairs (2k, 2k + 1). */
 export interface RopeTables {

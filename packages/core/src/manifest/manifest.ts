@@ -1,4 +1,4 @@
-import type { ModelConfig } from './config.ts';
+import type { ModelConfig } from '../model/config.ts';
 
 /**
  * `manifest.json`: what a bundle is, and the only thing `export` and `runtime` agree on besides the graphs.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toByte, toRgb8, toRgba8 } from './pixels.ts';
+import { toByte, toRgb8 } from './pixels.ts';
 
 // Planes of 2 × 3 with values that tell channel and place apart.
 const size = { width: 3, height: 2 };
@@ -14,16 +14,6 @@ describe('toRgb8', () => {
 
   it('refuses a picture of another size', () => {
     expect(() => toRgb8(planar, { width: 4, height: 2 })).toThrow('picture must be [3, 2, 4], got 18 values');
-  });
-});
-
-describe('toRgba8', () => {
-  it('has the same colours, opaque', () => {
-    const rgb = toRgb8(planar, size);
-    const rgba = toRgba8(planar, size);
-    for (let i = 0; i < 6; i++) {
-      expect([...rgba.subarray(i * 4, i * 4 + 4)]).toEqual([...rgb.subarray(i * 3, i * 3 + 3), 255]);
-    }
   });
 });
 

@@ -1,7 +1,7 @@
-import { InputError } from './errors.ts';
+import { InputError } from '../errors.ts';
+import type { Grid } from '../picture/geometry.ts';
+import { packLatents } from '../picture/latents.ts';
 import { cephesLn, cephesSinCos } from './float32.ts';
-import type { Grid } from './geometry.ts';
-import { packLatents } from './latents.ts';
 import { Mt19937 } from './mt19937.ts';
 
 /**

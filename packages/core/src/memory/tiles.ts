@@ -1,4 +1,4 @@
-import { type Grid, PIXELS_PER_LATENT } from './geometry.ts';
+import { type Grid, PIXELS_PER_LATENT } from '../picture/geometry.ts';
 
 /*
  * How a picture that is too large to be decoded whole is cut, as diffusers cuts it: square tiles of latents that overlap by a quarter,

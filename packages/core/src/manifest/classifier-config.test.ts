@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { isFluxError } from '../errors.ts';
 import { readClassifierConfig } from './classifier-config.ts';
-import { isFluxError } from './errors.ts';
 
 const CONFIG = { architectures: ['ResNetForImageClassification'], id2label: { 0: 'cat', 1: 'duck' } };
 const PREPROCESSOR = { image_processor_type: 'ViTImageProcessor' };

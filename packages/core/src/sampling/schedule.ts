@@ -1,5 +1,5 @@
-import type { SchedulerConfig } from './config.ts';
-import { InputError } from './errors.ts';
+import { InputError } from '../errors.ts';
+import type { SchedulerConfig } from '../model/config.ts';
 
 /** More steps than this is a mistake: the schedule no longer changes the picture and a run would take hours. */
 export const MAX_STEPS = 1000;

@@ -1,4 +1,4 @@
-import type { ImageSize } from './manifest.ts';
+import type { ImageSize } from '../manifest/manifest.ts';
 
 const f = Math.fround;
 
@@ -14,21 +14,6 @@ export function toRgb8(planar: Float32Array, size: ImageSize): Uint8Array<ArrayB
   const out = new Uint8Array(3 * plane);
   for (let i = 0; i < plane; i++) {
     for (let c = 0; c < 3; c++) out[i * 3 + c] = toByte(planar[c * plane + i]!);
-  }
-  return out;
-}
-
-/**
- * The same for a canvas, opaque.
- *
- * @param planar `[3, H, W]`
- * @returns `[H, W, 4]`
- */
-export function toRgba8(planar: Float32Array, size: ImageSize): Uint8ClampedArray<ArrayBuffer> {
-  const plane = planeSize(planar, size);
-  const out = new Uint8ClampedArray(4 * plane).fill(255);
-  for (let i = 0; i < plane; i++) {
-    for (let c = 0; c < 3; c++) out[i * 4 + c] = toByte(planar[c * plane + i]!);
   }
   return out;
 }

@@ -1,9 +1,9 @@
+import { DeviceError } from '../errors.ts';
+import type { ImageSize, Manifest, WeightClass } from '../manifest/manifest.ts';
+import type { ModelConfig } from '../model/config.ts';
+import { type Grid, latentGrid, PIXELS_PER_TOKEN } from '../picture/geometry.ts';
 import { pooledBytes } from './buckets.ts';
-import type { ModelConfig } from './config.ts';
 import { decodeWork } from './decode-work.ts';
-import { DeviceError } from './errors.ts';
-import { type Grid, latentGrid, PIXELS_PER_TOKEN } from './geometry.ts';
-import type { ImageSize, Manifest, WeightClass } from './manifest.ts';
 import { decodeTiles } from './tiles.ts';
 import {
   denoiseTables,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isFluxError } from './errors.ts';
+import { isFluxError } from '../errors.ts';
 import { checkSize, latentGrid, parseSize, tokenCount, tokenGrid } from './geometry.ts';
 
 function codeOf(act: () => unknown): string | undefined {

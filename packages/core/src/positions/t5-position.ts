@@ -1,4 +1,4 @@
-import type { T5Config } from './config.ts';
+import type { T5Config } from '../model/config.ts';
 
 type BucketConfig = Pick<T5Config, 'num_heads' | 'relative_attention_num_buckets' | 'relative_attention_max_distance'>;
 

@@ -1,6 +1,6 @@
+import type { VaeConfig } from '../model/config.ts';
+import type { Grid } from '../picture/geometry.ts';
 import { BufferPool } from './buffer-pool.ts';
-import type { VaeConfig } from './config.ts';
-import type { Grid } from './geometry.ts';
 
 /*
  * Work buffers of the decoder, by playing its graphs operator by operator: which buffers are alive together depends on when the runtime

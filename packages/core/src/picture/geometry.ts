@@ -1,5 +1,5 @@
-import { InputError } from './errors.ts';
-import type { ImageSize } from './manifest.ts';
+import { InputError } from '../errors.ts';
+import type { ImageSize } from '../manifest/manifest.ts';
 
 /**
  * Pixels, latent cells and tokens.

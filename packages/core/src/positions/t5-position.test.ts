@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FLUX1_DEV } from './config.ts';
+import { FLUX1_DEV } from '../model/config.ts';
 import { t5Bucket, t5PositionBias } from './t5-position.ts';
 
 const config = FLUX1_DEV.text_encoder_2;

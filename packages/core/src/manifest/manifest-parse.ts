@@ -1,6 +1,14 @@
-import type { ClipConfig, ModelConfig, SchedulerConfig, T5Config, TransformerConfig, VaeConfig } from './config.ts';
-import { ModelError } from './errors.ts';
-import { MAX_SIDE, PIXELS_PER_TOKEN } from './geometry.ts';
+import { ModelError } from '../errors.ts';
+import type {
+  ClipConfig,
+  ModelConfig,
+  SchedulerConfig,
+  T5Config,
+  TransformerConfig,
+  VaeConfig,
+} from '../model/config.ts';
+import { MAX_SIDE, PIXELS_PER_TOKEN } from '../picture/geometry.ts';
+import { MAX_STEPS } from '../sampling/schedule.ts';
 import {
   type BundleFile,
   type BundlePart,
@@ -15,7 +23,6 @@ import {
   type SizePreset,
   type WeightClass,
 } from './manifest.ts';
-import { MAX_STEPS } from './schedule.ts';
 import {
   boolean,
   integer,

@@ -1,7 +1,7 @@
+import type { ImageSize } from '../manifest/manifest.ts';
+import { hiddenSize, type T5Config, type TransformerConfig } from '../model/config.ts';
+import { tokenCount } from '../picture/geometry.ts';
 import type { BufferCounts } from './buckets.ts';
-import { hiddenSize, type T5Config, type TransformerConfig } from './config.ts';
-import { tokenCount } from './geometry.ts';
-import type { ImageSize } from './manifest.ts';
 
 /*
  * Work buffers of each graph: the intermediate tensors that are alive together, where most are. Counts follow the graphs' equations and
