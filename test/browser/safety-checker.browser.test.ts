@@ -1,4 +1,4 @@
-import type { PipelineSource } from '@flux-srpo/export';
+import type { SourceFolder } from '@flux-srpo/export';
 import { bytesSource } from '@flux-srpo/formats';
 import { type Backend, createPipeline, createWasmBackend, createWebGpuBackend } from '@flux-srpo/runtime';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ const FILES = ['config.json', 'preprocessor_config.json', 'model.onnx', 'safety_
 const SIZE = { width: 96, height: 96 };
 
 /** The classifier that ships with the embedded model; it flags ducks, a harmless stand-in. */
-async function classifier(): Promise<PipelineSource> {
+async function classifier(): Promise<SourceFolder> {
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   for (const name of FILES) {
     const response = await fetch(new URL(`../../models/tiny/safety_checker/${name}`, import.meta.url));

@@ -1,5 +1,5 @@
 import type { WeightClass } from '@flux-srpo/core';
-import { type BundleSink, convertPipeline, type LoraSource, type PipelineSource } from '@flux-srpo/export';
+import { type BundleSink, convertPipeline, type LoraSource, type SourceFolder } from '@flux-srpo/export';
 import { bytesSink, bytesSource } from '@flux-srpo/formats';
 import { type Bundle, blobBundle, openBundle } from '@flux-srpo/runtime';
 import type { PipelineFolder } from './synthesize.ts';
@@ -10,7 +10,7 @@ export type BundleFolder = Map<string, Uint8Array<ArrayBuffer>>;
 export interface ConvertInMemoryOptions {
   dtype: WeightClass;
   bake?: boolean;
-  safetyChecker?: PipelineSource;
+  safetyChecker?: SourceFolder;
   loras?: readonly LoraSource[];
 }
 
@@ -19,7 +19,7 @@ export async function convertInMemory(
   folder: PipelineFolder,
   { dtype, bake = false, safetyChecker, loras = [] }: ConvertInMemoryOptions,
 ): Promise<BundleFolder> {
-  const source: PipelineSource = {
+  const source: SourceFolder = {
     list: async () => [...folder.keys()],
     open: async (path) => bytesSource(folder.get(path)!, path),
   };

@@ -1,9 +1,8 @@
-export { type BundleInfo, FLUX_SRPO_INFO, parseBundleInfo } from './bundle-info.ts';
-export type { BundleSink, JournalFile, ResumableSink } from './bundle-writer.ts';
-export { networkFileName } from './component-files.ts';
-export { type ConvertNotice, type ConvertOptions, type ConvertSummary, convertPipeline } from './convert.ts';
-export type { ConvertProgress } from './convert-progress.ts';
-export { type ConversionForecast, foreseeConversion } from './foresee.ts';
+export { type BundleInfo, FLUX_SRPO_INFO, parseBundleInfo } from './bundle/bundle-info.ts';
+export type { BundleSink, JournalFile, ResumableSink } from './bundle/bundle-writer.ts';
+export { type ConvertNotice, type ConvertOptions, type ConvertSummary, convertPipeline } from './convert/convert.ts';
+export type { ConvertProgress } from './convert/convert-progress.ts';
+export { type ConversionForecast, foreseeConversion } from './convert/foresee.ts';
 export {
   bakeWeights,
   buildGraph,
@@ -30,17 +29,18 @@ export {
 } from './inspect/bundle.ts';
 export { inspectTensorFile, type TensorFileReport } from './inspect/tensor-file.ts';
 export { readTensor, type TensorValues } from './inspect/tensor-values.ts';
-export { type FileState, verifyFile } from './inspect/verify.ts';
-export type { UnusedTensor } from './keys/bind.ts';
-export { COMPONENTS, type Component } from './keys/index.ts';
+export { type FileVerdict, verifyFile } from './inspect/verify.ts';
+export type { UnusedTensor } from './key-maps/bind.ts';
+export { COMPONENTS, type Component } from './key-maps/index.ts';
 export type { LoraSource } from './lora/open-loras.ts';
-export { shapePartSizes } from './part-sizes.ts';
 export { dequantizeQ4, dequantizeQ4m, dequantizeQ8 } from './quantize/dequantize.ts';
 export { quantizeQ4, quantizeQ4m, quantizeQ8 } from './quantize/kernels.ts';
 export type { QuantizedRows, QuantizeJob, RowQuantizer } from './quantize/rows.ts';
-export { RECIPES, type Recipe, resolveClass } from './recipe.ts';
-export type { PipelineSource } from './source.ts';
-export { combineSources, type ModelSources, type SourceFile } from './sources.ts';
+export { shapePartSizes } from './recipes/part-sizes.ts';
+export { RECIPES, type Recipe, resolveClass } from './recipes/recipe.ts';
+export { combineSources, type ModelSources, type SourceFile } from './sources/combine-sources.ts';
+export { networkFileName } from './sources/component-files.ts';
+export type { SourceFolder } from './sources/source-folder.ts';
 export { type SynthesizeOptions, type SynthesizeSummary, synthesizeBundle } from './synth/synthesize.ts';
 export { virtualBundle } from './synth/virtual-bundle.ts';
 export { applyScales, type Companion } from './tensors/scaled.ts';

@@ -1,6 +1,6 @@
 import { FLUX1_DEV } from '@flux-srpo/core';
-import { type Component, namingOf, type TensorShapes } from '../keys/index.ts';
-import { tensorOf } from '../keys/lookup.ts';
+import { type Component, namingOf, type TensorShapes } from '../key-maps/index.ts';
+import { tensorOf } from '../key-maps/lookup.ts';
 
 /** Shapes of a component's tensors, asked for by the slot each one fills, so that the naming does not matter. */
 class Shapes {

@@ -1,6 +1,6 @@
 import { FLUX1_DEV, type ModelConfig } from '@flux-srpo/core';
-import type { Component, TensorShapes } from '../keys/index.ts';
-import { type PipelineSource, readJsonObject, requireFile } from '../source.ts';
+import type { Component, TensorShapes } from '../key-maps/index.ts';
+import { readJsonObject, requireFile, type SourceFolder } from '../sources/source-folder.ts';
 import { ConfigFields } from './fields.ts';
 import { inferConfig } from './infer.ts';
 import { readSchedulerConfig } from './scheduler.ts';
@@ -27,7 +27,7 @@ const PIPELINE_HINT = 'a diffusers FluxPipeline folder has one';
  * @param tensors of each network
  */
 export async function readModelConfig(
-  source: PipelineSource,
+  source: SourceFolder,
   clipEos: number,
   tensors: Readonly<Record<Component, TensorShapes>>,
 ): Promise<ModelConfig> {

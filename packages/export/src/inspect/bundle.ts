@@ -1,9 +1,9 @@
 import { type BundlePart, MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '@flux-srpo/core';
 import { readSafetensors, sha256Hex, type TensorInfo } from '@flux-srpo/formats';
 import { type PartPlan, planParts, QUANT_BLOCK, scalesName, type TensorClass } from '../graphs/index.ts';
-import { type PipelineSource, readSmallFile, requireFile } from '../source.ts';
+import { readSmallFile, requireFile, type SourceFolder } from '../sources/source-folder.ts';
 import { elementCount } from './tensor-file.ts';
-import { type FileState, verifyFile } from './verify.ts';
+import { type FileVerdict, verifyFile } from './verify.ts';
 
 /** What is in a bundle, as plain data. */
 export interface BundleReport {
@@ -17,7 +17,7 @@ export interface BundleReport {
   classes: Partial<Record<TensorClass, ClassReport>>;
   phases: Record<Phase, PhaseReport>;
   /** By path, when asked for. */
-  files?: Record<string, FileState>;
+  files?: Record<string, FileVerdict>;
 }
 
 export interface PartReport {
@@ -56,7 +56,7 @@ export interface InspectOptions {
 }
 
 /** Reads the manifest and the headers of all weights files. */
-export async function inspectBundle(source: PipelineSource, options: InspectOptions = {}): Promise<BundleReport> {
+export async function inspectBundle(source: SourceFolder, options: InspectOptions = {}): Promise<BundleReport> {
   requireFile(await source.list(), 'manifest.json', 'this is not a bundle, or an unfinished one');
   const json = await readSmallFile(source, 'manifest.json', MAX_MANIFEST_BYTES);
   const manifest = parseManifest(new TextDecoder().decode(json));
@@ -73,7 +73,7 @@ export async function inspectBundle(source: PipelineSource, options: InspectOpti
     const bytes = tensors === undefined ? bakedBytes(part, manifest, sizes) : sumBytes(tensors);
     const loadedBytes = part.graph === undefined ? 0 : tensors === undefined ? bytes : sumLoaded(tensors);
     parts.push({ name: part.name, ...(part.graph && { graph: part.graph }), weights, bytes, loadedBytes });
-    addToPhase(phases[phaseOf(part.name)], bytes, loadedBytes);
+    addToPhase(phases[reportedPhase(part.name)], bytes, loadedBytes);
     if (planned && tensors) addToClasses(classes, planned, tensors);
   }
   for (const report of Object.values(classes)) report.bitsPerWeight = (8 * report.bytes) / report.weights;
@@ -81,14 +81,14 @@ export async function inspectBundle(source: PipelineSource, options: InspectOpti
   const bytes = manifest.files.reduce((sum, file) => sum + file.size, json.length);
   const report = { identity: await sha256Hex(json), manifest, bytes, parts, classes, phases };
   if (!options.verify) return report;
-  const files: Record<string, FileState> = {};
+  const files: Record<string, FileVerdict> = {};
   for (const file of manifest.files) {
     files[file.path] = await verifyFile(source, file, manifest.chunk_bytes, options.signal);
   }
   return { ...report, files };
 }
 
-async function readTensors(source: PipelineSource, path: string): Promise<ReadonlyMap<string, TensorInfo>> {
+async function readTensors(source: SourceFolder, path: string): Promise<ReadonlyMap<string, TensorInfo>> {
   const file = await source.open(path);
   try {
     return (await readSafetensors(file)).tensors;
@@ -124,7 +124,7 @@ const PHASES: readonly (readonly [prefix: string, phase: Phase])[] = [
   ['vae_', 'decode'],
 ];
 
-function phaseOf(part: string): Phase {
+function reportedPhase(part: string): Phase {
   return PHASES.find(([prefix]) => part.startsWith(prefix))?.[1] ?? 'denoise';
 }
 

@@ -1,17 +1,17 @@
 import { type BundleFile, isFluxError } from '@flux-srpo/core';
 import { type ByteSource, createSha256, sha256Hex } from '@flux-srpo/formats';
-import type { PipelineSource } from '../source.ts';
+import type { SourceFolder } from '../sources/source-folder.ts';
 
 /** What a file of a bundle is, against what the manifest says. */
-export type FileState = 'ok' | 'missing' | 'wrong size' | 'wrong hash';
+export type FileVerdict = 'ok' | 'missing' | 'wrong size' | 'wrong hash';
 
 /** Reads the whole file and compares size, every chunk's hash and the file's hash. */
 export async function verifyFile(
-  source: PipelineSource,
+  source: SourceFolder,
   expected: BundleFile,
   chunkBytes: number,
   signal?: AbortSignal,
-): Promise<FileState> {
+): Promise<FileVerdict> {
   let file: ByteSource;
   try {
     file = await source.open(expected.path);

@@ -1,7 +1,7 @@
 import { FormatError } from '@flux-srpo/core';
-import type { Range } from '../keys/bind.ts';
-import type { Pieces } from '../storage.ts';
+import type { Range } from '../key-maps/bind.ts';
 import { toFloat32 } from '../tensors/numbers.ts';
+import type { Pieces } from '../weights/plan-storage.ts';
 import type { SlotDelta } from './slot-delta.ts';
 
 /**

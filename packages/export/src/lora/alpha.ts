@@ -1,5 +1,5 @@
 import { FormatError } from '@flux-srpo/core';
-import { isObject } from '../source.ts';
+import { isObject } from '../sources/source-folder.ts';
 import { readValues, type TensorStore } from '../tensors/store.ts';
 import type { LoraPair } from './pairs.ts';
 

@@ -5,12 +5,12 @@ import { FLUX1_DEV, isFluxError } from '@flux-srpo/core';
 import { bytesSource, GGML_TYPES, readSafetensors, sha256Hex, widen } from '@flux-srpo/formats';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { writeFiles } from '../../../../test/support/write-files.ts';
-import { type ConvertOptions, type ConvertSummary, convertPipeline } from '../convert.ts';
-import type { ConvertProgress } from '../convert-progress.ts';
+import { type ConvertOptions, type ConvertSummary, convertPipeline } from '../convert/convert.ts';
+import type { ConvertProgress } from '../convert/convert-progress.ts';
 import { planParts } from '../graphs/index.ts';
 import { bundleFolder } from '../node/bundle-folder.ts';
 import { pipelineFolder } from '../node/pipeline-folder.ts';
-import { combineSources } from '../sources.ts';
+import { combineSources } from '../sources/combine-sources.ts';
 import { bflTransformerNames, toBfl } from '../test-support/bfl.ts';
 import { type RawTensor, rawGguf, rawSafetensors, sourceFile } from '../test-support/checkpoint-files.ts';
 import {

@@ -1,6 +1,6 @@
 import { FormatError } from '@flux-srpo/core';
 import type { PartPlan } from '../graphs/slots.ts';
-import { type Binding, type BoundSlot, cutAmong, sharedShape, type UnusedTensor } from '../keys/bind.ts';
+import { type Binding, type BoundSlot, cutAmong, sharedShape, type UnusedTensor } from '../key-maps/bind.ts';
 import { readValues } from '../tensors/store.ts';
 import type { OpenLora } from './open-loras.ts';
 import type { LoraPair } from './pairs.ts';

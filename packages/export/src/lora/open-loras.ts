@@ -1,7 +1,7 @@
 import { InputError, type MergedLora } from '@flux-srpo/core';
 import { type ByteSource, changed, createSha256 } from '@flux-srpo/formats';
-import { assertSame, stateOf } from '../source-states.ts';
-import type { SourceFile } from '../sources.ts';
+import type { SourceFile } from '../sources/combine-sources.ts';
+import { assertSame, stateOf } from '../sources/watch-source.ts';
 import { openTensorStore, type TensorStore } from '../tensors/store.ts';
 import { readScales } from './alpha.ts';
 import { type LoraPair, pairTensors } from './pairs.ts';

@@ -1,4 +1,4 @@
-import type { Range } from '../keys/bind.ts';
+import type { Range } from '../key-maps/bind.ts';
 import type { LoraPair } from './pairs.ts';
 
 /** What one LoRA adds to a slot: scale · up[rows] · down[:, columns]. */

@@ -1,7 +1,7 @@
 import type { PartPlan } from '../graphs/slots.ts';
-import { type Claim, findClaims, groupBySource } from '../keys/bind.ts';
-import { type Component, NAMINGS } from '../keys/index.ts';
-import type { KeyRule } from '../keys/rules.ts';
+import { type Claim, findClaims, groupBySource } from '../key-maps/bind.ts';
+import { type Component, NAMINGS } from '../key-maps/index.ts';
+import type { KeyRule } from '../key-maps/rules.ts';
 import { XLABS_KEYS } from './xlabs.ts';
 
 /** A linear layer that a LoRA may change: the slots it fills, in one naming. */

@@ -1,4 +1,4 @@
-import type { KeyRule } from '../keys/rules.ts';
+import type { KeyRule } from '../key-maps/rules.ts';
 
 function weight(part: string, slot: string, from: string, cut?: 'rows' | 'columns'): KeyRule {
   return { part, slot: `${slot}.weight`, from: `${from}.weight`, ...(cut && { cut }) };

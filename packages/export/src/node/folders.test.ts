@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeFiles } from '../../../../test/support/write-files.ts';
-import { convertPipeline } from '../convert.ts';
+import { convertPipeline } from '../convert/convert.ts';
 import { inspectBundle } from '../inspect/bundle.ts';
 import { memorySource } from '../test-support/memory.ts';
 import { tinyPipeline } from '../test-support/tiny-pipeline.ts';

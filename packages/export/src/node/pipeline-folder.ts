@@ -2,13 +2,13 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ModelError } from '@flux-srpo/core';
 import { fileSource } from '@flux-srpo/formats/node';
-import type { PipelineSource } from '../source.ts';
+import type { SourceFolder } from '../sources/source-folder.ts';
 
 /** Folders below this are no part of a pipeline or a bundle. */
 const MAX_DEPTH = 2;
 
 /** A pipeline or bundle folder. Symbolic links are followed: that is how a hub's cache holds files. */
-export function pipelineFolder(folder: string): PipelineSource {
+export function pipelineFolder(folder: string): SourceFolder {
   let listed: Promise<readonly string[]> | undefined;
   const list = () => {
     listed ??= listFiles(folder, '', MAX_DEPTH);

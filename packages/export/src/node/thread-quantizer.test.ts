@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { FormatError, torchRandn } from '@flux-srpo/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ConvertOptions, convertPipeline } from '../convert.ts';
+import { type ConvertOptions, convertPipeline } from '../convert/convert.ts';
 import { type QuantizeJob, quantizeRows } from '../quantize/rows.ts';
 import { arrayOf } from '../tensors/numbers.ts';
 import { type Files, type MemoryBundle, memoryBundle, memorySource } from '../test-support/memory.ts';

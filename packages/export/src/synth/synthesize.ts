@@ -9,13 +9,13 @@ import {
   type WeightClass,
 } from '@flux-srpo/core';
 import { type ByteSink, type ByteSource, sha256Hex } from '@flux-srpo/formats';
-import { type BundleInfo, FLUX_SRPO_INFO } from '../bundle-info.ts';
-import { type BundleSink, BundleWriter, isResumable } from '../bundle-writer.ts';
+import { type BundleInfo, FLUX_SRPO_INFO } from '../bundle/bundle-info.ts';
+import { type BundleSink, BundleWriter, isResumable } from '../bundle/bundle-writer.ts';
+import { checkDraft, draftManifest, manifestJson } from '../bundle/manifest-draft.ts';
+import { writeGraphs } from '../bundle/part-writer.ts';
 import { type ClassOf, planParts } from '../graphs/index.ts';
-import { checkDraft, draftManifest, manifestJson } from '../manifest-draft.ts';
-import { writeGraphs } from '../part-writer.ts';
-import { RECIPES, resolveClass, shapeFallbacks } from '../recipe.ts';
-import type { PipelineSource } from '../source.ts';
+import { RECIPES, resolveClass, shapeFallbacks } from '../recipes/recipe.ts';
+import type { SourceFolder } from '../sources/source-folder.ts';
 import { letterTokenizers, readTokenizers } from './tokenizers.ts';
 import { syntheticPart } from './virtual-bundle.ts';
 
@@ -24,7 +24,7 @@ export interface SynthesizeOptions {
   /** Default 0. The same seed, shape and dtype give the same bundle. */
   seed?: number;
   /** A folder with `tokenizer/` and `tokenizer_2/`; without it, tokenizers that know the letters a to z. */
-  tokenizers?: PipelineSource | undefined;
+  tokenizers?: SourceFolder | undefined;
   /** Weights are hashed and not written: `virtualBundle` makes them again, the same to the bit, as they are read. */
   virtual?: boolean;
   signal?: AbortSignal;

@@ -1,6 +1,6 @@
 import type { ModelConfig } from '@flux-srpo/core';
 import { bytesSource } from '@flux-srpo/formats';
-import type { PipelineSource } from '../source.ts';
+import type { SourceFolder } from '../sources/source-folder.ts';
 import type { ClipTokenizerFiles, TokenizerFiles } from '../tokenizers/read.ts';
 import { readClipTokenizer, readT5Tokenizer } from '../tokenizers/read.ts';
 
@@ -10,7 +10,7 @@ export interface BundleTokenizers {
 }
 
 /** The tokenizers of a folder with `tokenizer/` and `tokenizer_2/`. */
-export async function readTokenizers(source: PipelineSource): Promise<BundleTokenizers> {
+export async function readTokenizers(source: SourceFolder): Promise<BundleTokenizers> {
   return { tokenizer: await readClipTokenizer(source), tokenizer_2: await readT5Tokenizer(source) };
 }
 

@@ -1,4 +1,4 @@
-import { COMPONENTS, type Component, markersOf, type TensorShapes } from '../keys/index.ts';
+import { COMPONENTS, type Component, markersOf, type TensorShapes } from '../key-maps/index.ts';
 import type { TensorStore } from './store.ts';
 
 /** What a file of several networks, or of one wrapped in another's, puts before the names of each. The plain names come first. */

@@ -1,5 +1,5 @@
 import { FormatError } from '@flux-srpo/core';
-import { isObject } from '../source.ts';
+import { isObject } from '../sources/source-folder.ts';
 import { toFloat32 } from './numbers.ts';
 import { readValues, type TensorStore } from './store.ts';
 

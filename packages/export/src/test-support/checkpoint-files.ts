@@ -6,7 +6,7 @@ import {
   type GgmlTypeName,
   writeSafetensors,
 } from '@flux-srpo/formats';
-import type { SourceFile } from '../sources.ts';
+import type { SourceFile } from '../sources/combine-sources.ts';
 
 /** A tensor as a file holds it. */
 export interface RawTensor {

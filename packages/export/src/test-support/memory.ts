@@ -1,11 +1,11 @@
 import { type ByteSink, bytesSink, bytesSource } from '@flux-srpo/formats';
-import type { BundleSink } from '../bundle-writer.ts';
-import type { PipelineSource } from '../source.ts';
+import type { BundleSink } from '../bundle/bundle-writer.ts';
+import type { SourceFolder } from '../sources/source-folder.ts';
 
 /** Path → content. */
 export type Files = Map<string, Uint8Array>;
 
-export function memorySource(files: Files): PipelineSource {
+export function memorySource(files: Files): SourceFolder {
   return {
     list: async () => [...files.keys()],
     open: async (path) => bytesSource(files.get(path)!, path),

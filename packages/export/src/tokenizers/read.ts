@@ -1,5 +1,5 @@
 import { ModelError } from '@flux-srpo/core';
-import { isObject, type PipelineSource, readJsonObject, readSmallFile, requireFile } from '../source.ts';
+import { isObject, readJsonObject, readSmallFile, requireFile, type SourceFolder } from '../sources/source-folder.ts';
 import { clipTokenizerJson } from './clip-bpe.ts';
 
 /** The files a tokenizer needs at run time, as they go into the bundle. */
@@ -25,7 +25,7 @@ const CLIP_BOS = '<|startoftext|>';
 const CLIP_EOS = '<|endoftext|>';
 
 /** CLIP's tokenizer from `tokenizer/`: its tokenizer.json, or one made of vocab.json and merges.txt. */
-export async function readClipTokenizer(source: PipelineSource): Promise<ClipTokenizerFiles> {
+export async function readClipTokenizer(source: SourceFolder): Promise<ClipTokenizerFiles> {
   const paths = await source.list();
   const config = await readTokenizerConfig(source, paths, 'tokenizer');
   const eos = tokenText(config.eos_token) ?? CLIP_EOS;
@@ -48,7 +48,7 @@ export async function readClipTokenizer(source: PipelineSource): Promise<ClipTok
 }
 
 /** T5's tokenizer from `tokenizer_2/`, which must have a tokenizer.json. */
-export async function readT5Tokenizer(source: PipelineSource): Promise<TokenizerFiles> {
+export async function readT5Tokenizer(source: SourceFolder): Promise<TokenizerFiles> {
   const paths = await source.list();
   const config = await readTokenizerConfig(source, paths, 'tokenizer_2');
   const hint = 'save it with transformers: T5TokenizerFast.from_pretrained(folder).save_pretrained(folder)';
@@ -58,7 +58,7 @@ export async function readT5Tokenizer(source: PipelineSource): Promise<Tokenizer
 }
 
 async function readTokenizerConfig(
-  source: PipelineSource,
+  source: SourceFolder,
   paths: readonly string[],
   folder: string,
 ): Promise<Record<string, unknown>> {

@@ -1,10 +1,10 @@
 import { ModelError } from '@flux-srpo/core';
-import { COMPONENTS, type Component, combineSources, type PipelineSource, type SourceFile } from '@flux-srpo/export';
+import { COMPONENTS, type Component, combineSources, type SourceFile, type SourceFolder } from '@flux-srpo/export';
 import { type ByteSource, blobSource, httpSource, openRetrying } from '@flux-srpo/formats';
 import type { ImportInput, SourceEntry } from './import-protocol.ts';
 
 /** Everything that the page named, as one pipeline. */
-export async function importSource({ folder, tokenizers, files, token }: ImportInput): Promise<PipelineSource> {
+export async function importSource({ folder, tokenizers, files, token }: ImportInput): Promise<SourceFolder> {
   const given: Partial<Record<Component, SourceFile>> = {};
   // The same file for several components is one source.
   const known = new Map<SourceEntry, SourceFile>();
@@ -29,7 +29,7 @@ function sourceFile(entry: SourceEntry, token: string | undefined): SourceFile {
   return { ...file, beside: (other) => sourceFile(new URL(other, entry).href, token) };
 }
 
-export function folderSource(files: Readonly<Record<string, SourceEntry>>, token: string | undefined): PipelineSource {
+export function folderSource(files: Readonly<Record<string, SourceEntry>>, token: string | undefined): SourceFolder {
   return {
     list: async () => Object.keys(files),
     async open(path) {

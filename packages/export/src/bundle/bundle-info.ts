@@ -1,0 +1,58 @@
+import { InputError, type Manifest } from '@flux-srpo/core';
+import { isObject } from '../sources/source-folder.ts';
+
+/** What a bundle says of itself beyond what the checkpoint says. */
+export interface BundleInfo
+  extends Pick<Manifest, 'model' | 'name' | 'licence' | 'sizes' | 'defaults' | 'examples' | 'preview' | 'step_cache'> {
+  /** What the bundle was made from, free text per part. Files and dtypes are added by the converter. */
+  source?: Record<string, string>;
+  /** Text tokens a prompt is padded to unless a request says otherwise. */
+  max_sequence_length: number;
+}
+
+/** FLUX.1 SRPO as the HTTP endpoint serves it. */
+export const FLUX_SRPO_INFO: BundleInfo = {
+  model: 'flux-srpo-text-to-image',
+  name: 'FLUX.1 [dev] SRPO',
+  licence: {
+    id: 'other',
+    url: 'https://huggingface.co/tencent/SRPO',
+    notice:
+      'Converted weights of FLUX.1 [dev] (FLUX.1 [dev] Non-Commercial License) as fine-tuned by SRPO (academic use only). Both licences apply.',
+  },
+  sizes: {
+    square_hd: { width: 1024, height: 1024 },
+    square: { width: 512, height: 512 },
+    portrait_4_3: { width: 768, height: 1024 },
+    portrait_16_9: { width: 576, height: 1024 },
+    landscape_4_3: { width: 1024, height: 768 },
+    landscape_16_9: { width: 1024, height: 576 },
+  },
+  defaults: { size: 'landscape_4_3', num_inference_steps: 28, guidance_scale: 4.5 },
+  max_sequence_length: 512,
+};
+
+const FIELDS = [
+  'model',
+  'name',
+  'licence',
+  'sizes',
+  'defaults',
+  'examples',
+  'preview',
+  'step_cache',
+  'source',
+  'max_sequence_length',
+];
+
+/** `FLUX_SRPO_INFO` with the fields of a JSON document in place of its own. The converter checks the values, as part of the manifest. */
+export function parseBundleInfo(json: unknown): BundleInfo {
+  const unknown = isObject(json) ? Object.keys(json).find((key) => !FIELDS.includes(key)) : undefined;
+  if (!isObject(json) || unknown !== undefined) {
+    throw new InputError(`bundle info must be an object of ${FIELDS.join(', ')}, got ${unknown ?? typeof json}`, {
+      code: 'input/type',
+      details: { expected: FIELDS, got: unknown ?? typeof json },
+    });
+  }
+  return { ...FLUX_SRPO_INFO, ...json };
+}

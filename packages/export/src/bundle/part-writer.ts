@@ -1,0 +1,139 @@
+import type { BundlePart, Manifest, ModelConfig, QuantizationFallback } from '@flux-srpo/core';
+import { e4m4ToF32, widen, writeSafetensors } from '@flux-srpo/formats';
+import { bakeWeights, buildGraph, type ClassOf, HALF_GRAPHS, type PartPlan } from '../graphs/index.ts';
+import type { TensorClass } from '../graphs/slots.ts';
+import type { BoundSlot } from '../key-maps/bind.ts';
+import type { Component } from '../key-maps/index.ts';
+import type { RowQuantizer } from '../quantize/rows.ts';
+import { isBlockClass } from '../recipes/recipe.ts';
+import type { Checkpoint } from '../sources/checkpoint.ts';
+import { keepBlocks } from '../weights/kept-blocks.ts';
+import { planStorage, type StoredTensor } from '../weights/plan-storage.ts';
+import { slotPieces } from '../weights/slot-reader.ts';
+import type { BundleWriter } from './bundle-writer.ts';
+
+/** A part as it will be written. */
+export interface StoredPart {
+  /** In the order of the graph's inputs. */
+  readonly tensors: readonly StoredTensor[];
+  /** Where the numbers asked for a wider dtype on disk; `tensor` is the slot's name. */
+  readonly fallbacks: readonly QuantizationFallback[];
+  /** Of the slots stored in blocks, where their numbers come from. */
+  readonly blocks: readonly BlockOrigin[];
+}
+
+/** Blocks of a slot: the source's own, or computed from its numbers. */
+export interface BlockOrigin {
+  readonly tensorClass: TensorClass;
+  /** The source's dtype of the tensor. */
+  readonly dtype: string;
+  readonly isKept: boolean;
+}
+
+/**
+ * Chooses how each slot of a part is stored; reads all its weights once.
+ *
+ * @param onSlot hears of each slot that is read
+ */
+export async function planPart(
+  slots: readonly BoundSlot[],
+  checkpoints: Readonly<Record<Component, Checkpoint>>,
+  classOf: ClassOf,
+  quantizer: RowQuantizer | undefined,
+  signal: AbortSignal | undefined,
+  onSlot: (bound: BoundSlot) => void,
+): Promise<StoredPart> {
+  const tensors: StoredTensor[] = [];
+  const fallbacks: QuantizationFallback[] = [];
+  const blocks: BlockOrigin[] = [];
+  for (const bound of slots) {
+    const checkpoint = checkpoints[bound.component];
+    const weightClass = classOf(bound.slot);
+    const kept = await keepBlocks(bound, checkpoint, weightClass, signal);
+    const storage =
+      kept ?? (await planStorage(bound.slot, weightClass, slotPieces(bound, checkpoint, signal), quantizer));
+    tensors.push(...storage.tensors);
+    if (isBlockClass(weightClass) && bound.slot.kind === 'linear') {
+      const { dtype } = checkpoint.tensors.get(bound.tensor)!;
+      blocks.push({ tensorClass: bound.slot.tensorClass, dtype, isKept: kept !== undefined });
+    }
+    if (storage.reason !== undefined) {
+      fallbacks.push({ tensor: bound.slot.name, asked: 'f16', used: 'f32', reason: storage.reason });
+    }
+    onSlot(bound);
+  }
+  return { tensors, fallbacks, blocks };
+}
+
+/** Writes `weights/<part>.safetensors`, or nothing for a part without weights. */
+export async function writeWeights(
+  writer: BundleWriter,
+  part: PartPlan,
+  tensors: readonly StoredTensor[],
+): Promise<BundlePart> {
+  const entry = { name: part.name, ...(part.graph !== undefined && { graph: part.graph }) };
+  if (tensors.length === 0) return entry;
+  const weights = `weights/${part.name}.safetensors`;
+  const file = await writer.create(weights);
+  try {
+    await writeSafetensors(file, tensors, (tensor) => tensor.bytes());
+  } finally {
+    await file.close();
+  }
+  return { ...entry, weights };
+}
+
+/** Writes one graph per kind of block, and its variant in half precision where it has one. */
+export async function writeGraphs(
+  writer: BundleWriter,
+  plan: readonly PartPlan[],
+  config: ModelConfig,
+  classOf: ClassOf,
+): Promise<Required<Pick<Manifest, 'graphs' | 'graphs_f16'>>> {
+  const graphs: Record<string, string> = {};
+  const graphs_f16: Record<string, string> = {};
+  for (const { graph } of plan) {
+    if (graph === undefined || Object.hasOwn(graphs, graph)) continue;
+    graphs[graph] = `graphs/${graph}.onnx`;
+    await writer.write(graphs[graph], buildGraph(graph, config, classOf).bytes);
+    if (!HALF_GRAPHS.includes(graph)) continue;
+    graphs_f16[graph] = `graphs/${graph}.f16.onnx`;
+    await writer.write(graphs_f16[graph], buildGraph(graph, config, classOf, 'f16').bytes);
+  }
+  return { graphs, graphs_f16 };
+}
+
+/** Writes a part's own graph with its weights inside, and returns its path. Holds the part in memory. */
+export async function writeBaked(
+  writer: BundleWriter,
+  part: PartPlan & { graph?: string },
+  tensors: readonly StoredTensor[],
+  config: ModelConfig,
+  classOf: ClassOf,
+): Promise<string> {
+  const { bytes, weights } = buildGraph(part.graph!, config, classOf);
+  const data = new Map<string, Uint8Array>();
+  for (const tensor of tensors) data.set(tensor.name, await graphBytes(tensor));
+  const path = `graphs/${part.name}.onnx`;
+  await writer.write(path, bakeWeights(bytes, weights, data));
+  return path;
+}
+
+/** A tensor in the graph's dtype: floats are float32 there, whatever they are on disk. */
+async function graphBytes(tensor: StoredTensor): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of tensor.bytes()) {
+    if (tensor.dtype === 'U8' && !tensor.name.endsWith('.scales')) pieces.push(piece);
+    else {
+      const floats = tensor.dtype === 'U8' ? e4m4ToF32(piece) : widen(tensor.dtype, piece);
+      pieces.push(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength));
+    }
+  }
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}

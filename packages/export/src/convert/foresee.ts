@@ -1,0 +1,43 @@
+import type { WeightClass } from '@flux-srpo/core';
+import { readSafetyChecker } from '../bundle/safety-checker.ts';
+import type { Component } from '../key-maps/index.ts';
+import { RECIPES, resolveClass } from '../recipes/recipe.ts';
+import type { Checkpoint } from '../sources/checkpoint.ts';
+import type { SourceFolder } from '../sources/source-folder.ts';
+import { readHeaders } from './headers.ts';
+import { expectedBytes, partWork } from './part-work.ts';
+
+/** What a conversion would make. */
+export interface ConversionForecast {
+  /** Parts of the bundle. */
+  parts: number;
+  /** Parameters of the model. */
+  weights: number;
+  /** Bytes of the source that become weights. */
+  sourceBytes: number;
+  /** Bytes of the bundle's weights where every number fits the type that its class prefers; one that does not takes a few more. */
+  bytes: number;
+}
+
+/** Reads headers and small files, no weights. Throws what a conversion would throw before its first part. */
+export async function foreseeConversion(
+  source: SourceFolder,
+  dtype: WeightClass,
+  safetyChecker?: SourceFolder,
+): Promise<ConversionForecast> {
+  const opened: Partial<Record<Component, Checkpoint>> = {};
+  try {
+    if (safetyChecker !== undefined) await readSafetyChecker(safetyChecker);
+    const { plan, binding, checkpoints } = await readHeaders(source, opened);
+    const work = plan.map((part) => partWork(part, binding.parts.get(part.name)!, checkpoints));
+    const classOf = (slot: Parameters<typeof resolveClass>[1]): WeightClass => resolveClass(RECIPES[dtype], slot).used;
+    return {
+      parts: plan.length,
+      weights: work.reduce((sum, { weights }) => sum + weights, 0),
+      sourceBytes: work.reduce((sum, { bytes }) => sum + bytes, 0),
+      bytes: plan.reduce((sum, part) => sum + expectedBytes(part, classOf), 0),
+    };
+  } finally {
+    for (const checkpoint of Object.values(opened)) await checkpoint.close();
+  }
+}

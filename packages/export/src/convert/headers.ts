@@ -1,0 +1,60 @@
+import type { ModelConfig } from '@flux-srpo/core';
+import { readModelConfig } from '../config/pipeline.ts';
+import { planParts } from '../graphs/index.ts';
+import type { PartPlan } from '../graphs/slots.ts';
+import { type Binding, bindParts } from '../key-maps/bind.ts';
+import { COMPONENTS, type Component } from '../key-maps/index.ts';
+import { mergeLoras } from '../lora/merge-loras.ts';
+import type { OpenLora } from '../lora/open-loras.ts';
+import { type Checkpoint, openCheckpoint } from '../sources/checkpoint.ts';
+import type { SourceFolder } from '../sources/source-folder.ts';
+import { ReadMemory } from '../tensors/read-memory.ts';
+import {
+  type ClipTokenizerFiles,
+  readClipTokenizer,
+  readT5Tokenizer,
+  type TokenizerFiles,
+} from '../tokenizers/read.ts';
+
+/** All that is known of a conversion before a weight is read. */
+export interface Headers {
+  readonly clipTokenizer: ClipTokenizerFiles;
+  readonly t5Tokenizer: TokenizerFiles;
+  readonly checkpoints: Readonly<Record<Component, Checkpoint>>;
+  readonly config: ModelConfig;
+  readonly plan: readonly PartPlan[];
+  readonly binding: Binding;
+}
+
+/**
+ * Reads the small files and every header, and checks that the checkpoint is what the configs say.
+ *
+ * @param opened takes each checkpoint as it is opened; the caller closes them, also after an error
+ */
+export async function readHeaders(
+  source: SourceFolder,
+  opened: Partial<Record<Component, Checkpoint>>,
+  loras: readonly OpenLora[] = [],
+): Promise<Headers> {
+  const clipTokenizer = await readClipTokenizer(source);
+  const t5Tokenizer = await readT5Tokenizer(source);
+  const memory = new ReadMemory();
+  for (const component of COMPONENTS) opened[component] = await openCheckpoint(source, component, memory);
+  const checkpoints = opened as Record<Component, Checkpoint>;
+  const tensors = tensorsOf(checkpoints);
+  const config = await readModelConfig(source, clipTokenizer.eosId, tensors);
+  const plan = planParts(config);
+  const binding = mergeLoras(bindParts(plan, tensors), plan, loras);
+  for (const { component, tensor } of [...binding.parts.values()].flat()) checkpoints[component].checkDtype(tensor);
+  return { clipTokenizer, t5Tokenizer, checkpoints, config, plan, binding };
+}
+
+function tensorsOf(checkpoints: Record<Component, Checkpoint>): Record<Component, Checkpoint['tensors']> {
+  const { transformer, text_encoder, text_encoder_2, vae } = checkpoints;
+  return {
+    transformer: transformer.tensors,
+    text_encoder: text_encoder.tensors,
+    text_encoder_2: text_encoder_2.tensors,
+    vae: vae.tensors,
+  };
+}

@@ -1,0 +1,52 @@
+import type { WeightClass } from '@flux-srpo/core';
+import { DTYPE_BITS, GGML_TYPES } from '@flux-srpo/formats';
+import type { ClassOf, PartPlan } from '../graphs/index.ts';
+import type { WeightSlot } from '../graphs/slots.ts';
+import { weightInputs } from '../graphs/weights.ts';
+import type { BoundSlot } from '../key-maps/bind.ts';
+import type { Component } from '../key-maps/index.ts';
+import type { Checkpoint } from '../sources/checkpoint.ts';
+import type { PartWork } from './convert-progress.ts';
+
+/** What there is to do for a part. */
+export function partWork(
+  part: PartPlan,
+  slots: readonly BoundSlot[],
+  checkpoints: Readonly<Record<Component, Checkpoint>>,
+): PartWork {
+  const bytes = slots.reduce((sum, slot) => sum + sourceBytes(slot, checkpoints), 0);
+  return { name: part.name, weights: part.slots.reduce((sum, slot) => sum + countWeights(slot), 0), bytes };
+}
+
+/** Bytes of the source that become one slot. */
+export function sourceBytes(
+  { slot, component, tensor }: BoundSlot,
+  checkpoints: Readonly<Record<Component, Checkpoint>>,
+): number {
+  return (countWeights(slot) * bitsOf(checkpoints[component].tensors.get(tensor)!.dtype)) / 8;
+}
+
+/** Bytes of a part's file, headers aside, where every number fits the dtype its class prefers. */
+export function expectedBytes(part: PartPlan, classOf: ClassOf): number {
+  return part.slots.reduce((sum, slot) => {
+    const weightClass = classOf(slot);
+    return sum + weightInputs(slot, weightClass).reduce((bytes, input) => bytes + inputBytes(input, weightClass), 0);
+  }, 0);
+}
+
+function inputBytes({ dtype, dims }: ReturnType<typeof weightInputs>[number], weightClass: WeightClass): number {
+  // The only floats of a `q4m` slot are its scales.
+  const floatBytes = weightClass === 'f32' ? 4 : weightClass === 'q4m' ? 1 : 2;
+  return dims.reduce((product, dim) => product * dim, dtype === 'uint8' ? 1 : floatBytes);
+}
+
+function countWeights(slot: WeightSlot): number {
+  return slot.shape.reduce((product, dim) => product * dim, 1);
+}
+
+/** Bits a weight takes in the source. */
+function bitsOf(dtype: string): number {
+  if (Object.hasOwn(DTYPE_BITS, dtype)) return DTYPE_BITS[dtype as keyof typeof DTYPE_BITS];
+  const { bytes, length } = GGML_TYPES[dtype as keyof typeof GGML_TYPES];
+  return (bytes * 8) / length;
+}

@@ -1,0 +1,17 @@
+import type { UnusedTensor } from '../key-maps/bind.ts';
+import type { Component } from '../key-maps/index.ts';
+import type { Checkpoint } from '../sources/checkpoint.ts';
+
+/** Tensors of the files that binding never saw: those that say how others are stored, and in files of several networks, those of none in use. */
+export function unboundTensors(checkpoints: Readonly<Record<Component, Checkpoint>>): UnusedTensor[] {
+  const all = Object.values(checkpoints);
+  return all.flatMap(({ component, files, companions, foreign }, i) => {
+    const users = all.filter((other) => other.files.some((file) => files.includes(file)));
+    const isFirst = all.findIndex((other) => users.includes(other)) === i;
+    const rest = isFirst ? foreign.filter((name) => !users.some(({ prefix }) => name.startsWith(prefix))) : [];
+    return [
+      ...companions.map(({ tensor, reason }) => ({ component, tensor, reason })),
+      ...rest.map((tensor) => ({ component, tensor, reason: 'of another network than those the file was given for' })),
+    ];
+  });
+}

@@ -1,0 +1,29 @@
+import type { ModelConfig, PartSize, WeightClass } from '@flux-srpo/core';
+import { buildGraph, type ClassOf, HALF_GRAPHS, planParts } from '../graphs/index.ts';
+import { RECIPES, resolveClass } from './recipe.ts';
+
+const BYTES = { uint8: 1, float16: 2, float32: 4 } as const;
+
+/**
+ * Weights of every part that runs, on the device, from the shape alone and to the byte.
+ *
+ * @param f16 of the graphs in half precision, where there are such: their scales and float linears take two bytes a number
+ */
+export function shapePartSizes(config: ModelConfig, dtype: WeightClass, f16 = false): PartSize[] {
+  const classOf: ClassOf = (slot) => resolveClass(RECIPES[dtype], slot).used;
+  const sizes = new Map<string, number>();
+  const sizeOf = (graph: string): number => {
+    const { weights } = buildGraph(graph, config, classOf, f16 && HALF_GRAPHS.includes(graph) ? 'f16' : 'f32');
+    return weights.reduce(
+      (sum, { dims, dtype }) => sum + dims.reduce((product, dim) => product * dim, BYTES[dtype]),
+      0,
+    );
+  };
+  return planParts(config).flatMap(({ name, graph, slots }) => {
+    if (graph === undefined || slots.length === 0) return [];
+    const bytes = sizes.get(graph) ?? sizeOf(graph);
+    sizes.set(graph, bytes);
+    const blockSums = slots.some((slot) => classOf(slot) === 'q4m');
+    return [{ name, bytes, ...(blockSums && { blockSums }) }];
+  });
+}

@@ -1,0 +1,143 @@
+import { FormatError } from '@flux-srpo/core';
+import type { ByteSource, GgmlTypeName } from '@flux-srpo/formats';
+import { type Component, markersOf, namingOf } from '../key-maps/index.ts';
+import type { Numbers } from '../tensors/numbers.ts';
+import { findPrefix, networksIn, underPrefix } from '../tensors/prefix.ts';
+import type { ReadMemory } from '../tensors/read-memory.ts';
+import { applyScales, type Companion } from '../tensors/scaled.ts';
+import { openTensorStore, type TensorDescription, type TensorStore } from '../tensors/store.ts';
+import { findFiles, requireListed } from './component-files.ts';
+import type { SourceFolder } from './source-folder.ts';
+
+/** The tensors of one component, over however many files it has. */
+export interface Checkpoint {
+  readonly component: Component;
+  /** The files read, for the manifest. */
+  readonly files: readonly string[];
+  /** Whose names the tensors have. */
+  readonly naming: string;
+  /** Without the prefix that a file of several networks puts before them. */
+  readonly tensors: ReadonlyMap<string, TensorDescription>;
+  /** Tensors of the files that only say how others are stored. */
+  readonly companions: readonly Companion[];
+  /** Full names of the files' other tensors, which belong to other networks. */
+  readonly foreign: readonly string[];
+  /** Prefix of this component's tensors in its file. */
+  readonly prefix: string;
+  /** Throws for a dtype that does not widen to float32 exactly. */
+  checkDtype(tensor: string): void;
+  /**
+   * Rows `start` up to `end` of a tensor.
+   *
+   * @param rowLength elements of one row
+   * @returns [end − start, rowLength], in memory that later reads use again: see {@link ReadMemory}
+   */
+  readRows(tensor: string, rowLength: number, start: number, end: number, signal?: AbortSignal): Promise<Numbers>;
+  /** How ggml stores the tensor, where it does. */
+  blockType(tensor: string): GgmlTypeName | undefined;
+  /** The blocks of such a tensor's rows; a row must be whole blocks. */
+  readBlockRows(
+    tensor: string,
+    rowLength: number,
+    start: number,
+    end: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** Opens the files of a component. */
+export async function openCheckpoint(
+  source: SourceFolder,
+  component: Component,
+  memory: ReadMemory,
+): Promise<Checkpoint> {
+  const found = await findFiles(source, component);
+  const files = found.paths;
+  const sources: ByteSource[] = [];
+  const located = new Map<string, TensorStore>();
+  const companions: Companion[] = [];
+  const foreign: string[] = [];
+  const names = new Set<string>();
+  const networks = new Set<Component>();
+  let prefix = '';
+  const close = async (): Promise<void> => {
+    for (const opened of sources) await opened.close?.();
+  };
+  try {
+    for (const path of files) {
+      const opened = await source.open(path);
+      sources.push(opened);
+      const whole = await openTensorStore(opened);
+      for (const name of whole.tensors.keys()) names.add(name);
+      for (const network of networksIn(whole.tensors)) networks.add(network);
+      prefix = findPrefix(component, whole.tensors);
+      foreign.push(...[...whole.tensors.keys()].filter((name) => !name.startsWith(prefix)));
+      const scaled = await applyScales(path, underPrefix(whole, prefix));
+      companions.push(...scaled.companions);
+      locate(component, path, scaled.store, located);
+    }
+    requireListed(component, found, names);
+    requireNetwork(component, files[0]!, networks, names);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const find = (name: string) => located.get(name)!;
+  const tensors = new Map([...located].map(([name, file]) => [name, file.tensors.get(name)!]));
+  return {
+    component,
+    files,
+    naming: namingOf(component, tensors).name,
+    tensors,
+    companions,
+    foreign,
+    prefix,
+    checkDtype(name) {
+      const readable = find(name).unreadable(name);
+      if (readable === undefined) return;
+      const { dtype } = tensors.get(name)!;
+      throw new FormatError(`${component}/${name} must be ${readable.join(', ')}, got ${dtype}`, {
+        code: 'format/dtype-unsupported',
+        details: { component, tensor: name, expected: readable, got: dtype },
+      });
+    },
+    readRows: (name, rowLength, start, end, signal) =>
+      find(name).readNumbers(name, start * rowLength, end * rowLength, signal, memory),
+    blockType: (name) => find(name).blocks?.typeOf(name),
+    async readBlockRows(name, rowLength, start, end, signal) {
+      const { blocks } = find(name);
+      if (blocks === undefined) throw new Error(`${name} is not stored in blocks`);
+      return await blocks.read(name, start * rowLength, end * rowLength, signal);
+    },
+    close,
+  };
+}
+
+/** Throws for a file in which nothing looks like the component that it was given for. */
+function requireNetwork(
+  component: Component,
+  path: string,
+  networks: ReadonlySet<Component>,
+  names: ReadonlySet<string>,
+): void {
+  if (networks.has(component)) return;
+  const expected = markersOf(component);
+  const holds = networks.size > 0 ? `tensors of ${[...networks].join(', ')}` : [...names].slice(0, 3).join(', ');
+  throw new FormatError(`${path} must hold ${component}, with ${expected.join(' or ')}, got ${holds || 'no tensor'}`, {
+    code: 'format/tensor-missing',
+    details: { component, path, expected, got: [...networks] },
+  });
+}
+
+function locate(component: Component, path: string, file: TensorStore, located: Map<string, TensorStore>): void {
+  for (const name of file.tensors.keys()) {
+    if (located.has(name)) {
+      throw new FormatError(`${component}: tensor ${name} must be in one shard, got it again in ${path}`, {
+        code: 'format/tensor-unexpected',
+        details: { component, tensor: name, path },
+      });
+    }
+    located.set(name, file);
+  }
+}

@@ -1,0 +1,81 @@
+import { InputError, ModelError } from '@flux-srpo/core';
+import type { ByteSource } from '@flux-srpo/formats';
+import { COMPONENTS, type Component } from '../key-maps/index.ts';
+import { isShardIndex } from './component-files.ts';
+import type { SourceFolder } from './source-folder.ts';
+
+/** A checkpoint file: on disk, picked in a browser, or at a URL. */
+export interface SourceFile {
+  /** Its last path segment; goes into the bundle's manifest. */
+  readonly name: string;
+  open(): Promise<ByteSource>;
+  /** Another file of its folder: a shard, where this one is their index. */
+  beside?(name: string): SourceFile;
+}
+
+/** Where each part of a model comes from. */
+export interface ModelSources {
+  /** A diffusers FluxPipeline folder, for whatever is not given apart. */
+  readonly folder?: SourceFolder | undefined;
+  /** One file each, safetensors or GGUF, any naming, or the index of its shards. The same file may serve several. */
+  readonly files?: Readonly<Partial<Record<Component, SourceFile>>>;
+  /** A folder that holds `tokenizer/` and `tokenizer_2/`, in place of `folder`'s. */
+  readonly tokenizers?: SourceFolder | undefined;
+}
+
+const TOKENIZER_PATH = /^tokenizer(?:_2)?\//;
+
+/** All of it as one pipeline, to be converted like a folder. */
+export async function combineSources({ folder, files = {}, tokenizers }: ModelSources): Promise<SourceFolder> {
+  requireEverything(folder, files, tokenizers);
+  const opens = new Map<string, () => Promise<ByteSource>>();
+  const add = async (source: SourceFolder | undefined, takes: (path: string) => boolean) => {
+    for (const path of (await source?.list()) ?? []) if (takes(path)) opens.set(path, () => source!.open(path));
+  };
+  await add(folder, (path) => tokenizers === undefined || !TOKENIZER_PATH.test(path));
+  await add(tokenizers, (path) => TOKENIZER_PATH.test(path));
+
+  const singleFiles: Partial<Record<Component, string>> = {};
+  const paths = new Map<SourceFile, string>();
+  for (const component of COMPONENTS) {
+    const file = files[component];
+    if (file === undefined) continue;
+    const path = paths.get(file) ?? `${component}/${file.name}`;
+    paths.set(file, path);
+    opens.set(path, async () => ({ ...(await file.open()), name: path }));
+    singleFiles[component] = path;
+  }
+  /** Shards are known to their index only. */
+  const openShard = (path: string): (() => Promise<ByteSource>) | undefined => {
+    const [component, name] = path.split('/') as [Component, string];
+    const index = files[component];
+    if (index === undefined || !isShardIndex(index.name) || !path.endsWith('.safetensors')) return undefined;
+    const shard = index.beside?.(name);
+    return shard && (async () => ({ ...(await shard.open()), name: path }));
+  };
+  return {
+    list: async () => [...opens.keys()],
+    async open(path) {
+      const open = openShard(path) ?? opens.get(path);
+      if (open !== undefined) return await open();
+      throw new ModelError(`${path} is missing from the sources`, { code: 'model/file-missing', details: { path } });
+    },
+    singleFiles,
+  };
+}
+
+/** Without a folder, nothing can be left out. */
+function requireEverything(
+  folder: SourceFolder | undefined,
+  files: NonNullable<ModelSources['files']>,
+  tokenizers: SourceFolder | undefined,
+): void {
+  if (folder !== undefined) return;
+  const missing = COMPONENTS.filter((component) => files[component] === undefined) as string[];
+  if (tokenizers === undefined) missing.push('tokenizers');
+  if (missing.length === 0) return;
+  throw new InputError(`without a pipeline folder every part must be given; missing: ${missing.join(', ')}`, {
+    code: 'input/required',
+    details: { missing },
+  });
+}

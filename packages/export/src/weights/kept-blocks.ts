@@ -1,0 +1,100 @@
+import { FormatError, type WeightClass } from '@flux-srpo/core';
+import { f32ToF16, type GgmlTypeName } from '@flux-srpo/formats';
+import { weightInputs } from '../graphs/weights.ts';
+import type { BoundSlot } from '../key-maps/bind.ts';
+import { BLOCK, scaleDtype } from '../quantize/blocks.ts';
+import { isExactIn, type Levels, packLevels, padScales, readLevels } from '../quantize/ggml-blocks.ts';
+import { isBlockClass } from '../recipes/recipe.ts';
+import type { Checkpoint } from '../sources/checkpoint.ts';
+import type { SlotStorage } from './plan-storage.ts';
+
+/** Weights read at a time, a multiple of every row's blocks; as many bytes as float32 pieces have elsewhere. */
+const PIECE_WEIGHTS = 4 * 1024 * 1024;
+
+/** A slot stored in the very blocks of the file, and their type there. */
+export interface KeptSlot extends SlotStorage {
+  readonly type: GgmlTypeName;
+}
+
+/**
+ * Stores a slot's quantized blocks as they are: same codes, same scales, in MatMulNBits' order. Undefined where the file has none, where the class
+ * cannot hold them exactly, where a cut goes through a block, or where a LoRA changes the numbers; then the weights are dequantized and quantized again.
+ */
+export async function keepBlocks(
+  { slot, tensor, rows, rowLength, columns, deltas }: BoundSlot,
+  checkpoint: Checkpoint,
+  weightClass: WeightClass,
+  signal?: AbortSignal,
+): Promise<KeptSlot | undefined> {
+  const type = checkpoint.blockType(tensor);
+  if (type === undefined || slot.kind !== 'linear' || !isBlockClass(weightClass)) return undefined;
+  if (deltas !== undefined) return undefined;
+  const [from, to] = columns;
+  if (!isExactIn(type, weightClass) || from % BLOCK !== 0 || to % BLOCK !== 0 || rowLength % BLOCK !== 0)
+    return undefined;
+
+  const rowsAtOnce = Math.max(1, Math.floor(PIECE_WEIGHTS / rowLength));
+  async function* pieces(): AsyncGenerator<Levels> {
+    for (const [first, last] of rows) {
+      for (let start = first; start < last; start += rowsAtOnce) {
+        signal?.throwIfAborted();
+        const end = Math.min(start + rowsAtOnce, last);
+        const blocks = await checkpoint.readBlockRows(tensor, rowLength, start, end, signal);
+        yield cutColumns(readLevels(type!, blocks), rowLength, from, to);
+      }
+    }
+  }
+
+  const [values, scaleInput] = weightInputs(slot, weightClass);
+  const scales = new Float32Array((slot.shape[0]! * slot.shape[1]!) / BLOCK);
+  let at = 0;
+  for await (const piece of pieces()) {
+    scales.set(piece.scales, at);
+    at += piece.scales.length;
+  }
+  const bad = scales.find((scale) => !Number.isFinite(scale));
+  if (bad !== undefined) {
+    throw new FormatError(`${slot.name} must have finite block scales, got ${bad}; the checkpoint is damaged`, {
+      code: 'format/value-invalid',
+      details: { slot: slot.name, tensor, got: String(bad) },
+    });
+  }
+  const dtype = scaleDtype(scales);
+  const padded = padScales(scales, weightClass, to - from);
+  const scaleValues = dtype === 'F16' ? f32ToF16(padded) : padded;
+  return {
+    type,
+    tensors: [
+      {
+        name: values!.name,
+        shape: values!.dims,
+        dtype: 'U8',
+        async *bytes() {
+          for await (const piece of pieces()) yield packLevels(piece.levels, weightClass, to - from);
+        },
+      },
+      {
+        name: scaleInput!.name,
+        shape: scaleInput!.dims,
+        dtype,
+        async *bytes() {
+          yield new Uint8Array(scaleValues.buffer);
+        },
+      },
+    ],
+  };
+}
+
+/** Of whole rows, the blocks of columns `from` up to `to`. */
+function cutColumns({ levels, scales }: Levels, rowLength: number, from: number, to: number): Levels {
+  const width = to - from;
+  if (width === rowLength) return { levels, scales };
+  const count = levels.length / rowLength;
+  const cut = { levels: new Int8Array(count * width), scales: new Float32Array((count * width) / BLOCK) };
+  for (let row = 0; row < count; row++) {
+    const start = row * rowLength;
+    cut.levels.set(levels.subarray(start + from, start + to), row * width);
+    cut.scales.set(scales.subarray((start + from) / BLOCK, (start + to) / BLOCK), (row * width) / BLOCK);
+  }
+  return cut;
+}
