@@ -30,7 +30,7 @@ export function withoutSharp(): Plugin {
   };
 }
 
-const WORKER_URL = /new URL\('\.\/(?:[\w-]+\/)*([\w-]+)\.ts', import\.meta\.url\)/g;
+const WORKER_URL = /new URL\('\.\.?\/(?:[\w-]+\/)*([\w-]+)\.ts', import\.meta\.url\)/g;
 /** Not a literal, which Vite would take for a worker to bundle. */
 const MARK = '__FLUX_SRPO_WORKER__';
 const MARKED = new RegExp(`${MARK}\\(["'\`]([\\w-]+)["'\`]\\)`, 'g');

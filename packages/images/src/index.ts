@@ -30,14 +30,14 @@ export {
   type GenerateOptions,
   type LoadedModel,
   type LoadOptions,
-} from './client.ts';
-export type { FallbackPolicy, FluxSrpoOptions } from './options.ts';
-export type { ProbeReport } from './probe.ts';
-export type { LocalBackend, LocalModel } from './protocol.ts';
-export type { QueueState } from './queue.ts';
+} from './client/client.ts';
+export type { FallbackPolicy, FluxSrpoOptions } from './client/options.ts';
+export type { QueueState } from './client/queue.ts';
+export type { ProbeReport } from './probe/probe.ts';
 export type { RemoteModel, RemoteOptions } from './remote/index.ts';
 export type { ImportForecast, StoredModel } from './store/import-protocol.ts';
 export type { ImportFile, ImportFolder, ImportSettings, ImportSources } from './store/import-sources.ts';
 export type { ImportOptions, ModelStorage } from './store/model-storage.ts';
 export type { Acceleration, ImageRequest, RequestWarning, Transport } from './wire/request.ts';
 export type { ImageResponse, ResponseImage } from './wire/response.ts';
+export type { LocalBackend, LocalModel } from './worker/protocol.ts';

@@ -1,4 +1,4 @@
-import { startWorker } from './start-worker.ts';
+import { startWorker } from './worker/start-worker.ts';
 
 /** The module of the dedicated worker: all computing happens behind this line. */
 startWorker();

@@ -1,4 +1,4 @@
-import { startWorker } from '../../../packages/images/src/start-worker.ts';
+import { startWorker } from '../../../packages/images/src/worker/start-worker.ts';
 
 /*
  * The library's worker as it is, but: the kernels of the software GPU are not tested at each start, which takes half a minute; what it

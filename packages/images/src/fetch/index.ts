@@ -1,4 +1,4 @@
-export { Queue, type QueueState } from '../queue.ts';
+export { Queue, type QueueState } from '../client/queue.ts';
 export { type AnswerContext, errorAnswer, newRequestId, protocolError } from './answers.ts';
 export { MAX_BODY_BYTES } from './body.ts';
 export type { ImageEngine } from './engine.ts';

@@ -1,8 +1,8 @@
 import { DeviceError } from '@flux-srpo/core';
 import type { GenerateRequest } from '@flux-srpo/runtime';
-import type { GenerateOutput, LoadInput, LocalModel } from './protocol.ts';
-import { endsWorker, isRecoverable } from './recovery.ts';
-import type { CallOptions, Patience, WorkerLink } from './worker-link.ts';
+import type { GenerateOutput, LoadInput, LocalModel } from '../worker/protocol.ts';
+import { endsWorker, isRecoverable } from '../worker/recovery.ts';
+import type { CallOptions, Patience, WorkerLink } from '../worker/worker-link.ts';
 
 export interface LocalEngineOptions {
   input: LoadInput;
@@ -80,7 +80,7 @@ export class LocalEngine {
 
   async #connect(): Promise<WorkerLink> {
     // Apart from the client, which is small.
-    const { WorkerLink } = await import('./worker-link.ts');
+    const { WorkerLink } = await import('../worker/worker-link.ts');
     if (this.#disposed !== undefined) throw this.#disposed.reason;
     if (this.#link === undefined || this.#link.hasEnded) {
       this.#link = new WorkerLink(this.#start(), this.#options.patience);

@@ -7,7 +7,7 @@ import { probeSummary } from './probe-summary.ts';
 
 // Oracle: the embedded model's manifest and its plan, whose bytes are counted against the device elsewhere (test/parity).
 const manifest = parseManifest(
-  readFileSync(new URL('../../../models/tiny/bundle/manifest.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../../models/tiny/bundle/manifest.json', import.meta.url), 'utf8'),
 );
 const size = { width: 96, height: 96 };
 const report: Omit<ProbeReport, 'summary'> = {

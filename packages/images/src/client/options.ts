@@ -1,8 +1,8 @@
 import { type FluxError, InputError, type Precision } from '@flux-srpo/core';
-import type { LoadInput, LocalBackend } from './protocol.ts';
-import { checkOptions as checkRemoteOptions } from './remote/check-options.ts';
-import type { RemoteOptions } from './remote/index.ts';
-import type { Patience } from './worker-link.ts';
+import { checkOptions as checkRemoteOptions } from '../remote/check-options.ts';
+import type { RemoteOptions } from '../remote/index.ts';
+import type { LoadInput, LocalBackend } from '../worker/protocol.ts';
+import type { Patience } from '../worker/worker-link.ts';
 
 /** Where the model is, what may compute it, and whether a server may. */
 export interface FluxSrpoOptions {
@@ -128,7 +128,7 @@ function resolveLocal(
     },
     startWorker: () => {
       // The literal form is what bundlers look for.
-      if (workerUrl === undefined) return new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+      if (workerUrl === undefined) return new Worker(new URL('../worker.ts', import.meta.url), { type: 'module' });
       return new Worker(absolute(workerUrl, 'workerUrl'), { type: 'module' });
     },
     patience: {

@@ -1,16 +1,16 @@
 import { type FluxError, InputError, type Progress } from '@flux-srpo/core';
 import type { Preview } from '@flux-srpo/runtime';
+import type { ProbeReport } from '../probe/probe.ts';
+import type { Remote, RemoteModel } from '../remote/index.ts';
+import { type ModelStorage, modelStorage } from '../store/model-storage.ts';
+import { type ImageRequest, type ParsedRequest, parseRequest } from '../wire/request.ts';
+import type { ImageResponse } from '../wire/response.ts';
+import type { LocalModel, WorkerEvent } from '../worker/protocol.ts';
+import { isUnsupported } from '../worker/recovery.ts';
 import { askConsent, mayFallBack } from './fallback.ts';
 import { LocalEngine } from './local-engine.ts';
 import { type FluxSrpoOptions, resolveOptions } from './options.ts';
-import type { ProbeReport } from './probe.ts';
-import type { LocalModel, WorkerEvent } from './protocol.ts';
 import { Queue, type QueueState } from './queue.ts';
-import { isUnsupported } from './recovery.ts';
-import type { Remote, RemoteModel } from './remote/index.ts';
-import { type ModelStorage, modelStorage } from './store/model-storage.ts';
-import { type ImageRequest, type ParsedRequest, parseRequest } from './wire/request.ts';
-import type { ImageResponse } from './wire/response.ts';
 
 /** What there is to ask for pictures: here, or on the server of backend `remote`. */
 export type LoadedModel = LocalModel | RemoteModel;
@@ -119,8 +119,8 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     return localResponse(output, { transport, model: model.model, device: model.backend, warnings: said, publish });
   };
 
-  const service = async (): Promise<[Remote, typeof import('./remote/index.ts')]> => {
-    const module = await import('./remote/index.ts');
+  const service = async (): Promise<[Remote, typeof import('../remote/index.ts')]> => {
+    const module = await import('../remote/index.ts');
     server ??= module.createRemote(remote!);
     return [server, module];
   };
@@ -166,7 +166,7 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     storage: modelStorage(),
     async probe({ signal } = {}) {
       assertUsable();
-      const { probe } = await import('./probe.ts');
+      const { probe } = await import('../probe/probe.ts');
       return probe(local?.input, either(signal));
     },
     async load(options_ = {}) {
@@ -189,7 +189,7 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     },
     async clearKept() {
       if (local === undefined) return;
-      const { forgetBundle } = await import('./store/kept-bundle.ts');
+      const { forgetBundle } = await import('../store/kept-bundle.ts');
       await forgetBundle(local.input.model);
     },
     revokeImageUrl(url) {

@@ -11,10 +11,10 @@ import {
   parseManifest,
 } from '@flux-srpo/core';
 import { type AdapterReport, probeAdapter } from '@flux-srpo/runtime/device';
+import { findFile, openStored, storedModelId } from '../store/stored-models.ts';
+import type { LoadInput, LocalBackend } from '../worker/protocol.ts';
 import { assertFits, type Means, planPicture } from './memory-plan.ts';
 import { probeSummary } from './probe-summary.ts';
-import type { LoadInput, LocalBackend } from './protocol.ts';
-import { findFile, openStored, storedModelId } from './store/stored-models.ts';
 
 /** What this machine offers, what the model needs, and what follows. */
 export interface ProbeReport {

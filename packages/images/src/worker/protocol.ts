@@ -1,6 +1,6 @@
 import type { Manifest, Precision, Progress, WireError } from '@flux-srpo/core';
 import type { GenerateRequest, Preview, Timings } from '@flux-srpo/runtime';
-import type { ModelFacts } from './wire/model.ts';
+import type { ModelFacts } from '../wire/model.ts';
 
 /** What crosses the worker boundary: plain data only. Buffers are transferred, not copied. */
 

@@ -14,15 +14,15 @@ import {
   type WebGpuBackendOptions,
 } from '@flux-srpo/runtime';
 import { transfer } from 'comlink';
+import { requiredLimits } from '../probe/memory-plan.ts';
+import { keptBundle } from '../store/kept-bundle.ts';
+import { storedBundle } from '../store/stored-bundle.ts';
+import { share, storedModelId } from '../store/stored-models.ts';
+import { modelFacts } from '../wire/model.ts';
 import { breathing } from './breathing.ts';
 import { countingBackend, countingFiles, type FinishedCounter } from './counting.ts';
-import { requiredLimits } from './memory-plan.ts';
 import type { EventMessage, LoadInput, LocalModel, Reply, WorkerApi, WorkerEvent } from './protocol.ts';
 import { isUnsupported } from './recovery.ts';
-import { keptBundle } from './store/kept-bundle.ts';
-import { storedBundle } from './store/stored-bundle.ts';
-import { share, storedModelId } from './store/stored-models.ts';
-import { modelFacts } from './wire/model.ts';
 
 export interface HostOptions {
   /** `false` trusts the GPU without the known-answer tests. */

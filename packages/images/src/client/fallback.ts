@@ -1,6 +1,6 @@
 import { type FluxError, isFluxError } from '@flux-srpo/core';
+import { isUnsupported } from '../worker/recovery.ts';
 import type { FallbackPolicy, FluxSrpoOptions } from './options.ts';
-import { isUnsupported } from './recovery.ts';
 
 /** Whether a request that failed here with `error` may go to the server. What is wrong with the request itself never may. */
 export function mayFallBack(policy: FallbackPolicy, error: unknown): error is FluxError {
