@@ -72,7 +72,7 @@ describe.each([
     ['decoding', ({ stage }) => stage === 'decode'],
   ])('frees everything after a cancel while %s', async (_stage, when) => {
     await open(memoryBudget);
-    if (when({ stage: 'load', loaded: 0, total: 0, part: '' })) await pipeline.unload();
+    if (when({ stage: 'load', loaded: 0, total: 0, part: '', fraction: 0, text: '' })) await pipeline.unload();
     else await pictures();
     const baseline = counts();
     const controller = new AbortController();

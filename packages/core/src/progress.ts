@@ -1,10 +1,38 @@
-/** What a run is doing, in order: load and encode, denoise, decode. Counts go from 0 to their total. */
-export type Progress =
-  /** Bytes of `part` read so far. */
-  | { stage: 'load'; loaded: number; total: number; part: string }
-  /** Text encoder layers done. */
-  | { stage: 'encode'; done: number; total: number }
-  /** `block` of `blocks` done in `step` (from 0) of `steps`; `sigma` is the noise level at the step's start. */
-  | { stage: 'denoise'; step: number; steps: number; block: number; blocks: number; sigma: number }
-  /** VAE graphs done. */
-  | { stage: 'decode'; done: number; total: number };
+import type { WireError } from './errors.ts';
+
+/** What every event says of the whole call. */
+interface Overall {
+  /** How much of the call's work is done, estimated: 0 … 1, never less than in the event before it, 1 in the last. */
+  fraction: number;
+  /** What is happening, for people: "Denoising, step 3 of 28". */
+  text: string;
+}
+
+/** One event of a call, in order: load and encode, denoise, decode. Counts go from 0 to their total. */
+export type Progress = Overall &
+  (
+    | {
+        stage: 'load' /** Bytes read so far. */;
+        loaded: number;
+        total: number /** What was read last. */;
+        part: string;
+      }
+    | { stage: 'encode' /** Text encoder layers and modulation parts that have run. */; done: number; total: number }
+    | {
+        stage: 'denoise';
+        /** From 0. */
+        step: number;
+        steps: number;
+        /** Blocks of this step that have run. */
+        block: number;
+        blocks: number;
+        /** Noise level at the step's start. */
+        sigma: number;
+      }
+    | { stage: 'decode' /** VAE graphs that have run. */; done: number; total: number }
+    | {
+        /** The worker was replaced and does the call again, with the same seed. Counts start over, `fraction` does not. */
+        stage: 'restart';
+        reason: WireError;
+      }
+  );

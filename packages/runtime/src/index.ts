@@ -1,6 +1,7 @@
 export { type Bundle, openBundle } from './bundle/bundle.ts';
 export { type BundleFiles, blobBundle, httpBundle } from './bundle/bundle-files.ts';
-export { type ChunkStore, keepAll } from './bundle/chunk-store.ts';
+export type { ChunkStore } from './bundle/chunk-store.ts';
+export { keepAll } from './bundle/keep-all.ts';
 export type { Acceleration } from './denoise/step-cache.ts';
 export {
   type AdapterReport,

@@ -20,6 +20,11 @@ export class PartCache {
     this.#load = load;
   }
 
+  /** Bytes of weights that are on the device now. */
+  get bytes(): number {
+    return [...this.#entries.values()].reduce((sum, { weights }) => sum + (weights?.bytes ?? 0), 0);
+  }
+
   /** The weights of `part`; a load that failed is tried again. */
   get(part: string, signal?: AbortSignal): Promise<PartWeights> {
     return (this.#entries.get(part) ?? this.#start(part, signal)).loading;

@@ -53,6 +53,11 @@ export class Phase {
     return this.#hooks.signal;
   }
 
+  /** Bytes of weights that are on the device now. */
+  get loadedBytes(): number {
+    return this.#parts.bytes;
+  }
+
   /** Starts the phase for one generation: `residency` and `hooks` hold until the next call. */
   begin(residency: Residency, hooks: PhaseHooks): void {
     this.#residency = residency;

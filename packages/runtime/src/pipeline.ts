@@ -25,6 +25,7 @@ import { decodeLatents, decodeStages } from './decode/vae.ts';
 import { modulationPartCount, modulationTables } from './denoise/conditioning.ts';
 import { cacheThreshold, StepCache } from './denoise/step-cache.ts';
 import { blockCount, condition, predictVelocity } from './denoise/transformer.ts';
+import { GenerationProgress } from './generation/progress.ts';
 import type { Backend } from './ort/backend.ts';
 import type { LedgerSnapshot } from './ort/ledger.ts';
 import { Phase, type PhaseHooks, type Residency, TensorScope } from './phase.ts';
@@ -160,7 +161,6 @@ class FluxPipeline implements Pipeline {
   readonly #guard: SafetyGuard;
   /** Bytes on disk of each part that runs, by name. */
   readonly #sizes: ReadonlyMap<string, number>;
-  readonly #weightBytes: number;
   readonly #memoryBudget: number | undefined;
   readonly #partSizes: readonly PartSize[];
   /** Whether blocks run in half precision. */
@@ -173,7 +173,6 @@ class FluxPipeline implements Pipeline {
     this.backend = backend;
     this.#tokenizers = tokenizers;
     this.#sizes = weightSizes(bundle.manifest);
-    this.#weightBytes = [...this.#sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
     this.#memoryBudget = memoryBudget;
     this.#isHalf = backend.info.precision === 'f16' && bundle.manifest.graphs_f16 !== undefined;
     this.#partSizes = partSizes(bundle.manifest, this.#isHalf);
@@ -252,14 +251,19 @@ class FluxPipeline implements Pipeline {
     const { size, steps, n, seed } = request;
     const { onProgress, onTensor, signal } = options;
     const clock = new Clock();
-    const loaded = new Set<string>();
     const plan = this.#plan(request);
     assertPlanned(plan, size);
     const residency = await this.#adopt(plan);
     this.backend.ledger.resetPeaks();
+    const progress = this.#progress(request, plan, onProgress);
 
     // 1. Encode the prompt
-    const { promptEmbeds, pooled, dropped } = await this.#encodePrompt(request, options, residency.text, loaded);
+    const { promptEmbeds, pooled, dropped } = await this.#encodePrompt(
+      request,
+      residency.text,
+      this.#hooks('text', signal, progress),
+      progress,
+    );
     onTensor?.('prompt_embeds', [1, request.maxSequenceLength, config.text_encoder_2.d_model], promptEmbeds);
     onTensor?.('pooled_prompt_embeds', [1, config.text_encoder.hidden_size], pooled);
     clock.lap('encode');
@@ -275,25 +279,21 @@ class FluxPipeline implements Pipeline {
     const cache = threshold === undefined ? undefined : new StepCache(threshold);
     const scope = new TensorScope();
     try {
-      this.#denoise.begin(residency.denoise, this.#hooks(options, loaded));
-      const counted = this.#counter('encode', options, this.#textLayers(), modulationPartCount(config.transformer));
+      this.#denoise.begin(residency.denoise, this.#hooks('denoise', signal, progress));
       const modulation = await modulationTables(
         this.#denoise,
         config.transformer,
         sigmas.subarray(0, steps),
         request.guidance,
         pooled,
-        counted,
+        progress.modulated,
       );
       const conditioned = await condition(this.#denoise, config.transformer, scope, { size, promptEmbeds, modulation });
       clock.lap('prepare');
 
       // 3. Denoise
-      const blocks = blockCount(config.transformer);
       for (let step = 0; step < steps; step++) {
         const [sigma, sigmaNext] = [sigmas[step] as number, sigmas[step + 1] as number];
-        const report = (block: number) =>
-          onProgress?.({ stage: 'denoise', step, steps, block: block + 1, blocks, sigma });
         const velocities = await predictVelocity(
           this.#denoise,
           config.transformer,
@@ -301,7 +301,7 @@ class FluxPipeline implements Pipeline {
           latents,
           step,
           cache,
-          report,
+          (block) => progress.denoised(step, block + 1, sigma),
         );
         this.#preview(options, request, step, latents, velocities, sigma);
         latents = latents.map((x, i) => eulerStep(x, velocities[i] as Float32Array, sigma, sigmaNext));
@@ -318,11 +318,9 @@ class FluxPipeline implements Pipeline {
     // 4. Decode
     const decoded: Float32Array[] = [];
     try {
-      this.#decode.begin(residency.decode, this.#hooks(options, loaded));
-      const tile = plan.decodeTile;
-      const counted = this.#counter('decode', options, 0, n * decodeStages(config.vae, size, tile));
+      this.#decode.begin(residency.decode, this.#hooks('decode', signal, progress));
       for (const image of latents) {
-        decoded.push(await decodeLatents(this.#decode, config.vae, image, size, tile, counted));
+        decoded.push(await decodeLatents(this.#decode, config.vae, image, size, plan.decodeTile, progress.decoded));
       }
     } finally {
       await this.#decode.end();
@@ -349,21 +347,20 @@ class FluxPipeline implements Pipeline {
 
   async #encodePrompt(
     request: ResolvedRequest,
-    options: GenerateOptions,
     residency: Residency,
-    loaded: Set<string>,
+    hooks: PhaseHooks,
+    { encoded }: GenerationProgress,
   ): Promise<PromptEmbedding> {
-    const key = JSON.stringify([request.prompt, request.maxSequenceLength]);
+    const key = promptKey(request);
     const known = this.#prompts.get(key);
     if (known) return known;
     const { config, tokenizers } = this.bundle.manifest;
     const clip = this.#tokenizers.clip.tokenize(request.prompt, tokenizers.tokenizer.max_length);
     const t5 = this.#tokenizers.t5.tokenize(request.prompt, request.maxSequenceLength);
-    const counted = this.#counter('encode', options, 0, this.#textLayers(), modulationPartCount(config.transformer));
     try {
-      this.#text.begin(residency, this.#hooks(options, loaded));
-      const pooled = await encodeClip(this.#text, config.text_encoder, clip.ids, counted);
-      const promptEmbeds = await encodeT5(this.#text, config.text_encoder_2, t5.ids, counted);
+      this.#text.begin(residency, hooks);
+      const pooled = await encodeClip(this.#text, config.text_encoder, clip.ids, encoded);
+      const promptEmbeds = await encodeT5(this.#text, config.text_encoder_2, t5.ids, encoded);
       const embedding = { promptEmbeds, pooled, dropped: { clip: clip.dropped, t5: t5.dropped } };
       this.#remember(key, embedding);
       return embedding;
@@ -395,21 +392,24 @@ class FluxPipeline implements Pipeline {
     }
   }
 
-  #textLayers(): number {
-    const { text_encoder, text_encoder_2 } = this.bundle.manifest.config;
-    return text_encoder.num_hidden_layers + text_encoder_2.num_layers;
-  }
-
-  /** Reports one more of `before + count + after` at each call, starting after `before`. */
-  #counter(
-    stage: 'encode' | 'decode',
-    { onProgress }: GenerateOptions,
-    before: number,
-    count: number,
-    after = 0,
-  ): () => void {
-    let done = before;
-    return () => onProgress?.({ stage, done: ++done, total: before + count + after });
+  #progress(request: ResolvedRequest, plan: MemoryPlan, onProgress: GenerateOptions['onProgress']): GenerationProgress {
+    const { text_encoder, text_encoder_2, transformer, vae } = this.bundle.manifest.config;
+    const isPromptKnown = this.#prompts.has(promptKey(request));
+    const phases = [...(isPromptKnown ? [] : [this.#text]), this.#denoise, this.#decode];
+    return new GenerationProgress({
+      onProgress,
+      request,
+      plan,
+      isPromptKnown,
+      loadedBytes: phases.reduce((sum, phase) => sum + phase.loadedBytes, 0),
+      diskBytes: this.#sizes,
+      counts: {
+        text: text_encoder.num_hidden_layers + text_encoder_2.num_layers,
+        modulation: modulationPartCount(transformer),
+        blocks: blockCount(transformer),
+        decode: request.n * decodeStages(vae, request.size, plan.decodeTile),
+      },
+    });
   }
 
   #plan({ size, n, steps, maxSequenceLength }: ResolvedRequest): MemoryPlan {
@@ -442,17 +442,12 @@ class FluxPipeline implements Pipeline {
     return { text: 'release', denoise, decode: 'release' };
   }
 
-  /** Hooks for a phase; `loaded` has the parts that were read in this generation: a streamed one is told once. */
-  #hooks({ signal, onProgress }: GenerateOptions, loaded: Set<string>): PhaseHooks {
-    return {
-      signal,
-      onLoad: (part) => {
-        if (loaded.has(part)) return;
-        loaded.add(part);
-        const bytes = [...loaded].reduce((sum, name) => sum + (this.#sizes.get(name) ?? 0), 0);
-        onProgress?.({ stage: 'load', loaded: bytes, total: this.#weightBytes, part });
-      },
-    };
+  #hooks(
+    phase: 'text' | 'denoise' | 'decode',
+    signal: AbortSignal | undefined,
+    progress: GenerationProgress,
+  ): PhaseHooks {
+    return { signal, onLoad: (part, bytes) => progress.loaded(phase, part, bytes) };
   }
 
   #inTurn<T>(work: () => T | Promise<T>): Promise<T> {
@@ -470,6 +465,10 @@ function weightSizes(manifest: Manifest): Map<string, number> {
       .filter((part) => part.graph !== undefined && part.weights !== undefined)
       .map((part) => [part.name, fileSizes.get(part.weights as string) ?? 0]),
   );
+}
+
+function promptKey({ prompt, maxSequenceLength }: ResolvedRequest): string {
+  return JSON.stringify([prompt, maxSequenceLength]);
 }
 
 /** `latents_001` for the latents after the first step. */

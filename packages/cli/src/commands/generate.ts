@@ -1,4 +1,4 @@
-import { type ImageSize, InputError, type Manifest, type Precision, type Progress, parseSize } from '@flux-srpo/core';
+import { type ImageSize, InputError, type Manifest, type Precision, parseSize } from '@flux-srpo/core';
 import {
   createPipeline,
   encodePicture,
@@ -58,7 +58,7 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
   try {
     const result = await pipeline.generate(request, {
       signal,
-      onProgress: (progress) => bar.update(fraction(progress), label(progress)),
+      onProgress: ({ fraction, text }) => bar.update(fraction, text),
       ...(tensors ? { onTensor: tensors.add } : {}),
     });
     bar.stop();
@@ -127,29 +127,4 @@ function sizeOption(value: string | undefined, { sizes }: Manifest): ImageSize |
     code: 'input/size-unsupported',
     details: { field: 'size' },
   });
-}
-
-/** Denoising is nearly all of the time; the rest is shown as the ends of the bar. */
-function fraction(progress: Progress): number {
-  switch (progress.stage) {
-    case 'load':
-      return 0;
-    case 'encode':
-      return 0.1 * (progress.done / progress.total);
-    case 'denoise':
-      return 0.1 + 0.8 * ((progress.step + progress.block / progress.blocks) / progress.steps);
-    case 'decode':
-      return 0.9 + 0.1 * (progress.done / progress.total);
-  }
-}
-
-function label(progress: Progress): string {
-  switch (progress.stage) {
-    case 'load':
-      return `load ${progress.part}`;
-    case 'denoise':
-      return `step ${progress.step + 1} of ${progress.steps}`;
-    default:
-      return progress.stage;
-  }
 }

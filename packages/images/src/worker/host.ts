@@ -164,9 +164,7 @@ async function openFrom(files: BundleFiles, { input, counter, options, signal, e
       precision: input.precision,
     });
     if (kept !== undefined) {
-      await keepAll(bundle, kept.chunks, signal, (loaded, total, part) =>
-        emit({ type: 'progress', progress: { stage: 'load', loaded, total, part } }),
-      );
+      await keepAll(bundle, kept.chunks, signal, (progress) => emit({ type: 'progress', progress }));
     }
     await pipeline.prepare();
     return {
