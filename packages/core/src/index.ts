@@ -34,22 +34,22 @@ export {
   type WeightClass,
 } from './manifest/manifest.ts';
 export { MAX_MANIFEST_BYTES, parseManifest } from './manifest/manifest-parse.ts';
+export { DEFAULT_MEMORY_BUDGET } from './memory/budget.ts';
+export { type PartSize, partSizes } from './memory/part-sizes.ts';
 export {
   assertPlanned,
   DECODE_TILES,
   type MemoryPlan,
-  type PartSize,
   type PhasePlan,
-  PLAN_PHASES,
   type PlanInput,
-  type PlanPhase,
   type PlanRefusal,
-  partSizes,
   planGeneration,
 } from './memory/plan.ts';
 export { decodeTiles, type Tile, tileBlend, tileStride } from './memory/tiles.ts';
+export { MLP_RATIO, mlpChunks, VAE_QUERY_CHUNKS } from './model/chunks.ts';
 export {
   type ClipConfig,
+  decoderChannels,
   FLUX1_DEV,
   hiddenSize,
   type ModelConfig,
@@ -58,6 +58,26 @@ export {
   type TransformerConfig,
   type VaeConfig,
 } from './model/config.ts';
+export {
+  type Component,
+  type GraphPart,
+  type ModulationPart,
+  modelParts,
+  modulationParts,
+  PARTS,
+  type Part,
+  PLAN_PHASES,
+  type PlanPhase,
+  type TensorClass,
+} from './model/parts.ts';
+export {
+  BLOCK_BYTES,
+  type BlockClass,
+  isBlockClass,
+  offsetColumns,
+  QUANT_BLOCK,
+  storedWidth,
+} from './model/weight-blocks.ts';
 export { checkPicture } from './picture/checks.ts';
 export {
   checkSize,

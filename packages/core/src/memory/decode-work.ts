@@ -1,4 +1,5 @@
-import type { VaeConfig } from '../model/config.ts';
+import { VAE_QUERY_CHUNKS } from '../model/chunks.ts';
+import { decoderChannels, type VaeConfig } from '../model/config.ts';
 import type { Grid } from '../picture/geometry.ts';
 import { BufferPool } from './buffer-pool.ts';
 
@@ -9,8 +10,6 @@ import { BufferPool } from './buffer-pool.ts';
 
 const FLOAT = 4;
 const RGB = 3;
-/** Of the mid attention, in the graph. */
-const QUERY_CHUNKS = 4;
 
 /** A state of `channels` at `pixels`. */
 interface State {
@@ -22,7 +21,7 @@ interface State {
 export function decodeWork(config: VaeConfig, grids: readonly Grid[]): { bytes: number; largest: number } {
   const pool = new BufferPool();
   const player = new Player(pool);
-  const channels = [...config.block_out_channels].reverse();
+  const channels = decoderChannels(config);
   const top = channels[0] as number;
   for (const { height, width } of grids) {
     // vae_in
@@ -122,11 +121,11 @@ class Player {
     const k = pool.operator(x, [linear()]);
     const v = linear();
     const q = pool.operator(x, [linear(), tokens]);
-    const piece = x / QUERY_CHUNKS;
-    const pieces = Array.from({ length: QUERY_CHUNKS }, () => pool.take(piece));
+    const piece = x / VAE_QUERY_CHUNKS;
+    const pieces = Array.from({ length: VAE_QUERY_CHUNKS }, () => pool.take(piece));
     pool.free(q);
     const attended = pieces.map((queries) => {
-      const scores = pool.operator((pixels * pixels * FLOAT) / QUERY_CHUNKS, [queries]);
+      const scores = pool.operator((pixels * pixels * FLOAT) / VAE_QUERY_CHUNKS, [queries]);
       const weights = pool.operator(scores, [scores]);
       return pool.operator(piece, [weights]);
     });

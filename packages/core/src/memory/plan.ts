@@ -1,9 +1,12 @@
 import { DeviceError } from '../errors.ts';
-import type { ImageSize, Manifest, WeightClass } from '../manifest/manifest.ts';
+import type { ImageSize } from '../manifest/manifest.ts';
 import type { ModelConfig } from '../model/config.ts';
+import { PLAN_PHASES, type PlanPhase } from '../model/parts.ts';
 import { type Grid, latentGrid, PIXELS_PER_TOKEN } from '../picture/geometry.ts';
 import { pooledBytes } from './buckets.ts';
+import { DEFAULT_MEMORY_BUDGET } from './budget.ts';
 import { decodeWork } from './decode-work.ts';
+import type { PartSize } from './part-sizes.ts';
 import { decodeTiles } from './tiles.ts';
 import {
   denoiseTables,
@@ -20,23 +23,11 @@ import {
  * Made before anything is loaded; bytes are bytes on the device.
  */
 
-/** In the order they run. Modulation and denoise share a device. */
-export const PLAN_PHASES = ['text', 'modulation', 'denoise', 'decode'] as const;
-export type PlanPhase = (typeof PLAN_PHASES)[number];
-
 /** Latents on a side of a tile, as they are tried where a whole picture cannot be decoded: larger ones show less. */
 export const DECODE_TILES: readonly number[] = [64, 48, 32];
 
 /** Of a plan whose caller does not say; more make tables of a few MB. */
 const DEFAULT_STEPS = 28;
-
-/** A part's weights on the device. */
-export interface PartSize {
-  name: string;
-  bytes: number;
-  /** It has layers of `q4m`, whose activations are copied to append their block sums. */
-  blockSums?: boolean;
-}
 
 export interface PlanInput {
   config: ModelConfig;
@@ -49,10 +40,13 @@ export interface PlanInput {
   n?: number;
   /** Default 28. */
   steps?: number;
-  /** Bytes of device memory for weights and work buffers together. */
-  budget: number;
-  /** Of the adapter; without them nothing is refused for a limit. */
-  limits?: { maxBufferSize: number; maxStorageBufferBindingSize: number };
+  /**
+   * Bytes of device memory for weights and work buffers together. Default {@link DEFAULT_MEMORY_BUDGET}, and then nothing is
+   * refused for going beyond it.
+   */
+  budget?: number | undefined;
+  /** WebGPU limits of the adapter. Nothing is refused for a limit that is not given. */
+  limits?: { maxBufferSize?: number; maxStorageBufferBindingSize?: number } | undefined;
   /** Graphs whose linear layers take and give halves, on an adapter with `shader-f16`. Default false. */
   f16?: boolean;
 }
@@ -125,7 +119,7 @@ export function assertPlanned({ refusals }: MemoryPlan, size: ImageSize): void {
 
 /** The plan, whose refusals do not say yet what would fit. */
 function planWithin(input: PlanInput): MemoryPlan {
-  const { config, budget } = input;
+  const { config, budget = DEFAULT_MEMORY_BUDGET } = input;
   const options: WorkOptions = {
     size: input.size,
     textTokens: input.textTokens,
@@ -155,7 +149,7 @@ function planWithin(input: PlanInput): MemoryPlan {
     return { keep: true, ...decodeTile, phases: all, peak: keptBytes, readPerStep: 0, refusals };
   }
   // 2. One phase at a time. What runs once is streamed anyway: keeping it would save nothing.
-  const blocks = parts.denoise.filter(isBlock);
+  const blocks = parts.denoise.filter(({ use }) => use === 'step');
   const others = sum(parts.denoise) - sum(blocks);
   const windowed = phase('denoise', 'streamed', others + largestPair(blocks, 'cyclic'));
   const denoise = all.denoise.bytes <= budget ? all.denoise : windowed;
@@ -172,7 +166,7 @@ function planWithin(input: PlanInput): MemoryPlan {
 
 /** The whole picture at once where that fits, else in the largest tiles that fit, else in the smallest there are. */
 function chooseDecode(
-  { config, size, budget, limits }: PlanInput,
+  { config, size, budget = DEFAULT_MEMORY_BUDGET, limits }: PlanInput,
   weights: number,
 ): { bytes: number; largest: number; tile?: number } {
   const grid = latentGrid(size);
@@ -214,73 +208,8 @@ function describeFit({ n = 1 }: PlanInput, fits: NonNullable<PlanRefusal['fits']
   return n === 1 ? size : `${fits.n} of ${size}`;
 }
 
-/** How many times larger a weight class is on the device than on disk, where scales and halves are float32 there; and where a graph takes halves as they are. */
-const GROWTH: Readonly<Record<WeightClass, number>> = { q4m: 20 / 17, q4: 20 / 18, q8: 36 / 34, f16: 2, f32: 1 };
-const GROWTH_HALF: Readonly<Record<WeightClass, number>> = { q4m: 18 / 17, q4: 1, q8: 1, f16: 1, f32: 1 };
-
-/** Which classes of a recipe a part of this name has. Norms and biases are too small to count. */
-const CLASSES: readonly (readonly [pattern: RegExp, classes: readonly string[]])[] = [
-  [/^t5_layer/, ['t5', 't5_wo']],
-  [/^clip_/, ['clip']],
-  [/^modulation\./, ['modulation']],
-  [/^(double|single)_block/, ['attention', 'mlp']],
-  [/^final_layer/, ['final']],
-  [/^vae_/, ['vae']],
-  [/^(conditioning|embed_)/, ['embedder']],
-];
-
-/**
- * Weights of a bundle's parts on the device, from the manifest alone: never less than they will be, and more by 0.2 % at most where a
- * part's linear layers are all of one class (5 % where q4 and q8 are mixed).
- *
- * @param f16 of the graphs in half precision, where the bundle has such
- */
-export function partSizes(
-  manifest: Pick<Manifest, 'parts' | 'files' | 'quantization' | 'graphs_f16' | 'config'>,
-  f16 = false,
-): PartSize[] {
-  const fileSizes = new Map(manifest.files.map(({ path, size }) => [path, size]));
-  const { recipe, fallbacks } = manifest.quantization;
-  return manifest.parts
-    .filter((part) => part.graph !== undefined && part.weights !== undefined)
-    .map(({ name, graph, weights }) => {
-      const asked = CLASSES.find(([pattern]) => pattern.test(name))?.[1].map((key) => recipe[key] ?? 'f32') ?? [];
-      const used = fallbacks.filter(({ tensor }) => tensor.startsWith(`${name}/`)).map((fallback) => fallback.used);
-      const isHalf = f16 && Object.hasOwn(manifest.graphs_f16 ?? {}, graph as string);
-      const classes = new Set([...asked, ...used]);
-      // Where float16 weights lie beside blocks, how much of the file is whose is not known here.
-      const isMixed = classes.has('f16') && classes.size > 1;
-      const share = isHalf ? floatShare(name, manifest.config, isMixed) : 1;
-      const growths = [...classes].map((weightClass) => {
-        const least = GROWTH_HALF[weightClass];
-        return least + (GROWTH[weightClass] - least) * share;
-      });
-      const bytes = Math.ceil((fileSizes.get(weights as string) ?? 0) * Math.max(1, ...growths));
-      return { name, bytes, ...(asked.includes('q4m') && { blockSums: true }) };
-    });
-}
-
-/** The share of a part's weights that its graph in half precision takes as floats: T5's `o` and `wo`, of q, k, v, o, wi_0, wi_1 and wo. */
-function floatShare(part: string, { text_encoder_2: t5 }: ModelConfig, isMixed: boolean): number {
-  if (!part.startsWith('t5_')) return 0;
-  if (isMixed) return 1;
-  const inner = t5.num_heads * t5.d_kv;
-  return (inner + t5.d_ff) / (4 * inner + 3 * t5.d_ff);
-}
-
 function partsByPhase(parts: readonly PartSize[]): Record<PlanPhase, PartSize[]> {
-  return record((phase) => parts.filter(({ name }) => phaseOf(name) === phase));
-}
-
-function phaseOf(part: string): PlanPhase {
-  if (/^(t5|clip)_/.test(part)) return 'text';
-  // The prompt is embedded once, like the modulation.
-  if (/^(conditioning|modulation\.|embed_text)/.test(part)) return 'modulation';
-  return part.startsWith('vae_') ? 'decode' : 'denoise';
-}
-
-function isBlock({ name }: PartSize): boolean {
-  return /^(double|single)_block\./.test(name);
+  return record((phase) => parts.filter((part) => part.phase === phase));
 }
 
 function workByPhase(
@@ -322,7 +251,7 @@ function refuse(phases: MemoryPlan['phases'], peak: number, { limits, budget, si
       const message = `${phase} of ${what} needs ${reason} of ${needed}, the adapter offers ${offered}`;
       refusals.push({ reason, phase, needed, offered, message });
     }
-    if (peak > budget && bytes > budget) {
+    if (budget !== undefined && peak > budget && bytes > budget) {
       const message = `${phase} of ${what} needs ${bytes} bytes of device memory at least, the budget is ${budget}`;
       refusals.push({ reason: 'budget', phase, needed: bytes, offered: budget, message });
     }

@@ -1,5 +1,8 @@
 import type { ImageSize } from '../manifest/manifest.ts';
+import { MLP_RATIO, mlpChunks } from '../model/chunks.ts';
 import { hiddenSize, type T5Config, type TransformerConfig } from '../model/config.ts';
+import { modulationParts } from '../model/parts.ts';
+import { storedWidth } from '../model/weight-blocks.ts';
 import { tokenCount } from '../picture/geometry.ts';
 import type { BufferCounts } from './buckets.ts';
 
@@ -10,10 +13,6 @@ import type { BufferCounts } from './buckets.ts';
 
 const FLOAT = 4;
 const HALF = 2;
-
-/** The widest piece of an MLP's hidden layer that the graphs compute at once. */
-const MLP_CHUNK = 6144;
-const MLP_RATIO = 4;
 
 export interface WorkOptions {
   size: ImageSize;
@@ -26,16 +25,16 @@ export interface WorkOptions {
   blockSums?: boolean;
 }
 
-/** Bytes of such a copy: two sums of each block of 32 behind the features, padded to whole blocks. */
+/** Bytes of a linear layer's input with the sums of its blocks behind it. */
 function widened(tokens: number, features: number, bytes: number): number {
-  return tokens * (features + 64 * Math.ceil(features / 1024)) * bytes;
+  return tokens * storedWidth(features, 'q4m') * bytes;
 }
 
 /** The moments of the denoiser's blocks. */
 export function denoiseWork(config: TransformerConfig, options: WorkOptions): BufferCounts[] {
   const { textTokens, n, f16, blockSums = false } = options;
   const width = hiddenSize(config);
-  const chunk = chunkWidth(MLP_RATIO * width);
+  const chunk = (mlpChunks(MLP_RATIO * width)[0] as { width: number }).width;
   const image = tokenCount(options.size);
   const joint = textTokens + image;
   const bytes = f16 ? HALF : FLOAT;
@@ -123,12 +122,13 @@ export function textWork(config: T5Config, options: WorkOptions): BufferCounts[]
 
 /** The moments of the modulation, which is read back part by part. Rows of the tables, one per step, are small beside any other phase. */
 export function modulationWork(config: TransformerConfig, steps: number): BufferCounts[] {
+  const vectorCounts = [...new Set(modulationParts(config).map(({ vectors }) => vectors))];
   const vectors = (count: number) => steps * count * hiddenSize(config) * FLOAT;
   return [
     // Embeddings of timestep and guidance before and after SiLU.
     [[4, vectors(1)]],
     // A part's result and its copy for the CPU: of double blocks, single blocks, the last layer.
-    ...[6, 3, 2].map(
+    ...vectorCounts.map(
       (count): BufferCounts => [
         [1, vectors(1)],
         [2, vectors(count)],
@@ -140,11 +140,6 @@ export function modulationWork(config: TransformerConfig, steps: number): Buffer
 /** T5's position bias [heads, S, S], which stays for all layers. */
 export function textTables(config: T5Config, { textTokens }: WorkOptions): number {
   return config.num_heads * textTokens * textTokens * FLOAT;
-}
-
-/** As the graph builder cuts an MLP's hidden layer: equal chunks. */
-function chunkWidth(hidden: number): number {
-  return hidden / Math.ceil(hidden / MLP_CHUNK);
 }
 
 /** The largest single buffer among some graphs' work buffers. */

@@ -83,6 +83,11 @@ export function hiddenSize(config: TransformerConfig): number {
   return config.attention_head_dim * config.num_attention_heads;
 }
 
+/** Channels of the decoder's levels in run order. */
+export function decoderChannels(config: VaeConfig): number[] {
+  return [...config.block_out_channels].reverse();
+}
+
 /** FLUX.1 [dev], whose transformer SRPO fine-tunes without changing its shape. */
 export const FLUX1_DEV: ModelConfig = {
   transformer: {

@@ -1,11 +1,16 @@
-import type { BundlePart, Manifest, ModelConfig, QuantizationFallback } from '@flux-srpo/core';
+import {
+  type BundlePart,
+  isBlockClass,
+  type Manifest,
+  type ModelConfig,
+  type QuantizationFallback,
+  type TensorClass,
+} from '@flux-srpo/core';
 import { e4m4ToF32, widen, writeSafetensors } from '@flux-srpo/formats';
 import { bakeWeights, buildGraph, type ClassOf, HALF_GRAPHS, type PartPlan } from '../graphs/index.ts';
-import type { TensorClass } from '../graphs/slots.ts';
 import type { BoundSlot } from '../key-maps/bind.ts';
 import type { Component } from '../key-maps/index.ts';
 import type { RowQuantizer } from '../quantize/rows.ts';
-import { isBlockClass } from '../recipes/recipe.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import { keepBlocks } from '../weights/kept-blocks.ts';
 import { planStorage, type StoredTensor } from '../weights/plan-storage.ts';

@@ -1,4 +1,4 @@
-import type { Precision } from '@flux-srpo/core';
+import { offsetColumns, type Precision, QUANT_BLOCK, storedWidth, type TensorClass } from '@flux-srpo/core';
 import {
   type AttributeInit,
   elementType,
@@ -7,8 +7,8 @@ import {
   type TensorInit,
   type ValueInfo,
 } from './onnx.ts';
-import type { ClassOf, TensorClass, WeightSlot } from './slots.ts';
-import { offsetColumns, QUANT_BLOCK, storedWidth, type WeightInput, weightInputs } from './weights.ts';
+import type { ClassOf, WeightSlot } from './slots.ts';
+import { type WeightInput, weightInputs } from './weights.ts';
 
 /** A size known when the graph is built, or the name of one that is known only when it runs. */
 export type Dim = number | string;

@@ -1,5 +1,5 @@
+import { mlpChunks, type TensorClass } from '@flux-srpo/core';
 import type { Dim, GraphBuilder, LinearOptions, Value } from './builder.ts';
-import type { TensorClass } from './slots.ts';
 
 /** x·sigmoid(x) */
 export function silu(g: GraphBuilder, x: Value): Value {
@@ -102,20 +102,6 @@ export function linearToStream(
   const small = g.linear(name, g.node('Mul', [x, sixteenth], x.dims), features, { ...options, bias: false });
   const product = g.node('Mul', [g.widen(small), sixteen], small.dims);
   return options.bias === false ? product : add(g, product, g.plain(`${name}.bias`, [features], 'bias'));
-}
-
-/**
- * The widest hidden layer of an MLP that is computed in one piece. At 4608 tokens a wider float32 activation would
- * pass 167.8 MB, above which ONNX Runtime Web re-creates the buffer at every run.
- */
-export const MAX_MLP_CHUNK = 6144;
-
-/** How an MLP's hidden layer is cut: one suffix and width per chunk; a single chunk has no suffix. */
-export function mlpChunks(hidden: number): { suffix: string; width: number }[] {
-  const count = Math.ceil(hidden / MAX_MLP_CHUNK);
-  if (count === 1) return [{ suffix: '', width: hidden }];
-  if (hidden % count !== 0) throw new Error(`an MLP of ${hidden} cannot be cut into ${count} equal chunks`);
-  return Array.from({ length: count }, (_, i) => ({ suffix: `.${i}`, width: hidden / count }));
 }
 
 /** Σ over chunks c of W_out.c·gelu(W_in.c·x + b_in.c), plus the output's bias once when `bias` is set. float32. */

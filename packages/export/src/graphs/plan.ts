@@ -1,4 +1,11 @@
-import type { ModelConfig, Precision, WeightClass } from '@flux-srpo/core';
+import {
+  type ModelConfig,
+  modelParts,
+  PARTS,
+  type Precision,
+  type TensorClass,
+  type WeightClass,
+} from '@flux-srpo/core';
 import { GraphBuilder } from './builder.ts';
 import type { ClassOf, PartPlan, WeightSlot } from './slots.ts';
 import { clipFinal, clipLayer, t5Final, t5Layer } from './text.ts';
@@ -83,61 +90,32 @@ const AS_FLOAT: ClassOf = (): WeightClass => 'f32';
 
 /** Every part of a model of this shape in run order, with the weights it takes. */
 export function planParts(config: ModelConfig): PartPlan[] {
-  const { transformer, text_encoder: clip, text_encoder_2: t5, vae } = config;
   const slotsOf = new Map<string, readonly WeightSlot[]>();
-  const part = (name: string, graph: string): PartPlan => {
+  return modelParts(config).map((part) => {
+    const { name, graph } = part;
+    if (graph === undefined) return { ...part, slots: tableSlots(name, config) };
     const slots = slotsOf.get(graph) ?? describe(graph, config, AS_FLOAT).slots;
     slotsOf.set(graph, slots);
-    return { name, graph, slots };
-  };
-  const times = (count: number, make: (i: number) => PartPlan[]) =>
-    Array.from({ length: count }, (_, i) => make(i)).flat();
+    return { ...part, slots };
+  });
+}
 
+/** The tables of the text encoders' embeddings. */
+function tableSlots(part: string, { text_encoder: clip, text_encoder_2: t5 }: ModelConfig): WeightSlot[] {
+  const plain = (name: string, shape: number[], tensorClass: TensorClass): WeightSlot => ({
+    name,
+    kind: 'plain',
+    shape,
+    tensorClass,
+  });
+  if (part === PARTS.clipEmbedding.name) {
+    return [
+      plain('token', [clip.vocab_size, clip.hidden_size], 'table'),
+      plain('position', [clip.max_position_embeddings, clip.hidden_size], 'bias'),
+    ];
+  }
   return [
-    {
-      name: 'clip_embedding',
-      slots: [
-        { name: 'token', kind: 'plain', shape: [clip.vocab_size, clip.hidden_size], tensorClass: 'table' },
-        {
-          name: 'position',
-          kind: 'plain',
-          shape: [clip.max_position_embeddings, clip.hidden_size],
-          tensorClass: 'bias',
-        },
-      ],
-    },
-    ...times(clip.num_hidden_layers, (i) => [part(`clip_layer.${i}`, 'clip_layer')]),
-    part('clip_final', 'clip_final'),
-    {
-      name: 't5_embedding',
-      slots: [
-        { name: 'token', kind: 'plain', shape: [t5.vocab_size, t5.d_model], tensorClass: 'table' },
-        {
-          name: 'position_bias',
-          kind: 'plain',
-          shape: [t5.relative_attention_num_buckets, t5.num_heads],
-          tensorClass: 'bias',
-        },
-      ],
-    },
-    ...times(t5.num_layers, (i) => [part(`t5_layer.${i}`, 't5_layer')]),
-    part('t5_final', 't5_final'),
-    part('conditioning', 'conditioning'),
-    ...times(transformer.num_layers, (i) => [
-      part(`modulation.double_block.${i}.img`, 'modulation_6'),
-      part(`modulation.double_block.${i}.txt`, 'modulation_6'),
-    ]),
-    ...times(transformer.num_single_layers, (i) => [part(`modulation.single_block.${i}`, 'modulation_3')]),
-    part('modulation.final', 'modulation_2'),
-    part('embed_text', 'embed_text'),
-    part('embed_image', 'embed_image'),
-    ...times(transformer.num_layers, (i) => [part(`double_block.${i}`, 'double_block')]),
-    part('join_streams', 'join_streams'),
-    ...times(transformer.num_single_layers, (i) => [part(`single_block.${i}`, 'single_block')]),
-    part('final_layer', 'final_layer'),
-    ...['cache_residual', 'cache_change', 'cache_rest', 'cache_apply'].map((name) => part(name, name)),
-    part('vae_in', 'vae_in'),
-    ...vae.block_out_channels.map((_, level) => part(`vae_up.${level}`, `vae_up.${level}`)),
-    part('vae_out', 'vae_out'),
+    plain('token', [t5.vocab_size, t5.d_model], 'table'),
+    plain('position_bias', [t5.relative_attention_num_buckets, t5.num_heads], 'bias'),
   ];
 }

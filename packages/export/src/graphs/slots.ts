@@ -1,19 +1,4 @@
-import type { WeightClass } from '@flux-srpo/core';
-
-/** What a recipe keys on: tensors of one class are stored alike. */
-export type TensorClass =
-  | 'attention'
-  | 'mlp'
-  | 'modulation'
-  | 'embedder'
-  | 'final'
-  | 't5'
-  | 't5_wo'
-  | 'clip'
-  | 'vae'
-  | 'table'
-  | 'norm'
-  | 'bias';
+import type { Part, TensorClass, WeightClass } from '@flux-srpo/core';
 
 /** One weight a part needs from the checkpoint. */
 export interface WeightSlot {
@@ -29,10 +14,7 @@ export interface WeightSlot {
 /** The class a slot is stored in, fallbacks included. Called for every slot; the answer for `plain` slots is `f32` or `f16`. */
 export type ClassOf = (slot: WeightSlot) => WeightClass;
 
-/** One instance of a graph with the weights it takes, in the graph's input order. */
-export interface PartPlan {
-  readonly name: string;
-  /** Absent for tables that are read by row. */
-  readonly graph?: string;
+/** A part with the weights it takes, in its graph's input order. */
+export interface PartPlan extends Part {
   readonly slots: readonly WeightSlot[];
 }

@@ -1,4 +1,4 @@
-import { hiddenSize, type TransformerConfig } from '@flux-srpo/core';
+import { hiddenSize, MLP_RATIO, type TransformerConfig } from '@flux-srpo/core';
 import type { Dim, GraphBuilder, Value } from './builder.ts';
 import {
   adaLayerNorm,
@@ -21,8 +21,6 @@ import {
 
 /** Width of the sinusoidal embedding of a timestep or guidance value. */
 const SINUSOID_WIDTH = 256;
-/** FLUX's MLPs are four times the stream's width. */
-const MLP_RATIO = 4;
 
 /** silu(time_in(t) + guidance_in(g) + vector_in(pooled)), one row per denoising step. Every adaLN reads only this. */
 export function conditioning(g: GraphBuilder, config: TransformerConfig): void {

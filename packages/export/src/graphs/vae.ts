@@ -1,4 +1,4 @@
-import type { VaeConfig } from '@flux-srpo/core';
+import { decoderChannels, VAE_QUERY_CHUNKS, type VaeConfig } from '@flux-srpo/core';
 import type { Dim, GraphBuilder, Value } from './builder.ts';
 import { add, silu } from './ops.ts';
 
@@ -9,11 +9,6 @@ import { add, silu } from './ops.ts';
  */
 
 const EPSILON = 1e-6;
-
-/** Channels of the decoder's levels in run order (the encoder's, backwards). */
-export function decoderChannels(config: VaeConfig): number[] {
-  return [...config.block_out_channels].reverse();
-}
 
 /**
  * GroupNorm as InstanceNormalization over [1, groups, C/groups·h, w]: the web runtime has no GroupNorm kernel.
@@ -49,12 +44,6 @@ function resBlock(g: GraphBuilder, name: string, x: Value, channels: number, gro
   return add(g, skip, h);
 }
 
-/**
- * Pieces of the queries that attend one after another. Height and width of latents are even, so that pixels are a multiple of 4; a
- * piece's scores at 1024×1024 are 268 MB where all together are 1.07 GB.
- */
-const QUERY_CHUNKS = 4;
-
 /** One head over all pixels of the latent image, as plain MatMul and Softmax, some queries at a time. */
 function midAttention(g: GraphBuilder, name: string, x: Value, groups: number): Value {
   const [, channels, height, width] = x.dims as [Dim, number, Dim, Dim];
@@ -66,9 +55,9 @@ function midAttention(g: GraphBuilder, name: string, x: Value, groups: number): 
   const q = g.node('Mul', [linear('q', tokens), scale], tokens.dims);
   const k = g.node('Transpose', [linear('k', tokens)], [1, channels, pixels], { perm: [0, 2, 1] });
   const v = linear('v', tokens);
-  const piece = [1, `${pixels}/${QUERY_CHUNKS}`, channels];
-  const pieces = Array.from({ length: QUERY_CHUNKS }, () => piece);
-  const attended = g.nodes('Split', [q], pieces, { axis: 1, num_outputs: QUERY_CHUNKS }).map((queries) => {
+  const piece = [1, `${pixels}/${VAE_QUERY_CHUNKS}`, channels];
+  const pieces = Array.from({ length: VAE_QUERY_CHUNKS }, () => piece);
+  const attended = g.nodes('Split', [q], pieces, { axis: 1, num_outputs: VAE_QUERY_CHUNKS }).map((queries) => {
     const scores = g.node('MatMul', [queries, k], [1, piece[1] as Dim, pixels]);
     const weights = g.node('Softmax', [scores], scores.dims, { axis: -1 });
     return g.node('MatMul', [weights, v], piece);

@@ -1,4 +1,4 @@
-import type { WeightClass } from '@flux-srpo/core';
+import { BLOCK_BYTES, isBlockClass, QUANT_BLOCK, storedWidth, type WeightClass } from '@flux-srpo/core';
 import type { WeightSlot } from './slots.ts';
 
 /** A graph input that carries weights. */
@@ -6,23 +6,6 @@ export interface WeightInput {
   readonly name: string;
   readonly dtype: 'float32' | 'float16' | 'uint8';
   readonly dims: readonly number[];
-}
-
-/** Weights per quantization block, along the input features. The only block size with a tiled kernel on every device. */
-export const QUANT_BLOCK = 32;
-
-/**
- * Columns that `q4m` puts behind a linear's K: its blocks' offsets as coarse codes, then as fine ones, each padded to
- * whole blocks. What they multiply is the sum of each block's activations.
- */
-export function offsetColumns(inFeatures: number): { readonly blocks: number; readonly padded: number } {
-  const blocks = inFeatures / QUANT_BLOCK;
-  return { blocks, padded: Math.ceil(blocks / QUANT_BLOCK) * QUANT_BLOCK };
-}
-
-/** The inner width that MatMulNBits sees. */
-export function storedWidth(inFeatures: number, weightClass: WeightClass): number {
-  return weightClass === 'q4m' ? inFeatures + 2 * offsetColumns(inFeatures).padded : inFeatures;
 }
 
 /**
@@ -40,16 +23,13 @@ export function weightInputs(
 ): WeightInput[] {
   if (slot.kind === 'plain') return [{ name: slot.name, dtype, dims: slot.shape }];
   const [outFeatures, inFeatures] = slot.shape as readonly [number, number];
-  if (weightClass === 'f32' || weightClass === 'f16') {
-    return [{ name: slot.name, dtype, dims: [inFeatures, outFeatures] }];
-  }
+  if (!isBlockClass(weightClass)) return [{ name: slot.name, dtype, dims: [inFeatures, outFeatures] }];
   if (inFeatures % QUANT_BLOCK !== 0) {
     throw new Error(`${slot.name}: ${inFeatures} is not a multiple of ${QUANT_BLOCK}`);
   }
   const blocks = storedWidth(inFeatures, weightClass) / QUANT_BLOCK;
-  const blockBytes = weightClass === 'q8' ? QUANT_BLOCK : QUANT_BLOCK / 2;
   return [
-    { name: slot.name, dtype: 'uint8', dims: [outFeatures, blocks, blockBytes] },
+    { name: slot.name, dtype: 'uint8', dims: [outFeatures, blocks, BLOCK_BYTES[weightClass].codes] },
     { name: scalesName(slot.name), dtype, dims: [outFeatures, blocks] },
   ];
 }

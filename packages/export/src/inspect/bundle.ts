@@ -1,6 +1,14 @@
-import { type BundlePart, MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '@flux-srpo/core';
+import {
+  type BundlePart,
+  MAX_MANIFEST_BYTES,
+  type Manifest,
+  type Part,
+  parseManifest,
+  QUANT_BLOCK,
+  type TensorClass,
+} from '@flux-srpo/core';
 import { readSafetensors, sha256Hex, type TensorInfo } from '@flux-srpo/formats';
-import { type PartPlan, planParts, QUANT_BLOCK, scalesName, type TensorClass } from '../graphs/index.ts';
+import { type PartPlan, planParts, scalesName } from '../graphs/index.ts';
 import { readSmallFile, requireFile, type SourceFolder } from '../sources/source-folder.ts';
 import { elementCount } from './tensor-file.ts';
 import { type FileVerdict, verifyFile } from './verify.ts';
@@ -73,7 +81,7 @@ export async function inspectBundle(source: SourceFolder, options: InspectOption
     const bytes = tensors === undefined ? bakedBytes(part, manifest, sizes) : sumBytes(tensors);
     const loadedBytes = part.graph === undefined ? 0 : tensors === undefined ? bytes : sumLoaded(tensors);
     parts.push({ name: part.name, ...(part.graph && { graph: part.graph }), weights, bytes, loadedBytes });
-    addToPhase(phases[reportedPhase(part.name)], bytes, loadedBytes);
+    addToPhase(phases[reportedPhase(planned)], bytes, loadedBytes);
     if (planned && tensors) addToClasses(classes, planned, tensors);
   }
   for (const report of Object.values(classes)) report.bitsPerWeight = (8 * report.bytes) / report.weights;
@@ -116,16 +124,10 @@ function sumLoaded(tensors: ReadonlyMap<string, TensorInfo>): number {
   );
 }
 
-const PHASES: readonly (readonly [prefix: string, phase: Phase])[] = [
-  ['clip_', 'clip'],
-  ['t5_', 't5'],
-  ['conditioning', 'modulation'],
-  ['modulation.', 'modulation'],
-  ['vae_', 'decode'],
-];
-
-function reportedPhase(part: string): Phase {
-  return PHASES.find(([prefix]) => part.startsWith(prefix))?.[1] ?? 'denoise';
+/** The text encoders run one after the other, so each is a phase here. A part that no model has counts as the denoiser's. */
+function reportedPhase(part: Part | undefined): Phase {
+  if (part?.phase === 'text') return part.component === 'text_encoder' ? 'clip' : 't5';
+  return part?.phase ?? 'denoise';
 }
 
 function emptyPhases(): Record<Phase, PhaseReport> {

@@ -1,5 +1,4 @@
-/** The folders of a pipeline that hold tensors. */
-export type Component = 'transformer' | 'text_encoder' | 'text_encoder_2' | 'vae';
+export type { Component } from '@flux-srpo/core';
 
 /**
  * Where one weight comes from. `{i}` stands for the same number in `part` and `from`, `{j}` in `slot` and `from`.

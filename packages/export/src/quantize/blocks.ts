@@ -1,10 +1,5 @@
-import type { WeightClass } from '@flux-srpo/core';
-
 /** Weights of one block along the input features. */
-export { QUANT_BLOCK as BLOCK } from '../graphs/weights.ts';
-
-/** The classes whose weights are codes and scales. */
-export type BlockClass = Extract<WeightClass, 'q8' | 'q4' | 'q4m'>;
+export { QUANT_BLOCK as BLOCK } from '@flux-srpo/core';
 
 /** Smallest normal and largest finite half float. */
 const F16_MIN_NORMAL = 2 ** -14;

@@ -1,4 +1,4 @@
-import { offsetColumns, storedWidth } from '../graphs/weights.ts';
+import { offsetColumns, storedWidth } from '@flux-srpo/core';
 import { BLOCK } from './blocks.ts';
 
 /** The codes that mean zero. */

@@ -1,6 +1,6 @@
+import { type BlockClass, storedWidth } from '@flux-srpo/core';
 import { dequantize, GGML_TYPES, type GgmlTypeName, halfAt } from '@flux-srpo/formats';
-import { storedWidth } from '../graphs/weights.ts';
-import { BLOCK, type BlockClass } from './blocks.ts';
+import { BLOCK } from './blocks.ts';
 
 /** Blocks of 32 weights as whole-numbered levels, each level × its block's scale being the weight exactly. */
 export interface Levels {

@@ -1,4 +1,4 @@
-import { offsetColumns, storedWidth } from '../graphs/weights.ts';
+import { offsetColumns, storedWidth } from '@flux-srpo/core';
 import { arrayOf, type Numbers } from '../tensors/numbers.ts';
 import { BLOCK } from './blocks.ts';
 import { KERNELS_WASM } from './kernels.wasm.ts';

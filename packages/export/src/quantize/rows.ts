@@ -1,5 +1,5 @@
+import type { BlockClass } from '@flux-srpo/core';
 import type { Numbers } from '../tensors/numbers.ts';
-import type { BlockClass } from './blocks.ts';
 import { quantizeQ4, quantizeQ4m, quantizeQ8 } from './kernels.ts';
 
 /** Whole rows of one tensor to be quantized; plain data, so that a worker can be asked. */

@@ -19,11 +19,12 @@ export function shapePartSizes(config: ModelConfig, dtype: WeightClass, f16 = fa
       0,
     );
   };
-  return planParts(config).flatMap(({ name, graph, slots }) => {
+  return planParts(config).flatMap(({ slots, ...part }) => {
+    const { graph } = part;
     if (graph === undefined || slots.length === 0) return [];
     const bytes = sizes.get(graph) ?? sizeOf(graph);
     sizes.set(graph, bytes);
     const blockSums = slots.some((slot) => classOf(slot) === 'q4m');
-    return [{ name, bytes, ...(blockSums && { blockSums }) }];
+    return [{ ...part, bytes, ...(blockSums && { blockSums }) }];
   });
 }

@@ -1,6 +1,6 @@
-import type { QuantizationFallback, WeightClass } from '@flux-srpo/core';
-import type { PartPlan, TensorClass, WeightSlot } from '../graphs/slots.ts';
-import { BLOCK, type BlockClass } from '../quantize/blocks.ts';
+import { isBlockClass, type QuantizationFallback, type TensorClass, type WeightClass } from '@flux-srpo/core';
+import type { PartPlan, WeightSlot } from '../graphs/slots.ts';
+import { BLOCK } from '../quantize/blocks.ts';
 
 /** How each class of tensor is stored. */
 export type Recipe = Readonly<Record<TensorClass, WeightClass>>;
@@ -112,10 +112,6 @@ export function shapeFallbacks(parts: readonly PartPlan[], recipe: Recipe): Quan
       return reason === undefined ? [] : [{ tensor: `${part.name}/${slot.name}`, asked, used, reason }];
     }),
   );
-}
-
-export function isBlockClass(weightClass: WeightClass): weightClass is BlockClass {
-  return weightClass === 'q8' || weightClass === 'q4' || weightClass === 'q4m';
 }
 
 function whyNotBlocks(slot: WeightSlot): string | undefined {

@@ -1,7 +1,6 @@
-import type { WeightClass } from '@flux-srpo/core';
+import type { BlockClass, WeightClass } from '@flux-srpo/core';
 import { e4m4Floor, f32ToF16, type TensorSpec } from '@flux-srpo/formats';
 import { type WeightSlot, weightInputs } from '../graphs/index.ts';
-import type { BlockClass } from '../quantize/blocks.ts';
 import { RandomWords } from './random.ts';
 
 /** A stored tensor any range of which can be made without the rest. */

@@ -1,10 +1,9 @@
-import { FormatError, type WeightClass } from '@flux-srpo/core';
+import { FormatError, isBlockClass, type WeightClass } from '@flux-srpo/core';
 import { f32ToF16, type GgmlTypeName } from '@flux-srpo/formats';
 import { weightInputs } from '../graphs/weights.ts';
 import type { BoundSlot } from '../key-maps/bind.ts';
 import { BLOCK, scaleDtype } from '../quantize/blocks.ts';
 import { isExactIn, type Levels, packLevels, padScales, readLevels } from '../quantize/ggml-blocks.ts';
-import { isBlockClass } from '../recipes/recipe.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import type { SlotStorage } from './plan-storage.ts';
 

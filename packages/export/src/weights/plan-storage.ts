@@ -1,11 +1,10 @@
-import { FormatError, type WeightClass } from '@flux-srpo/core';
+import { type BlockClass, FormatError, isBlockClass, storedWidth, type WeightClass } from '@flux-srpo/core';
 import { e4m4ToF32, f32ToF16, type TensorSpec } from '@flux-srpo/formats';
 import type { WeightSlot } from '../graphs/slots.ts';
-import { storedWidth, weightInputs } from '../graphs/weights.ts';
-import { BLOCK, type BlockClass, scaleDtype } from '../quantize/blocks.ts';
+import { weightInputs } from '../graphs/weights.ts';
+import { BLOCK, scaleDtype } from '../quantize/blocks.ts';
 import { largestMagnitude, scaleExponent } from '../quantize/kernels.ts';
 import { IN_PROCESS, type QuantizedRows, type RowQuantizer } from '../quantize/rows.ts';
-import { isBlockClass } from '../recipes/recipe.ts';
 import { type Numbers, toFloat32 } from '../tensors/numbers.ts';
 import { PIECES_AT_ONCE } from '../tensors/read-memory.ts';
 
