@@ -58,6 +58,7 @@ export {
   type TransformerConfig,
   type VaeConfig,
 } from './model/config.ts';
+export { t5FloatShare } from './model/half-precision.ts';
 export {
   type Component,
   type GraphPart,

@@ -1,32 +1,27 @@
 import { describe, expect, it } from 'vitest';
 import { isFluxError } from '../errors.ts';
 import { FLUX1_DEV } from '../model/config.ts';
+import { PARTS } from '../model/parts.ts';
 import { bucketBytes, pooledBytes } from './buckets.ts';
-import {
-  assertPlanned,
-  type MemoryPlan,
-  type PartSize,
-  type PlanInput,
-  type PlanRefusal,
-  partSizes,
-  planGeneration,
-} from './plan.ts';
+import { type PartSize, partSizes } from './part-sizes.ts';
+import { assertPlanned, type MemoryPlan, type PlanInput, type PlanRefusal, planGeneration } from './plan.ts';
 
 const GB = 1e9;
 
 /** FLUX.1's parts at q4 with float32 scales: 0.625 bytes for each of the parameters that `flux.md` counts, biases aside. */
 const FLUX_PARTS: PartSize[] = [
-  ...times(12, (i) => ({ name: `clip_layer.${i}`, bytes: 7.1e6 * 1.125 })),
-  ...times(24, (i) => ({ name: `t5_layer.${i}`, bytes: 193e6 * 0.75 })),
-  { name: 'conditioning', bytes: 32e6 * 1.125 },
-  ...times(38, (i) => ({ name: `modulation.double_block.${i}`, bytes: 56.6e6 * 0.625 })),
-  ...times(38, (i) => ({ name: `modulation.single_block.${i}`, bytes: 28.3e6 * 0.625 })),
-  { name: 'embed_text', bytes: 12.6e6 * 1.125 },
-  { name: 'embed_image', bytes: 0.8e6 },
-  ...times(19, (i) => ({ name: `double_block.${i}`, bytes: 226.5e6 * 0.625 })),
-  ...times(38, (i) => ({ name: `single_block.${i}`, bytes: 113.3e6 * 0.625 })),
-  { name: 'final_layer', bytes: 0.2e6 * 1.125 },
-  ...times(6, (i) => ({ name: `vae_up.${i}`, bytes: 33e6 })),
+  ...times(12, (i) => ({ ...PARTS.clipLayer(i), bytes: 7.1e6 * 1.125 })),
+  ...times(24, (i) => ({ ...PARTS.t5Layer(i), bytes: 193e6 * 0.75 })),
+  { ...PARTS.conditioning, bytes: 32e6 * 1.125 },
+  ...times(19, (i) => ({ ...PARTS.doubleModulation(i, 'img'), bytes: 56.6e6 * 0.625 })),
+  ...times(19, (i) => ({ ...PARTS.doubleModulation(i, 'txt'), bytes: 56.6e6 * 0.625 })),
+  ...times(38, (i) => ({ ...PARTS.singleModulation(i), bytes: 28.3e6 * 0.625 })),
+  { ...PARTS.embedText, bytes: 12.6e6 * 1.125 },
+  { ...PARTS.embedImage, bytes: 0.8e6 },
+  ...times(19, (i) => ({ ...PARTS.doubleBlock(i), bytes: 226.5e6 * 0.625 })),
+  ...times(38, (i) => ({ ...PARTS.singleBlock(i), bytes: 113.3e6 * 0.625 })),
+  { ...PARTS.finalLayer, bytes: 0.2e6 * 1.125 },
+  ...times(6, (i) => ({ ...PARTS.vaeUp(i), bytes: 33e6 })),
 ];
 
 function times(count: number, make: (i: number) => PartSize): PartSize[] {
@@ -66,7 +61,7 @@ describe('a plan', () => {
 
   it('holds two neighbouring blocks where it streams, and reads all of them at every step', () => {
     const { phases, readPerStep } = plan({ budget: 4 * GB });
-    const blocks = FLUX_PARTS.filter(({ name }) => /^(double|single)_block/.test(name));
+    const blocks = FLUX_PARTS.filter(({ use }) => use === 'step');
     expect(readPerStep).toBe(blocks.reduce((sum, { bytes }) => sum + bytes, 0));
     expect(phases.denoise.weights).toBeCloseTo(2 * 226.5e6 * 0.625 + 0.8e6 + 0.2e6 * 1.125, -1);
     expect(phases.text.weights).toBeCloseTo(2 * 193e6 * 0.75, -1);
@@ -224,7 +219,7 @@ describe('part sizes of a bundle', () => {
   it('count scales and halves as the floats they are on the device', () => {
     // 32 weights: 16 bytes of codes with a scale of 2 bytes on disk and 4 on the device.
     expect(partSizes(bundle({ attention: 'q4', mlp: 'q4' }, 'double_block.0', 18_000))).toEqual([
-      { name: 'double_block.0', bytes: 20_000 },
+      { ...PARTS.doubleBlock(0), bytes: 20_000 },
     ]);
     expect(partSizes(bundle({ t5: 'q8', t5_wo: 'q8' }, 't5_layer.0', 34_000))[0]?.bytes).toBe(36_000);
     expect(partSizes(bundle({ vae: 'f16' }, 'vae_in', 1000))[0]?.bytes).toBe(2000);
@@ -244,7 +239,7 @@ describe('part sizes of a bundle', () => {
     expect(partSizes(halves, true)[0]?.bytes).toBe(18_000);
     expect(partSizes(halves)[0]?.bytes).toBe(20_000);
     expect(partSizes(q4, true)[0]?.bytes).toBe(20_000);
-    const t5 = { ...halves, parts: halves.parts.map((part) => ({ ...part, name: 't5_layer.0' })) };
+    const t5 = { ...halves, parts: [{ ...halves.parts[0]!, name: 't5_layer.0' }] };
     // 7 of 23: `o` is 1 and `wo` 2.5 of 11.5 times 4096².
     expect(partSizes(t5, true)[0]?.bytes).toBe(Math.ceil(18_000 * (1 + (2 / 18) * (7 / 23))));
     const mixed = { ...t5, quantization: { recipe: { t5: 'q4', t5_wo: 'f16' } as const, fallbacks: [] } };

@@ -1,4 +1,4 @@
-import { FLUX1_DEV } from '@flux-srpo/core';
+import { FLUX1_DEV, t5FloatShare } from '@flux-srpo/core';
 import { decodeModel } from '@flux-srpo/formats/onnx';
 import { describe, expect, it } from 'vitest';
 import { bakeWeights } from './bake.ts';
@@ -21,19 +21,25 @@ describe('the plan of FLUX.1', () => {
   // Oracle: sum of numel() over the state dicts of diffusers' FluxTransformer2DModel, transformers' T5EncoderModel and
   // CLIPTextModel and the decoder of diffusers' AutoencoderKL, instantiated on the meta device with FLUX.1-dev's configs.
   it('takes every parameter of the transformer exactly once', () => {
-    const isText = (part: PartPlan) => /^(clip|t5|vae)_/.test(part.name);
-    expect(parameters((part) => !isText(part))).toBe(11_901_408_320);
+    expect(parameters(({ component }) => component === 'transformer')).toBe(11_901_408_320);
   });
 
   it('takes every parameter of T5, CLIP and the decoder exactly once', () => {
-    expect(parameters((part) => part.name.startsWith('t5_'))).toBe(4_762_310_656);
-    expect(parameters((part) => part.name.startsWith('clip_'))).toBe(123_060_480);
-    expect(parameters((part) => part.name.startsWith('vae_'))).toBe(49_545_475);
+    expect(parameters(({ component }) => component === 'text_encoder_2')).toBe(4_762_310_656);
+    expect(parameters(({ component }) => component === 'text_encoder')).toBe(123_060_480);
+    expect(parameters(({ component }) => component === 'vae')).toBe(49_545_475);
   });
 
   it('gives every part a name of its own and every slot of a part too', () => {
     expect(new Set(parts.map((part) => part.name)).size).toBe(parts.length);
     for (const { slots } of parts) expect(new Set(slots.map((slot) => slot.name)).size).toBe(slots.length);
+  });
+
+  it('holds in each part the tensor classes that the memory plan counts', () => {
+    for (const { name, slots, classes } of parts) {
+      const large = slots.map(({ tensorClass }) => tensorClass).filter((each) => each !== 'norm' && each !== 'bias');
+      expect([name, ...new Set(large)].sort()).toEqual([name, ...classes].sort());
+    }
   });
 
   it('cuts MLPs so that no activation of 4608 tokens passes the runtime’s largest reusable buffer', () => {
@@ -82,17 +88,14 @@ describe('a graph', () => {
       expect(dataInputs(half.bytes)).toEqual(dataInputs(whole.bytes));
     });
 
-    it('multiplies most of its weights in halves', () => {
+    it('multiplies in halves the weights that the memory plan counts as halves', () => {
       const scales = half.weights.filter(({ name }) => name.endsWith('.scales'));
       const count = (dtype: string) =>
         scales
           .filter((input) => input.dtype === dtype)
           .reduce((sum, { dims }) => sum + (dims[0] ?? 0) * (dims[1] ?? 0), 0);
-      // T5's `o` and `wo` stay float32: 1 + 2.5 of 4 + 3·2.5 times 4096².
-      expect(count('float16') / (count('float16') + count('float32'))).toBeCloseTo(
-        name === 't5_layer' ? 16 / 23 : 1,
-        3,
-      );
+      const floats = count('float32') / (count('float16') + count('float32'));
+      expect(floats).toBeCloseTo(name === 't5_layer' ? t5FloatShare(FLUX1_DEV.text_encoder_2) : 0, 12);
     });
   });
 
