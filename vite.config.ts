@@ -48,7 +48,7 @@ export default defineConfig({
     // No import leads to the worker; a dependency found late would reload the page in the middle of a test.
     entries: [
       'packages/images/src/worker.ts',
-      'packages/images/src/store/import-worker.ts',
+      'packages/images/src/store/import/import-worker.ts',
       'test/browser/support/gpu-worker.ts',
     ],
     include: ['openai'],

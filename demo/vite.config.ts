@@ -43,6 +43,6 @@ export default defineConfig({
     // onnxruntime-web finds its .wasm beside itself through import.meta.url, which pre-bundling would move.
     exclude: ['onnxruntime-web'],
     // The worker is not reached from the page by imports; a dependency found late would reload the page.
-    entries: ['index.html', '../packages/images/src/worker.ts', '../packages/images/src/store/import-worker.ts'],
+    entries: ['index.html', '../packages/images/src/worker.ts', '../packages/images/src/store/import/import-worker.ts'],
   },
 });

@@ -1,5 +1,5 @@
-import { importModel } from '../../packages/images/src/store/import-model.ts';
-import type { ImportInput, ImportMessage } from '../../packages/images/src/store/import-protocol.ts';
+import type { ImportInput, ImportMessage } from '../../packages/images/src/store/import/import-messages.ts';
+import { importModel } from '../../packages/images/src/store/import/import-model.ts';
 
 /** The library's import, in a worker whose heap is watched. With `asFiles` the URLs are fetched first: a browser keeps large files out of the heap. */
 export type Input = ImportInput & { asFiles: boolean };

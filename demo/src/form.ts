@@ -22,7 +22,7 @@ export function listen({ onGenerate, onCancel }: FormHandlers): void {
   cancel.addEventListener('click', onCancel);
   element('dice', HTMLButtonElement).addEventListener('click', rollSeed);
   addEventListener('keydown', (event) => {
-    // Elsewhere on the page these keys have other meanings.
+    // Among the models these keys mean something else.
     if (event.target instanceof Element && event.target.closest('#models') !== null) return;
     // requestSubmit checks the fields first, as the button does.
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
@@ -30,7 +30,7 @@ export function listen({ onGenerate, onCancel }: FormHandlers): void {
   });
 }
 
-/** Fills the form with what the model offers; a prompt that is there stays. */
+/** Fills the form with the model's sizes, defaults and examples. A prompt that the user has typed stays. */
 export function offer(model: LoadedModel): void {
   size.replaceChildren();
   for (const [name, { width, height }] of Object.entries(model.sizes)) {
@@ -55,7 +55,7 @@ export function offer(model: LoadedModel): void {
   setRunning(false);
 }
 
-/** While there is no model to ask. */
+/** Disables the form while there is no model. */
 export function closeForm(): void {
   generate.disabled = true;
   cancel.disabled = true;

@@ -1,13 +1,13 @@
 import { createFluxSrpo, type FluxSrpo, type LoadedModel } from 'flux-srpo';
 import { element } from './elements.ts';
 import { closeForm, listen, offer, readRequest, setRunning } from './form.ts';
-import { goOnWith, listenToImports } from './models/import-panel.ts';
+import { continueImport, listenToImports } from './models/import-panel.ts';
 import { type ModelListHandlers, offerToUse, showModels } from './models/model-list.ts';
 import { clearPicture, discardPreview, showPicture, showPreview } from './picture-view.ts';
 import * as progress from './progress-view.ts';
 import { showError } from './show-error.ts';
 
-const EMBEDDED = './models/tiny/';
+const EMBEDDED = new URL('./models/tiny/', document.baseURI).href;
 /** `?backend=wasm` or `?backend=webgpu` asks for one; `?model=opfs:<id>` for a model that was imported here. */
 const query = new URLSearchParams(location.search);
 const backend = query.get('backend');
@@ -34,11 +34,11 @@ function openClient(address: string): Opened {
   return { address, flux };
 }
 
-/** Lets the page generate with the model there, in place of the one before. */
+/** Makes the page generate with the model at that address instead of the present one. */
 async function use(address: string): Promise<void> {
   run?.abort();
   closeForm();
-  // Its URL ends with the client.
+  // Disposing the client revokes the URL of the picture.
   clearPicture();
   await opened.flux.dispose();
   opened = openClient(address);
@@ -55,7 +55,7 @@ async function load(): Promise<void> {
   about.textContent = 'Opening the model…';
   try {
     const model = await now.flux.load();
-    // Another one may have been asked for meanwhile.
+    // The user may have chosen another model meanwhile.
     if (now !== opened) return;
     now.model = model;
     describe(model);
@@ -83,7 +83,8 @@ async function generate(): Promise<void> {
       onPartialImage: showPreview,
     });
     const url = response.data[0]?.url ?? '';
-    await showPicture(url, request.prompt, `flux-srpo-${response.seed}.png`);
+    // The client made the URL, so the client frees it.
+    flux.revokeImageUrl(await showPicture(url, request.prompt, `flux-srpo-${response.seed}.png`));
     progress.finish(`Done in ${progress.elapsed()}, seed ${response.seed}`);
   } catch (cause) {
     discardPreview();
@@ -114,7 +115,7 @@ const models: ModelListHandlers = {
   current: () => opened.address,
   embedded: EMBEDDED,
   use,
-  goOn: goOnWith,
+  continueImport,
   onError: onModelsError,
 };
 const refresh = () => {
@@ -122,4 +123,6 @@ const refresh = () => {
   return showModels(models).catch(onModelsError);
 };
 listenToImports({ storage, onChange: refresh, offerToUse });
-await Promise.all([load(), refresh()]);
+/** The list, with what the load has kept by then. It stays as it is while the user is at one of its buttons. */
+const refreshAfterLoad = () => (document.activeElement?.closest('#model-list') ? undefined : refresh());
+await Promise.all([load().then(refreshAfterLoad), refresh()]);

@@ -13,19 +13,22 @@ export function showPreview({ width, height, rgba }: Preview): void {
   reveal(canvas);
 }
 
-/** @param url `blob:` URL; the one shown before is revoked */
-export async function showPicture(url: string, prompt: string, fileName: string): Promise<void> {
+/**
+ * @param url `blob:` URL of the picture
+ * @returns the URL that was shown before and is no longer needed; empty for the first picture
+ */
+export async function showPicture(url: string, prompt: string, fileName: string): Promise<string> {
   const old = picture.src;
   picture.src = url;
   picture.alt = prompt;
   await picture.decode();
-  if (old !== '') URL.revokeObjectURL(old);
   download.href = url;
   download.download = fileName;
   reveal(picture);
+  return old;
 }
 
-/** Back to the last finished picture, if there is one. */
+/** Shows the last finished picture again, if there is one. */
 export function discardPreview(): void {
   reveal(picture.src === '' ? empty : picture);
 }

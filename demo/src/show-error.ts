@@ -1,9 +1,9 @@
 import { isFluxError } from 'flux-srpo';
 
 /**
- * An error in words and its code.
+ * Shows an error's message and code.
  *
- * @param nextStep what to do, where the message alone does not say so
+ * @param nextStep what to do, where the message does not say it
  */
 export function showError(place: HTMLElement, cause: unknown, nextStep = ''): void {
   const message = cause instanceof Error ? cause.message : String(cause);

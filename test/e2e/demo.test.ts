@@ -104,6 +104,32 @@ describe('the served page', () => {
     await page.close();
   });
 
+  it('stores nothing of a drawing, neither prompt nor picture', async () => {
+    const page = await openPage('?backend=wasm');
+    const stored = () =>
+      page.evaluate(async () => {
+        const names = (await caches.keys()).sort();
+        const requests = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+        const files: string[] = [];
+        const walk = async (folder: FileSystemDirectoryHandle): Promise<void> => {
+          for await (const [name, handle] of folder.entries()) {
+            files.push(name);
+            if (handle.kind === 'directory') await walk(handle as FileSystemDirectoryHandle);
+          }
+        };
+        await walk(await navigator.storage.getDirectory());
+        const databases = (await indexedDB.databases()).map(({ name }) => name);
+        const entries = [{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href];
+        return { caches: names, requests: requests.flat().map(({ url }) => url), files, databases, entries };
+      });
+    const before = await stored();
+    // The positive control: what is stored is seen, and that is the model.
+    expect(before.requests.length).toBeGreaterThan(10);
+    await draw(page, { prompt: 'a red house', steps: 2, seed: 1 });
+    expect(await stored()).toEqual(before);
+    await page.close();
+  });
+
   it('fits a screen of 320 pixels', async () => {
     const page = await openPage('?backend=wasm', 320);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);

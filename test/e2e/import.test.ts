@@ -28,6 +28,15 @@ beforeAll(async () => {
   browser = await chromium.launch({ args: CHROMIUM_ARGS, ...(executablePath === undefined ? {} : { executablePath }) });
   page = await browser.newPage({ viewport: { width: WIDTH, height: 800 } });
   page.setDefaultTimeout(30_000);
+  await page.addInitScript(() => {
+    const { revokeObjectURL } = URL;
+    const revoked: string[] = [];
+    URL.revokeObjectURL = (url) => {
+      revoked.push(url);
+      revokeObjectURL.call(URL, url);
+    };
+    Object.assign(globalThis, { revoked });
+  });
   await page.goto(`${server.url}?backend=wasm`);
   await page.getByText('Import a model of your own').click();
 });
@@ -81,10 +90,10 @@ describe('the import panel', () => {
     });
     await button('Import').click();
     expect(await settled()).toBe('');
-    expect(await stage()).toContain('What is done is kept: press Import to go on');
+    expect(await stage()).toContain('Finished parts are kept: press Import to continue');
     expect(await button('Import').isEnabled()).toBe(true);
     await page.reload();
-    await button('Go on with srpo').click();
+    await button('Continue with srpo').click();
     expect(await models().textContent()).toMatch(
       /Not finished.*kept\. Choose the same files.*also after a reload\. It was pipeline, stored as 8 bits/,
     );
@@ -95,7 +104,7 @@ describe('the import panel', () => {
     expect(await forecast()).toMatch(/An interrupted import left .*B of it/);
     await button('Import').click();
     expect(await settled()).toBe('');
-    expect(await stage()).toMatch(/^Imported, going on from where it had stopped: FLUX\.1 \[dev\] SRPO, 1\.\d\d MB/);
+    expect(await stage()).toMatch(/^Imported, continued from where it had stopped: FLUX\.1 \[dev\] SRPO, 1\.\d\d MB/);
   });
 
   it('lets the page draw with the model', async () => {
@@ -109,8 +118,14 @@ describe('the import panel', () => {
     await page.fill('#prompt', 'a red house');
     await page.selectOption('#size', 'square');
     await page.fill('#steps', '1');
-    await page.click('#generate');
-    await page.waitForFunction(() => /^Done/.test(document.getElementById('stage')!.textContent));
+    for (const seed of ['1', '2']) {
+      await page.fill('#seed', seed);
+      await page.click('#generate');
+      await page.waitForFunction(
+        (last) => new RegExp(`^Done.* seed ${last}$`).test(document.getElementById('stage')!.textContent),
+        seed,
+      );
+    }
     const width = await page.evaluate(() => (document.getElementById('picture') as HTMLImageElement).naturalWidth);
     expect(width).toBe(512);
   });
@@ -195,17 +210,54 @@ describe('the import panel', () => {
     await expect.poll(() => models().locator('li').count()).toBe(3);
     await button(/^Delete FLUX.1 \[dev\] SRPO \(srpo\)/).click();
     await button('Delete it').click();
-    await page.getByText('FLUX.1 [dev] SRPO (srpo) is deleted.').waitFor();
+    await page.getByText('Deleted: FLUX.1 [dev] SRPO (srpo).').waitFor();
     await expect.poll(() => models().locator('li').count()).toBe(2);
     expect(await models().locator('[aria-current=true]').textContent()).toContain('The embedded model');
     await page.waitForSelector('#generate:enabled');
+    // The client has freed both pictures, each once: the page frees none behind its back.
+    const revoked = await page.evaluate(() => (globalThis as unknown as { revoked: string[] }).revoked);
+    const pictures = revoked.filter((url) => url.startsWith(`blob:${new URL(page.url()).origin}`));
+    expect(pictures.length).toBe(2);
+    expect(new Set(pictures).size).toBe(2);
+  });
+
+  it('shows what cannot be read, with the reason, and lets it be deleted', async () => {
+    await page.evaluate(async () => {
+      const models = await (await navigator.storage.getDirectory()).getDirectoryHandle('flux-srpo');
+      const folder = await models.getDirectoryHandle('damaged', { create: true });
+      const manifest = await (await folder.getFileHandle('manifest.json', { create: true })).createWritable();
+      await manifest.write('{');
+      await manifest.close();
+      await models.getDirectoryHandle('left', { create: true });
+      localStorage.setItem('flux-srpo import left', '{"dtype":"q5","names":"x"');
+      localStorage.setItem('flux-srpo import other', '{"dtype":"q5","names":[]}');
+    });
+    await page.reload();
+    const row = (id: string) => models().locator(`[data-model="opfs:${id}"]`);
+    await row('damaged')
+      .getByText(/Cannot be used, 1 B: manifest: the document must be JSON/)
+      .waitFor();
+    expect(await row('left').textContent()).toMatch(/Not finished, 0 B kept.*also after a reload\.Continue/);
+    for (const id of ['damaged', 'left']) {
+      await button(`Delete ${id}`).click();
+      await button('Delete it').click();
+      await page.getByText(`Deleted: ${id}.`).waitFor();
+    }
+    await expect.poll(() => models().locator('li').count()).toBe(2);
+    expect(await page.evaluate(() => localStorage.getItem('flux-srpo import left'))).toBe(null);
   });
 
   it('says so where the address names a model that is not here, and draws with the embedded one all the same', async () => {
     await page.goto(`${server.url}?backend=wasm&model=opfs:gone`);
     await page.waitForSelector('#error:not([hidden])');
     expect(await page.textContent('#error')).toBe('there is no model opfs:gone; import it first (model/not-found)');
-    await models().locator('li').first().getByRole('button').click();
+    const embedded = models().locator('li').first();
+    expect(await embedded.textContent()).toMatch(/Comes with this page, [\d.]+ MB of it kept in this browser/);
+    await button('Delete the kept files of the embedded model').click();
+    await button('Delete it').click();
+    await page.getByText('Deleted: the kept files of the embedded model.').waitFor();
+    expect(await embedded.textContent()).toContain('Comes with this pageUse this model');
+    await embedded.getByRole('button').click();
     await page.waitForSelector('#generate:enabled');
     expect(page.url()).not.toContain('gone');
     expect(await page.isHidden('#error')).toBe(true);

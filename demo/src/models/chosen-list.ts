@@ -9,7 +9,7 @@ export const ROLES: Readonly<Record<Role, string>> = {
   t5: 'T5 encoder',
   clip: 'CLIP encoder',
   vae: 'VAE',
-  checkpoint: 'Several of these in one',
+  checkpoint: 'Several of these in one file',
 };
 
 export const FOLDER_ROLES: Readonly<Record<FolderRole, string>> = {
@@ -18,8 +18,8 @@ export const FOLDER_ROLES: Readonly<Record<FolderRole, string>> = {
   safetyChecker: 'Safety checker',
 };
 
-/** Shows what is chosen. `onChange` gets the list after the user has changed or removed an entry. */
-export function showChosen(chosen: readonly Chosen[], onChange: (chosen: Chosen[]) => void): void {
+/** Shows the chosen files. `onChange` gets the new list after the user has changed or removed an entry. */
+export function showChosen(chosen: readonly Chosen[], onChange: (chosen: readonly Chosen[]) => void): void {
   list.replaceChildren(
     ...chosen.map((entry, index) => {
       const item = document.createElement('li');
@@ -41,7 +41,7 @@ export function showChosen(chosen: readonly Chosen[], onChange: (chosen: Chosen[
       remove.setAttribute('aria-label', `Remove ${nameOf(entry)}`);
       remove.addEventListener('click', () => {
         onChange(chosen.toSpliced(index, 1));
-        // The button with the focus is gone.
+        // The button that had the focus is gone with its row.
         (list.querySelector('button') ?? element('pick-folder', HTMLInputElement)).focus();
       });
       item.append(remove);
@@ -57,7 +57,7 @@ function roleSelect({ role, file }: Extract<Chosen, { kind: 'file' }>, onChange:
   select.value = role;
   select.addEventListener('change', () => {
     onChange(select.value as Role);
-    // The list is a new one.
+    // The list was rendered again: the same field of the new list gets the focus.
     [...list.querySelectorAll('select')].find(({ ariaLabel }) => ariaLabel === select.ariaLabel)?.focus();
   });
   return select;

@@ -2,20 +2,18 @@ import { type ImportOptions, type ImportSources, isFluxError, type ModelStorage,
 import { element } from '../elements.ts';
 import { showError } from '../show-error.ts';
 import { formatBytes } from '../units.ts';
-import { nameOf, showChosen } from './chosen-list.ts';
+import { chosenFiles, listenToFiles } from './choose-files.ts';
+import { nameOf } from './chosen-list.ts';
 import { describeForecast, showProgress, startBar, stopBar } from './import-view.ts';
 import { nextStep } from './next-step.ts';
-import { droppedFiles, type Picked, pickedFiles } from './read-picked.ts';
 import { readInfo, readSources } from './read-sources.ts';
 import { forget, type RememberedImport, remember } from './remembered.ts';
-import { type Chosen, sortFiles } from './sort-files.ts';
 import { readUrls } from './url-fields.ts';
 import { WEIGHT_CLASSES } from './weight-classes.ts';
 
 const panel = element('import-panel', HTMLDetailsElement);
 const form = element('import-form', HTMLFormElement);
 const fields = element('import-fields', HTMLFieldSetElement);
-const drop = element('drop', HTMLDivElement);
 const dtype = element('dtype', HTMLSelectElement);
 const idField = element('import-id', HTMLInputElement);
 const token = element('token', HTMLInputElement);
@@ -27,22 +25,21 @@ const error = element('import-error', HTMLParagraphElement);
 
 export interface ImportPanelHandlers {
   storage: ModelStorage;
-  /** Something about the stored models is other than before. */
+  /** The stored models may have changed. */
   onChange: () => Promise<void>;
-  /** Puts the focus where a new model can be taken into use. */
+  /** Moves the focus to the button that uses the new model. */
   offerToUse: (url: string) => void;
 }
 
-let chosen: Chosen[] = [];
-/** Whether what is chosen now was checked and fits. */
+/** Whether the present choice was checked and fits. */
 let isReady = false;
-/** Of the check or the import under way. */
+/** Ends the check or the import that is running. */
 let run: AbortController | undefined;
 
 export function listenToImports({ storage, onChange, offerToUse }: ImportPanelHandlers): void {
   for (const [value, { label }] of Object.entries(WEIGHT_CLASSES)) dtype.add(new Option(label, value));
   describeClass();
-  listenToFiles();
+  listenToFiles({ onChange: describeChoice, onError: (cause) => showError(error, cause) });
   dtype.addEventListener('change', describeClass);
   fields.addEventListener('input', resetForecast);
   check.addEventListener('click', () => void perform('check', doCheck));
@@ -72,26 +69,26 @@ export function listenToImports({ storage, onChange, offerToUse }: ImportPanelHa
     const model = await storage.import(sources, {
       ...settings,
       onProgress: (progress) => {
-        // From the first part on, what is stored is of this setup.
+        // From the first part on, the stored files belong to this setup.
         if (progress.parts.done === 1) remember(id, setup);
         showProgress(progress);
       },
       onNotice: (notice) => {
         wasContinued = notice.type === 'continued';
         if (notice.type === 'started-over') startBar(`Starting over: ${notice.reason}.`);
-        if (wasContinued) startBar('Going on where the last import stopped: checking what is done…');
+        if (wasContinued) startBar('Continuing where the last import stopped: checking the finished parts…');
       },
     });
     forget(id);
     token.value = '';
-    const how = wasContinued ? 'Imported, going on from where it had stopped' : 'Imported';
+    const how = wasContinued ? 'Imported, continued from where it had stopped' : 'Imported';
     const lasting = isPersistent ? '' : ' The browser may clear it when the disk gets full.';
     stopBar(`${how}: ${model.name}, ${formatBytes(model.bytes)}. It is in the list above.${lasting}`);
     resetForecast();
     return model.url;
   }
 
-  /** Runs one of the two with the fields locked; says how it ended. */
+  /** Runs the check or the import with the fields locked, and says how it ended. */
   async function perform(
     what: 'check' | 'import',
     work: (sources: ImportSources, settings: ImportOptions) => Promise<string | undefined>,
@@ -106,9 +103,9 @@ export function listenToImports({ storage, onChange, offerToUse }: ImportPanelHa
     error.hidden = true;
     try {
       if (!idField.reportValidity()) return;
-      const sources = readSources(chosen, readUrls());
+      const sources = readSources(chosenFiles(), readUrls());
       setRunning(true);
-      const info = await readInfo(chosen);
+      const info = await readInfo(chosenFiles());
       imported = await work(sources, {
         id: idField.value,
         dtype: dtype.value as WeightClass,
@@ -129,70 +126,39 @@ export function listenToImports({ storage, onChange, offerToUse }: ImportPanelHa
   }
 }
 
-/** What has become of the work. */
+/** The last word about a check or an import that did not succeed. */
 function endOf(what: 'check' | 'import', cause: unknown, isCancelled: boolean): string {
   if (what === 'check') return isCancelled ? 'Cancelled.' : '';
   const kept =
-    'What is done is kept: press Import to go on from there, now or after a reload with the same files and settings.';
+    'Finished parts are kept: press Import to continue from there, now or after a reload with the same files and settings.';
   if (isCancelled) return `Cancelled. ${kept}`;
   return isFluxError(cause, 'network/') || isFluxError(cause, 'storage/') ? kept : '';
 }
 
-/** Opens the panel for an interrupted import. */
-export function goOnWith(id: string, setup: RememberedImport | undefined): void {
+/** Opens the panel to continue an interrupted import. */
+export function continueImport(id: string, setup: RememberedImport | undefined): void {
   panel.open = true;
   idField.value = id;
   if (setup !== undefined) dtype.value = setup.dtype;
   describeClass();
   resetForecast();
-  const first = chosen.length > 0 ? check : element('pick-folder', HTMLInputElement);
+  const first = chosenFiles().length > 0 ? check : element('pick-folder', HTMLInputElement);
   first.focus();
   form.scrollIntoView({ block: 'nearest' });
 }
 
-function listenToFiles(): void {
-  for (const id of ['pick-folder', 'pick-files']) {
-    const input = element(id, HTMLInputElement);
-    input.addEventListener('change', () => {
-      add(pickedFiles(input.files ?? []));
-      // So that choosing the same again is a change.
-      input.value = '';
-    });
-  }
-  // A file dropped beside the zone would be opened in place of the page.
-  addEventListener('dragover', (event) => event.preventDefault());
-  addEventListener('drop', (event) => event.preventDefault());
-  drop.addEventListener('dragover', () => drop.classList.toggle('over', !fields.disabled));
-  for (const type of ['dragleave', 'drop']) drop.addEventListener(type, () => drop.classList.remove('over'));
-  drop.addEventListener('drop', ({ dataTransfer }) => {
-    if (dataTransfer === null || fields.disabled) return;
-    droppedFiles(dataTransfer).then(add, (cause: unknown) => showError(error, cause));
-  });
-}
-
-/** Takes the place of what is of the same name, or a folder of the same kind. */
-function add(picked: readonly Picked[]): void {
-  const { chosen: found, unknown } = sortFiles(picked);
-  const place = (entry: Chosen) => (entry.kind === 'folder' ? entry.role : entry.file.name);
-  const taken = new Set(found.map(place));
-  setChosen([...chosen.filter((entry) => !taken.has(place(entry))), ...found]);
-  const some =
-    unknown.length > 3 ? `${unknown.slice(0, 3).join(', ')} and ${unknown.length - 3} more` : unknown.join(', ');
-  forecast.textContent =
-    unknown.length === 0 ? '' : `Left out, being neither weights nor part of a model’s folder: ${some}.`;
-}
-
-function setChosen(next: Chosen[]): void {
-  chosen = next;
+function describeChoice(leftOut: readonly string[]): void {
   resetForecast();
-  showChosen(chosen, setChosen);
+  const more = leftOut.length > 3 ? ` and ${leftOut.length - 3} more` : '';
+  if (leftOut.length === 0) return;
+  forecast.textContent = `Left out, being neither weights nor part of a model’s folder: ${leftOut.slice(0, 3).join(', ')}${more}.`;
 }
 
 function sourceNames(): string[] {
   const { files, tokenizers } = readUrls();
   const urls = [...Object.values(files), ...(tokenizers === undefined ? [] : [tokenizers])];
   return [
-    ...chosen.map(nameOf),
+    ...chosenFiles().map(nameOf),
     ...urls.map((url) => new URL(url, document.baseURI).pathname.split('/').findLast(Boolean) ?? 'a URL'),
   ];
 }
@@ -201,7 +167,7 @@ function describeClass(): void {
   element('dtype-note', HTMLParagraphElement).textContent = WEIGHT_CLASSES[dtype.value as WeightClass].note;
 }
 
-/** A forecast holds for what it was made of. */
+/** A forecast holds only for the files and settings that it was made from. */
 function resetForecast(): void {
   forecast.textContent = '';
   isReady = false;

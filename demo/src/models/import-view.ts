@@ -6,7 +6,7 @@ const bar = element('import-bar', HTMLProgressElement);
 const stage = element('import-stage', HTMLParagraphElement);
 const announcer = element('import-announcer', HTMLParagraphElement);
 
-/** Screen readers hear of the progress this often at most. */
+/** Shortest time between two announcements to screen readers. */
 const ANNOUNCE_MS = 15_000;
 let announced = 0;
 
@@ -18,7 +18,7 @@ const COUNT = new Intl.NumberFormat('en', {
 
 export function startBar(text: string): void {
   bar.hidden = false;
-  // Without a value it only says that something is going on.
+  // A bar without a value only shows that something is happening.
   bar.removeAttribute('value');
   announced = performance.now();
   say(text);
@@ -29,7 +29,7 @@ export function showProgress({ part, parts, bytes, rate, secondsLeft }: ConvertP
   const speed = rate === 0 ? '' : `, ${formatBytes(rate)} a second`;
   const left =
     secondsLeft === undefined || parts.done === parts.total ? '' : `, about ${formatSeconds(secondsLeft)} left`;
-  const found = parts.found === 0 ? '' : `, ${parts.found} of them found done`;
+  const found = parts.found === 0 ? '' : `, ${parts.found} of them from the interrupted import`;
   stage.textContent = `${formatBytes(bytes.done)} of ${formatBytes(bytes.total)}${speed}${left}. Part ${parts.done} of ${parts.total}${found}: ${part}`;
   const now = performance.now();
   if (now - announced < ANNOUNCE_MS) return;
@@ -37,7 +37,7 @@ export function showProgress({ part, parts, bytes, rate, secondsLeft }: ConvertP
   announcer.textContent = `${Math.floor(bar.value * 100)} % imported${left}`;
 }
 
-/** Ends the bar with a last word. */
+/** Hides the bar and says how it ended. */
 export function stopBar(text: string): void {
   bar.hidden = true;
   say(text);
@@ -59,6 +59,6 @@ export function describeForecast(forecast: ImportForecast, { usage, quota }: { u
   const rest =
     found === 0
       ? ''
-      : ` An interrupted import left ${formatBytes(found)} of it: with the same files and settings this one goes on from there, else it starts over.`;
+      : ` An interrupted import left ${formatBytes(found)} of it: with the same files and settings this one continues from there, otherwise it starts over.`;
   return `${what} ${room}${rest}`;
 }

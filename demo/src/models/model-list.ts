@@ -1,4 +1,4 @@
-import type { ModelStorage, StoredModel } from 'flux-srpo';
+import type { ModelStorage, StoredModel, UnfinishedModel } from 'flux-srpo';
 import { element } from '../elements.ts';
 import { formatBytes } from '../units.ts';
 import { forget, type RememberedImport, recall } from './remembered.ts';
@@ -6,12 +6,13 @@ import { WEIGHT_CLASSES } from './weight-classes.ts';
 
 export interface ModelListHandlers {
   storage: ModelStorage;
-  /** The model that the page uses now: the embedded one's URL or `opfs:<id>`. */
+  /** Address of the model that the page uses now: the embedded one's or `opfs:<id>`. */
   current: () => string;
+  /** Absolute URL of the embedded model. */
   embedded: string;
   use: (model: string) => Promise<void>;
-  /** The user wants to go on with an interrupted import. */
-  goOn: (id: string, setup: RememberedImport | undefined) => void;
+  /** The user wants to continue an interrupted import. */
+  continueImport: (id: string, setup: RememberedImport | undefined) => void;
   onError: (cause: unknown) => void;
 }
 
@@ -19,13 +20,14 @@ const list = element('model-list', HTMLUListElement);
 const status = element('models-status', HTMLParagraphElement);
 const dialog = element('delete-dialog', HTMLDialogElement);
 
-/** Shows what there is to use. */
+/** Shows the embedded model and everything that this browser stores. */
 export async function showModels(handlers: ModelListHandlers): Promise<void> {
   const { storage, embedded } = handlers;
   const stored = await storage.list();
+  const kept = stored.find(({ id }) => id === embedded);
   list.replaceChildren(
-    item('The embedded model', 'Comes with this page', [useButton(handlers, embedded, 'the embedded model')], embedded),
-    ...stored.map((model) => storedItem(model, handlers)),
+    embeddedItem(kept, handlers),
+    ...stored.filter((model) => model !== kept).map((model) => storedItem(model, handlers)),
   );
   for (const each of list.children) {
     const isCurrent = (each as HTMLElement).dataset.model === handlers.current();
@@ -40,22 +42,48 @@ export async function showModels(handlers: ModelListHandlers): Promise<void> {
     `This page stores ${formatBytes(usage)}; the browser offers ${formatBytes(Math.max(0, quota - usage))} more.`;
 }
 
-/** Puts the focus on the button that takes a model into use. */
+/** Moves the focus to the button that uses this model. */
 export function offerToUse(url: string): void {
   const row = [...list.children].find((each) => (each as HTMLElement).dataset.model === url);
   row?.querySelector<HTMLButtonElement>('.use')?.focus();
 }
 
+/** @param kept what this browser stores of it */
+function embeddedItem(kept: StoredModel | undefined, handlers: ModelListHandlers): HTMLLIElement {
+  const { embedded, current } = handlers;
+  const buttons = [useButton(handlers, embedded, 'the embedded model')];
+  // A model in use cannot be deleted, and this one is what the page falls back to.
+  if (kept !== undefined && current() !== embedded) {
+    buttons.push(deleteButton(kept, 'the kept files of the embedded model', handlers));
+  }
+  const about = kept === undefined ? '' : `, ${formatBytes(kept.bytes)} of it kept in this browser`;
+  return item('The embedded model', `Comes with this page${about}`, buttons, embedded);
+}
+
 function storedItem(model: StoredModel, handlers: ModelListHandlers): HTMLLIElement {
-  const { id, url, bytes, state, name } = model;
-  const title = name === undefined ? id : `${name} (${id})`;
-  const remove = button('Delete…', `Delete ${title}`, () => void askAndRemove(model, title, handlers));
-  if (state === 'complete') return item(title, formatBytes(bytes), [useButton(handlers, url, title), remove], url);
+  const { id, kind, url, bytes, state } = model;
+  const title = state === 'complete' ? `${model.name} (${id})` : id;
+  const remove = deleteButton(model, title, handlers);
+  const size = formatBytes(bytes);
+  if (state === 'unreadable') {
+    return item(title, `Cannot be used, ${size}: ${model.error.message}. It can only be deleted.`, [remove], url);
+  }
+  if (kind === 'kept') return item(title, `Kept by another page of this site, ${size}`, [remove], url);
+  if (state === 'complete') return item(title, size, [useButton(handlers, url, title), remove], url);
+  return unfinishedItem(model, remove, handlers);
+}
+
+function unfinishedItem(
+  { id, url, bytes }: UnfinishedModel,
+  remove: HTMLButtonElement,
+  handlers: ModelListHandlers,
+): HTMLLIElement {
   const setup = recall(id);
   const what =
     setup === undefined ? '' : ` It was ${setup.names.join(', ')}, stored as ${WEIGHT_CLASSES[setup.dtype].label}.`;
-  const about = `Not finished, ${formatBytes(bytes)} of it kept. Choose the same files or URLs and the same settings, and the import goes on where it stopped, also after a reload.${what}`;
-  return item(title, about, [button('Go on', `Go on with ${title}`, () => handlers.goOn(id, setup)), remove], url);
+  const about = `Not finished, ${formatBytes(bytes)} kept. Choose the same files or URLs and the same settings, and the import continues where it stopped, also after a reload.${what}`;
+  const proceed = button('Continue', `Continue with ${id}`, () => handlers.continueImport(id, setup));
+  return item(id, about, [proceed, remove], url);
 }
 
 function item(title: string, about: string, buttons: HTMLButtonElement[], model: string): HTMLLIElement {
@@ -82,7 +110,11 @@ function useButton(handlers: ModelListHandlers, model: string, title: string): H
   return use;
 }
 
-/** @param label for who cannot see which row the button is in; empty where the text says it */
+function deleteButton(model: StoredModel, title: string, handlers: ModelListHandlers): HTMLButtonElement {
+  return button('Delete…', `Delete ${title}`, () => void askAndRemove(model, title, handlers));
+}
+
+/** @param label names the row for screen readers; empty where `text` says enough */
 function button(text: string, label: string, onClick: () => void): HTMLButtonElement {
   const made = document.createElement('button');
   made.type = 'button';
@@ -94,7 +126,7 @@ function button(text: string, label: string, onClick: () => void): HTMLButtonEle
 
 async function askAndRemove(model: StoredModel, title: string, handlers: ModelListHandlers): Promise<void> {
   element('delete-question', HTMLParagraphElement).textContent =
-    `Delete ${title}, ${formatBytes(model.bytes)}? It would have to be imported again.`;
+    `Delete ${title}, ${formatBytes(model.bytes)}? To use it again, it must be ${model.kind === 'kept' ? 'fetched' : 'imported'} again.`;
   dialog.returnValue = 'keep';
   dialog.showModal();
   await new Promise((resolve) => dialog.addEventListener('close', resolve, { once: true }));
@@ -105,7 +137,7 @@ async function askAndRemove(model: StoredModel, title: string, handlers: ModelLi
     await handlers.storage.remove(model.id);
     forget(model.id);
     await showModels(handlers);
-    status.textContent = `${title} is deleted.`;
+    status.textContent = `Deleted: ${title}.`;
     element('models-title', HTMLHeadingElement).focus();
   } catch (cause) {
     handlers.onError(cause);

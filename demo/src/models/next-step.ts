@@ -8,14 +8,14 @@ const NEXT_STEPS: readonly [code: string, step: string][] = [
     'Check the address and the connection. A server that does not let other sites read its files (CORS) cannot be used: download the file and choose it here.',
   ],
   ['format/', 'Choose another file, or download this one again.'],
-  ['device/worker-failed', 'Reload the page and import again, which goes on from what is done.'],
+  ['device/worker-failed', 'Reload the page and import again, which continues after the finished parts.'],
 ];
 
-/** What to do after an error of an import, where its message does not say so; else nothing. */
+/** What to do after an error of an import; empty where the error's message says it. */
 export function nextStep(cause: unknown): string {
   if (!isFluxError(cause)) return '';
   const { code, details } = cause;
   const wantsToken = code === 'network/status' && (details.status === 401 || details.status === 403);
-  if (wantsToken) return 'The field for a token is below the URLs.';
+  if (wantsToken) return 'Enter a token in the field below the URLs.';
   return NEXT_STEPS.find(([start]) => code.startsWith(start))?.[1] ?? '';
 }

@@ -4,17 +4,17 @@ export interface Picked {
   file: File;
 }
 
-/** Far above any model's folder; a home directory dropped by mistake ends here. */
+/** Far more than a model's folder has. Stops at a home directory that was dropped by mistake. */
 const MAX_FILES = 5000;
 
-/** The files of an input element, with `webkitdirectory` or without. */
+/** The files of an input element, with or without `webkitdirectory`. */
 export function pickedFiles(files: Iterable<File>): Picked[] {
   return Array.from(files, (file) => ({ path: file.webkitRelativePath || file.name, file }));
 }
 
-/** What was dropped, folders with all that is in them. Must be called in the drop's own event, where the entries still are. */
+/** What was dropped, with everything in dropped folders. Must be called during the drop's event: the entries are gone after it. */
 export async function droppedFiles(data: DataTransfer): Promise<Picked[]> {
-  // Files that a program put there have no entry.
+  // Files that a script put there have no entry.
   const dropped = [...data.items].map((item) => item.webkitGetAsEntry() ?? item.getAsFile());
   const picked: Picked[] = [];
   for (const each of dropped) {
@@ -25,7 +25,7 @@ export async function droppedFiles(data: DataTransfer): Promise<Picked[]> {
 }
 
 async function collect(entry: FileSystemEntry, picked: Picked[]): Promise<void> {
-  // Where downloads keep their caches and repositories their history.
+  // Hidden folders hold caches of downloads and histories of repositories.
   if (entry.name.startsWith('.')) return;
   if (entry.isFile) {
     const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
@@ -36,7 +36,7 @@ async function collect(entry: FileSystemEntry, picked: Picked[]): Promise<void> 
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   for (;;) {
-    // A hundred at a time, none at the end.
+    // The browser gives a hundred entries at a time, and none at the end.
     const batch = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
     if (batch.length === 0) return;
     for (const each of batch) await collect(each, picked);

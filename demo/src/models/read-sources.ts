@@ -3,7 +3,7 @@ import { FOLDER_ROLES, nameOf, ROLES } from './chosen-list.ts';
 import type { Chosen } from './sort-files.ts';
 import type { Urls } from './url-fields.ts';
 
-/** What the library is asked to import: files, URLs, or some of each. */
+/** What the library is asked to import: files, URLs, or both. */
 export function readSources(chosen: readonly Chosen[], urls: Urls): ImportSources {
   const given: [key: keyof ImportSources, value: ImportFile | ImportFolder, name: string][] = [];
   for (const entry of chosen) {
@@ -17,14 +17,14 @@ export function readSources(chosen: readonly Chosen[], urls: Urls): ImportSource
     const other = sources.get(key)?.[1];
     if (other !== undefined) {
       const label = { ...ROLES, ...FOLDER_ROLES }[key];
-      throw new Error(`${label} must be one, got ${other} and ${name}; remove one, or say what it is instead.`);
+      throw new Error(`${label} must be given once, got ${other} and ${name}; remove one, or change what it is.`);
     }
     sources.set(key, [value, name]);
   }
   return Object.fromEntries([...sources].map(([key, [value]]) => [key, value]));
 }
 
-/** What of a FluxPipeline's tokenizers is read, as their repositories name it. */
+/** The tokenizer files of a FluxPipeline that are read. */
 const TOKENIZER_FILES = [
   'tokenizer/vocab.json',
   'tokenizer/merges.txt',
@@ -38,13 +38,13 @@ function tokenizerUrls(folder: string): Record<string, string> {
   return Object.fromEntries(TOKENIZER_FILES.map((path) => [path, base + path]));
 }
 
-/** The chosen JSON file with the model's name and licence, which the library checks. */
+/** The chosen JSON file with the model's name and licence. The library checks what is in it. */
 export async function readInfo(chosen: readonly Chosen[]): Promise<BundleInfo | undefined> {
   const entry = chosen.findLast(({ kind }) => kind === 'info');
   if (entry?.kind !== 'info') return undefined;
   try {
     return JSON.parse(await entry.file.text());
   } catch (cause) {
-    throw new Error(`${entry.file.name} must be JSON, and is not; remove it or choose another.`, { cause });
+    throw new Error(`${entry.file.name} must be JSON; remove it or choose another.`, { cause });
   }
 }

@@ -1,8 +1,9 @@
 import type { WeightClass } from 'flux-srpo';
+import { WEIGHT_CLASSES } from './weight-classes.ts';
 
 /**
- * How an import was set up, so that the page can say after a reload what to choose again. Names of files only: neither their contents nor
- * paths nor URLs, and never the token.
+ * How an import was set up, so that the page can say after a reload what to choose again. Only names of files are stored: no contents, no
+ * paths or URLs, and never the token. Where the browser denies the page its storage, or an entry is damaged, nothing is remembered.
  */
 export interface RememberedImport {
   dtype: WeightClass;
@@ -12,14 +13,29 @@ export interface RememberedImport {
 const key = (id: string) => `flux-srpo import ${id}`;
 
 export function remember(id: string, setup: RememberedImport): void {
-  localStorage.setItem(key(id), JSON.stringify(setup));
+  attempt(() => localStorage.setItem(key(id), JSON.stringify(setup)));
 }
 
 export function recall(id: string): RememberedImport | undefined {
-  const text = localStorage.getItem(key(id));
-  return text === null ? undefined : JSON.parse(text);
+  const setup = attempt<unknown>(() => JSON.parse(localStorage.getItem(key(id)) ?? 'null'));
+  return isRemembered(setup) ? setup : undefined;
 }
 
 export function forget(id: string): void {
-  localStorage.removeItem(key(id));
+  attempt(() => localStorage.removeItem(key(id)));
+}
+
+function isRemembered(setup: unknown): setup is RememberedImport {
+  const { dtype, names }: { dtype?: unknown; names?: unknown } = Object(setup);
+  const isClass = typeof dtype === 'string' && Object.hasOwn(WEIGHT_CLASSES, dtype);
+  return isClass && Array.isArray(names) && names.every((name) => typeof name === 'string');
+}
+
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    // Nobody misses it: the page then asks for files and settings without saying what they were.
+    return undefined;
+  }
 }

@@ -1,11 +1,11 @@
 import type { Picked } from './read-picked.ts';
 
-/** What one file is of, in the words of `ImportSources`. */
+/** What one file is, named as in `ImportSources`. */
 export type Role = 'transformer' | 't5' | 'clip' | 'vae' | 'checkpoint';
 
 export type FolderRole = 'folder' | 'tokenizers' | 'safetyChecker';
 
-/** Something to import from: a weight file, or a folder by the paths that the library knows its files by. */
+/** Something to import: a weight file, a folder by the paths that the library expects, or the JSON file about the model. */
 export type Chosen =
   | { kind: 'file'; role: Role; file: File }
   | { kind: 'folder'; role: FolderRole; name: string; files: Record<string, File> }
@@ -13,11 +13,11 @@ export type Chosen =
 
 const TOKENIZER = /(?:^|\/)(tokenizer(?:_2)?\/[^/]+)$/;
 
-/** Finds out what was picked. Files that are of no use are the second of the two. */
+/** Recognizes what was picked. `unknown` are paths of files that are of no use. */
 export function sortFiles(picked: readonly Picked[]): { chosen: Chosen[]; unknown: string[] } {
   const chosen: Chosen[] = [];
   const left = new Map(picked.map(({ path, file }) => [path, file]));
-  /** Takes what lies in the folder of a file of that name; its path there. */
+  /** Takes everything in the folder that has a file with the path `mark`. */
   const takeFolder = (role: FolderRole, mark: string): void => {
     const marker = [...left.keys()].find((path) => path === mark || path.endsWith(`/${mark}`));
     if (marker === undefined) return;
@@ -46,7 +46,7 @@ export function sortFiles(picked: readonly Picked[]): { chosen: Chosen[]; unknow
   return { chosen, unknown };
 }
 
-/** By the names under which people publish them; the user can say otherwise. */
+/** Guesses by the names under which such files are published. The user can change it. */
 function guessRole(name: string): Role {
   if (/t5/i.test(name)) return 't5';
   if (/clip/i.test(name)) return 'clip';

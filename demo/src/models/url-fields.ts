@@ -1,10 +1,10 @@
 import { element } from '../elements.ts';
 import type { Role } from './sort-files.ts';
 
-/** What stands in the fields; empty ones are absent. */
+/** What the user entered; empty fields are absent. */
 export interface Urls {
   files: Partial<Record<Role, string>>;
-  /** Of the folder that holds `tokenizer/` and `tokenizer_2/`. */
+  /** URL of the folder that holds `tokenizer/` and `tokenizer_2/`. */
   tokenizers?: string;
 }
 
@@ -14,10 +14,10 @@ const FIELDS: Readonly<Record<Role | 'tokenizers', string>> = {
   clip: 'CLIP encoder',
   vae: 'VAE',
   checkpoint: 'A file that holds several of these',
-  tokenizers: 'Folder of tokenizer/, tokenizer_2/',
+  tokenizers: 'Folder with tokenizer/ and tokenizer_2/',
 };
 
-/** Without names: a form that is sent by mistake sends none of this. */
+/** The inputs have no `name`, so that a form sent by mistake would not send them. */
 const inputs = new Map(
   Object.entries(FIELDS).map(([key, label]) => {
     const input = document.createElement('input');

@@ -35,9 +35,22 @@ export type { FallbackPolicy, FluxSrpoOptions } from './client/options.ts';
 export type { QueueState } from './client/queue.ts';
 export type { ProbeReport } from './probe/probe.ts';
 export type { RemoteModel, RemoteOptions } from './remote/index.ts';
-export type { ImportForecast, StoredModel } from './store/import-protocol.ts';
-export type { ImportFile, ImportFolder, ImportSettings, ImportSources } from './store/import-sources.ts';
-export type { ImportOptions, ModelStorage } from './store/model-storage.ts';
+export type {
+  ImportFile,
+  ImportFolder,
+  ImportOptions,
+  ImportSettings,
+  ImportSources,
+} from './store/import/import-options.ts';
+export type {
+  CompleteModel,
+  ImportForecast,
+  ModelStorage,
+  StoredEntry,
+  StoredModel,
+  UnfinishedModel,
+  UnreadableModel,
+} from './store/model-storage.ts';
 export type { Acceleration, ImageRequest, RequestWarning, Transport } from './wire/request.ts';
 export type { ImageResponse, ResponseImage } from './wire/response.ts';
 export type { LocalBackend, LocalModel } from './worker/protocol.ts';

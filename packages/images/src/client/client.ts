@@ -2,7 +2,8 @@ import { type FluxError, InputError, type Progress } from '@flux-srpo/core';
 import type { Preview } from '@flux-srpo/runtime';
 import type { ProbeReport } from '../probe/probe.ts';
 import type { Remote, RemoteModel } from '../remote/index.ts';
-import { type ModelStorage, modelStorage } from '../store/model-storage.ts';
+import { lazyModelStorage } from '../store/lazy-model-storage.ts';
+import type { ModelStorage } from '../store/model-storage.ts';
 import { type ImageRequest, type ParsedRequest, parseRequest } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
 import type { LocalModel, WorkerEvent } from '../worker/protocol.ts';
@@ -40,7 +41,7 @@ export interface FluxSrpo extends AsyncDisposable {
   };
   /** Local requests now. */
   readonly queue: QueueState;
-  /** Models kept in this browser: a checkpoint is imported once, and loads with `model: 'opfs:<id>'`. */
+  /** Models in this browser's storage: imported ones, which load with `model: 'opfs:<id>'`, and those that `load` kept (`keep`). */
   readonly storage: ModelStorage;
   /** Says whether and how this machine can run the model, in under a second; fetches nothing but `manifest.json`. */
   probe(options?: LoadOptions): Promise<ProbeReport>;
@@ -51,7 +52,10 @@ export interface FluxSrpo extends AsyncDisposable {
   load(options?: LoadOptions): Promise<LoadedModel>;
   /** Frees the model and its worker, after what runs and waits; the next call starts anew. */
   unload(): Promise<void>;
-  /** Takes the model's files out of this browser's storage (`keep`); what is in memory stays. */
+  /**
+   * Removes the model's files from this browser's storage (`keep`), also while it is loaded here or in another tab: what is not in memory
+   * then comes from the network again. `storage.remove` refuses while it is loaded.
+   */
   clearKept(): Promise<void>;
   /** Frees the memory behind a `blob:` URL of a response. */
   revokeImageUrl(url: string): void;
@@ -163,7 +167,7 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     get queue() {
       return queue.state;
     },
-    storage: modelStorage(),
+    storage: lazyModelStorage(),
     async probe({ signal } = {}) {
       assertUsable();
       const { probe } = await import('../probe/probe.ts');
@@ -189,8 +193,8 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     },
     async clearKept() {
       if (local === undefined) return;
-      const { forgetBundle } = await import('../store/kept-bundle.ts');
-      await forgetBundle(local.input.model);
+      const { forgetKeptModel } = await import('../store/cache/cache-models.ts');
+      await forgetKeptModel(local.input.model);
     },
     revokeImageUrl(url) {
       URL.revokeObjectURL(url);

@@ -11,7 +11,9 @@ import {
   parseManifest,
 } from '@flux-srpo/core';
 import { type AdapterReport, probeAdapter } from '@flux-srpo/runtime/device';
-import { findFile, openStored, storedModelId } from '../store/stored-models.ts';
+import { findFile } from '../store/opfs/opfs-files.ts';
+import { openModelFolder, opfsModelId } from '../store/opfs/opfs-models.ts';
+import { readManifest as readStoredManifest } from '../store/read-manifest.ts';
 import type { LoadInput, LocalBackend } from '../worker/protocol.ts';
 import { assertFits, type Means, planPicture } from './memory-plan.ts';
 import { probeSummary } from './probe-summary.ts';
@@ -125,10 +127,9 @@ function tooLarge(manifest: Manifest, size: ImageSize, means: Means): unknown {
 }
 
 async function readManifest(model: string, signal: AbortSignal): Promise<Manifest> {
-  const id = storedModelId(model);
+  const id = opfsModelId(model);
   if (id === undefined) return fetchManifest(new URL('manifest.json', folder(model)), signal);
-  const file = await findFile(await openStored(id), 'manifest.json');
-  return parseManifest((await file?.text()) ?? '');
+  return readStoredManifest(await findFile(await openModelFolder(id), 'manifest.json'));
 }
 
 async function fetchManifest(url: URL, signal: AbortSignal): Promise<Manifest> {

@@ -1,46 +1,87 @@
-import type { ConvertNotice, ConvertProgress } from '@flux-srpo/export';
-import type { ImportForecast, StoredModel } from './import-protocol.ts';
-import type { ImportSettings, ImportSources } from './import-sources.ts';
+import type { WireError } from '@flux-srpo/core';
+import type { ConversionForecast } from '@flux-srpo/export';
+import type { ImportOptions, ImportSettings, ImportSources } from './import/import-options.ts';
 
-export interface ImportOptions extends ImportSettings {
-  /** Stops the import, rejecting with the signal's reason. The same import goes on from there. */
-  signal?: AbortSignal | undefined;
-  /** After each tensor, and each part. */
-  onProgress?: ((progress: ConvertProgress) => void) | undefined;
-  /** Whether an interrupted import is gone on with. */
-  onNotice?: ((notice: ConvertNotice) => void) | undefined;
-  /** URL of the import worker's module (`flux-srpo/import-worker`), where the bundler does not place it. */
-  workerUrl?: string | URL;
+/** What every entry of `storage.list()` has. */
+export interface StoredEntry {
+  /** For `remove`: the name of an imported model, the address of a kept one. */
+  id: string;
+  /**
+   * `imported`: converted by `storage.import`, in the origin private file system. `kept`: fetched from its server by `load` (`keep`), in
+   * Cache storage.
+   */
+  kind: 'imported' | 'kept';
+  /** For `createFluxSrpo({ model })`: `opfs:<id>`, or the address of a kept model. */
+  url: string;
+  /** Bytes of its files in this browser. */
+  bytes: number;
 }
 
-/** Models in this origin's private storage, in files that no other origin sees and no server gets. */
+/** A model that loads. */
+export interface CompleteModel extends StoredEntry {
+  state: 'complete';
+  /** The manifest's `model`. */
+  model: string;
+  /** The manifest's `name`. */
+  name: string;
+}
+
+/** What an import or a `load` that was cut off has stored. The same call continues from there. */
+export interface UnfinishedModel extends StoredEntry {
+  state: 'unfinished';
+}
+
+/** Bytes that are no model: a damaged manifest, or files that something else wrote. All that can be done is `remove`. */
+export interface UnreadableModel extends StoredEntry {
+  state: 'unreadable';
+  /** Why it cannot be read. */
+  error: WireError;
+}
+
+/** A model in this browser's storage for this origin, or what is left of one. */
+export type StoredModel = CompleteModel | UnfinishedModel | UnreadableModel;
+
+/** What an import would make. */
+export interface ImportForecast extends ConversionForecast {
+  id: string;
+  /** For `createFluxSrpo({ model })`, once it is imported. */
+  url: string;
+  /** The manifest's `model`. */
+  model: string;
+  /** The manifest's `name`. */
+  name: string;
+  /** Bytes that an interrupted import of this id left. They are used again where files and settings are the same. */
+  found: number;
+  /** Whether the browser has room for what is missing. */
+  fits: boolean;
+}
+
+/** Models in this browser's storage. No other origin sees the files, and no server gets them. */
 export interface ModelStorage {
   /**
-   * Converts a checkpoint into a model of the storage, in a worker. Memory stays bounded whatever the size. Rejects with
-   * `storage/quota-exceeded` where it does not fit, with `input/conflict` where there is such a model or another tab is at it.
+   * Converts a checkpoint into a stored model, in a worker. Memory stays bounded whatever the size. Rejects with
+   * `storage/quota-exceeded` where it does not fit, with `input/conflict` where there is a model of that id or another tab is importing it.
    */
-  import(sources: ImportSources, options?: ImportOptions): Promise<StoredModel>;
-  /** What that import would write and whether it fits, from the files' headers; rejects with what is wrong with them. Stores nothing. */
+  import(sources: ImportSources, options?: ImportOptions): Promise<CompleteModel>;
+  /**
+   * Says what that import would write and whether it fits, from the files' headers. Rejects with what is wrong with them. Stores nothing.
+   */
   foresee(
     sources: ImportSources,
     options?: ImportSettings & Pick<ImportOptions, 'signal' | 'workerUrl'>,
   ): Promise<ImportForecast>;
-  /** Complete models and what is left of interrupted imports. */
+  /**
+   * Every model that this origin keeps, imported or kept, and what interrupted ones left. A model that cannot be read is listed with the
+   * reason. Where the browser denies a page its file system or its caches, nothing can be there, so nothing is listed from there.
+   */
   list(): Promise<StoredModel[]>;
-  /** Removes a model, or what is left of one. Rejects with `input/conflict` while it is loaded or imported. */
+  /**
+   * Removes an entry of `list()` by its `id`. Does nothing where there is none. Rejects with `input/conflict` while it is imported, or
+   * loaded in any tab.
+   */
   remove(id: string): Promise<void>;
-  /** Bytes that all of this origin's storage takes, and may take as far as the browser says. */
+  /** Bytes that all storage of this origin takes, and may take as far as the browser says. */
   estimate(): Promise<{ usage: number; quota: number }>;
   /** Asks the browser not to clear this origin's storage by itself; some ask the user. `false` where it may still. */
   persist(): Promise<boolean>;
-}
-
-/** The storage, whose code is loaded when it is first used. */
-export function modelStorage(): ModelStorage {
-  const later =
-    <Name extends keyof ModelStorage>(name: Name) =>
-    async (...input: Parameters<ModelStorage[Name]>): Promise<unknown> =>
-      ((await import('./storage.ts')).storage[name] as (...input: unknown[]) => unknown)(...input);
-  const names = ['import', 'foresee', 'list', 'remove', 'estimate', 'persist'] as const;
-  return Object.fromEntries(names.map((name) => [name, later(name)])) as unknown as ModelStorage;
 }

@@ -1,12 +1,10 @@
 import { isFluxError, toWireError, type WireError } from '@flux-srpo/core';
 import {
   type Backend,
-  type BundleFiles,
   createPipeline,
   createWasmBackend,
   createWebGpuBackend,
   encodePicture,
-  httpBundle,
   keepAll,
   openBundle,
   type Pipeline,
@@ -15,9 +13,7 @@ import {
 } from '@flux-srpo/runtime';
 import { transfer } from 'comlink';
 import { requiredLimits } from '../probe/memory-plan.ts';
-import { keptBundle } from '../store/kept-bundle.ts';
-import { storedBundle } from '../store/stored-bundle.ts';
-import { share, storedModelId } from '../store/stored-models.ts';
+import { type OpenedModel, openModel } from '../store/open-model.ts';
 import { modelFacts } from '../wire/model.ts';
 import { breathing } from './breathing.ts';
 import { countingBackend, countingFiles, type FinishedCounter } from './counting.ts';
@@ -134,26 +130,24 @@ export function createHost(
   };
 }
 
-/** A stored model stays as it is while it is open here. */
+/** What is stored of a model stays as it is while it is open here. */
 async function open(opening: Opening): Promise<Opened> {
-  const { model } = opening.input;
-  const id = storedModelId(model);
-  if (id === undefined) return openFrom(httpBundle(model), opening);
-  const release = await share(id);
+  const { model, keep } = opening.input;
+  const opened = await openModel(model, keep);
+  const { release } = opened;
   try {
-    return { ...(await openFrom(await storedBundle(id), opening)), release };
+    return { ...(await openFrom(opened, opening)), release };
   } catch (error) {
     release();
     throw error;
   }
 }
 
-async function openFrom(files: BundleFiles, { input, counter, options, signal, emit }: Opening): Promise<Opened> {
-  const counted = countingFiles(files, counter);
-  // What was imported is in this browser's storage as it is.
-  const isStored = storedModelId(input.model) !== undefined;
-  const kept = input.keep && !isStored ? await keptBundle(input.model, counted) : undefined;
-  const bundle = await openBundle(kept?.files ?? counted, kept?.chunks);
+async function openFrom(
+  { files, chunks, isStored }: OpenedModel,
+  { input, counter, options, signal, emit }: Opening,
+): Promise<Opened> {
+  const bundle = await openBundle(countingFiles(files, counter), chunks);
   const { manifest } = bundle;
   const { backend, fallback } = await createBackend(input, { requiredLimits: requiredLimits(manifest), ...options });
   try {
@@ -163,8 +157,8 @@ async function openFrom(files: BundleFiles, { input, counter, options, signal, e
       memoryBudget: input.memoryBudget,
       precision: input.precision,
     });
-    if (kept !== undefined) {
-      await keepAll(bundle, kept.chunks, signal, (progress) => emit({ type: 'progress', progress }));
+    if (chunks !== undefined) {
+      await keepAll(bundle, chunks, signal, (progress) => emit({ type: 'progress', progress }));
     }
     await pipeline.prepare();
     return {
@@ -175,7 +169,7 @@ async function openFrom(files: BundleFiles, { input, counter, options, signal, e
         licence: manifest.licence,
         examples: manifest.examples ?? [],
         backend: backend.name === 'webgpu' ? 'webgpu' : 'wasm',
-        isKept: isStored || kept !== undefined,
+        isKept: isStored,
         ...(fallback === undefined ? {} : { fallback }),
       },
     };

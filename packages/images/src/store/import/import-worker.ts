@@ -1,12 +1,12 @@
 import { toWireError } from '@flux-srpo/core';
+import type { ImportCall, ImportMessage } from './import-messages.ts';
 import { foreseeImport, importModel } from './import-model.ts';
-import type { ImportMessage, ImportTask } from './import-protocol.ts';
 
 /**
- * The module of the worker that imports one model: a checkpoint in, a bundle in the origin private file system out. It hears one message.
- * Whoever wants it to stop terminates it; what it has finished by then is taken up the next time.
+ * The module of the worker that imports one model from a checkpoint into OPFS. It handles one message. To stop it, the page terminates it;
+ * the next import uses what it has finished by then.
  */
-self.addEventListener('message', ({ data: { task, input } }: MessageEvent<ImportTask>) => {
+self.addEventListener('message', ({ data: { task, input } }: MessageEvent<ImportCall>) => {
   const post = (message: ImportMessage) => self.postMessage(message);
   const work = task === 'foresee' ? foreseeImport(input) : importModel(input, post);
   work.then(

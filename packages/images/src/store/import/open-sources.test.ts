@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ImportInput } from './import-protocol.ts';
-import { importSource } from './import-source.ts';
+import type { ImportInput } from './import-messages.ts';
+import { openSources } from './open-sources.ts';
 
 const BYTES = new TextEncoder().encode('the bytes of a shard');
 
@@ -32,8 +32,8 @@ const input = (t5: File | string): ImportInput => ({
 });
 
 describe('the sources of an import', () => {
-  it('have the shards of an index beside its URL, asked for with the same token', async () => {
-    const source = await importSource(input(`${base}/repo/t5/model.safetensors.index.json?download=true`));
+  it('find the shards of an index beside its URL, and ask for them with the same token', async () => {
+    const source = await openSources(input(`${base}/repo/t5/model.safetensors.index.json?download=true`));
     asked.length = 0;
     const shard = await source.open('text_encoder_2/model-00001-of-00002.safetensors');
     expect(await shard.read(0, BYTES.length)).toEqual(BYTES);
@@ -41,8 +41,8 @@ describe('the sources of an import', () => {
     expect(new Set(asked)).toEqual(new Set(['/repo/t5/model-00001-of-00002.safetensors Bearer secret']));
   });
 
-  it('have none beside a file that the user picked, which knows no folder', async () => {
-    const source = await importSource(input(file('model.safetensors.index.json')));
+  it('find none beside a file that the user picked: a File does not know its folder', async () => {
+    const source = await openSources(input(file('model.safetensors.index.json')));
     await expect(source.open('text_encoder_2/model-00001-of-00002.safetensors')).rejects.toMatchObject({
       code: 'model/file-missing',
     });

@@ -1,12 +1,12 @@
 import { ModelError } from '@flux-srpo/core';
 import { COMPONENTS, type Component, combineSources, type SourceFile, type SourceFolder } from '@flux-srpo/export';
 import { type ByteSource, blobSource, httpSource, openRetrying } from '@flux-srpo/formats';
-import type { ImportInput, SourceEntry } from './import-protocol.ts';
+import type { FolderEntries, ImportInput, SourceEntry } from './import-messages.ts';
 
-/** Everything that the page named, as one pipeline. */
-export async function importSource({ folder, tokenizers, files, token }: ImportInput): Promise<SourceFolder> {
+/** Opens everything that the page named as one pipeline. */
+export async function openSources({ folder, tokenizers, files, token }: ImportInput): Promise<SourceFolder> {
   const given: Partial<Record<Component, SourceFile>> = {};
-  // The same file for several components is one source.
+  // One file that is given for several components is opened once.
   const known = new Map<SourceEntry, SourceFile>();
   for (const component of COMPONENTS) {
     const entry = files[component];
@@ -29,7 +29,7 @@ function sourceFile(entry: SourceEntry, token: string | undefined): SourceFile {
   return { ...file, beside: (other) => sourceFile(new URL(other, entry).href, token) };
 }
 
-export function folderSource(files: Readonly<Record<string, SourceEntry>>, token: string | undefined): SourceFolder {
+export function folderSource(files: FolderEntries, token: string | undefined): SourceFolder {
   return {
     list: async () => Object.keys(files),
     async open(path) {
@@ -46,7 +46,9 @@ async function open(entry: SourceEntry, name: string, token: string | undefined)
   return { ...(await openRetrying(() => httpSource(entry, { headers, fetch: uncached }))), name };
 }
 
-/** Each byte is read once, and the browser's cache would keep gigabytes of them, or answer with bytes of a file that is no longer there. */
+/**
+ * Each byte is read once. The browser's HTTP cache would only keep gigabytes of them, or answer with bytes of a file that has changed since.
+ */
 const uncached: typeof fetch = (url, init) => fetch(url, { ...init, cache: 'no-store' });
 
 function nameOf(entry: SourceEntry): string {

@@ -1,12 +1,13 @@
 import { ModelError } from '@flux-srpo/core';
 import { blobSource } from '@flux-srpo/formats';
 import type { BundleFiles } from '@flux-srpo/runtime';
-import { findFile, openStored, storedModelUrl } from './stored-models.ts';
+import { findFile } from './opfs-files.ts';
+import { openModelFolder, opfsUrl } from './opfs-models.ts';
 
-/** A model of the origin private file system. Like any bundle it is checked as it is read. */
-export async function storedBundle(id: string): Promise<BundleFiles> {
-  const folder = await openStored(id);
-  const name = storedModelUrl(id);
+/** The files of an imported model. They are verified as they are read, like those of any bundle. */
+export async function openOpfsBundle(id: string): Promise<BundleFiles> {
+  const folder = await openModelFolder(id);
+  const name = opfsUrl(id);
   return {
     name,
     async open(path) {

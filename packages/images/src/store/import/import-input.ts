@@ -1,0 +1,60 @@
+import { InputError, type WeightClass } from '@flux-srpo/core';
+import type { FolderEntries, ImportInput, SourceEntry } from './import-messages.ts';
+import type { ImportFile, ImportFolder, ImportSettings, ImportSources } from './import-options.ts';
+
+/** Checks what the caller gave and makes the worker's message of it. URLs become absolute here, where the page's address is known. */
+export function importInput(sources: ImportSources, { id, dtype = 'q4m', info, token }: ImportSettings): ImportInput {
+  const part = (file = sources.checkpoint) => (file === undefined ? undefined : entry(file));
+  return {
+    id,
+    folder: sources.folder && entries(sources.folder),
+    tokenizers: sources.tokenizers && entries(sources.tokenizers),
+    safetyChecker: sources.safetyChecker && entries(sources.safetyChecker),
+    files: {
+      transformer: part(sources.transformer),
+      text_encoder: part(sources.clip),
+      text_encoder_2: part(sources.t5),
+      vae: part(sources.vae),
+    },
+    dtype: weightClass(dtype),
+    info,
+    token,
+  };
+}
+
+function entries(folder: ImportFolder): FolderEntries {
+  const files: [path: string, file: ImportFile][] =
+    Symbol.iterator in folder
+      ? Array.from(folder as Iterable<File>, (file) => [
+          file.webkitRelativePath.split('/').slice(1).join('/') || file.name,
+          file,
+        ])
+      : Object.entries(folder);
+  return Object.fromEntries(files.map(([path, file]) => [path, entry(file)]));
+}
+
+function entry(file: ImportFile): SourceEntry {
+  if (file instanceof File) return file;
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  const url = URL.canParse(file, base) ? new URL(file, base) : undefined;
+  const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isOwn(url));
+  if (url !== undefined && isSafe && url.username === '' && url.password === '') return url.href;
+  throw new InputError(
+    `weights must be files, or https URLs without credentials, got "${url === undefined ? String(file).slice(0, 80) : `${url.protocol}//${url.host}`}"`,
+    { code: 'input/type', details: { field: 'sources' } },
+  );
+}
+
+function isOwn({ origin, hostname }: URL): boolean {
+  return origin === globalThis.location?.origin || ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+}
+
+const CLASSES: readonly string[] = ['f32', 'f16', 'q8', 'q4', 'q4m'] satisfies WeightClass[];
+
+function weightClass(dtype: WeightClass): WeightClass {
+  if (CLASSES.includes(dtype)) return dtype;
+  throw new InputError(`dtype must be one of ${CLASSES.join(', ')}, got "${String(dtype).slice(0, 40)}"`, {
+    code: 'input/out-of-range',
+    details: { field: 'dtype' },
+  });
+}

@@ -1,0 +1,46 @@
+import type { WeightClass, WireError } from '@flux-srpo/core';
+import type { BundleInfo, Component, ConvertNotice, ConvertProgress } from '@flux-srpo/export';
+import type { CompleteModel, ImportForecast } from '../model-storage.ts';
+
+/** What the page and the import worker send to each other. */
+
+/** One of the user's files, or an absolute URL. */
+export type SourceEntry = File | string;
+
+/** Path → file of a folder. */
+export type FolderEntries = Readonly<Record<string, SourceEntry>>;
+
+export interface ImportInput {
+  /** Default: the model id of `info`. */
+  id?: string | undefined;
+  /** A diffusers folder. */
+  folder?: FolderEntries | undefined;
+  tokenizers?: FolderEntries | undefined;
+  safetyChecker?: FolderEntries | undefined;
+  files: Readonly<Partial<Record<Component, SourceEntry | undefined>>>;
+  dtype: WeightClass;
+  info?: BundleInfo | undefined;
+  /** Sent to the hosts that the URLs name, as a bearer token. */
+  token?: string | undefined;
+}
+
+/** What each task results in. */
+export interface ImportResults {
+  import: CompleteModel;
+  foresee: ImportForecast;
+}
+
+export type ImportTask = keyof ImportResults;
+
+/** The one message that the worker is sent. */
+export interface ImportCall {
+  task: ImportTask;
+  input: ImportInput;
+}
+
+/** What the worker sends; its last message is a result or a failure. */
+export type ImportMessage =
+  | { type: 'progress'; progress: ConvertProgress }
+  | { type: 'notice'; notice: ConvertNotice }
+  | { type: 'result'; result: ImportResults[ImportTask] }
+  | { type: 'failure'; error: WireError };
