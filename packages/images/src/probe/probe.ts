@@ -13,7 +13,7 @@ import {
 import { type AdapterReport, probeAdapter } from '@flux-srpo/runtime/device';
 import { findFile } from '../store/opfs/opfs-files.ts';
 import { openModelFolder, opfsModelId } from '../store/opfs/opfs-models.ts';
-import { readManifest as readStoredManifest } from '../store/read-manifest.ts';
+import { readStoredManifest } from '../store/read-stored-manifest.ts';
 import type { LoadInput, LocalBackend } from '../worker/protocol.ts';
 import { assertFits, type Means, planPicture } from './memory-plan.ts';
 import { probeSummary } from './probe-summary.ts';

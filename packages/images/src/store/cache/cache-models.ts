@@ -1,7 +1,7 @@
 import { toWireError } from '@flux-srpo/core';
 import { withModelAlone } from '../model-lock.ts';
 import type { StoredModel } from '../model-storage.ts';
-import { readManifest } from '../read-manifest.ts';
+import { readStoredManifest } from '../read-stored-manifest.ts';
 
 /*
  * Where kept models are: Cache storage has one cache for each address. In it are the manifest and the chunks of the bundle's files, each
@@ -37,7 +37,7 @@ async function describe(url: string): Promise<StoredModel> {
     const cache = await caches.open(cacheName(url));
     const [requests, responses] = await Promise.all([cache.keys(), cache.matchAll()]);
     for (const response of responses) bytes += Number(response.headers.get('content-length'));
-    const { model, name, files } = await readManifest(await (await cache.match(MANIFEST))?.blob());
+    const { model, name, files } = await readStoredManifest(await (await cache.match(MANIFEST))?.blob());
     const keys = new Set(requests.map((request) => request.url));
     const isComplete = files.every(({ chunks }) => chunks.every((sha256) => keys.has(CHUNKS + sha256)));
     if (!isComplete) return { ...entry, bytes, state: 'unfinished' };

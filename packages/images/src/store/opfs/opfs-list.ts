@@ -1,7 +1,7 @@
 import { isFluxError, ModelError, toWireError } from '@flux-srpo/core';
 import { withModelAlone } from '../model-lock.ts';
 import type { StoredModel } from '../model-storage.ts';
-import { readManifest } from '../read-manifest.ts';
+import { readStoredManifest } from '../read-stored-manifest.ts';
 import { bytesOf, entriesOf, findFile, type OpfsHandle, unlessMissing } from './opfs-files.ts';
 import { checkModelId, isComplete, openModelsFolder, opfsUrl } from './opfs-models.ts';
 import { ROOM_CHECK } from './opfs-write.ts';
@@ -31,7 +31,7 @@ async function describe(id: string, handle: OpfsHandle): Promise<StoredModel> {
       });
     }
     if (!(await isComplete(handle))) return { ...entry, bytes, state: 'unfinished' };
-    const { model, name } = await readManifest(await findFile(handle, 'manifest.json'));
+    const { model, name } = await readStoredManifest(await findFile(handle, 'manifest.json'));
     return { ...entry, bytes, state: 'complete', model, name };
   } catch (error) {
     return { ...entry, bytes, state: 'unreadable', error: toWireError(error) };
