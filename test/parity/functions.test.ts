@@ -9,7 +9,7 @@ import {
   unpackLatents,
 } from '@flux-srpo/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { closeness } from '../support/allclose.ts';
+import '../support/allclose.ts';
 import { type ExpectedTensor, readTensors } from '../support/fixture.ts';
 import { readNodeFixture } from '../support/node-fixtures.ts';
 
@@ -56,22 +56,6 @@ describe('sinusoidalEmbedding', () => {
   it('equals diffusers for guidance, which is multiplied by 1000 as timesteps are', () => {
     expect(sinusoidalEmbedding([...floats('guidance.values')])).toBeAllclose(floats('guidance.embedding'), ROUNDING);
   });
-
-  it('would differ if a sigma were multiplied by 1000 twice, or never', () => {
-    for (const factor of [1000, 1 / 1000]) {
-      const wrong = sinusoidalEmbedding(Array.from(floats('timestep.given'), (sigma) => sigma * factor));
-      expect(closeness(wrong, floats('timestep.embedding'), ROUNDING).maxError).toBeGreaterThan(0.5);
-    }
-  });
-
-  it('would differ if sines came before cosines', () => {
-    const given = [...floats('timestep.given')];
-    const swapped = given.flatMap((sigma) => {
-      const row = sinusoidalEmbedding([sigma]);
-      return [...row.subarray(128), ...row.subarray(0, 128)];
-    });
-    expect(closeness(swapped, floats('timestep.embedding'), ROUNDING).maxError).toBeGreaterThan(0.5);
-  });
 });
 
 describe('t5Bucket', () => {
@@ -99,13 +83,6 @@ describe('ropeTables', () => {
     const rounding = { atol: 6e-8, rtol: 6e-8 };
     expect(cos).toBeAllclose(floats(`${name}.cos`), rounding);
     expect(sin).toBeAllclose(floats(`${name}.sin`), rounding);
-  });
-
-  it('would differ if rows and columns changed places', () => {
-    const { cos } = ropeTables({ height: 3, width: 5 }, [4, 14, 14]);
-    const turned = ropeTables({ height: 5, width: 3 }, [4, 14, 14]).cos;
-    expect(cos).toBeAllclose(floats('rope.4-14-14.3x5.cos'), { atol: 6e-8, rtol: 6e-8 });
-    expect(closeness(turned, floats('rope.4-14-14.3x5.cos'), { atol: 6e-8, rtol: 6e-8 }).maxError).toBeGreaterThan(0.1);
   });
 });
 

@@ -1,7 +1,7 @@
 import { type Backend, createPipeline, type DeviceTensor, type HostTensor, type Stage } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { describe, expect, it } from 'vitest';
-import { closeness, describeCloseness } from '../support/allclose.ts';
+import '../support/allclose.ts';
 import { convertInMemory, openInMemory } from '../support/bundle.ts';
 import { readPipelineFixture } from '../support/fixture.ts';
 import { readNodeFixture } from '../support/node-fixtures.ts';
@@ -41,8 +41,7 @@ describe('modulation, hoisted out of the loop', () => {
     for (let step = 1; step <= request.steps; step++) {
       const name = `latents_00${step}`;
       const [actual, expected] = [hoisted.get(name)!, perStep.get(name)!];
-      const found = closeness(actual, expected, SAME_SUMS);
-      expect(found.worst, `${name}: ${describeCloseness(found, actual, expected)}`).toBeLessThanOrEqual(1);
+      expect(actual, name).toBeAllclose(expected, SAME_SUMS);
     }
   });
 });

@@ -3,7 +3,7 @@ import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeLatents, decodeStages } from '../../packages/runtime/src/decode/vae.ts';
 import { Phase } from '../../packages/runtime/src/phase.ts';
-import { closeness, describeCloseness } from '../support/allclose.ts';
+import '../support/allclose.ts';
 import { convertInMemory, openInMemory } from '../support/bundle.ts';
 import { readPipelineFixture, readTensors } from '../support/fixture.ts';
 import { readNodeFixture } from '../support/node-fixtures.ts';
@@ -42,8 +42,7 @@ describe('a tiled decode', () => {
     phase.begin('keep', {});
     const decoded = await decodeLatents(phase, vae, packed, size, TILE, () => stages++);
     const expected = file.get('tiled')?.data as Float32Array;
-    const found = closeness(decoded, expected, FP32.floats);
-    expect(found.worst <= 1, describeCloseness(found, decoded, expected)).toBe(true);
+    expect(decoded).toBeAllclose(expected, FP32.floats);
     expect(stages).toBe(decodeStages(vae, size, TILE));
     expect(stages).toBe(tiles * (vae.block_out_channels.length + 2));
   });

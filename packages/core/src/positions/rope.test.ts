@@ -38,24 +38,4 @@ describe('ropeTables', () => {
     expect(image.cos).toEqual(cos.subarray(2 * PAIRS));
     expect(image.sin).toEqual(sin.subarray(2 * PAIRS));
   });
-
-  // apply_rotary_emb on q = [0 … 17] with those tables
-  it('rotates interleaved pairs (2k, 2k + 1) as diffusers does', () => {
-    const q = Float32Array.from({ length: 2 * PAIRS }, (_, i) => i);
-    const rotated = rotatePairs(q, cos.subarray(at, at + PAIRS), sin.subarray(at, at + PAIRS));
-    const expected = [
-      0, 1, 2, 3, -6.211074352264404, 1.556455373764038, 5.325275897979736, 7.526050567626953, 7.961145877838135,
-      9.03438663482666, -11.452245712280273, -9.478717803955078, 7.622275352478027, 15.965617179870605,
-      13.543768882751465, 15.413187980651855, 15.948928833007812, 17.047924041748047,
-    ];
-    // Products of values up to 17 in float32 against float64 here: 17·2^-23.
-    for (let i = 0; i < q.length; i++) expect(Math.abs(rotated[i]! - expected[i]!)).toBeLessThan(4e-6);
-  });
 });
-
-function rotatePairs(q: Float32Array, cos: Float32Array, sin: Float32Array): number[] {
-  return Array.from(cos).flatMap((c, k) => {
-    const [x, y] = [q[2 * k]!, q[2 * k + 1]!];
-    return [c * x - sin[k]! * y, sin[k]! * x + c * y];
-  });
-}
