@@ -45,6 +45,12 @@ const COMMANDS = {
     return runNode('node_modules/tsx/dist/cli.mjs', ['scripts/wasm.ts']);
   },
 
+  /** Takes README's pictures anew, of the real page. */
+  screenshots() {
+    findOrInstallChromium();
+    return runNode('node_modules/tsx/dist/cli.mjs', ['scripts/screenshots.ts']);
+  },
+
   /** `test` with the long tests too (test/README.md says which). */
   async 'test:full'() {
     process.env.TEST_FULL = '1';

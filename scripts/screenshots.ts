@@ -1,0 +1,110 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { encode } from 'modern-gif';
+import { type Browser, chromium, type Page } from 'playwright';
+import { CHROMIUM_ARGS, findChromium } from './lib/chromium.mjs';
+import { serveDemo } from './lib/serve-demo.ts';
+
+// `npm run screenshots`: the two pictures of README.md, taken of the real page while the embedded model draws.
+
+const IMAGES = fileURLToPath(new URL('../docs/images', import.meta.url));
+
+const WIDTH = 900;
+const PROMPT = 'a red house on the left in a meadow, on a sunny day';
+const SEED = 1;
+
+/** Per letter typed, for the finished picture, and for any other frame at least; milliseconds. GIF counts in tens. */
+const DELAY_MS = { letter: 60, finished: 4000, least: 20 };
+
+interface Frame {
+  png: string;
+  delay: number;
+}
+
+/** Types the prompt and draws, photographing header, form and picture all the while. */
+async function record(page: Page): Promise<Frame[]> {
+  const main = await page.locator('main').boundingBox();
+  if (main === null) throw new Error('the page must show its form, got none');
+  const clip = { x: 0, y: 0, width: WIDTH, height: Math.ceil(main.y + main.height) + 16 };
+  const shoot = async () => (await page.screenshot({ clip, caret: 'initial' })).toString('base64');
+
+  const frames: Frame[] = [];
+  const show = (png: string, delay: number) => {
+    const last = frames.at(-1);
+    if (last?.png === png) last.delay += delay;
+    else frames.push({ png, delay });
+  };
+  for (let end = 0; end <= PROMPT.length; end += 3) {
+    await page.fill('#prompt', PROMPT.slice(0, end));
+    show(await shoot(), 3 * DELAY_MS.letter);
+  }
+  await page.fill('#prompt', PROMPT);
+  await page.click('#generate');
+  let isDone = false;
+  while (!isDone) {
+    const start = performance.now();
+    isDone = (await page.textContent('#stage'))?.startsWith('Done') ?? false;
+    const png = await shoot();
+    show(png, isDone ? DELAY_MS.finished : Math.max(DELAY_MS.least, performance.now() - start));
+  }
+  return frames;
+}
+
+/** [H, W, 4] bytes of a PNG, decoded by the browser. */
+async function decode(page: Page, png: string): Promise<{ width: number; height: number; rgba: Uint8ClampedArray }> {
+  const { width, height, base64 } = await page.evaluate(async (data) => {
+    const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${data}`)).blob());
+    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d')!;
+    context.drawImage(bitmap, 0, 0);
+    const pixels = context.getImageData(0, 0, bitmap.width, bitmap.height).data;
+    const url = await new Promise<string>((resolve) => {
+      const reader = new FileReader();
+      reader.onload = () => resolve(reader.result as string);
+      reader.readAsDataURL(new Blob([pixels]));
+    });
+    return { width: bitmap.width, height: bitmap.height, base64: url.slice(url.indexOf(',') + 1) };
+  }, png);
+  return { width, height, rgba: new Uint8ClampedArray(Buffer.from(base64, 'base64')) };
+}
+
+async function toGif(browser: Browser, frames: readonly Frame[]): Promise<Uint8Array> {
+  const page = await browser.newPage();
+  const pictures = [];
+  for (const { png, delay } of frames) pictures.push({ ...(await decode(page, png)), delay });
+  const { width, height } = pictures[0]!;
+  const gif = await encode({
+    width,
+    height,
+    looped: true,
+    frames: pictures.map(({ rgba, delay }) => ({ data: rgba, width, height, delay: 10 * Math.round(delay / 10) })),
+  });
+  return new Uint8Array(gif);
+}
+
+const server = await serveDemo();
+const executablePath = findChromium();
+const browser = await chromium.launch({
+  args: CHROMIUM_ARGS,
+  ...(executablePath === undefined ? {} : { executablePath }),
+});
+try {
+  const page = await browser.newPage({
+    viewport: { width: WIDTH, height: 1200 },
+    colorScheme: 'light',
+    reducedMotion: 'reduce',
+  });
+  page.setDefaultTimeout(5 * 60_000);
+  // Without motion: a picture that is still fading in would be the last frame. WebAssembly, because the software GPU of a headless browser is slower still.
+  await page.goto(`${server.url}?backend=wasm`);
+  await page.waitForSelector('#generate:enabled');
+  await page.fill('#seed', String(SEED));
+  const frames = await record(page);
+  await mkdir(IMAGES, { recursive: true });
+  await writeFile(join(IMAGES, 'page.png'), Buffer.from(frames.at(-1)!.png, 'base64'));
+  await writeFile(join(IMAGES, 'drawing.gif'), await toGif(browser, frames));
+  console.log(`docs/images/page.png and drawing.gif, of ${frames.length} frames`);
+} finally {
+  await browser.close();
+  await server.close();
+}
