@@ -52,7 +52,10 @@ async function record(page: Page): Promise<Frame[]> {
 }
 
 /** [H, W, 4] bytes of a PNG, decoded by the browser. */
-async function decode(page: Page, png: string): Promise<{ width: number; height: number; rgba: Uint8ClampedArray }> {
+async function decode(
+  page: Page,
+  png: string,
+): Promise<{ width: number; height: number; rgba: Uint8ClampedArray<ArrayBuffer> }> {
   const { width, height, base64 } = await page.evaluate(async (data) => {
     const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${data}`)).blob());
     const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d')!;
