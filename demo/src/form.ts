@@ -1,4 +1,5 @@
 import type { ImageRequest, LoadedModel, SizePreset } from 'flux-srpo';
+import { LIMITS, randomSeed } from 'flux-srpo/wire';
 import { element } from './elements.ts';
 
 const form = element('form', HTMLFormElement);
@@ -13,6 +14,9 @@ export interface FormHandlers {
   onGenerate: () => void;
   onCancel: () => void;
 }
+
+[steps.min, steps.max] = LIMITS.num_inference_steps.map(String) as [string, string];
+[seed.min, seed.max] = LIMITS.seed.map(String) as [string, string];
 
 export function listen({ onGenerate, onCancel }: FormHandlers): void {
   form.addEventListener('submit', (event) => {
@@ -81,5 +85,5 @@ export function setRunning(isRunning: boolean): void {
 }
 
 function rollSeed(): void {
-  seed.valueAsNumber = crypto.getRandomValues(new Uint32Array(1))[0]!;
+  seed.valueAsNumber = randomSeed();
 }

@@ -64,7 +64,7 @@ describe.each(LOCAL_BACKENDS)('on %s', (backend, options) => {
         expect([urls.left.size, workers.running.size]).toEqual([1, 1]);
         expect(await commands.countWorkers()).toBe(startedWith + 1);
         expect(listeners.left()).toContain('Worker message');
-        await fetch(data[0]!.url);
+        await fetch(data[0]!.url!);
         // In order, so that the worker tells what it gave back. Disposal alone ends it, and the browser takes the rest.
         await flux.unload();
       }
@@ -100,6 +100,6 @@ it('disposal of one picture is revokeImageUrl', async () => {
   await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
   const { model } = await flux.load();
   const { data } = await flux.images.generate({ model, ...SMALLEST });
-  flux.revokeImageUrl(data[0]!.url);
-  await expect(fetch(data[0]!.url)).rejects.toThrow();
+  flux.revokeImageUrl(data[0]!.url!);
+  await expect(fetch(data[0]!.url!)).rejects.toThrow();
 });

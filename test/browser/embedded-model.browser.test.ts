@@ -18,7 +18,8 @@ describe('the embedded model in a page', () => {
   it('withholds a duck where the safety checker is asked for, and hands a cat out', async () => {
     const request = { model, seed: 5, num_inference_steps: 12, enable_safety_checker: true };
     const duck = await flux.images.generate({ ...request, prompt: DUCK });
-    expect(duck).toMatchObject({ has_nsfw_concepts: [true], data: [{ url: '', b64_json: '' }] });
+    expect(duck).toMatchObject({ has_nsfw_concepts: [true], data: [{}] });
+    expect(Object.keys(duck.data[0]!)).toEqual([]);
     const cat = await flux.images.generate({ ...request, prompt: CAT });
     expect(cat.has_nsfw_concepts).toEqual([false]);
     expect(cat.data[0]!.url).toMatch(/^blob:/);

@@ -31,7 +31,7 @@ async function base64(flux: FluxSrpo, onDenoise?: () => void): Promise<string> {
     { model, ...SMALL, num_inference_steps: 12, output_format: 'b64_json' },
     { onProgress: ({ stage }) => stage === 'denoise' && onDenoise?.() },
   );
-  return data[0]!.b64_json;
+  return data[0]!.b64_json!;
 }
 
 describe('a worker that fails in mid-run', () => {

@@ -85,7 +85,7 @@ describe('an import', () => {
     const request = { ...SMALL, model: manifest.model, output_format: 'b64_json' } as const;
     const here = await flux.images.generate(request);
     const there = await fromServer.images.generate(request);
-    expect(here.data[0]!.b64_json.length).toBeGreaterThan(1000);
+    expect(here.data[0]!.b64_json!.length).toBeGreaterThan(1000);
     expect(here.data[0]!.b64_json).toBe(there.data[0]!.b64_json);
     await fromServer.dispose();
 

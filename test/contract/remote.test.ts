@@ -183,7 +183,8 @@ describe('a remote that is only odd', () => {
   ])('is understood: %s', async (_, make) => {
     await using server = await startServer((response) => raw(response, make(JSON.stringify(OK))).end());
     const response = await connect(server).generate(REQUEST);
-    expect(response).toMatchObject({ created: 1763850000, data: [{ url: '', b64_json: PNG, revised_prompt: '' }] });
+    expect(response.created).toBe(1763850000);
+    expect(response.data).toStrictEqual([{ b64_json: PNG }]);
   });
 
   it('may make fewer pictures than asked for, which is said', async () => {
@@ -201,11 +202,7 @@ describe('a remote that is only odd', () => {
     );
     const response = await connect(server).generate({ ...REQUEST, n: 3, enable_safety_checker: true });
     expect(response.has_nsfw_concepts).toEqual(flags);
-    expect(response.data.map(({ url, b64_json }) => [url, b64_json])).toEqual([
-      ['', ''],
-      ['', ''],
-      ['', PNG],
-    ]);
+    expect(response.data).toStrictEqual([{}, {}, { b64_json: PNG }]);
   });
 });
 

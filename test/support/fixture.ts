@@ -1,5 +1,5 @@
+import type { Acceleration } from '@flux-srpo/core';
 import { bytesSource, type Dtype, readSafetensors } from '@flux-srpo/formats';
-import type { Acceleration } from '@flux-srpo/runtime';
 
 /** Reads a file of test/fixtures; from disk in Node, by URL in a browser. */
 export type ReadFixture = (path: string) => Promise<Uint8Array>;

@@ -17,6 +17,16 @@ export {
   type WireError,
 } from './errors.ts';
 export { formatBytes } from './format-bytes.ts';
+export {
+  ACCELERATIONS,
+  type Acceleration,
+  isSizePreset,
+  LIMITS,
+  MAX_PROMPT_CHARACTERS,
+  type Range,
+  SIZE_PRESETS,
+  type SizePreset,
+} from './limits.ts';
 export { type ClassifierConfig, MAX_CLASSIFIER_BYTES, readClassifierConfig } from './manifest/classifier-config.ts';
 export {
   type BundleFile,
@@ -30,7 +40,6 @@ export {
   type QuantizationFallback,
   SAFETY_CHECKER_FILES,
   type SafetyChecker,
-  type SizePreset,
   type WeightClass,
 } from './manifest/manifest.ts';
 export { MAX_MANIFEST_BYTES, parseManifest } from './manifest/manifest-parse.ts';
@@ -84,7 +93,6 @@ export {
   checkSize,
   type Grid,
   latentGrid,
-  MAX_SIDE,
   PIXELS_PER_LATENT,
   PIXELS_PER_TOKEN,
   parseSize,
@@ -98,7 +106,9 @@ export { type RopeOptions, type RopeTables, ropeTables } from './positions/rope.
 export { t5Bucket, t5PositionBias } from './positions/t5-position.ts';
 export type { Progress } from './progress.ts';
 export { parseRetryAfter, type RetryPolicy, retry, sleep, type WaitSignal } from './retry.ts';
-export { checkSeed, fluxNoise, torchRandn } from './sampling/noise.ts';
+export { fluxNoise, torchRandn } from './sampling/noise.ts';
 export { eulerStep, predictX0 } from './sampling/sampler.ts';
-export { fluxSigmas, MAX_STEPS, muForTokens } from './sampling/schedule.ts';
+export { fluxSigmas, muForTokens } from './sampling/schedule.ts';
+export { randomSeed } from './sampling/seed.ts';
 export { modelTimestep, sinusoidalEmbedding, TIMESTEP_DIMS } from './sampling/timestep.ts';
+export * as strict from './strict.ts';

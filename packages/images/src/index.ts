@@ -1,4 +1,5 @@
 export type {
+  Acceleration,
   ErrorCode,
   ErrorDetails,
   FluxErrorOptions,
@@ -51,6 +52,6 @@ export type {
   UnfinishedModel,
   UnreadableModel,
 } from './store/model-storage.ts';
-export type { Acceleration, ImageRequest, RequestWarning, Transport } from './wire/request.ts';
+export type { ImageRequest, RequestWarning, Transport } from './wire/request.ts';
 export type { ImageResponse, ResponseImage } from './wire/response.ts';
 export type { LocalBackend, LocalModel } from './worker/protocol.ts';

@@ -2,7 +2,6 @@ export { type Bundle, openBundle } from './bundle/bundle.ts';
 export { type BundleFiles, blobBundle, httpBundle } from './bundle/bundle-files.ts';
 export type { ChunkStore } from './bundle/chunk-store.ts';
 export { keepAll } from './bundle/keep-all.ts';
-export type { Acceleration } from './denoise/step-cache.ts';
 export {
   type AdapterReport,
   type Backend,
@@ -41,6 +40,6 @@ export {
   type Timings,
 } from './pipeline.ts';
 export { encodePicture, type PictureSettings, pictureSettings } from './png.ts';
-export { type GenerateRequest, MAX_IMAGES, type ResolvedRequest } from './request.ts';
+export type { GenerateRequest, ResolvedRequest } from './request.ts';
 export { loadTokenizers, PromptTokenizer, type PromptTokens, type Tokenizers } from './text/tokenize.ts';
 export { loadPart, type PartWeights } from './weights.ts';

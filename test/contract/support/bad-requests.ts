@@ -11,6 +11,8 @@ export interface BadRequest {
   code: string;
   /** True when the OpenAPI document cannot say why it is wrong. */
   isBeyondSchema: boolean;
+  /** True when a function call may ask this: it draws with the client's own model. */
+  isCallable: boolean;
 }
 
 type Row = [name: string, body: unknown, param: string | null];
@@ -34,7 +36,8 @@ class RawJson {
 /** Every value of a wrong type for a field, but those of type `right`. */
 function wrongTypes(field: string, right: 'string' | 'number' | 'boolean' | 'object'): Row[] {
   const values: [string, unknown][] = [
-    ['null', null],
+    // In an optional field, null is a field that was not sent.
+    ...(field === 'prompt' ? ([['null', null]] as [string, unknown][]) : []),
     ['an array', []],
     ['text', '4'],
     ['a number', 4],
@@ -69,7 +72,6 @@ const TYPES: Row[] = [
   ...wrongTypes('quality', 'string'),
   ...wrongTypes('background', 'string'),
   ['image_size is text', { ...WITHOUT_SIZE, image_size: '48x32' }, 'image_size'],
-  ['image_size is null', { ...WITHOUT_SIZE, image_size: null }, 'image_size'],
   ['image_size is an array', { ...WITHOUT_SIZE, image_size: [48, 32] }, 'image_size'],
   ['a width of text', { ...WITHOUT_SIZE, image_size: { width: '48', height: 32 } }, 'image_size.width'],
   ['a height of null', { ...WITHOUT_SIZE, image_size: { width: 48, height: null } }, 'image_size.height'],
@@ -78,9 +80,14 @@ const TYPES: Row[] = [
   ['the last of two prompts is a number', textually('"prompt":7'), 'prompt'],
 ];
 
-const MISSING: Row[] = [
+const WITHOUT_A_MODEL: Row[] = [
   ['nothing', {}, 'model'],
   ['no model', WITHOUT_MODEL, 'model'],
+];
+
+const NULL_MODEL: Row[] = [['a null model', having({ model: null }), 'model']];
+
+const MISSING: Row[] = [
   ['no prompt', WITHOUT_PROMPT, 'prompt'],
   ['half an image_size', { ...WITHOUT_SIZE, image_size: { width: 48 } }, 'image_size.height'],
   ['an empty image_size', { ...WITHOUT_SIZE, image_size: {} }, 'image_size.width'],
@@ -225,7 +232,11 @@ const WITHOUT_CHECKER: Row[] = [
   ['the safety checker of a bundle without one', having({ enable_safety_checker: true }), 'enable_safety_checker'],
 ];
 
-function refused(code: string, rows: Row[], { status = 400, isBeyondSchema = false } = {}): BadRequest[] {
+function refused(
+  code: string,
+  rows: Row[],
+  { status = 400, isBeyondSchema = false, isCallable = false } = {},
+): BadRequest[] {
   return rows.map(([name, body, param]) => ({
     name,
     json: body instanceof RawJson ? body.text : JSON.stringify(body),
@@ -234,11 +245,14 @@ function refused(code: string, rows: Row[], { status = 400, isBeyondSchema = fal
     param,
     code,
     isBeyondSchema,
+    isCallable,
   }));
 }
 
 export const BAD_REQUESTS: readonly BadRequest[] = [
   ...refused('invalid_type', TYPES),
+  ...refused('invalid_type', NULL_MODEL, { isCallable: true }),
+  ...refused('missing_required_parameter', WITHOUT_A_MODEL, { isCallable: true }),
   ...refused('missing_required_parameter', MISSING),
   ...refused('invalid_value', RANGES),
   ...refused('invalid_size', SIZES),

@@ -34,7 +34,7 @@ export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }
     load: async () => model,
     images: {
       async generate(body, { signal, onProgress, onPartialImage } = {}) {
-        const { request, transport, warnings } = parseRequest(body);
+        const { request, transport, warnings } = parseRequest(body, { mayOmitModel: true });
         const engineRequest = toEngineRequest(request, model);
         const result = await queue.run(
           () => pipeline.generate(engineRequest, { signal, onProgress, onPreview: onPartialImage }),

@@ -236,7 +236,7 @@ describe('parseManifest', () => {
   it.each(LIES)('refuses %s', (_claim, path, value, field) => {
     const refused = refusal(lie(path, value));
     expect(refused).toMatchObject({ code: 'model/manifest-invalid', field });
-    expect(refused.message).toMatch(/must be .+, got .+/);
+    expect(refused.message).toMatch(/must be .+, got .+|is required$|is not supported; supported: .+/);
   });
 
   it.each(PATHS)('refuses the path %j', (path) => {
@@ -272,7 +272,7 @@ describe('parseManifest', () => {
 
   it('keeps a file’s words short in its messages', () => {
     expect(refusal(lie('model', '/'.repeat(100_000))).message.length).toBeLessThan(300);
-    expect(refusal(lie('k'.repeat(100_000), 1)).message.length).toBeLessThan(300);
+    expect(refusal(lie('k'.repeat(100_000), 1)).message.length).toBeLessThan(500);
   });
 
   it('keeps prototypes out of lookups by name', () => {

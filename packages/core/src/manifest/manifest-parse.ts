@@ -1,4 +1,5 @@
 import { ModelError } from '../errors.ts';
+import { LIMITS, SIZE_PRESETS, type SizePreset } from '../limits.ts';
 import type {
   ClipConfig,
   ModelConfig,
@@ -7,8 +8,24 @@ import type {
   TransformerConfig,
   VaeConfig,
 } from '../model/config.ts';
-import { MAX_SIDE, PIXELS_PER_TOKEN } from '../picture/geometry.ts';
-import { MAX_STEPS } from '../sampling/schedule.ts';
+import { PIXELS_PER_TOKEN } from '../picture/geometry.ts';
+import {
+  boolean,
+  integer,
+  list,
+  matching,
+  number,
+  object,
+  oneOf,
+  optional,
+  prose,
+  type Read,
+  readAs,
+  record,
+  refusal,
+  such,
+  text,
+} from '../strict.ts';
 import {
   type BundleFile,
   type BundlePart,
@@ -20,24 +37,8 @@ import {
   type QuantizationFallback,
   SAFETY_CHECKER_FILES,
   type SafetyChecker,
-  type SizePreset,
   type WeightClass,
 } from './manifest.ts';
-import {
-  boolean,
-  integer,
-  invalid,
-  list,
-  matching,
-  number,
-  object,
-  oneOf,
-  optional,
-  prose,
-  type Read,
-  record,
-  text,
-} from './strict-json.ts';
 
 /** FLUX.1's manifest is about 0.5 MB; beyond this nothing is parsed. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -54,14 +55,7 @@ const count = integer(1, 1024);
 const name = matching(/^[A-Za-z0-9._-]{1,128}$/, '1 to 128 characters of A-Z a-z 0-9 . _ -');
 const sha256 = matching(/^[0-9a-f]{64}$/, '64 lower-case hex digits');
 const weightClass = oneOf<WeightClass>('f32', 'f16', 'q8', 'q4', 'q4m');
-const preset = oneOf<SizePreset>(
-  'square_hd',
-  'square',
-  'portrait_4_3',
-  'portrait_16_9',
-  'landscape_4_3',
-  'landscape_16_9',
-);
+const preset = oneOf<SizePreset>(...SIZE_PRESETS);
 
 /** One or two segments; `.` and `..` are not names. */
 const path = matching(
@@ -129,13 +123,16 @@ const scheduler = object<SchedulerConfig>({
   max_shift: number(-1e3, 1e3),
 });
 
-const side: Read<number> = (value, at) => {
-  const pixels = integer(PIXELS_PER_TOKEN, MAX_SIDE)(value, at);
-  if (pixels % PIXELS_PER_TOKEN !== 0) throw invalid(at, `a multiple of ${PIXELS_PER_TOKEN}`, value);
-  return pixels;
-};
+const side = such(
+  integer(...LIMITS.side),
+  `a multiple of ${PIXELS_PER_TOKEN}`,
+  (pixels) => pixels % PIXELS_PER_TOKEN === 0,
+);
 const size = object<ImageSize>({ width: side, height: side });
-const tokenizer = object<Manifest['tokenizers']['tokenizer']>({ folder, max_length: integer(1, 1 << 16) });
+const tokenizer = object<Manifest['tokenizers']['tokenizer']>({
+  folder,
+  max_length: integer(...LIMITS.max_sequence_length),
+});
 
 /** TypeScript does not know that a list of exactly three is a triple. */
 const rgb = list(number(-1e3, 1e3), 3, 3) as Read<number[]> as Read<[number, number, number]>;
@@ -169,8 +166,8 @@ const manifest = object<Manifest>({
   }),
   defaults: object<Manifest['defaults']>({
     size: preset,
-    num_inference_steps: integer(1, MAX_STEPS),
-    guidance_scale: number(0, 100),
+    num_inference_steps: integer(...LIMITS.num_inference_steps),
+    guidance_scale: number(...LIMITS.guidance_scale),
   }),
   examples: optional(list(prose(2000), 0, 1000)),
   step_cache: optional(object<NonNullable<Manifest['step_cache']>>({ regular: number(0, 10), high: number(0, 10) })),
@@ -213,13 +210,18 @@ const manifest = object<Manifest>({
  * Whoever read the text bounds its bytes by `MAX_MANIFEST_BYTES` first.
  */
 export function parseManifest(json: string): Manifest {
-  if (json.length > MAX_MANIFEST_BYTES) throw invalid('', `at most ${MAX_MANIFEST_BYTES} bytes`, json.length);
-  const document = parseJson(json);
-  assertVersion(document);
-  const parsed = manifest(document, '');
-  assertConfig(parsed.config);
-  assertFiles(parsed);
-  return parsed;
+  return readAs(
+    () => {
+      if (json.length > MAX_MANIFEST_BYTES) throw refusal('', `at most ${MAX_MANIFEST_BYTES} bytes`, json.length);
+      const document = parseJson(json);
+      assertVersion(document);
+      const parsed = manifest(document, '');
+      assertConfig(parsed.config);
+      assertFiles(parsed);
+      return parsed;
+    },
+    ({ message, details }) => new ModelError(`manifest: ${message}`, { code: 'model/manifest-invalid', details }),
+  );
 }
 
 function parseJson(json: string): unknown {
@@ -251,14 +253,14 @@ function assertVersion(document: unknown): void {
 function assertConfig({ transformer: dit, text_encoder, text_encoder_2, vae: decoder }: ModelConfig): void {
   const rotary = dit.axes_dims_rope.reduce((sum, dims) => sum + dims, 0);
   if (rotary !== dit.attention_head_dim || dit.axes_dims_rope.some((dims) => dims % 2 !== 0)) {
-    throw invalid(
+    throw refusal(
       'config.transformer.axes_dims_rope',
       `three even numbers that sum to ${dit.attention_head_dim}`,
       `[${dit.axes_dims_rope}]`,
     );
   }
   if (text_encoder.hidden_size % text_encoder.num_attention_heads !== 0) {
-    throw invalid(
+    throw refusal(
       'config.text_encoder.hidden_size',
       `a multiple of ${text_encoder.num_attention_heads} heads`,
       text_encoder.hidden_size,
@@ -269,13 +271,13 @@ function assertConfig({ transformer: dit, text_encoder, text_encoder_2, vae: dec
   agree('config.vae.latent_channels', dit.in_channels / 4, decoder.latent_channels);
   for (const channels of decoder.block_out_channels) {
     if (channels % decoder.norm_num_groups !== 0) {
-      throw invalid('config.vae.block_out_channels', `multiples of ${decoder.norm_num_groups} groups`, channels);
+      throw refusal('config.vae.block_out_channels', `multiples of ${decoder.norm_num_groups} groups`, channels);
     }
   }
 }
 
 function agree(field: string, expected: number, got: number): void {
-  if (got !== expected) throw invalid(field, `${expected} as config.transformer says`, got);
+  if (got !== expected) throw refusal(field, `${expected} as config.transformer says`, got);
 }
 
 function assertFiles({
@@ -289,35 +291,35 @@ function assertFiles({
 }: Manifest): void {
   const listed = new Set<string>();
   for (const [i, file] of files.entries()) {
-    if (file.path === 'manifest.json') throw invalid(`files[${i}].path`, 'a file other than the manifest', file.path);
-    if (listed.has(file.path)) throw invalid(`files[${i}].path`, 'listed once', file.path);
+    if (file.path === 'manifest.json') throw refusal(`files[${i}].path`, 'a file other than the manifest', file.path);
+    if (listed.has(file.path)) throw refusal(`files[${i}].path`, 'listed once', file.path);
     listed.add(file.path);
     const chunks = Math.ceil(file.size / chunk_bytes);
     if (file.chunks.length !== chunks) {
-      throw invalid(`files[${i}].chunks`, `${chunks} hashes for ${file.size} bytes`, file.chunks.length);
+      throw refusal(`files[${i}].chunks`, `${chunks} hashes for ${file.size} bytes`, file.chunks.length);
     }
   }
   for (const [graph, file] of Object.entries(graphs)) {
-    if (!listed.has(file)) throw invalid(`graphs.${graph}`, 'one of files', file);
+    if (!listed.has(file)) throw refusal(`graphs.${graph}`, 'one of files', file);
   }
   for (const [graph, file] of Object.entries(graphs_f16)) {
-    if (!Object.hasOwn(graphs, graph)) throw invalid(`graphs_f16.${graph}`, 'one of graphs', graph);
-    if (!listed.has(file)) throw invalid(`graphs_f16.${graph}`, 'one of files', file);
+    if (!Object.hasOwn(graphs, graph)) throw refusal(`graphs_f16.${graph}`, 'one of graphs', graph);
+    if (!listed.has(file)) throw refusal(`graphs_f16.${graph}`, 'one of files', file);
   }
   const names = new Set<string>();
   for (const [i, part] of parts.entries()) {
-    if (names.has(part.name)) throw invalid(`parts[${i}].name`, 'used once', part.name);
+    if (names.has(part.name)) throw refusal(`parts[${i}].name`, 'used once', part.name);
     names.add(part.name);
     if (part.graph === undefined && part.weights === undefined)
-      throw invalid(`parts[${i}]`, 'a graph, weights or both', part);
+      throw refusal(`parts[${i}]`, 'a graph, weights or both', part);
     if (part.graph !== undefined && !Object.hasOwn(graphs, part.graph))
-      throw invalid(`parts[${i}].graph`, 'one of graphs', part.graph);
+      throw refusal(`parts[${i}].graph`, 'one of graphs', part.graph);
     if (part.weights !== undefined && !listed.has(part.weights))
-      throw invalid(`parts[${i}].weights`, 'one of files', part.weights);
+      throw refusal(`parts[${i}].weights`, 'one of files', part.weights);
   }
   const assertFolder = (field: string, folder: string, needed: readonly string[]): void => {
     for (const file of needed) {
-      if (!listed.has(`${folder}/${file}`)) throw invalid(field, `a folder with ${file} in files`, folder);
+      if (!listed.has(`${folder}/${file}`)) throw refusal(field, `a folder with ${file} in files`, folder);
     }
   };
   for (const [kind, { folder }] of Object.entries(tokenizers)) {

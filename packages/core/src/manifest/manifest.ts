@@ -1,3 +1,4 @@
+import type { SizePreset } from '../limits.ts';
 import type { ModelConfig } from '../model/config.ts';
 
 /**
@@ -20,9 +21,7 @@ export type WeightClass = 'f32' | 'f16' | 'q8' | 'q4' | 'q4m';
 /** What the linear layers and the attention compute in. */
 export type Precision = 'f32' | 'f16';
 
-/** The six preset names of the API. */
-export type SizePreset = 'square_hd' | 'square' | 'portrait_4_3' | 'portrait_16_9' | 'landscape_4_3' | 'landscape_16_9';
-
+/** Pixels. */
 export interface ImageSize {
   width: number;
   height: number;

@@ -1,4 +1,5 @@
 import { InputError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { ImageSize } from '../manifest/manifest.ts';
 
 /**
@@ -10,8 +11,7 @@ import type { ImageSize } from '../manifest/manifest.ts';
 export const PIXELS_PER_LATENT = 8;
 export const PIXELS_PER_TOKEN = 16;
 
-/** Longest side: rope positions stay below 256, where even bfloat16 counts exactly. */
-export const MAX_SIDE = 4096;
+const [MIN_SIDE, MAX_SIDE] = LIMITS.side;
 
 /** Rows and columns of cells; which cells is said where it is used. */
 export interface Grid {
@@ -49,14 +49,12 @@ export function checkSize(size: ImageSize): ImageSize {
 }
 
 function isSide(pixels: number): boolean {
-  return (
-    Number.isInteger(pixels) && pixels >= PIXELS_PER_TOKEN && pixels <= MAX_SIDE && pixels % PIXELS_PER_TOKEN === 0
-  );
+  return Number.isInteger(pixels) && pixels >= MIN_SIDE && pixels <= MAX_SIDE && pixels % PIXELS_PER_TOKEN === 0;
 }
 
 function unsupported(got: string): InputError {
   return new InputError(
-    `size must be WIDTHxHEIGHT in multiples of ${PIXELS_PER_TOKEN} from ${PIXELS_PER_TOKEN} to ${MAX_SIDE}, got "${got.slice(0, 40)}"`,
+    `size must be WIDTHxHEIGHT in multiples of ${PIXELS_PER_TOKEN} from ${MIN_SIDE} to ${MAX_SIDE}, got "${got.slice(0, 40)}"`,
     { code: 'input/size-unsupported', details: { got: got.slice(0, 40), multiple: PIXELS_PER_TOKEN, max: MAX_SIDE } },
   );
 }

@@ -1,4 +1,3 @@
-import { InputError } from '../errors.ts';
 import type { Grid } from '../picture/geometry.ts';
 import { packLatents } from '../picture/latents.ts';
 import { cephesLn, cephesSinCos } from './float32.ts';
@@ -22,23 +21,15 @@ const TWO_PI = f(2 * Math.PI);
 const BLOCK = 16;
 
 /**
- * A seed as PyTorch's engine takes it. Accepted: integers 0 … 2^53 − 1, or bigints 0 … 2^64 − 1; only the low 32 bits matter to the noise
- * (PyTorch's own engine drops the rest).
+ * `torch.randn(count, generator=torch.Generator().manual_seed(seed))`, float32.
+ *
+ * @param seed 0 … 2^53 − 1, or a bigint 0 … 2^64 − 1. Only the low 32 bits count: PyTorch's engine drops the rest.
+ * @throws RangeError for any other seed
  */
-export function checkSeed(seed: number | bigint): number {
-  const valid = typeof seed === 'bigint' ? seed >= 0n && seed < 1n << 64n : Number.isSafeInteger(seed) && seed >= 0;
-  if (!valid) {
-    throw new InputError(`seed must be an integer from 0 to 2^53 - 1, got ${String(seed)}`, {
-      code: 'input/out-of-range',
-      details: { field: 'seed', min: 0, max: Number.MAX_SAFE_INTEGER },
-    });
-  }
-  return Number(BigInt(seed) & 0xffffffffn);
-}
-
-/** `torch.randn(count, generator=torch.Generator().manual_seed(seed))`, float32. */
 export function torchRandn(seed: number | bigint, count: number): Float32Array<ArrayBuffer> {
-  const generator = new Mt19937(checkSeed(seed));
+  const isValid = typeof seed === 'bigint' ? seed >= 0n && seed < 1n << 64n : Number.isSafeInteger(seed) && seed >= 0;
+  if (!isValid) throw new RangeError(`a seed must be an integer from 0 to 2^53 - 1, got ${seed}`);
+  const generator = new Mt19937(Number(BigInt(seed) & 0xffffffffn));
   const out = new Float32Array(count);
   if (count < BLOCK) fillSmall(out, generator);
   else fillBlocks(out, generator);

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../errors.ts';
 import { FLUX1_DEV } from '../model/config.ts';
 import { fluxSigmas, muForTokens } from './schedule.ts';
 
@@ -46,7 +45,7 @@ describe('fluxSigmas', () => {
     }
   });
 
-  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 1001])('refuses %s steps', (steps) => {
-    expect(() => fluxSigmas(steps, 1024, scheduler)).toThrow(InputError);
+  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('refuses %s steps', (steps) => {
+    expect(() => fluxSigmas(steps, 1024, scheduler)).toThrow(RangeError);
   });
 });

@@ -1,8 +1,4 @@
-import { InputError } from '../errors.ts';
 import type { SchedulerConfig } from '../model/config.ts';
-
-/** More steps than this is a mistake: the schedule no longer changes the picture and a run would take hours. */
-export const MAX_STEPS = 1000;
 
 /**
  * How far the schedule is shifted towards noise: a line through (256 tokens, 0.5) and (4096 tokens, 1.15), not clamped.
@@ -26,12 +22,8 @@ export function muForTokens(tokens: number, scheduler: SchedulerConfig): number 
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/schedulers/scheduling_flow_match_euler_discrete.py `set_timesteps`
  */
 export function fluxSigmas(steps: number, tokens: number, scheduler: SchedulerConfig): Float32Array<ArrayBuffer> {
-  if (!Number.isInteger(steps) || steps < 1 || steps > MAX_STEPS) {
-    throw new InputError(`num_inference_steps must be an integer from 1 to ${MAX_STEPS}, got ${String(steps)}`, {
-      code: 'input/out-of-range',
-      details: { field: 'num_inference_steps', min: 1, max: MAX_STEPS },
-    });
-  }
+  if (!Number.isInteger(steps) || steps < 1)
+    throw new RangeError(`steps must be an integer of at least 1, got ${steps}`);
   const shift = scheduler.use_dynamic_shifting
     ? dynamicShift(Math.exp(muForTokens(tokens, scheduler)))
     : staticShift(scheduler.shift);

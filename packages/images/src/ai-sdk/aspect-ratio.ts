@@ -1,4 +1,4 @@
-import { type ImageSize, MAX_SIDE, type Manifest, PIXELS_PER_TOKEN } from '@flux-srpo/core';
+import { type ImageSize, LIMITS, type Manifest, PIXELS_PER_TOKEN } from '@flux-srpo/core';
 
 /**
  * The size that has exactly this ratio and is closest in area to the model's default: a preset where one fits, else sides that are
@@ -21,7 +21,7 @@ export function sizeForRatio(
   const unit = { width: (width / divisor) * PIXELS_PER_TOKEN, height: (height / divisor) * PIXELS_PER_TOKEN };
   const largest = Math.max(...presets.map(area));
   const multiples: ImageSize[] = [];
-  for (let k = 1; k * Math.max(unit.width, unit.height) <= MAX_SIDE && k * k * area(unit) <= largest; k++) {
+  for (let k = 1; k * Math.max(unit.width, unit.height) <= LIMITS.side[1] && k * k * area(unit) <= largest; k++) {
     multiples.push({ width: k * unit.width, height: k * unit.height });
   }
   return closest(multiples, target);

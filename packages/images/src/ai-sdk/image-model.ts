@@ -1,12 +1,9 @@
-import { type ImageSize, InputError, type Manifest } from '@flux-srpo/core';
+import { type ImageSize, InputError, LIMITS, type Manifest } from '@flux-srpo/core';
 import type { ImageEngine } from '../fetch/engine.ts';
-import type { ImageRequest } from '../wire/request.ts';
+import type { CheckedRequest, ImageRequest } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
 import { sizeForRatio } from './aspect-ratio.ts';
 import type { FluxSrpoImageModel, ImageModelCallOptions, ImageModelResult, ImageModelWarning } from './types.ts';
-
-/** The endpoint's bound on `n`. More are drawn in several requests. */
-const MAX_IMAGES_PER_REQUEST = 10;
 
 /** What `providerOptions.fluxSrpo` may set; the rest of a request has a word of its own in the AI SDK. */
 const OPTIONS: readonly string[] = [
@@ -44,41 +41,46 @@ export function fluxSrpoImageModel(engine: SizedEngine, modelId = 'flux-srpo-tex
       for (const piece of inPieces(request)) {
         responses.push(await engine.images.generate(piece, { signal: options.abortSignal }));
       }
-      return toResult(responses, warnings);
+      return toResult(responses, modelId, warnings);
     },
   };
 }
 
 /** Requests of ten pictures and a rest; of a seed, those after the first get the numbers that follow it. */
-function* inPieces({ n = 1, seed, ...request }: ImageRequest): Generator<ImageRequest> {
+function* inPieces({ n = 1, seed, ...request }: CheckedRequest): Generator<ImageRequest> {
   let left = n;
   // A count that is none makes one request, which the engine refuses.
   for (let i = 0; i === 0 || left > 0; i++) {
-    const piece = Math.min(left, MAX_IMAGES_PER_REQUEST);
+    const piece = Math.min(left, LIMITS.n[1]);
     yield { ...request, n: piece, ...(seed === undefined ? {} : { seed: seed + i }) };
     left -= piece;
   }
 }
 
-function toResult(responses: readonly ImageResponse[], warnings: ImageModelWarning[]): ImageModelResult {
+function toResult(
+  responses: readonly ImageResponse[],
+  modelId: string,
+  warnings: ImageModelWarning[],
+): ImageModelResult {
   const [first] = responses as [ImageResponse];
   for (const { field, reason } of first.warnings) warnings.push({ type: 'other', message: `${field}: ${reason}` });
   return {
-    images: responses.flatMap(({ data }) => data.map(({ b64_json }) => b64_json)),
+    images: responses.flatMap(({ data }) => data.map(({ b64_json = '' }) => b64_json)),
     warnings,
     providerMetadata: {
       fluxSrpo: {
         images: responses.flatMap((response) =>
-          response.data.map(({ seed }, i) => ({
-            seed: seed ?? response.seed,
-            flagged: response.has_nsfw_concepts?.[i] ?? null,
-          })),
+          response.data.map((image, i) => {
+            const seed = image.seed ?? response.seed;
+            const flagged = response.has_nsfw_concepts?.[i];
+            return { ...(seed === undefined ? {} : { seed }), ...(flagged === undefined ? {} : { flagged }) };
+          }),
         ),
         backend: first.backend,
         skippedSteps: responses.reduce((sum, { skipped_steps = 0 }) => sum + skipped_steps, 0),
       },
     },
-    response: { timestamp: new Date(first.created * 1000), modelId: first.model, headers: undefined },
+    response: { timestamp: new Date(first.created * 1000), modelId, headers: undefined },
   };
 }
 
@@ -87,7 +89,7 @@ async function toRequest(
   model: string,
   { prompt, n, size, aspectRatio, seed, files, mask, providerOptions, abortSignal }: ImageModelCallOptions,
   warnings: ImageModelWarning[],
-): Promise<ImageRequest> {
+): Promise<CheckedRequest> {
   // An edit without its picture would be another picture, so this is no warning.
   if (files !== undefined || mask !== undefined) throw unsupported(files === undefined ? 'mask' : 'files');
   const own = providerOptions.fluxSrpo ?? {};

@@ -48,13 +48,13 @@ export type ImageModelWarning =
 
 /** What the AI SDK gets. */
 export interface ImageModelResult {
-  /** PNG files in base64. */
+  /** PNG files in base64; `""` for a picture that the safety checker withheld. */
   images: string[];
   warnings: ImageModelWarning[];
   providerMetadata: {
     fluxSrpo: {
       /** One entry per picture. */
-      images: { seed: number | null; flagged: boolean | null }[];
+      images: { seed?: number; flagged?: boolean }[];
       backend: 'local' | 'remote';
       skippedSteps: number;
     };

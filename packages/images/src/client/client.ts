@@ -1,10 +1,11 @@
-import { type FluxError, InputError, type Progress } from '@flux-srpo/core';
+import { type FluxError, InputError, type Progress, randomSeed } from '@flux-srpo/core';
 import type { Preview } from '@flux-srpo/runtime';
 import type { ProbeReport } from '../probe/probe.ts';
 import type { Remote, RemoteModel } from '../remote/index.ts';
 import { lazyModelStorage } from '../store/lazy-model-storage.ts';
 import type { ModelStorage } from '../store/model-storage.ts';
-import { type ImageRequest, type ParsedRequest, parseRequest } from '../wire/request.ts';
+import { parseRequest } from '../wire/parse-request.ts';
+import type { ImageRequest, ParsedRequest } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
 import type { LocalModel, WorkerEvent } from '../worker/protocol.ts';
 import { isUnsupported } from '../worker/recovery.ts';
@@ -114,7 +115,7 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     await load(local, { signal, onProgress });
     const { toEngineRequest, localResponse, partialWarnings } = await localAnswer();
     // Chosen here, so that a second try draws the same picture.
-    const seed = request.seed ?? (crypto.getRandomValues(new Uint32Array(1))[0] as number);
+    const seed = request.seed ?? randomSeed();
     const [output, model] = await local.generate((model) => toEngineRequest({ ...request, seed }, model), {
       signal,
       onEvent: listener(onProgress, onPartialImage),
@@ -151,7 +152,7 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
       async generate(body, options_ = {}) {
         assertUsable();
         const { signal } = options_;
-        const parsed = parseRequest(body);
+        const parsed = parseRequest(body, { mayOmitModel: true });
         signal?.throwIfAborted();
         if (engine === undefined) return runThere(body, options_);
         try {

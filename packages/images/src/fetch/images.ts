@@ -1,4 +1,4 @@
-import { parseRequest } from '../wire/request.ts';
+import { parseRequest } from '../wire/parse-request.ts';
 import { type AnswerContext, errorAnswer, jsonAnswer, protocolError } from './answers.ts';
 import { readBody } from './body.ts';
 import type { ImageEngine } from './engine.ts';
@@ -25,7 +25,9 @@ export async function answerImages(request: Request, engine: ImageEngine, contex
     if (parsed.request.stream === true) return await streamImages(parsed, engine, request.signal, context);
     const response = await engine.images.generate(body as typeof parsed.request, { signal: request.signal });
     // A server's engine gives paths, whose origin is whatever address the client knows it by.
-    for (const image of response.data) if (image.url.startsWith('/')) image.url = new URL(image.url, request.url).href;
+    for (const image of response.data) {
+      if (image.url?.startsWith('/')) image.url = new URL(image.url, request.url).href;
+    }
     return jsonAnswer(response, context);
   } catch (error) {
     request.signal.throwIfAborted();

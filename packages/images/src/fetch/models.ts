@@ -15,7 +15,7 @@ export async function answerModels(
     const entry = { id: model, object: 'model', created: 0, owned_by: 'flux-srpo' };
     if (id === undefined) return jsonAnswer({ object: 'list', data: [entry] }, context);
     if (id === model) return jsonAnswer(entry, context);
-    throw new ModelError(`model must be "${model}", which is loaded, got "${id.slice(0, 80)}"`, {
+    throw new ModelError(`model must be "${model}", the one model here, got "${id.slice(0, 80)}"`, {
       code: 'model/not-found',
       details: { field: 'model', loaded: model },
     });

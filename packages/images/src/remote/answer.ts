@@ -8,18 +8,18 @@ import type { Path, ServiceDescription } from './service.ts';
 export interface Answer {
   created: number;
   pictures: AnsweredPicture[];
-  seed: number | null;
+  seed?: number;
   flagged?: boolean[];
   /** What the service says had no effect. */
   warnings: RequestWarning[];
 }
 
 export interface AnsweredPicture {
-  /** An `http(s):` or `data:` URL, or `""`. */
-  url: string;
-  /** Base64 of a PNG, JPEG or WebP file, or `""`. */
-  base64: string;
-  revisedPrompt: string;
+  /** An `http(s):` or `data:` URL. */
+  url?: string;
+  /** Base64 of a PNG, JPEG or WebP file. */
+  base64?: string;
+  revisedPrompt?: string;
   seed?: number;
 }
 
@@ -46,8 +46,8 @@ export function readAnswer(
   return {
     created: readCreated(json, paths.created),
     pictures: images.map((image, i) => readPicture(image, paths, i, flagged?.[i] ?? false)),
-    seed: seed ?? null,
     warnings: paths.warnings === undefined ? [] : readWarnings(readPath(json, paths.warnings)),
+    ...(seed === undefined ? {} : { seed }),
     ...(flagged === undefined ? {} : { flagged }),
   };
 }
@@ -61,20 +61,21 @@ function readPicture(
   const at = `${images}.${index}.`;
   const url = readText(json, paths.url, at);
   const base64 = readText(json, paths.b64_json, at);
-  if (base64 !== '' && mediaTypeOf(base64) === undefined) {
+  if (base64 !== undefined && mediaTypeOf(base64) === undefined) {
     throw new AnswerProblem(`${at}${paths.b64_json} must be base64 of a PNG, JPEG or WebP file, got something else`);
   }
-  if (url !== '' && !isPictureUrl(url)) {
+  if (url !== undefined && !isPictureUrl(url)) {
     throw new AnswerProblem(`${at}${paths.url} must be an http(s) URL or a data: URL of a picture, got another kind`);
   }
-  if (url === '' && base64 === '' && !isFlagged)
+  if (url === undefined && base64 === undefined && !isFlagged)
     throw new AnswerProblem(`${at.slice(0, -1)} must hold a picture, got none`);
   const seed = readSeed(json, paths.seed, at);
+  const revisedPrompt = readText(json, paths.revised_prompt, at);
   return {
     // Some services hand out a flagged picture as a black one.
-    url: isFlagged ? '' : url,
-    base64: isFlagged ? '' : base64,
-    revisedPrompt: readText(json, paths.revised_prompt, at),
+    ...(url === undefined || isFlagged ? {} : { url }),
+    ...(base64 === undefined || isFlagged ? {} : { base64 }),
+    ...(revisedPrompt === undefined ? {} : { revisedPrompt }),
     ...(seed === undefined ? {} : { seed }),
   };
 }
@@ -85,9 +86,10 @@ function isPictureUrl(url: string): boolean {
   return URL.canParse(url) && ['http:', 'https:'].includes(new URL(url).protocol);
 }
 
-function readText(json: unknown, path: Path | undefined, at: string): string {
+/** Services send `""` for a text that they do not have. */
+function readText(json: unknown, path: Path | undefined, at: string): string | undefined {
   const value = path === undefined ? undefined : readPath(json, path);
-  if (value === undefined || value === null) return '';
+  if (value === undefined || value === null || value === '') return undefined;
   if (typeof value !== 'string') throw problem(at + path, 'a string', value);
   return value;
 }

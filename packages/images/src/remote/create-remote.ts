@@ -1,5 +1,6 @@
-import { isFluxError, type NetworkError } from '@flux-srpo/core';
-import { type ImageRequest, type ParsedRequest, parseRequest, type RequestWarning } from '../wire/request.ts';
+import { InputError, isFluxError, type NetworkError, randomSeed } from '@flux-srpo/core';
+import { parseRequest } from '../wire/parse-request.ts';
+import type { CheckedRequest, ImageRequest, ParsedRequest, RequestWarning } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
 import { type Answer, AnswerProblem, readAnswer } from './answer.ts';
 import { type Call, isEventStream, readJson, readStream, refusalOf, send } from './call.ts';
@@ -64,19 +65,20 @@ export function createRemote(options: RemoteOptions): Remote {
         warnings.push(warning);
         tell(onWarning, warning);
       };
-      const parsed = parseRequest(body);
+      const parsed = parseRequest(body, { mayOmitModel: true });
       for (const warning of parsed.warnings) warn(warning);
-      const request = withSeed(parsed.request, settings);
+      const request = withSeed(withModel(parsed.request, settings), settings);
       const payload = JSON.stringify(writeRequest(settings.service, request, parsed.transport, warn));
 
       return withCall(settings.url, signal, async (call) => {
         const answer = await ask(call, { ...parsed, request }, payload, warn, (partial) => tell(onPartial, partial));
         for (const warning of answer.warnings) warn(warning);
+        const seed = answer.seed ?? request.seed;
         return {
           created: answer.created,
           data: await handOver(answer.pictures, parsed.transport, call, warn),
-          seed: answer.seed ?? request.seed ?? null,
-          model: request.model,
+          ...(seed === undefined ? {} : { seed }),
+          ...(request.model === undefined ? {} : { model: request.model }),
           backend: 'remote',
           warnings,
           ...(answer.flagged === undefined ? {} : { has_nsfw_concepts: answer.flagged }),
@@ -90,12 +92,24 @@ export function createRemote(options: RemoteOptions): Remote {
   };
 }
 
+/** The client's name for the service's model where the request has none. */
+function withModel(request: CheckedRequest, { service, model }: RemoteSettings): CheckedRequest {
+  if (request.model !== undefined || service.request.fields.model === undefined) return request;
+  if (model !== undefined) return { ...request, model };
+  throw new InputError(
+    'model is required, as the server calls it: in the request, or for all of them in remote.model',
+    {
+      code: 'input/required',
+      details: { field: 'model' },
+    },
+  );
+}
+
 /** A seed of our own where the caller gives none, so that it can be reported; as many bits as torch's generator takes. */
-function withSeed(request: ImageRequest, { service }: RemoteSettings): ImageRequest {
+function withSeed(request: CheckedRequest, { service }: RemoteSettings): CheckedRequest {
   const field = service.request.fields.seed;
   if (request.seed !== undefined || field === undefined || field.warning !== undefined) return request;
-  const [seed] = crypto.getRandomValues(new Uint32Array(1)) as unknown as [number];
-  return { ...request, seed };
+  return { ...request, seed: randomSeed() };
 }
 
 async function ask(

@@ -18,26 +18,21 @@ export async function handOver(
   let bytesLeft = call.settings.maxBytes;
   const data: ResponseImage[] = [];
   for (const { url, base64, revisedPrompt, seed } of pictures) {
-    const image: ResponseImage = {
-      url,
-      b64_json: base64,
-      revised_prompt: revisedPrompt,
-      ...(seed === undefined ? {} : { seed }),
-    };
-    if (transport === 'url') {
-      if (url === '' && base64 !== '') image.url = `data:${mediaTypeOf(base64)};base64,${base64}`;
-      if (image.url !== '') image.b64_json = '';
-    } else if (base64 !== '') {
-      image.url = '';
-    } else if (url !== '') {
-      const fetched = dataUrlPicture(url) ?? (await fetchPicture(url, bytesLeft, call, warn));
-      if (fetched !== undefined) {
-        bytesLeft -= fetched.length;
-        image.url = '';
-        image.b64_json = fetched;
-      }
+    let file = base64;
+    if (transport === 'b64_json' && file === undefined && url !== undefined) {
+      file = dataUrlPicture(url) ?? (await fetchPicture(url, bytesLeft, call, warn));
+      bytesLeft -= file?.length ?? 0;
     }
-    data.push(image);
+    const asUrl = url ?? (file && `data:${mediaTypeOf(file)};base64,${file}`);
+    data.push({
+      ...(transport === 'b64_json' && file !== undefined
+        ? { b64_json: file }
+        : asUrl === undefined
+          ? {}
+          : { url: asUrl }),
+      ...(revisedPrompt === undefined ? {} : { revised_prompt: revisedPrompt }),
+      ...(seed === undefined ? {} : { seed }),
+    });
   }
   return data;
 }

@@ -13,6 +13,8 @@ export interface RemoteOptions {
    * request, which suits short-lived tokens.
    */
   apiKey?: string | (() => string | Promise<string>);
+  /** What the service calls its model, for requests that name none. A request's own `model` is sent as it is. */
+  model?: string;
   /** How the service spells requests and answers. @default 'flux-srpo' */
   service?: ServiceName | ServiceDescription;
   /** @default globalThis.fetch */
@@ -44,6 +46,7 @@ export interface RemoteSettings {
   /** Takes requests. */
   url: URL;
   baseURL: string | URL;
+  model: string | undefined;
   apiKey: RemoteOptions['apiKey'];
   service: ServiceDescription;
   fetch: typeof globalThis.fetch;
@@ -64,6 +67,7 @@ export function resolveOptions(options: RemoteOptions): RemoteSettings {
   return {
     url: resolveEndpoint(options.baseURL, service.path),
     baseURL: options.baseURL,
+    model: options.model,
     apiKey: options.apiKey,
     service,
     // Called without a `this`: browsers refuse their fetch as a method of something else.

@@ -1,4 +1,4 @@
-import { MAX_SIDE } from '@flux-srpo/core';
+import { LIMITS } from '@flux-srpo/core';
 import type { Preview } from '@flux-srpo/runtime';
 import { pngSize } from '../wire/png-size.ts';
 import type { StreamedPartial } from './stream-reader.ts';
@@ -9,7 +9,7 @@ import type { StreamedPartial } from './stream-reader.ts';
  */
 export async function partialPreview({ image, index, base64 }: StreamedPartial): Promise<Preview | undefined> {
   const { width, height } = pngSize(base64);
-  const isPicture = width > 0 && height > 0 && width <= MAX_SIDE && height <= MAX_SIDE;
+  const isPicture = width > 0 && height > 0 && Math.max(width, height) <= LIMITS.side[1];
   if (!isPicture || typeof createImageBitmap === 'undefined' || typeof OffscreenCanvas === 'undefined')
     return undefined;
   const file = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));

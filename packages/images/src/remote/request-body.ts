@@ -1,6 +1,5 @@
-import { InputError, parseSize } from '@flux-srpo/core';
-import { isPreset } from '../wire/presets.ts';
-import type { ImageRequest, RequestWarning, Transport } from '../wire/request.ts';
+import { InputError, isSizePreset, parseSize } from '@flux-srpo/core';
+import type { CheckedRequest, RequestWarning, Transport } from '../wire/request.ts';
 import { writePath } from './json-path.ts';
 import { PRESET_PIXELS, type ServiceDescription, type ServiceField } from './service.ts';
 
@@ -25,12 +24,12 @@ const FIELDS: readonly ServiceField[] = [
  */
 export function writeRequest(
   service: ServiceDescription,
-  parsed: ImageRequest,
+  parsed: CheckedRequest,
   transport: Transport,
   warn: (warning: RequestWarning) => void,
 ): Record<string, unknown> {
   const { fields, omitted = [], defaults, constants, embedding } = service.request;
-  const request: ImageRequest = { ...defaults, ...parsed };
+  const request: CheckedRequest = { ...defaults, ...parsed };
   const { stream } = service.request;
   if (request.stream === true && stream === undefined) {
     throw unsupported(service, 'stream', 'its answers come whole; leave it out');
@@ -62,12 +61,12 @@ export function writeRequest(
   return body;
 }
 
-function writeSize(service: ServiceDescription, request: ImageRequest, body: Record<string, unknown>): void {
+function writeSize(service: ServiceDescription, request: CheckedRequest, body: Record<string, unknown>): void {
   const { presets, pixels } = service.request;
   // `image_size` is the caller's own, `size` may be a default.
   const asked = request.image_size ?? request.size;
   if (asked === undefined || asked === 'auto') return;
-  if (typeof asked === 'string' && isPreset(asked)) {
+  if (typeof asked === 'string' && isSizePreset(asked)) {
     const { width, height } = PRESET_PIXELS[asked];
     writePath(body, presets.to, presets.as === 'name' ? asked : `${width}x${height}`);
     return;

@@ -1,5 +1,5 @@
 import type { ImageSize, SizePreset } from '@flux-srpo/core';
-import type { ImageRequest, Transport } from '../wire/request.ts';
+import type { CheckedRequest, Transport } from '../wire/request.ts';
 
 /**
  * How a service spells the endpoint's contract. Services differ in data alone; no code asks which one it talks to.
@@ -43,7 +43,7 @@ export interface RequestDescription {
   /** Fields that the service has no use for, and that may be left out. */
   omitted?: readonly ServiceField[];
   /** Sent for a field that the request leaves open, where the service's own default is not the contract's. */
-  defaults: Partial<Pick<ImageRequest, ServiceField | 'size'>>;
+  defaults: Partial<Pick<CheckedRequest, ServiceField | 'size'>>;
   /** Sent always. */
   constants: Readonly<Record<string, unknown>>;
   presets: SizeSpelling<'name' | 'WIDTHxHEIGHT'>;

@@ -39,7 +39,7 @@ export class StreamReader {
   readonly #flagged: boolean[] = [];
   readonly #warnings: RequestWarning[] = [];
   #created: number | undefined;
-  #seed: number | null = null;
+  #seed: number | undefined;
 
   /**
    * @param asked pictures
@@ -84,8 +84,8 @@ export class StreamReader {
     return {
       created: this.#created ?? unixSeconds(),
       pictures,
-      seed: this.#seed,
       warnings: this.#warnings,
+      ...(this.#seed === undefined ? {} : { seed: this.#seed }),
       ...(this.#flagged.length === 0 ? {} : { flagged: pictures.map((_, i) => this.#flagged[i] ?? false) }),
     };
   }
@@ -111,8 +111,7 @@ export class StreamReader {
     const { created_at, seed, has_nsfw_concept: isFlagged } = event;
     if (typeof isFlagged === 'boolean') this.#flagged[image] = isFlagged;
     // Some services hand out a flagged picture as a black one.
-    const base64 = isFlagged === true ? '' : base64Of(event);
-    this.#pictures.set(image, { url: '', base64, revisedPrompt: '' });
+    this.#pictures.set(image, isFlagged === true ? {} : { base64: base64Of(event) });
     if (typeof created_at === 'number' && created_at >= 0) this.#created = Math.floor(created_at);
     if (Number.isSafeInteger(seed) && (seed as number) >= 0) this.#seed = seed as number;
     // Each picture of a batch repeats them.

@@ -1,6 +1,8 @@
 import type { ImageSize } from '@flux-srpo/core';
 import type { HttpError } from './errors.ts';
+import { pngSize } from './png-size.ts';
 import type { RequestWarning } from './request.ts';
+import type { ImageResponse } from './response.ts';
 
 /**
  * What comes over server-sent events with `stream: true`, in OpenAI's shapes.
@@ -10,52 +12,90 @@ import type { RequestWarning } from './request.ts';
 export type ImageEvent = PartialImageEvent | CompletedEvent;
 
 /** A rough picture on the way. */
-export interface PartialImageEvent extends Picture {
+export interface PartialImageEvent extends PictureEvent {
   type: 'image_generation.partial_image';
+  /** A PNG in base64. */
+  b64_json: string;
+  /** `WIDTHxHEIGHT` of the picture that this becomes. */
+  size: string;
   /** From 0. */
   partial_image_index: number;
+  /** Addition: which picture of the batch, from 0. */
+  image_index?: number;
 }
 
 /** The picture. */
-export interface CompletedEvent extends Picture {
+export interface CompletedEvent extends PictureEvent {
   type: 'image_generation.completed';
-  /** Additions, as are the next three. */
-  seed: number | null;
+  /** A PNG in base64. Absent for a picture that the safety checker withholds. */
+  b64_json?: string;
+  /** `WIDTHxHEIGHT`. Absent where nothing of a withheld picture was seen. */
+  size?: string;
+  /** Additions, as are the next three. Absent where a remote service does not tell. */
+  seed?: number;
   image_index?: number;
   warnings?: RequestWarning[];
-  /** Where a safety checker ran. A flagged picture is withheld: its `b64_json` is `""`. */
+  /** Where a safety checker ran. */
   has_nsfw_concept?: boolean;
 }
 
-interface Picture {
-  /** A PNG in base64. */
-  b64_json: string;
+interface PictureEvent {
   /** Unix seconds. */
   created_at: number;
-  /** `WIDTHxHEIGHT` */
-  size: string;
   quality: 'auto';
   background: 'opaque';
   output_format: 'png';
 }
 
-/** What an event says of a picture. */
-export interface PictureFacts {
+/** OpenAI's fields that are the same for every picture. */
+const CONSTANTS = { quality: 'auto', background: 'opaque', output_format: 'png' } as const;
+
+/** A rough picture, as an event says it. */
+export interface PartialPicture {
   /** A PNG in base64. */
   b64_json: string;
   /** Unix seconds. */
   created: number;
+  /** Of the picture that this becomes. */
   size: ImageSize;
+  /** Which picture of the batch, from 0. */
+  image: number;
 }
 
-/** The event of a rough picture. */
-export function partialImageEvent(picture: PictureFacts, index: number): PartialImageEvent {
-  return { type: 'image_generation.partial_image', ...common(picture), partial_image_index: index };
+/** @param index which rough picture of this picture, from 0 */
+export function partialImageEvent(
+  { b64_json, created, size, image }: PartialPicture,
+  index: number,
+): PartialImageEvent {
+  return {
+    type: 'image_generation.partial_image',
+    b64_json,
+    created_at: created,
+    size: sizeText(size),
+    ...CONSTANTS,
+    partial_image_index: index,
+    image_index: image,
+  };
 }
 
-/** The event that ends a stream. */
-export function completedEvent(picture: PictureFacts, seed: number | null): CompletedEvent {
-  return { type: 'image_generation.completed', ...common(picture), seed };
+/** The events that end a stream: one for each picture of the response. */
+export function completedEvents({ data, created, seed, warnings, has_nsfw_concepts }: ImageResponse): CompletedEvent[] {
+  return data.map((picture, index) => {
+    const pictureSeed = picture.seed ?? seed;
+    const isFlagged = has_nsfw_concepts?.[index];
+    return {
+      type: 'image_generation.completed',
+      ...(picture.b64_json === undefined
+        ? {}
+        : { b64_json: picture.b64_json, size: sizeText(pngSize(picture.b64_json)) }),
+      created_at: created,
+      ...CONSTANTS,
+      ...(pictureSeed === undefined ? {} : { seed: pictureSeed }),
+      image_index: index,
+      warnings,
+      ...(isFlagged === undefined ? {} : { has_nsfw_concept: isFlagged }),
+    };
+  });
 }
 
 /** One event as it goes over the wire. An error is `{ error }`, which clients throw. */
@@ -65,13 +105,6 @@ export function encodeEvent(event: ImageEvent | HttpError['body']): string {
   return `event: ${name}\ndata: ${JSON.stringify(event)}\n\n`;
 }
 
-function common({ b64_json, created, size }: PictureFacts): Picture {
-  return {
-    b64_json,
-    created_at: created,
-    size: `${size.width}x${size.height}`,
-    quality: 'auto',
-    background: 'opaque',
-    output_format: 'png',
-  };
+function sizeText({ width, height }: ImageSize): string {
+  return `${width}x${height}`;
 }

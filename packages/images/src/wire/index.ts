@@ -1,24 +1,23 @@
+export { ACCELERATIONS, type Acceleration, LIMITS, type Range, randomSeed, SIZE_PRESETS } from '@flux-srpo/core';
 export { type HttpError, type RemoteAnswer, toHttpError } from './errors.ts';
 export {
   type CompletedEvent,
-  completedEvent,
+  completedEvents,
   encodeEvent,
   type ImageEvent,
   type PartialImageEvent,
-  type PictureFacts,
+  type PartialPicture,
   partialImageEvent,
 } from './events.ts';
 export { type ModelFacts, modelFacts, sizeOf, toEngineRequest } from './model.ts';
-export { PRESETS } from './presets.ts';
+export { parseRequest } from './parse-request.ts';
 export { fromHttpError, type HeadersLike, parseRetryAfter } from './remote-errors.ts';
-export {
-  ACCELERATIONS,
-  type Acceleration,
-  type ImageRequest,
-  type ParsedRequest,
-  parseRequest,
-  type RequestWarning,
-  type Transport,
+export type {
+  CheckedRequest,
+  ImageRequest,
+  ParsedRequest,
+  RequestWarning,
+  Transport,
 } from './request.ts';
 export {
   type ImageResponse,

@@ -1,9 +1,10 @@
 import { isFluxError } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
 import { type ModelFacts, toEngineRequest } from './model.ts';
-import { type ImageRequest, parseRequest } from './request.ts';
+import { parseRequest } from './parse-request.ts';
+import type { CheckedRequest } from './request.ts';
 
-const BODY: ImageRequest = { model: 'some-model', prompt: 'a red house' };
+const BODY: CheckedRequest = { model: 'some-model', prompt: 'a red house' };
 
 const MODEL: ModelFacts = {
   model: 'some-model',
@@ -30,7 +31,7 @@ describe('toEngineRequest', () => {
   it('hands every field on under the name of the engine', () => {
     const fields = { num_inference_steps: 4, guidance_scale: 3.5, seed: 7, n: 2, max_sequence_length: 64 } as const;
     const model = { ...MODEL, hasStepCache: true, hasSafetyChecker: true };
-    const request: ImageRequest = { ...BODY, ...fields, acceleration: 'high', enable_safety_checker: true };
+    const request: CheckedRequest = { ...BODY, ...fields, acceleration: 'high', enable_safety_checker: true };
     expect(toEngineRequest(request, model)).toEqual({
       prompt: 'a red house',
       size: { width: 1024, height: 768 },
@@ -45,7 +46,7 @@ describe('toEngineRequest', () => {
   });
 
   it('takes the size of the default preset, of WIDTHxHEIGHT and of image_size', () => {
-    const sizeOf = (fields: Partial<ImageRequest>) => toEngineRequest({ ...BODY, ...fields }, MODEL).size;
+    const sizeOf = (fields: Partial<CheckedRequest>) => toEngineRequest({ ...BODY, ...fields }, MODEL).size;
     expect(sizeOf({})).toEqual({ width: 1024, height: 768 });
     expect(sizeOf({ size: '320x160' })).toEqual({ width: 320, height: 160 });
     expect(sizeOf({ image_size: { width: 48, height: 80 } })).toEqual({ width: 48, height: 80 });

@@ -1,7 +1,6 @@
-import { type ImageSize, type Manifest, ModelError, parseSize, type SizePreset } from '@flux-srpo/core';
+import { type ImageSize, isSizePreset, type Manifest, ModelError, parseSize, type SizePreset } from '@flux-srpo/core';
 import type { GenerateRequest } from '@flux-srpo/runtime';
-import { isPreset } from './presets.ts';
-import type { ImageRequest } from './request.ts';
+import type { CheckedRequest } from './request.ts';
 import { unsupported } from './rules.ts';
 
 /** What the manifest says of a bundle, as far as a request needs it. Plain data. */
@@ -28,9 +27,9 @@ export function modelFacts(manifest: Manifest): ModelFacts {
 }
 
 /** The request in the engine's words. What it leaves open, the engine fills in from the bundle; the seed at random. */
-export function toEngineRequest(request: ImageRequest, model: ModelFacts): GenerateRequest {
-  if (request.model !== model.model) {
-    throw new ModelError(`model must be "${model.model}", which is loaded, got "${request.model.slice(0, 80)}"`, {
+export function toEngineRequest(request: CheckedRequest, model: ModelFacts): GenerateRequest {
+  if (request.model !== undefined && request.model !== model.model) {
+    throw new ModelError(`model must be "${model.model}", the one model here, got "${request.model.slice(0, 80)}"`, {
       code: 'model/not-found',
       details: { field: 'model', loaded: model.model },
     });
@@ -61,8 +60,11 @@ export function toEngineRequest(request: ImageRequest, model: ModelFacts): Gener
 }
 
 /** Pixels of the pictures that a request asks for. */
-export function sizeOf({ size, image_size }: Pick<ImageRequest, 'size' | 'image_size'>, model: ModelFacts): ImageSize {
+export function sizeOf(
+  { size, image_size }: Pick<CheckedRequest, 'size' | 'image_size'>,
+  model: ModelFacts,
+): ImageSize {
   if (image_size !== undefined) return image_size;
   const asked = size === undefined || size === 'auto' ? model.defaults.size : size;
-  return isPreset(asked) ? model.sizes[asked] : parseSize(asked);
+  return isSizePreset(asked) ? model.sizes[asked] : parseSize(asked);
 }

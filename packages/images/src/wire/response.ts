@@ -1,14 +1,15 @@
 import type { Timings } from '@flux-srpo/runtime';
 import type { ImageRequest, RequestWarning, Transport } from './request.ts';
 
-/** The endpoint's `200` body; everything after `data` is an addition. As there, string fields that are not used are `""`. */
+/** The endpoint's `200` body. Everything after `data` is an addition. A field that would hold nothing is left out. */
 export interface ImageResponse {
   /** Unix seconds. */
   created: number;
   data: ResponseImage[];
-  /** The same seed gives the same pictures. `null` where a remote service does not tell. */
-  seed: number | null;
-  model: string;
+  /** The same seed gives the same pictures. Absent where a remote service does not tell. */
+  seed?: number;
+  /** The model that drew. Absent where a remote service has one model and no name for it. */
+  model?: string;
   backend: 'local' | 'remote';
   /** What computed it, for a local run. */
   device?: 'webgpu' | 'wasm' | 'node';
@@ -18,17 +19,18 @@ export interface ImageResponse {
   skipped_steps?: number;
   /** Fields that were understood and had no effect. */
   warnings: RequestWarning[];
-  /** One per picture, where a safety checker ran. A flagged picture is withheld: its `url` and `b64_json` are `""`. */
+  /** One per picture, where a safety checker ran. A flagged picture is withheld: it has neither `url` nor `b64_json`. */
   has_nsfw_concepts?: boolean[];
 }
 
-/** One picture of a response. Fields that are not used are `""`. */
+/** One picture of a response: its `url` or its `b64_json`. */
 export interface ResponseImage {
   /** Where the PNG is. Locally a `blob:` URL that lives until it is revoked, the client is disposed or the page ends. */
-  url: string;
+  url?: string;
   /** The PNG in base64, without a `data:` prefix. */
-  b64_json: string;
-  revised_prompt: string;
+  b64_json?: string;
+  /** Where a service drew another prompt. */
+  revised_prompt?: string;
   /** Where a service gives each picture a seed of its own. */
   seed?: number;
 }
@@ -64,12 +66,8 @@ export function localResponse(run: LocalRun, answer: LocalAnswer): ImageResponse
   return {
     created: unixSeconds(),
     data: files.map((png, i) => {
-      const isWithheld = flagged?.[i] === true;
-      return {
-        url: transport === 'url' && !isWithheld ? publish(png) : '',
-        b64_json: transport === 'b64_json' && !isWithheld ? toBase64(png) : '',
-        revised_prompt: '',
-      };
+      if (flagged?.[i] === true) return {};
+      return transport === 'url' ? { url: publish(png) } : { b64_json: toBase64(png) };
     }),
     seed,
     model,

@@ -1,10 +1,6 @@
+import type { Acceleration } from '@flux-srpo/core';
 import type { DeviceTensor, HostTensor } from '../ort/backend.ts';
 import { type Phase, TensorScope } from '../phase.ts';
-
-/** `none` is exact. The others skip steps in which little changes; `high` skips more, and fine detail suffers. */
-export type Acceleration = 'none' | 'regular' | 'high';
-
-export const ACCELERATIONS: readonly Acceleration[] = ['none', 'regular', 'high'];
 
 /**
  * Relative changes of the first block's residual below which a step is skipped, as published for FLUX.1 [dev] at 28 steps

@@ -1,6 +1,7 @@
 import { isFluxError } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
-import { type ImageRequest, parseRequest } from './request.ts';
+import { parseRequest } from './parse-request.ts';
+import type { ImageRequest } from './request.ts';
 
 const BODY = { model: 'some-model', prompt: 'a red house' };
 
@@ -17,25 +18,25 @@ const unreadable = {
 // The oracle is the endpoint's contract: each body breaks one rule of it, and the answer names the field that did.
 const REFUSALS: [what: string, body: unknown, code: string, field: string | undefined, words: string][] = [
   ['null', null, 'input/type', undefined, 'a request must be an object, got null'],
-  ['nothing', undefined, 'input/type', undefined, 'got undefined'],
-  ['text', '{"model":"m"}', 'input/type', undefined, 'got string'],
-  ['a number', 7, 'input/type', undefined, 'got number'],
-  ['true', true, 'input/type', undefined, 'got boolean'],
-  ['an array', [BODY], 'input/type', undefined, 'got an array'],
-  ['a function', () => BODY, 'input/type', undefined, 'got function'],
-  ['a symbol', Symbol('body'), 'input/type', undefined, 'got symbol'],
+  ['nothing', undefined, 'input/type', undefined, 'got nothing'],
+  ['text', '{"model":"m"}', 'input/type', undefined, 'got "{'],
+  ['a number', 7, 'input/type', undefined, 'got 7'],
+  ['true', true, 'input/type', undefined, 'got true'],
+  ['an array', [BODY], 'input/type', undefined, 'got a list of 1'],
+  ['a function', () => BODY, 'input/type', undefined, 'got a function'],
+  ['a symbol', Symbol('body'), 'input/type', undefined, 'got Symbol(body)'],
   ['a getter that throws', unreadable, 'input/type', undefined, 'cannot be read'],
   ['an empty object', {}, 'input/required', 'model', 'model is required'],
   ['no prompt', { model: 'm' }, 'input/required', 'prompt', 'prompt is required'],
   ['no model', { prompt: 'p' }, 'input/required', 'model', 'model is required'],
   ['an undefined prompt', { ...BODY, prompt: undefined }, 'input/required', 'prompt', 'prompt is required'],
   ['inherited fields', Object.create(BODY), 'input/required', 'model', 'model is required'],
-  ['a model that is a number', { ...BODY, model: 7 }, 'input/type', 'model', 'must be a string, got number'],
+  ['a model that is a number', { ...BODY, model: 7 }, 'input/type', 'model', 'must be a string, got 7'],
   ['a null model', { ...BODY, model: null }, 'input/type', 'model', 'got null'],
-  ['a prompt that is a number', { ...BODY, prompt: 7 }, 'input/type', 'prompt', 'must be a string, got number'],
+  ['a prompt that is a number', { ...BODY, prompt: 7 }, 'input/type', 'prompt', 'must be a string, got 7'],
   ['a null prompt', { ...BODY, prompt: null }, 'input/type', 'prompt', 'got null'],
-  ['a prompt in an array', { ...BODY, prompt: ['a'] }, 'input/type', 'prompt', 'got an array'],
-  ['a String object', { ...BODY, prompt: Object('a') }, 'input/type', 'prompt', 'got object'],
+  ['a prompt in an array', { ...BODY, prompt: ['a'] }, 'input/type', 'prompt', 'got a list of 1'],
+  ['a String object', { ...BODY, prompt: Object('a') }, 'input/type', 'prompt', 'got an object'],
   ['a prompt too long', { ...BODY, prompt: 'a'.repeat(32_001) }, 'input/prompt-too-long', 'prompt', 'got 32001'],
   ['half an emoji', { ...BODY, prompt: '\ud83d' }, 'input/out-of-range', 'prompt', 'well-formed Unicode'],
   ['its other half', { ...BODY, prompt: 'a\ude00b' }, 'input/out-of-range', 'prompt', 'well-formed Unicode'],
@@ -67,7 +68,7 @@ const REFUSALS: [what: string, body: unknown, code: string, field: string | unde
     'got 1000000000',
   ],
   ['NaN steps', { ...BODY, num_inference_steps: Number.NaN }, 'input/out-of-range', 'num_inference_steps', 'got NaN'],
-  ['steps as text', { ...BODY, num_inference_steps: '4' }, 'input/type', 'num_inference_steps', 'got string'],
+  ['steps as text', { ...BODY, num_inference_steps: '4' }, 'input/type', 'num_inference_steps', 'got "4"'],
   ['NaN guidance', { ...BODY, guidance_scale: Number.NaN }, 'input/out-of-range', 'guidance_scale', 'got NaN'],
   [
     'infinite guidance',
@@ -77,14 +78,13 @@ const REFUSALS: [what: string, body: unknown, code: string, field: string | unde
     'got Infinity',
   ],
   ['negative guidance', { ...BODY, guidance_scale: -0.5 }, 'input/out-of-range', 'guidance_scale', 'got -0.5'],
-  ['guidance as text', { ...BODY, guidance_scale: '4.5' }, 'input/type', 'guidance_scale', 'got string'],
+  ['guidance as text', { ...BODY, guidance_scale: '4.5' }, 'input/type', 'guidance_scale', 'got "4.5"'],
   ['a negative seed', { ...BODY, seed: -1 }, 'input/out-of-range', 'seed', 'seed must be an integer from 0'],
   ['a seed past 2^53', { ...BODY, seed: 2 ** 53 }, 'input/out-of-range', 'seed', 'got 9007199254740992'],
-  ['a BigInt seed', { ...BODY, seed: 7n }, 'input/type', 'seed', 'got bigint'],
-  ['a null seed', { ...BODY, seed: null }, 'input/type', 'seed', 'got null'],
+  ['a BigInt seed', { ...BODY, seed: 7n }, 'input/type', 'seed', 'got 7'],
   ['no pictures', { ...BODY, n: 0 }, 'input/out-of-range', 'n', 'from 1 to 10, got 0'],
   ['a million pictures', { ...BODY, n: 1e6 }, 'input/out-of-range', 'n', 'got 1000000'],
-  ['n as text', { ...BODY, n: '1' }, 'input/type', 'n', 'got string'],
+  ['n as text', { ...BODY, n: '1' }, 'input/type', 'n', 'got "1"'],
   ['a made-up preset', { ...BODY, size: 'huge' }, 'input/size-unsupported', 'size', 'square_hd'],
   ['no size', { ...BODY, size: '' }, 'input/size-unsupported', 'size', 'got ""'],
   ['a size off the grid', { ...BODY, size: '1000x1000' }, 'input/size-unsupported', 'size', 'multiples of 16'],
@@ -92,17 +92,17 @@ const REFUSALS: [what: string, body: unknown, code: string, field: string | unde
   ['a size too large', { ...BODY, size: '8192x64' }, 'input/size-unsupported', 'size', 'to 4096'],
   ['another cross', { ...BODY, size: '64×64' }, 'input/size-unsupported', 'size', 'WIDTHxHEIGHT'],
   ['three sides', { ...BODY, size: '64x64x64' }, 'input/size-unsupported', 'size', 'WIDTHxHEIGHT'],
-  ['size as a number', { ...BODY, size: 512 }, 'input/type', 'size', 'must be a string, got number'],
-  ['size as an object', { ...BODY, size: { width: 64, height: 64 } }, 'input/type', 'size', 'got object'],
-  ['image_size as text', { ...BODY, image_size: '64x64' }, 'input/type', 'image_size', 'an object { width, height }'],
-  ['image_size as a list', { ...BODY, image_size: [64, 64] }, 'input/type', 'image_size', 'got an array'],
+  ['size as a number', { ...BODY, size: 512 }, 'input/type', 'size', 'must be a string, got 512'],
+  ['size as an object', { ...BODY, size: { width: 64, height: 64 } }, 'input/type', 'size', 'got an object'],
+  ['image_size as text', { ...BODY, image_size: '64x64' }, 'input/type', 'image_size', 'must be an object'],
+  ['image_size as a list', { ...BODY, image_size: [64, 64] }, 'input/type', 'image_size', 'got a list of 2'],
   ['half an image_size', { ...BODY, image_size: { width: 64 } }, 'input/required', 'image_size.height', 'is required'],
   [
     'a side as text',
     { ...BODY, image_size: { width: '64', height: 64 } },
     'input/type',
     'image_size.width',
-    'an integer, got string',
+    'an integer, got "64"',
   ],
   [
     'a side off the grid',
@@ -163,15 +163,15 @@ const REFUSALS: [what: string, body: unknown, code: string, field: string | unde
     'opaque',
   ],
   ['an acceleration nobody has', { ...BODY, acceleration: 'max' }, 'input/out-of-range', 'acceleration', 'regular'],
-  ['acceleration as a boolean', { ...BODY, acceleration: true }, 'input/type', 'acceleration', 'got boolean'],
+  ['acceleration as a boolean', { ...BODY, acceleration: true }, 'input/type', 'acceleration', 'got true'],
   [
     'the safety checker as text',
     { ...BODY, enable_safety_checker: 'no' },
     'input/type',
     'enable_safety_checker',
-    'a boolean',
+    'must be true or false, got "no"',
   ],
-  ['stream as a number', { ...BODY, stream: 1 }, 'input/type', 'stream', 'a boolean, got number'],
+  ['stream as a number', { ...BODY, stream: 1 }, 'input/type', 'stream', 'must be true or false, got 1'],
   [
     'too many partial pictures',
     { ...BODY, stream: true, partial_images: 4 },
@@ -187,9 +187,24 @@ const REFUSALS: [what: string, body: unknown, code: string, field: string | unde
     'max_sequence_length',
     'got 513',
   ],
-  ['quality as a number', { ...BODY, quality: 1 }, 'input/type', 'quality', 'a string, got number'],
+  ['quality as a number', { ...BODY, quality: 1 }, 'input/type', 'quality', 'a string, got 1'],
   ['compression past 100', { ...BODY, output_compression: 101 }, 'input/out-of-range', 'output_compression', 'to 100'],
 ];
+
+const FULL: ImageRequest = {
+  ...BODY,
+  size: 'square',
+  num_inference_steps: 4,
+  guidance_scale: 3.5,
+  acceleration: 'regular',
+  seed: Number.MAX_SAFE_INTEGER,
+  enable_safety_checker: true,
+  n: 10,
+  output_format: 'b64_json',
+  stream: true,
+  partial_images: 3,
+  max_sequence_length: 512,
+};
 
 describe('parseRequest', () => {
   it.each(REFUSALS)('refuses %s', (_what, body, code, field, words) => {
@@ -201,25 +216,39 @@ describe('parseRequest', () => {
   });
 
   it('takes every field of the endpoint as it is', () => {
-    const body: ImageRequest = {
-      ...BODY,
-      size: 'square',
-      num_inference_steps: 4,
-      guidance_scale: 3.5,
-      acceleration: 'regular',
-      seed: Number.MAX_SAFE_INTEGER,
-      enable_safety_checker: true,
-      n: 10,
-      output_format: 'b64_json',
-      stream: true,
-      partial_images: 3,
-      max_sequence_length: 512,
-    };
-    expect(parseRequest(body)).toEqual({ request: body, transport: 'b64_json', warnings: [] });
+    expect(parseRequest(FULL)).toEqual({ request: FULL, transport: 'b64_json', warnings: [] });
   });
 
-  it('counts undefined as absent and hands pictures over as URLs by default', () => {
-    expect(parseRequest({ ...BODY, seed: undefined })).toEqual({ request: BODY, transport: 'url', warnings: [] });
+  it('counts null and undefined as not sent, in every optional field', () => {
+    const { model, prompt, ...optional } = FULL;
+    for (const nothing of [null, undefined]) {
+      const none = Object.fromEntries(
+        [...Object.keys(optional), 'image_size', 'negative_prompt'].map((field) => [field, nothing]),
+      );
+      expect(parseRequest({ ...none, model, prompt })).toEqual({
+        request: { model, prompt },
+        transport: 'url',
+        warnings: [],
+      });
+    }
+  });
+
+  it('refuses null where a value is needed, inside an object too', () => {
+    expect(refusal({ ...BODY, prompt: null }).details.field).toBe('prompt');
+    expect(refusal({ ...BODY, image_size: { width: null, height: 16 } }).details.field).toBe('image_size.width');
+  });
+
+  it('needs no model where the caller has one of its own', () => {
+    const { model: _, ...call } = BODY;
+    for (const model of [undefined, null]) {
+      expect(parseRequest({ ...call, model }, { mayOmitModel: true }).request).toEqual(call);
+    }
+    expect(parseRequest(BODY, { mayOmitModel: true }).request).toEqual(BODY);
+    expect(() => parseRequest({ ...call, model: 7 }, { mayOmitModel: true })).toThrow('model must be a string');
+  });
+
+  it('hands pictures over as URLs by default', () => {
+    expect(parseRequest(BODY)).toEqual({ request: BODY, transport: 'url', warnings: [] });
   });
 
   it('reads OpenAI spellings of the same things', () => {

@@ -1,0 +1,201 @@
+import { type ErrorCode, InputError } from './errors.ts';
+
+/**
+ * Readers for values that a stranger wrote: the fields of a request, the options of a call, a JSON document.
+ *
+ * A reader takes a value and the path to it. It returns what it promises, or throws an `InputError` that says which field, what was
+ * expected and what came. Objects are allow-lists: an unknown field is refused, and results are built anew, so that no `__proto__` of the
+ * stranger's reaches ours. Callers for whom the fault is not the caller's input turn the error into their own with {@link readAs}.
+ */
+export type Read<T> = (value: unknown, path: string) => T;
+
+/** One reader per field. A reader marked by `optional` lets its field be absent. */
+export type Fields<T> = { [K in keyof T]-?: Read<Exclude<T[K], undefined>> & { isOptional?: true } };
+
+/** Lets a field be absent or `undefined`. */
+export function optional<T>(read: Read<T>): Read<T> & { isOptional: true } {
+  return Object.assign((value: unknown, path: string) => read(value, path), { isOptional: true as const });
+}
+
+/** Both ends included. */
+export function integer(min: number, max: number): Read<number> {
+  const expected =
+    max === Number.POSITIVE_INFINITY ? `an integer of at least ${min}` : `an integer from ${min} to ${max}`;
+  return numeric(expected, (value) => Number.isInteger(value) && value >= min && value <= max);
+}
+
+/** Both ends included; never NaN. */
+export function number(min: number, max: number): Read<number> {
+  return numeric(`a number from ${min} to ${max}`, (value) => value >= min && value <= max);
+}
+
+/** A number for which `isValid` holds. */
+export function numeric(expected: string, isValid: (value: number) => boolean): Read<number> {
+  return (value, path) => {
+    if (typeof value !== 'number') throw wrongType(path, expected, value);
+    if (isValid(value)) return value;
+    throw refusal(path, expected, value);
+  };
+}
+
+export const boolean: Read<boolean> = (value, path) => {
+  if (typeof value === 'boolean') return value;
+  throw wrongType(path, 'true or false', value);
+};
+
+/** Any string, the empty one included. */
+export const string: Read<string> = (value, path) => {
+  if (typeof value === 'string') return value;
+  throw wrongType(path, 'a string', value);
+};
+
+/** A string of 1 to `maxLength` characters on one line, without control characters. */
+export function text(maxLength: number): Read<string> {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  return bounded(maxLength, /[\0-\x1f]/);
+}
+
+/** The same, of any number of lines. */
+export function prose(maxLength: number): Read<string> {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  return bounded(maxLength, /[\0-\x08\x0b\x0c\x0e-\x1f]/);
+}
+
+function bounded(maxLength: number, refused: RegExp): Read<string> {
+  const expected = `1 to ${maxLength} printable characters`;
+  return such(string, expected, (value) => value.length > 0 && value.length <= maxLength && !refused.test(value));
+}
+
+export function matching(pattern: RegExp, expected: string): Read<string> {
+  return such(string, expected, (value) => pattern.test(value));
+}
+
+/** What `read` takes, if `isValid` holds for it. */
+export function such<T>(read: Read<T>, expected: string, isValid: (value: T) => boolean): Read<T> {
+  return (value, path) => {
+    const result = read(value, path);
+    if (isValid(result)) return result;
+    throw refusal(path, expected, value);
+  };
+}
+
+export function oneOf<const T extends string | number>(...values: readonly T[]): Read<T> {
+  const expected = values.length === 1 ? JSON.stringify(values[0]) : `one of ${values.join(', ')}`;
+  return (value, path) => {
+    if (values.includes(value as T)) return value as T;
+    throw typeof value === typeof values[0] ? refusal(path, expected, value) : wrongType(path, expected, value);
+  };
+}
+
+export function list<T>(read: Read<T>, minLength: number, maxLength: number): Read<T[]> {
+  const expected = `a list of ${minLength} to ${maxLength}`;
+  return (value, path) => {
+    if (!Array.isArray(value)) throw wrongType(path, expected, value);
+    if (value.length < minLength || value.length > maxLength) throw refusal(path, expected, value);
+    return value.map((each, i) => read(each, `${path}[${i}]`));
+  };
+}
+
+/** An object whose keys are data. The result has no prototype: `record['constructor']` is what the stranger says or undefined. */
+export function record<T>(readKey: Read<string>, read: Read<T>, maxLength: number): Read<Record<string, T>> {
+  return (value, path) => {
+    const entries = Object.entries(asObject(value, path));
+    if (entries.length > maxLength) {
+      throw refusal(path, `an object of at most ${maxLength} fields`, Array(entries.length));
+    }
+    const result: Record<string, T> = Object.create(null);
+    for (const [key, each] of entries) {
+      readKey(key, `${path} key`);
+      result[key] = read(each, `${path}.${key}`);
+    }
+    return result;
+  };
+}
+
+export function object<T>(fields: Fields<T>): Read<T> {
+  const known = Object.keys(fields) as (keyof T & string)[];
+  return (value, path) => {
+    const source = asObject(value, path);
+    for (const key of Object.keys(source)) if (!Object.hasOwn(fields, key)) throw unknownField(join(path, key), known);
+    const result: Partial<T> = {};
+    for (const key of known) {
+      const each = Object.hasOwn(source, key) ? source[key] : undefined;
+      if (each !== undefined) result[key] = fields[key](each, join(path, key));
+      else if (!fields[key].isOptional) throw required(join(path, key));
+    }
+    return result as T;
+  };
+}
+
+/** What `read` takes, with a message that does not show it: for keys and passwords. */
+export function secret<T>(read: Read<T>): Read<T> {
+  return (value, path) =>
+    readAs(
+      () => read(value, path),
+      ({ code, details: { expected } }) =>
+        new InputError(`${path} must be ${expected}, got something else (not shown)`, {
+          code,
+          details: { field: path, expected },
+        }),
+    );
+}
+
+/** What `read` returns, or its refusal as the error that `tell` makes of it. */
+export function readAs<T>(read: () => T, tell: (refusal: InputError) => Error): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof InputError ? tell(error) : error;
+  }
+}
+
+/** For a value of the right type that is not among those taken. */
+export function refusal(
+  path: string,
+  expected: string,
+  got: unknown,
+  code: ErrorCode = 'input/out-of-range',
+): InputError {
+  const shown = show(got);
+  return new InputError(`${path || 'the document'} must be ${expected}, got ${shown}`, {
+    code,
+    details: { field: path, expected, got: shown },
+  });
+}
+
+export function wrongType(path: string, expected: string, got: unknown): InputError {
+  return refusal(path, expected, got, 'input/type');
+}
+
+export function required(path: string): InputError {
+  return new InputError(`${path} is required`, { code: 'input/required', details: { field: path } });
+}
+
+function unknownField(path: string, known: readonly string[]): InputError {
+  return new InputError(`field "${path}" is not supported; supported: ${known.join(', ')}`, {
+    code: 'input/field-unsupported',
+    details: { field: path },
+  });
+}
+
+function asObject(value: unknown, path: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw wrongType(path, 'an object', value);
+}
+
+/** Longest part of a stranger's text in a message, in characters. */
+const MAX_SHOWN = 80;
+
+function join(path: string, key: string): string {
+  const shown = key.slice(0, MAX_SHOWN);
+  return path === '' ? shown : `${path}.${shown}`;
+}
+
+/** Short, whatever a stranger put there. */
+export function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value === 'function') return 'a function';
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, MAX_SHOWN)) : String(value);
+}
