@@ -1,3 +1,5 @@
+import { DEFAULT_MEMORY_BUDGET } from '@flux-srpo/core';
+
 export const HELP = {
   overview: `flux-srpo: FLUX.1 SRPO text-to-image on your own machine
 
@@ -76,7 +78,7 @@ POST /v1/images/generations, GET /v1/models, GET /health. Ctrl-C lets running re
   plan: `flux-srpo plan (--model <bundle> | --shape <flux-dev | file.json> --dtype <class>)
 
   --size <size>                 WIDTHxHEIGHT in multiples of 16 (default 1024x1024)
-  --budget <bytes>              device memory to stay within, as 2GB or 512MiB (default 4GB)
+  --budget <bytes>              device memory to stay within, as 2GB or 512MiB (default ${DEFAULT_MEMORY_BUDGET / 2 ** 30}GiB)
   --n <count>                   pictures of one batch (default 1)
   --max-sequence-length <n>     T5 tokens, padding included (default: the bundle's, or 512)
   --max-buffer <bytes>          the adapter's maxBufferSize (default: no limit)

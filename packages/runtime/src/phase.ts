@@ -1,4 +1,4 @@
-import { ModelError } from '@flux-srpo/core';
+import { type GraphPart, ModelError } from '@flux-srpo/core';
 import type { Bundle } from './bundle/bundle.ts';
 import type { Backend, DeviceTensor, HostTensor, Session, Stage } from './ort/backend.ts';
 import { PartCache } from './part-cache.ts';
@@ -12,16 +12,6 @@ export type Feed = HostTensor | DeviceTensor;
  * step uses, too, only the one that runs and the one that runs next are on the device.
  */
 export type Residency = 'keep' | 'release' | 'streamed';
-
-export interface RunOptions {
-  /**
-   * When this part is run in a generation: `once`; at every `step`, in turn with others; or more often, any time in the
-   * `phase` (default). Says how long its weights are worth keeping.
-   */
-  use?: 'once' | 'step' | 'phase';
-  /** The part that runs after this one: its weights are read and uploaded while this one runs. */
-  next?: string | undefined;
-}
 
 export interface PhaseHooks {
   signal?: AbortSignal | undefined;
@@ -67,23 +57,24 @@ export class Phase {
   /**
    * Runs one part, loading its graph and weights on first use. Cancellation is checked before.
    *
+   * @param next the part that runs after this one: its weights are read and uploaded while this one runs
    * @returns the named outputs, on the device, owned by the caller
    */
   async run<const Output extends string>(
-    part: string,
+    { name: part, use }: GraphPart,
     feeds: Readonly<Record<string, Feed>>,
     outputs: readonly Output[],
-    { use = 'phase', next }: RunOptions = {},
+    next?: GraphPart,
   ): Promise<Record<Output, DeviceTensor>> {
     this.signal?.throwIfAborted();
-    if (use === 'step' && this.#residency === 'streamed') this.#moveWindow(part, next);
+    if (use === 'step' && this.#residency === 'streamed') this.#moveWindow(part, next?.name);
     const weights = await this.#parts.get(part, this.signal);
     if (!this.#announced.has(weights)) {
       this.#announced.add(weights);
       this.#hooks.onLoad?.(part, weights.bytes);
     }
     this.signal?.throwIfAborted();
-    if (next !== undefined) this.#parts.prefetch(next, this.signal);
+    if (next !== undefined) this.#parts.prefetch(next.name, this.signal);
     const stage = await this.#open();
     const results = await stage.run(await this.#session(part), { ...weights.feeds, ...feeds });
     if (use === 'once' && this.#residency !== 'keep') this.#parts.drop(part);

@@ -9,6 +9,7 @@ import {
   latentGrid,
   type Manifest,
   type MemoryPlan,
+  PARTS,
   type PartSize,
   type Precision,
   type PreviewFactors,
@@ -42,7 +43,7 @@ export interface PipelineOptions {
   /**
    * Bytes of device memory to stay within, weights and work buffers together: as much as fits is kept, the rest is read again when it is
    * needed, and pictures are decoded in tiles where they must be ({@link Pipeline.plan}). What does not fit even so is refused. Without a
-   * budget 4 GiB are planned for, and nothing is refused for want of memory.
+   * budget, `DEFAULT_MEMORY_BUDGET` bytes are planned for, and nothing is refused for want of memory.
    */
   memoryBudget?: number | undefined;
   /** As it was asked of the backend: `f16` is refused for a bundle without graphs in half precision, where `auto` runs the others. */
@@ -129,8 +130,6 @@ interface PromptEmbedding {
   dropped: { clip: number; t5: number };
 }
 
-/** What is planned for where nobody set a bound: a guess, so nothing is refused for it. */
-const DEFAULT_MEMORY_BUDGET = 4 * 1024 ** 3;
 /** Prompts whose embeddings are remembered; each is up to 8 MB, and people go back and forth between few. */
 const REMEMBERED_PROMPTS = 4;
 
@@ -201,7 +200,8 @@ class FluxPipeline implements Pipeline {
       // The smallest graph there is in every bundle.
       const stage = await this.backend.openStage('prepare');
       try {
-        await stage.session('clip_final', () => this.bundle.graph('clip_final'));
+        const { graph } = PARTS.clipFinal;
+        await stage.session(graph, () => this.bundle.graph(graph));
       } finally {
         await stage.close();
       }
@@ -414,9 +414,7 @@ class FluxPipeline implements Pipeline {
 
   #plan({ size, n, steps, maxSequenceLength }: ResolvedRequest): MemoryPlan {
     const { config } = this.bundle.manifest;
-    const limits = this.backend.info.adapter?.limits;
-    const { maxBufferSize, maxStorageBufferBindingSize } = limits ?? {};
-    const plan = planGeneration({
+    return planGeneration({
       config,
       parts: this.#partSizes,
       f16: this.#isHalf,
@@ -424,13 +422,9 @@ class FluxPipeline implements Pipeline {
       textTokens: maxSequenceLength,
       n,
       steps,
-      budget: this.#memoryBudget ?? DEFAULT_MEMORY_BUDGET,
-      ...(maxBufferSize === undefined || maxStorageBufferBindingSize === undefined
-        ? {}
-        : { limits: { maxBufferSize, maxStorageBufferBindingSize } }),
+      budget: this.#memoryBudget,
+      limits: this.backend.info.adapter?.limits,
     });
-    if (this.#memoryBudget !== undefined) return plan;
-    return { ...plan, refusals: plan.refusals.filter(({ reason }) => reason !== 'budget') };
   }
 
   /** Makes room for a generation, and says how each phase is to hold its weights. */

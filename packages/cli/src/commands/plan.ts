@@ -1,5 +1,6 @@
 import {
   checkSize,
+  DEFAULT_MEMORY_BUDGET,
   formatBytes,
   InputError,
   type MemoryPlan,
@@ -18,7 +19,6 @@ import { bytesOption, numberOption, parseOptions, UsageError } from '../options.
 import { readShape } from '../shape.ts';
 import { weightClass } from '../weight-class.ts';
 
-const DEFAULT_BUDGET = '4GB';
 const DEFAULT_TEXT_TOKENS = 512;
 
 export async function runPlan(args: string[]): Promise<void> {
@@ -29,7 +29,7 @@ export async function runPlan(args: string[]): Promise<void> {
     size: { type: 'string', default: '1024x1024' },
     n: { type: 'string', default: '1' },
     'max-sequence-length': { type: 'string' },
-    budget: { type: 'string', default: DEFAULT_BUDGET },
+    budget: { type: 'string' },
     'max-buffer': { type: 'string' },
     'max-binding': { type: 'string' },
     f16: { type: 'boolean', default: false },
@@ -44,7 +44,7 @@ export async function runPlan(args: string[]): Promise<void> {
       : await ofBundle(values.model, values.f16);
   const { f16 } = model;
   const size = checkSize(parseSize(values.size));
-  const budget = bytesOption(values.budget, 'budget');
+  const budget = values.budget === undefined ? DEFAULT_MEMORY_BUDGET : bytesOption(values.budget, 'budget');
   const limit = (value: string | undefined, name: string) =>
     value === undefined ? Number.POSITIVE_INFINITY : bytesOption(value, name);
   const plan = planGeneration({

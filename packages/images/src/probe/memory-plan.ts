@@ -21,26 +21,15 @@ export interface Means {
   precision?: 'auto' | Precision | undefined;
 }
 
-/** The runtime's own, by which it chooses what to keep; a guess, so nothing is refused for it. */
-const DEFAULT_MEMORY_BUDGET = 4 * 1024 ** 3;
-
 export function planPicture(
   manifest: Manifest,
   size: ImageSize,
   { adapter, memoryBudget, precision }: Means,
   n = 1,
 ): MemoryPlan {
-  const { maxBufferSize, maxStorageBufferBindingSize } = adapter?.limits ?? {};
   const f16 =
     precision !== 'f32' && manifest.graphs_f16 !== undefined && adapter?.features.includes('shader-f16') === true;
-  const limits =
-    maxBufferSize === undefined || maxStorageBufferBindingSize === undefined
-      ? {}
-      : { limits: { maxBufferSize, maxStorageBufferBindingSize } };
-  const plan = plannedPicture(manifest, size, memoryBudget ?? DEFAULT_MEMORY_BUDGET, { f16, ...limits }, n);
-  return memoryBudget === undefined
-    ? { ...plan, refusals: plan.refusals.filter(({ reason }) => reason !== 'budget') }
-    : plan;
+  return plannedPicture(manifest, size, { f16, limits: adapter?.limits, budget: memoryBudget }, n);
 }
 
 /** Least limits a device needs for the model's smallest preset, by WebGPU name. */
@@ -48,7 +37,7 @@ export function requiredLimits(manifest: Manifest): Record<string, number> {
   // Of an adapter that offers nothing the plan asks as little as it can.
   const nothing = { limits: { maxBufferSize: 0, maxStorageBufferBindingSize: 0 } };
   const needs = Object.values(manifest.sizes).map((size) => {
-    const { phases } = plannedPicture(manifest, size, DEFAULT_MEMORY_BUDGET, nothing);
+    const { phases } = plannedPicture(manifest, size, nothing);
     return Math.max(...PLAN_PHASES.map((phase) => phases[phase].largestBuffer));
   });
   const smallest = Math.min(...needs);
@@ -63,11 +52,10 @@ export function assertFits(manifest: Manifest, size: ImageSize, means: Means, n 
 function plannedPicture(
   manifest: Manifest,
   size: ImageSize,
-  budget: number,
-  offered: Pick<PlanInput, 'limits' | 'f16'>,
+  offered: Pick<PlanInput, 'limits' | 'f16' | 'budget'>,
   n = 1,
 ): MemoryPlan {
   const { config, tokenizers } = manifest;
   const textTokens = tokenizers.tokenizer_2.max_length;
-  return planGeneration({ config, parts: partSizes(manifest, offered.f16), size, textTokens, n, budget, ...offered });
+  return planGeneration({ config, parts: partSizes(manifest, offered.f16), size, textTokens, n, ...offered });
 }

@@ -3,6 +3,7 @@ import {
   type Grid,
   type ImageSize,
   latentGrid,
+  PARTS,
   PIXELS_PER_LATENT,
   type Tile,
   tileBlend,
@@ -70,17 +71,17 @@ async function decode(
   const scope = new TensorScope();
   try {
     const start = hostTensor([1, config.latent_channels, height, width], latents);
-    const first = await phase.run('vae_in', { latents: start }, ['hidden'], { next: 'vae_up.0' });
+    const first = await phase.run(PARTS.vaeIn, { latents: start }, ['hidden'], PARTS.vaeUp(0));
     let hidden: Feed = scope.replace('hidden', first.hidden);
     onStage();
     const levels = config.block_out_channels.length;
     for (let level = 0; level < levels; level++) {
-      const next = level + 1 < levels ? `vae_up.${level + 1}` : 'vae_out';
-      const { hidden_out } = await phase.run(`vae_up.${level}`, { hidden }, ['hidden_out'], { next });
+      const next = level + 1 < levels ? PARTS.vaeUp(level + 1) : PARTS.vaeOut;
+      const { hidden_out } = await phase.run(PARTS.vaeUp(level), { hidden }, ['hidden_out'], next);
       hidden = scope.replace('hidden', hidden_out);
       onStage();
     }
-    const { image } = await phase.run('vae_out', { hidden }, ['image']);
+    const { image } = await phase.run(PARTS.vaeOut, { hidden }, ['image']);
     const pixels = await phase.read(scope.replace('hidden', image));
     onStage();
     return pixels;

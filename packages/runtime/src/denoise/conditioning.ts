@@ -1,4 +1,12 @@
-import { hiddenSize, modelTimestep, sinusoidalEmbedding, type TransformerConfig } from '@flux-srpo/core';
+import {
+  hiddenSize,
+  type ModulationPart,
+  modelTimestep,
+  modulationParts,
+  PARTS,
+  sinusoidalEmbedding,
+  type TransformerConfig,
+} from '@flux-srpo/core';
 import { type Phase, TensorScope } from '../phase.ts';
 import { hostTensor } from '../tensor.ts';
 
@@ -10,12 +18,12 @@ import { hostTensor } from '../tensor.ts';
  */
 export interface ModulationTables {
   readonly steps: number;
-  /** Rows of [k·H] for step `step`, (shift, 1 + scale, gate) …, by part name without the `modulation.` prefix. */
-  row(name: string, step: number): Float32Array;
+  /** What `part` gives for step `step`: [k·H], (shift, 1 + scale, gate) … */
+  row(part: ModulationPart, step: number): Float32Array;
 }
 
 /** Positions of `scale` in a modulation row of k vectors: (shift, scale, gate) per residual branch. */
-const SCALE_CHUNKS: Readonly<Record<number, readonly number[]>> = { 6: [1, 4], 3: [1], 2: [1] };
+const SCALE_VECTORS: Readonly<Record<ModulationPart['vectors'], readonly number[]>> = { 6: [1, 4], 3: [1], 2: [1] };
 
 /**
  * @param sigmas [steps] noise levels in (0, 1]
@@ -44,17 +52,15 @@ export async function modulationTables(
     const guided = config.guidance_embeds
       ? { ...feeds, guidance_proj: hostTensor([steps, guidanceProjection.length / steps], guidanceProjection) }
       : feeds;
-    const { silu_vec } = await phase.run('conditioning', guided, ['silu_vec'], { use: 'once' });
+    const { silu_vec } = await phase.run(PARTS.conditioning, guided, ['silu_vec']);
     scope.replace('silu_vec', silu_vec);
     onPart();
     const parts = modulationParts(config);
-    for (const [i, { name, chunks }] of parts.entries()) {
-      const follower = parts[i + 1];
-      const next = follower && `modulation.${follower.name}`;
-      const { modulation } = await phase.run(`modulation.${name}`, { silu_vec }, ['modulation'], { use: 'once', next });
+    for (const [i, part] of parts.entries()) {
+      const { modulation } = await phase.run(part, { silu_vec }, ['modulation'], parts[i + 1]);
       const table = await phase.read(scope.replace('modulation', modulation));
-      addOneToScales(table, chunks, width);
-      tables.set(name, table);
+      addOneToScales(table, part.vectors, width);
+      tables.set(part.name, table);
       onPart();
     }
   } finally {
@@ -62,7 +68,7 @@ export async function modulationTables(
   }
   return {
     steps,
-    row(name, step) {
+    row({ name }, step) {
       const table = tables.get(name);
       if (!table) throw new Error(`no modulation table for ${name}`);
       const rowLength = table.length / steps;
@@ -76,21 +82,12 @@ export function modulationPartCount(config: TransformerConfig): number {
   return 1 + modulationParts(config).length;
 }
 
-function modulationParts(config: TransformerConfig): { name: string; chunks: number }[] {
-  const double = Array.from({ length: config.num_layers }, (_, i) => [
-    { name: `double_block.${i}.img`, chunks: 6 },
-    { name: `double_block.${i}.txt`, chunks: 6 },
-  ]);
-  const single = Array.from({ length: config.num_single_layers }, (_, i) => ({ name: `single_block.${i}`, chunks: 3 }));
-  return [...double.flat(), ...single, { name: 'final', chunks: 2 }];
-}
-
-/** scale → 1 + scale in place, so that adaLN is LayerNormalization's own affine. table: [steps, chunks·H] */
-function addOneToScales(table: Float32Array, chunks: number, width: number): void {
-  const rowLength = chunks * width;
+/** scale → 1 + scale in place, so that adaLN is LayerNormalization's own affine. table: [steps, vectors·H] */
+function addOneToScales(table: Float32Array, vectors: ModulationPart['vectors'], width: number): void {
+  const rowLength = vectors * width;
   for (let start = 0; start < table.length; start += rowLength) {
-    for (const chunk of SCALE_CHUNKS[chunks] ?? []) {
-      for (let i = start + chunk * width; i < start + (chunk + 1) * width; i++) table[i] += 1;
+    for (const vector of SCALE_VECTORS[vectors]) {
+      for (let i = start + vector * width; i < start + (vector + 1) * width; i++) table[i] += 1;
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Acceleration } from '@flux-srpo/core';
+import { type Acceleration, PARTS } from '@flux-srpo/core';
 import type { DeviceTensor, HostTensor } from '../ort/backend.ts';
 import { type Phase, TensorScope } from '../phase.ts';
 
@@ -51,7 +51,7 @@ export class StepCache {
       const residuals: DeviceTensor[] = [];
       for (const [i, img_out] of after.entries()) {
         const feeds = { img_out, img: before[i] as DeviceTensor };
-        const { residual } = await phase.run('cache_residual', feeds, ['residual']);
+        const { residual } = await phase.run(PARTS.cacheResidual, feeds, ['residual']);
         residuals.push(step.replace(`residual ${i}`, residual));
       }
       if (await this.#changeIsSmall(phase, residuals)) {
@@ -78,7 +78,7 @@ export class StepCache {
     const rests: DeviceTensor[] = [];
     for (const [i, image] of hidden.entries()) {
       const feeds = { hidden: image, first: first[i] as DeviceTensor, text_length };
-      const { rest } = await phase.run('cache_rest', feeds, ['rest']);
+      const { rest } = await phase.run(PARTS.cacheRest, feeds, ['rest']);
       rests.push(this.#scope.replace(`rest ${i}`, rest));
     }
     this.#rests = rests;
@@ -88,7 +88,7 @@ export class StepCache {
   async apply(phase: Phase, image: number, first: DeviceTensor): Promise<DeviceTensor> {
     const rest = this.#rests[image];
     if (!rest) throw new Error(`nothing was computed for image ${image} yet`);
-    return (await phase.run('cache_apply', { first, rest }, ['hidden'])).hidden;
+    return (await phase.run(PARTS.cacheApply, { first, rest }, ['hidden'])).hidden;
   }
 
   release(): void {
@@ -99,7 +99,7 @@ export class StepCache {
     if (this.#rests.length === 0) return false;
     for (const [i, residual] of residuals.entries()) {
       const feeds = { residual, previous: this.#residuals[i] as DeviceTensor };
-      const { change } = await phase.run('cache_change', feeds, ['change']);
+      const { change } = await phase.run(PARTS.cacheChange, feeds, ['change']);
       try {
         const [value] = await phase.read(change);
         // Written so that NaN is no reason to skip.

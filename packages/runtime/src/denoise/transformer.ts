@@ -1,6 +1,15 @@
-import { type ImageSize, ropeTables, type TransformerConfig, tokenCount, tokenGrid } from '@flux-srpo/core';
+import {
+  type GraphPart,
+  type ImageSize,
+  type ModulationPart,
+  PARTS,
+  ropeTables,
+  type TransformerConfig,
+  tokenCount,
+  tokenGrid,
+} from '@flux-srpo/core';
 import type { DeviceTensor, HostTensor } from '../ort/backend.ts';
-import { type Phase, type RunOptions, TensorScope } from '../phase.ts';
+import { type Phase, TensorScope } from '../phase.ts';
 import { hostTensor } from '../tensor.ts';
 import type { ModulationTables } from './conditioning.ts';
 import type { StepCache } from './step-cache.ts';
@@ -42,7 +51,7 @@ export async function condition(
     sin: await place('joint_sin', textTokens + imageTokens, joint.sin),
   };
   const prompt_embeds = hostTensor([1, textTokens, config.joint_attention_dim], promptEmbeds);
-  const { hidden } = await phase.run('embed_text', { prompt_embeds }, ['hidden'], { use: 'once' });
+  const { hidden } = await phase.run(PARTS.embedText, { prompt_embeds }, ['hidden']);
   const text = scope.replace('text', hidden);
   return { size, textTokens, text, modulation, imageRope, jointRope };
 }
@@ -72,12 +81,11 @@ export async function predictVelocity(
   onBlock: (block: number) => void,
 ): Promise<Float32Array[]> {
   const images = latents.map(() => new ImageStreams(conditioned.text));
-  const mod = (name: string) => modulationRow(conditioned, name, step);
   try {
     for (const [i, image] of images.entries()) {
       const data = latents[i] as Float32Array;
       const packed = hostTensor([1, data.length / config.in_channels, config.in_channels], data);
-      image.setImg((await phase.run('embed_image', { latents: packed }, ['hidden'])).hidden);
+      image.setImg((await phase.run(PARTS.embedImage, { latents: packed }, ['hidden'])).hidden);
     }
     const isSkipped = await runDoubleBlocks(phase, config, conditioned, images, step, cache, onBlock);
     if (!isSkipped) await runSingleBlocks(phase, config, conditioned, images, step, cache, onBlock);
@@ -86,8 +94,8 @@ export async function predictVelocity(
     const text_length = lengthTensor(isSkipped ? 0 : conditioned.textTokens);
     const velocities: Float32Array[] = [];
     for (const image of images) {
-      const feeds = { hidden: image.img, text_length, mod: mod('final') };
-      const { velocity } = await phase.run('final_layer', feeds, ['velocity']);
+      const feeds = { hidden: image.img, text_length, mod: modulationRow(conditioned, PARTS.finalModulation, step) };
+      const { velocity } = await phase.run(PARTS.finalLayer, feeds, ['velocity']);
       velocities.push(await phase.read(image.setImg(velocity)));
     }
     return velocities;
@@ -108,17 +116,17 @@ async function runDoubleBlocks(
 ): Promise<boolean> {
   for (let block = 0; block < config.num_layers; block++) {
     const shared = {
-      img_mod: modulationRow(conditioned, `double_block.${block}.img`, step),
-      txt_mod: modulationRow(conditioned, `double_block.${block}.txt`, step),
+      img_mod: modulationRow(conditioned, PARTS.doubleModulation(block, 'img'), step),
+      txt_mod: modulationRow(conditioned, PARTS.doubleModulation(block, 'txt'), step),
       rope_cos: conditioned.imageRope.cos,
       rope_sin: conditioned.imageRope.sin,
     };
-    const turn = turnOf(config, conditioned, block, step);
+    const next = nextBlock(config, conditioned, block, step);
     const isFirst = block === 0 && cache !== undefined;
     if (isFirst) for (const image of images) image.keep('before');
     for (const image of images) {
       const feeds = { img: image.img, txt: image.txt, ...shared };
-      const { img_out, txt_out } = await phase.run(`double_block.${block}`, feeds, ['img_out', 'txt_out'], turn);
+      const { img_out, txt_out } = await phase.run(PARTS.doubleBlock(block), feeds, ['img_out', 'txt_out'], next);
       image.setImg(img_out);
       image.setTxt(txt_out);
     }
@@ -152,14 +160,14 @@ async function runSingleBlocks(
 ): Promise<void> {
   const { jointRope, textTokens } = conditioned;
   for (const image of images) {
-    image.join((await phase.run('join_streams', { txt: image.txt, img: image.img }, ['hidden'])).hidden);
+    image.join((await phase.run(PARTS.joinStreams, { txt: image.txt, img: image.img }, ['hidden'])).hidden);
   }
   for (let block = 0; block < config.num_single_layers; block++) {
-    const mod = modulationRow(conditioned, `single_block.${block}`, step);
-    const turn = turnOf(config, conditioned, config.num_layers + block, step);
+    const mod = modulationRow(conditioned, PARTS.singleModulation(block), step);
+    const next = nextBlock(config, conditioned, config.num_layers + block, step);
     for (const image of images) {
       const feeds = { hidden: image.img, mod, rope_cos: jointRope.cos, rope_sin: jointRope.sin };
-      image.setImg((await phase.run(`single_block.${block}`, feeds, ['hidden_out'], turn)).hidden_out);
+      image.setImg((await phase.run(PARTS.singleBlock(block), feeds, ['hidden_out'], next)).hidden_out);
     }
     onBlock(config.num_layers + block);
   }
@@ -171,17 +179,21 @@ async function runSingleBlocks(
   );
 }
 
-/** Block `block` of all, and which one follows it: the first again, unless this is the last step. */
-function turnOf(config: TransformerConfig, { modulation }: Conditioned, block: number, step: number): RunOptions {
+/** Which block follows block `block` of all: after the last one the first again, unless this is the last step. */
+function nextBlock(
+  config: TransformerConfig,
+  { modulation }: Conditioned,
+  block: number,
+  step: number,
+): GraphPart | undefined {
   const isLast = block === blockCount(config) - 1;
-  if (isLast && step === modulation.steps - 1) return { use: 'step' };
+  if (isLast && step === modulation.steps - 1) return undefined;
   const next = isLast ? 0 : block + 1;
-  const isDouble = next < config.num_layers;
-  return { use: 'step', next: isDouble ? `double_block.${next}` : `single_block.${next - config.num_layers}` };
+  return next < config.num_layers ? PARTS.doubleBlock(next) : PARTS.singleBlock(next - config.num_layers);
 }
 
-function modulationRow({ modulation }: Conditioned, name: string, step: number): HostTensor {
-  const row = modulation.row(name, step);
+function modulationRow({ modulation }: Conditioned, part: ModulationPart, step: number): HostTensor {
+  const row = modulation.row(part, step);
   return hostTensor([row.length], row);
 }
 

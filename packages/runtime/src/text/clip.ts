@@ -1,4 +1,4 @@
-import { type ClipConfig, ModelError } from '@flux-srpo/core';
+import { type ClipConfig, ModelError, PARTS } from '@flux-srpo/core';
 import { type Phase, TensorScope } from '../phase.ts';
 import { hostTensor } from '../tensor.ts';
 import { readRows } from './rows.ts';
@@ -27,7 +27,7 @@ export async function encodeClip(
       details: { eos: config.eos_token_id },
     });
   }
-  const table = await phase.bundle.weights('clip_embedding');
+  const table = await phase.bundle.weights(PARTS.clipEmbedding.name);
   const embedded = await readRows(table, 'token', ids, phase.signal);
   const positions = await readRows(table, 'position', Array.from(ids.keys()), phase.signal);
   for (let i = 0; i < embedded.length; i++) embedded[i] += positions[i];
@@ -37,13 +37,13 @@ export async function encodeClip(
     const mask = hostTensor([1, 1, tokens, tokens], causalMask(tokens));
     let hidden = hostTensor([1, tokens, width], embedded) as Parameters<Phase['run']>[1][string];
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
-      const next = layer + 1 < config.num_hidden_layers ? `clip_layer.${layer + 1}` : 'clip_final';
+      const next = layer + 1 < config.num_hidden_layers ? PARTS.clipLayer(layer + 1) : PARTS.clipFinal;
       const feeds = { hidden, causal_mask: mask };
-      const { hidden_out } = await phase.run(`clip_layer.${layer}`, feeds, ['hidden_out'], { use: 'once', next });
+      const { hidden_out } = await phase.run(PARTS.clipLayer(layer), feeds, ['hidden_out'], next);
       hidden = scope.replace('hidden', hidden_out);
       onLayer();
     }
-    const { normed } = await phase.run('clip_final', { hidden }, ['normed'], { use: 'once', next: 't5_layer.0' });
+    const { normed } = await phase.run(PARTS.clipFinal, { hidden }, ['normed'], PARTS.t5Layer(0));
     const states = await phase.read(scope.replace('hidden', normed));
     return states.slice(end * width, (end + 1) * width);
   } finally {

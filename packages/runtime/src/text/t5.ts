@@ -1,4 +1,4 @@
-import { type T5Config, t5PositionBias } from '@flux-srpo/core';
+import { PARTS, type T5Config, t5PositionBias } from '@flux-srpo/core';
 import { widen } from '@flux-srpo/formats';
 import { type Phase, TensorScope } from '../phase.ts';
 import { hostTensor } from '../tensor.ts';
@@ -17,7 +17,7 @@ export async function encodeT5(
   onLayer: () => void,
 ): Promise<Float32Array> {
   const tokens = ids.length;
-  const table = await phase.bundle.weights('t5_embedding');
+  const table = await phase.bundle.weights(PARTS.t5Embedding.name);
   const embedded = await readRows(table, 'token', ids, phase.signal);
   const biasTable = widen(table.info('position_bias').dtype, await table.read('position_bias', phase.signal));
 
@@ -27,13 +27,13 @@ export async function encodeT5(
     scope.replace('bias', bias);
     let hidden = hostTensor([1, tokens, config.d_model], embedded) as Parameters<Phase['run']>[1][string];
     for (let layer = 0; layer < config.num_layers; layer++) {
-      const next = layer + 1 < config.num_layers ? `t5_layer.${layer + 1}` : 't5_final';
+      const next = layer + 1 < config.num_layers ? PARTS.t5Layer(layer + 1) : PARTS.t5Final;
       const feeds = { hidden, position_bias: bias };
-      const { hidden_out } = await phase.run(`t5_layer.${layer}`, feeds, ['hidden_out'], { use: 'once', next });
+      const { hidden_out } = await phase.run(PARTS.t5Layer(layer), feeds, ['hidden_out'], next);
       hidden = scope.replace('hidden', hidden_out);
       onLayer();
     }
-    const { prompt_embeds } = await phase.run('t5_final', { hidden }, ['prompt_embeds']);
+    const { prompt_embeds } = await phase.run(PARTS.t5Final, { hidden }, ['prompt_embeds']);
     return await phase.read(scope.replace('hidden', prompt_embeds));
   } finally {
     scope.release();
