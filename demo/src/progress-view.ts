@@ -7,12 +7,8 @@ const stage = element('stage', HTMLParagraphElement);
 const announcer = element('announcer', HTMLParagraphElement);
 const TITLE = document.title;
 
-/** Screen readers hear the stage this often at most. */
+/** Shortest time between two announcements to screen readers. */
 const ANNOUNCE_MS = 5000;
-
-/** Shares of the bar: encoding and decoding are short beside the steps. */
-const ENCODED = 0.1;
-const DENOISED = 0.9;
 
 let started = 0;
 let announced = 0;
@@ -21,30 +17,20 @@ export function start(): void {
   started = performance.now();
   announced = 0;
   bar.hidden = false;
-  show(0, 'Loading the model…');
+  update({ fraction: 0, text: 'Starting…' });
 }
 
-export function update(progress: Progress): void {
-  switch (progress.stage) {
-    case 'load':
-      // Weights are read in every phase, so they move the text and not the bar.
-      show(bar.value, `Loading ${progress.part}`);
-      break;
-    case 'encode':
-      show((ENCODED * progress.done) / progress.total, `Encoding the prompt, ${progress.done} of ${progress.total}`);
-      break;
-    case 'denoise': {
-      const done = (progress.step + progress.block / progress.blocks) / progress.steps;
-      const step = `Denoising, step ${progress.step + 1} of ${progress.steps}`;
-      show(ENCODED + (DENOISED - ENCODED) * done, step + timeLeft(done));
-      break;
-    }
-    case 'decode':
-      show(DENOISED + ((1 - DENOISED) * progress.done) / progress.total, 'Decoding the picture');
-  }
+export function update({ fraction, text }: Pick<Progress, 'fraction' | 'text'>): void {
+  bar.value = fraction;
+  stage.textContent = text;
+  document.title = `${Math.floor(fraction * 100)} % · ${TITLE}`;
+  const now = performance.now();
+  if (now - announced < ANNOUNCE_MS) return;
+  announced = now;
+  announcer.textContent = text;
 }
 
-/** Ends the run with a last word. */
+/** Hides the bar and says how the run ended. */
 export function finish(message: string): void {
   bar.hidden = true;
   document.title = TITLE;
@@ -54,20 +40,4 @@ export function finish(message: string): void {
 
 export function elapsed(): string {
   return formatSeconds((performance.now() - started) / 1000);
-}
-
-function show(value: number, text: string): void {
-  bar.value = value;
-  stage.textContent = text;
-  document.title = `${Math.floor(value * 100)} % · ${TITLE}`;
-  const now = performance.now();
-  if (now - announced < ANNOUNCE_MS) return;
-  announced = now;
-  announcer.textContent = text;
-}
-
-/** From the time taken so far, once there is enough of it to go by. */
-function timeLeft(done: number): string {
-  const spent = (performance.now() - started) / 1000;
-  return spent < 2 || done < 0.1 ? '' : `, about ${formatSeconds((spent / done) * (1 - done))} left`;
 }

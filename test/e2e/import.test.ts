@@ -1,4 +1,4 @@
-import { appendFile, cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, readFile, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Locator, type Page } from 'playwright';
@@ -154,6 +154,8 @@ describe('the import panel', () => {
     // A browser refuses to read a picked file that is no longer what it was.
     const changed = join(folder, 'changed');
     await cp(pipeline, changed, { recursive: true });
+    // Chromium compares times of change by whole seconds.
+    await utimes(join(changed, TRANSFORMER), 1e9, 1e9);
     await page.setInputFiles('#pick-folder', changed);
     await appendFile(join(changed, TRANSFORMER), 'x');
     await check().click();
