@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
 import { withoutSecondRuntime } from '../packages/images/vite.plugins.ts';
 
-/** `npm start -- --model <folder>` serves another bundle in its place. */
+/** `npm start -- --model <folder>` serves another bundle in place of the embedded one. */
 const BUNDLE = process.env.FLUX_BUNDLE ?? fileURLToPath(new URL('../models/tiny/bundle', import.meta.url));
 const BUNDLE_URL = '/models/tiny/';
 
@@ -36,13 +36,16 @@ export default defineConfig({
   // Relative, so that the built site works in any folder of any host.
   base: './',
   plugins: [embeddedModel()],
-  // The page is built from the library's sources, which import what the published library has inside.
+  // The page is built from the library's sources, which import what the published library has
+  // inside.
   worker: { format: 'es', plugins: () => [withoutSecondRuntime()] },
   build: { target: 'es2022' },
   optimizeDeps: {
-    // onnxruntime-web finds its .wasm beside itself through import.meta.url, which pre-bundling would move.
+    // onnxruntime-web finds its .wasm beside itself through import.meta.url, which pre-bundling
+    // would move.
     exclude: ['onnxruntime-web'],
-    // The worker is not reached from the page by imports; a dependency found late would reload the page.
+    // The worker is not reached from the page by imports; a dependency found late would reload the
+    // page.
     entries: ['index.html', '../packages/images/src/worker.ts', '../packages/images/src/store/import/import-worker.ts'],
   },
 });

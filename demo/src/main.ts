@@ -8,14 +8,16 @@ import * as progress from './progress-view.ts';
 import { showError } from './show-error.ts';
 
 const EMBEDDED = new URL('./models/tiny/', document.baseURI).href;
-/** `?backend=wasm` or `?backend=webgpu` asks for one; `?model=opfs:<id>` for a model that was imported here. */
+/**
+ * `?backend=wasm` or `?backend=webgpu` chooses what computes, `?model=opfs:<id>` an imported model.
+ */
 const query = new URLSearchParams(location.search);
 const backend = query.get('backend');
 
 const error = element('error', HTMLParagraphElement);
 const about = element('about', HTMLParagraphElement);
 
-/** What the page generates with. */
+/** The client that the page generates with, and its model once that is loaded. */
 interface Opened {
   address: string;
   flux: FluxSrpo;
@@ -123,6 +125,6 @@ const refresh = () => {
   return showModels(models).catch(onModelsError);
 };
 listenToImports({ storage, onChange: refresh, offerToUse });
-/** The list, with what the load has kept by then. It stays as it is while the user is at one of its buttons. */
+/** Shows what the load has stored. Waits for the next refresh where the list has the focus. */
 const refreshAfterLoad = () => (document.activeElement?.closest('#model-list') ? undefined : refresh());
 await Promise.all([load().then(refreshAfterLoad), refresh()]);

@@ -4,7 +4,10 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
 import { rejection, SMALLEST } from './support/page.ts';
 
-/** The list of everything that this origin keeps, and its removal: imported models in OPFS, kept ones in Cache storage. */
+/**
+ * The list of everything that this origin keeps, and its removal: imported models in OPFS, kept
+ * ones in Cache storage.
+ */
 
 let address: string;
 let manifestText: string;

@@ -8,7 +8,10 @@ import { serveDemo } from '../../scripts/lib/serve-demo.ts';
 import { serveFolder } from '../support/serve-folder.ts';
 import { writePipeline } from '../support/write-fixture.ts';
 
-/** The import panel as users meet it, on the narrowest screen. What the imported bytes are is the browser tests' business. */
+/**
+ * The import panel as users meet it, on the narrowest screen. What the imported bytes are is the
+ * browser tests' business.
+ */
 
 const WIDTH = 360;
 const TRANSFORMER = 'transformer/diffusion_pytorch_model.safetensors';
@@ -71,7 +74,8 @@ describe('the import panel', () => {
     await check().focus();
     await page.keyboard.press('Enter');
     expect(await settled()).toBe('');
-    // Oracle: 3.65 MB of float32 are 0.913 million weights, and 8 bits take a little more than a quarter of that, the rest halves.
+    // Oracle: 3.65 MB of float32 are 0.913 million weights, and 8 bits take a little more than a
+    // quarter of that, the rest halves.
     expect(await forecast()).toMatch(
       /913 thousand parameters, 3\.65 MB to read.* about 1\.\d\d MB in 31 parts as opfs:srpo\. It fits/,
     );

@@ -1,4 +1,6 @@
-/** A file and where it lay in what the user picked or dropped: `folder/below/name`, or `name` alone. */
+/**
+ * A file and where it lay in what the user picked or dropped: `folder/below/name`, or `name` alone.
+ */
 export interface Picked {
   path: string;
   file: File;
@@ -12,7 +14,10 @@ export function pickedFiles(files: Iterable<File>): Picked[] {
   return Array.from(files, (file) => ({ path: file.webkitRelativePath || file.name, file }));
 }
 
-/** What was dropped, with everything in dropped folders. Must be called during the drop's event: the entries are gone after it. */
+/**
+ * What was dropped, with everything in dropped folders. Must be called during the drop's event: the
+ * entries are gone after it.
+ */
 export async function droppedFiles(data: DataTransfer): Promise<Picked[]> {
   // Files that a script put there have no entry.
   const dropped = [...data.items].map((item) => item.webkitGetAsEntry() ?? item.getAsFile());

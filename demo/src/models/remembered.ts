@@ -2,8 +2,9 @@ import type { WeightClass } from 'flux-srpo';
 import { WEIGHT_CLASSES } from './weight-classes.ts';
 
 /**
- * How an import was set up, so that the page can say after a reload what to choose again. Only names of files are stored: no contents, no
- * paths or URLs, and never the token. Where the browser denies the page its storage, or an entry is damaged, nothing is remembered.
+ * How an import was set up, so that the page can say after a reload what to choose again. Only
+ * names of files are stored: no contents, no paths or URLs, and never the token. Where the browser
+ * denies the page its storage, or an entry is damaged, nothing is remembered.
  */
 export interface RememberedImport {
   dtype: WeightClass;

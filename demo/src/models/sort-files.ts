@@ -5,7 +5,10 @@ export type Role = 'transformer' | 't5' | 'clip' | 'vae' | 'checkpoint';
 
 export type FolderRole = 'folder' | 'tokenizers' | 'safetyChecker';
 
-/** Something to import: a weight file, a folder by the paths that the library expects, or the JSON file about the model. */
+/**
+ * Something to import: a weight file, a folder by the paths that the library expects, or the JSON
+ * file about the model.
+ */
 export type Chosen =
   | { kind: 'file'; role: Role; file: File }
   | { kind: 'folder'; role: FolderRole; name: string; files: Record<string, File> }

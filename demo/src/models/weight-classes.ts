@@ -1,8 +1,8 @@
 import type { WeightClass } from 'flux-srpo';
 
 /**
- * The choices in words. Sizes are those of FLUX.1 with both text encoders. Decibels compare the embedded model's pictures with those from
- * float32 (SPEED.md, "Quantization").
+ * The choices in words. Sizes are those of FLUX.1 with both text encoders. Decibels compare the
+ * embedded model's pictures with those from float32 (SPEED.md, "Quantization").
  */
 export const WEIGHT_CLASSES: Readonly<Record<WeightClass, { label: string; note: string }>> = {
   q4m: {

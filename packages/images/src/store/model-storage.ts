@@ -7,8 +7,8 @@ export interface StoredEntry {
   /** For `remove`: the name of an imported model, the address of a kept one. */
   id: string;
   /**
-   * `imported`: converted by `storage.import`, in the origin private file system. `kept`: fetched from its server by `load` (`keep`), in
-   * Cache storage.
+   * `imported`: converted by `storage.import`, in the origin private file system. `kept`: fetched
+   * from its server by `load` (`keep`), in Cache storage.
    */
   kind: 'imported' | 'kept';
   /** For `createFluxSrpo({ model })`: `opfs:<id>`, or the address of a kept model. */
@@ -31,7 +31,10 @@ export interface UnfinishedModel extends StoredEntry {
   state: 'unfinished';
 }
 
-/** Bytes that are no model: a damaged manifest, or files that something else wrote. All that can be done is `remove`. */
+/**
+ * Bytes that are no model: a damaged manifest, or files that something else wrote. All that can be
+ * done is `remove`.
+ */
 export interface UnreadableModel extends StoredEntry {
   state: 'unreadable';
   /** Why it cannot be read. */
@@ -50,7 +53,10 @@ export interface ImportForecast extends ConversionForecast {
   model: string;
   /** The manifest's `name`. */
   name: string;
-  /** Bytes that an interrupted import of this id left. They are used again where files and settings are the same. */
+  /**
+   * Bytes that an interrupted import of this id left. They are used again where files and settings
+   * are the same.
+   */
   found: number;
   /** Whether the browser has room for what is missing. */
   fits: boolean;
@@ -59,29 +65,35 @@ export interface ImportForecast extends ConversionForecast {
 /** Models in this browser's storage. No other origin sees the files, and no server gets them. */
 export interface ModelStorage {
   /**
-   * Converts a checkpoint into a stored model, in a worker. Memory stays bounded whatever the size. Rejects with
-   * `storage/quota-exceeded` where it does not fit, with `input/conflict` where there is a model of that id or another tab is importing it.
+   * Converts a checkpoint into a stored model, in a worker. Memory stays bounded whatever the size.
+   * Rejects with `storage/quota-exceeded` where it does not fit, with `input/conflict` where there
+   * is a model of that id or another tab is importing it.
    */
   import(sources: ImportSources, options?: ImportOptions): Promise<CompleteModel>;
   /**
-   * Says what that import would write and whether it fits, from the files' headers. Rejects with what is wrong with them. Stores nothing.
+   * Says what that import would write and whether it fits, from the files' headers. Rejects with
+   * what is wrong with them. Stores nothing.
    */
   foresee(
     sources: ImportSources,
     options?: ImportSettings & Pick<ImportOptions, 'signal' | 'workerUrl'>,
   ): Promise<ImportForecast>;
   /**
-   * Every model that this origin keeps, imported or kept, and what interrupted ones left. A model that cannot be read is listed with the
-   * reason. Where the browser denies a page its file system or its caches, nothing can be there, so nothing is listed from there.
+   * Every model that this origin keeps, imported or kept, and what interrupted ones left. A model
+   * that cannot be read is listed with the reason. Where the browser denies a page its file system
+   * or its caches, nothing can be there, so nothing is listed from there.
    */
   list(): Promise<StoredModel[]>;
   /**
-   * Removes an entry of `list()` by its `id`. Does nothing where there is none. Rejects with `input/conflict` while it is imported, or
-   * loaded in any tab.
+   * Removes an entry of `list()` by its `id`. Does nothing where there is none. Rejects with
+   * `input/conflict` while it is imported, or loaded in any tab.
    */
   remove(id: string): Promise<void>;
   /** Bytes that all storage of this origin takes, and may take as far as the browser says. */
   estimate(): Promise<{ usage: number; quota: number }>;
-  /** Asks the browser not to clear this origin's storage by itself; some ask the user. `false` where it may still. */
+  /**
+   * Asks the browser not to clear this origin's storage by itself; some ask the user. `false` where
+   * it may still.
+   */
   persist(): Promise<boolean>;
 }

@@ -16,7 +16,8 @@ export interface OpenedModel {
 }
 
 /**
- * Opens an imported model from OPFS, any other from its server, and locks what is stored of it against changes by others.
+ * Opens an imported model from OPFS, any other from its server, and locks what is stored of it
+ * against changes by others.
  *
  * @param keep whether a fetched model's files are kept in Cache storage
  */

@@ -4,8 +4,9 @@ import type { BundleFiles, ChunkStore } from '@flux-srpo/runtime';
 import { CHUNKS, cacheName, MANIFEST } from './cache-models.ts';
 
 /**
- * The files of the bundle at `url`, and the cache that keeps its chunks. The manifest comes from the network where there is one, else the
- * last one is used. Without `chunks` where the browser keeps nothing, as in some private windows.
+ * The files of the bundle at `url`, and the cache that keeps its chunks. The manifest comes from
+ * the network where there is one, else the last one is used. Without `chunks` where the browser
+ * keeps nothing, as in some private windows.
  */
 export async function openCacheBundle(
   url: string,
@@ -17,7 +18,8 @@ export async function openCacheBundle(
     () => true,
   );
   if (isRefused) return { files };
-  // Opening creates a cache. So it is opened only to keep something, and a server that does not answer leaves none.
+  // Opening creates a cache. So it is opened only to keep something, and a server that does not
+  // answer leaves none.
   const read = async (key: string): Promise<Uint8Array<ArrayBuffer> | undefined> => {
     const response = await caches.match(key, { cacheName: name }).catch(() => undefined);
     return response && new Uint8Array(await response.arrayBuffer());

@@ -4,8 +4,9 @@ import type { StoredModel } from '../model-storage.ts';
 import { readStoredManifest } from '../read-stored-manifest.ts';
 
 /*
- * Where kept models are: Cache storage has one cache for each address. In it are the manifest and the chunks of the bundle's files, each
- * under its SHA-256. An entry is put whole or not at all, and its hash is checked whenever it is read.
+ * Where kept models are: Cache storage has one cache for each address. In it are the manifest and
+ * the chunks of the bundle's files, each under its SHA-256. An entry is put whole or not at all,
+ * and its hash is checked whenever it is read.
  */
 
 const PREFIX = 'flux-srpo ';
@@ -24,7 +25,8 @@ export function isKeptUrl(id: string): boolean {
 
 /** Every bundle of which something is kept. */
 export async function listKeptModels(): Promise<StoredModel[]> {
-  // Pages without HTTPS have no caches, and private windows may refuse them: then nothing can be kept.
+  // Pages without HTTPS have no caches, and private windows may refuse them: then nothing can be
+  // kept.
   const names = (await globalThis.caches?.keys().catch(() => undefined)) ?? [];
   const urls = names.filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length));
   return await Promise.all(urls.map(describe));
@@ -51,7 +53,10 @@ export async function removeKeptModel(url: string): Promise<void> {
   await withModelAlone(url, () => forgetKeptModel(url));
 }
 
-/** Removes what is kept of the bundle at `url`, also while it is loaded: then its chunks come from the network again. */
+/**
+ * Removes what is kept of the bundle at `url`, also while it is loaded: then its chunks come from
+ * the network again.
+ */
 export async function forgetKeptModel(url: string): Promise<void> {
   await globalThis.caches?.delete(cacheName(url));
 }

@@ -2,7 +2,10 @@ import { InputError, type WeightClass } from '@flux-srpo/core';
 import type { FolderEntries, ImportInput, SourceEntry } from './import-messages.ts';
 import type { ImportFile, ImportFolder, ImportSettings, ImportSources } from './import-options.ts';
 
-/** Checks what the caller gave and makes the worker's message of it. URLs become absolute here, where the page's address is known. */
+/**
+ * Checks what the caller gave and makes the worker's message of it. URLs become absolute here,
+ * where the page's address is known.
+ */
 export function importInput(sources: ImportSources, { id, dtype = 'q4m', info, token }: ImportSettings): ImportInput {
   const part = (file = sources.checkpoint) => (file === undefined ? undefined : entry(file));
   return {

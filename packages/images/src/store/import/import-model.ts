@@ -9,7 +9,10 @@ import { hasRoom } from '../opfs/opfs-write.ts';
 import type { ImportInput, ImportMessage } from './import-messages.ts';
 import { folderSource, openSources } from './open-sources.ts';
 
-/** Converts a checkpoint into a stored model. Only in a dedicated worker, which may be terminated at any moment. */
+/**
+ * Converts a checkpoint into a stored model. Only in a dedicated worker, which may be terminated at
+ * any moment.
+ */
 export async function importModel(input: ImportInput, post: (message: ImportMessage) => void): Promise<CompleteModel> {
   const { id, url, info } = identify(input);
   const source = await openSources(input);

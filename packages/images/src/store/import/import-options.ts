@@ -1,15 +1,18 @@
 import type { WeightClass } from '@flux-srpo/core';
 import type { BundleInfo, ConvertNotice, ConvertProgress } from '@flux-srpo/export';
 
-/** A file that the user picked or dropped, or the URL of one on a server that answers range requests. */
+/**
+ * A file that the user picked or dropped, or the URL of one on a server that answers range
+ * requests.
+ */
 export type ImportFile = File | string | URL;
 
 /** The files of a folder by path, or as an input element with `webkitdirectory` gives them. */
 export type ImportFolder = Readonly<Record<string, ImportFile>> | Iterable<File>;
 
 /**
- * Where a model comes from: a diffusers pipeline folder, with single files that replace parts of it, or without a folder all four parts
- * and the tokenizers.
+ * Where a model comes from: a diffusers pipeline folder, with single files that replace parts of
+ * it, or without a folder all four parts and the tokenizers.
  */
 export interface ImportSources {
   folder?: ImportFolder;
@@ -35,18 +38,26 @@ export interface ImportSettings {
   dtype?: WeightClass;
   /** Model id, name, licence, sizes, defaults. @default FLUX.1 SRPO's */
   info?: BundleInfo;
-  /** Access token of the hub that the URLs name. It is sent to the hosts in the URLs and to no other. */
+  /**
+   * Access token of the hub that the URLs name. It is sent to the hosts in the URLs and to no
+   * other.
+   */
   token?: string;
 }
 
 /** How to follow and end an import. */
 export interface ImportOptions extends ImportSettings {
-  /** Stops the import, which rejects with the signal's reason. The same import continues from there. */
+  /**
+   * Stops the import, which rejects with the signal's reason. The same import continues from there.
+   */
   signal?: AbortSignal | undefined;
   /** Called after each tensor and each part. */
   onProgress?: ((progress: ConvertProgress) => void) | undefined;
   /** Called when an interrupted import is continued, or started over. */
   onNotice?: ((notice: ConvertNotice) => void) | undefined;
-  /** URL of the import worker's module (`flux-srpo/import-worker`), where the bundler does not place it. */
+  /**
+   * URL of the import worker's module (`flux-srpo/import-worker`), where the bundler does not place
+   * it.
+   */
   workerUrl?: string | URL;
 }

@@ -3,8 +3,8 @@ import type { ImportCall, ImportMessage } from './import-messages.ts';
 import { foreseeImport, importModel } from './import-model.ts';
 
 /**
- * The module of the worker that imports one model from a checkpoint into OPFS. It handles one message. To stop it, the page terminates it;
- * the next import uses what it has finished by then.
+ * The module of the worker that imports one model from a checkpoint into OPFS. It handles one
+ * message. To stop it, the page terminates it; the next import uses what it has finished by then.
  */
 self.addEventListener('message', ({ data: { task, input } }: MessageEvent<ImportCall>) => {
   const post = (message: ImportMessage) => self.postMessage(message);

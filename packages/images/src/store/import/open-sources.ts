@@ -47,7 +47,8 @@ async function open(entry: SourceEntry, name: string, token: string | undefined)
 }
 
 /**
- * Each byte is read once. The browser's HTTP cache would only keep gigabytes of them, or answer with bytes of a file that has changed since.
+ * Each byte is read once. The browser's HTTP cache would only keep gigabytes of them, or answer
+ * with bytes of a file that has changed since.
  */
 const uncached: typeof fetch = (url, init) => fetch(url, { ...init, cache: 'no-store' });
 

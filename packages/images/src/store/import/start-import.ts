@@ -42,12 +42,15 @@ async function start<Task extends ImportTask>(
       worker.postMessage({ task, input } satisfies ImportCall);
     });
   } finally {
-    // Also in the middle of its work: finished parts stay on the disk, and the worker's handles and lock go with it.
+    // Also in the middle of its work: finished parts stay on the disk, and the worker's handles and
+    // lock go with it.
     worker.terminate();
   }
 }
 
-/** An exception of the caller's own callback is reported as the page's; it does not end the import. */
+/**
+ * An exception of the caller's own callback is reported as the page's; it does not end the import.
+ */
 function tell<T>(listener: ((value: T) => void) | undefined, value: T): void {
   try {
     listener?.(value);

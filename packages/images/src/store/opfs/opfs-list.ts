@@ -6,7 +6,10 @@ import { bytesOf, entriesOf, findFile, type OpfsHandle, unlessMissing } from './
 import { checkModelId, isComplete, openModelsFolder, opfsUrl } from './opfs-models.ts';
 import { ROOM_CHECK } from './opfs-write.ts';
 
-/** Everything in the folder of imported models. What is no model is listed too, as unreadable, so that it can be removed. */
+/**
+ * Everything in the folder of imported models. What is no model is listed too, as unreadable, so
+ * that it can be removed.
+ */
 export async function listImportedModels(): Promise<StoredModel[]> {
   const models = await openModelsFolder().catch((error: unknown) => {
     // Nothing can have been imported where the browser has no such storage.
@@ -14,7 +17,8 @@ export async function listImportedModels(): Promise<StoredModel[]> {
     throw error;
   });
   if (models === undefined) return [];
-  // Left by a check that was cut off. While a check runs, the browser refuses, and the check removes the file itself.
+  // Left by a check that was cut off. While a check runs, the browser refuses, and the check
+  // removes the file itself.
   await models.removeEntry(ROOM_CHECK).catch(() => undefined);
   return await Promise.all((await entriesOf(models)).map(([id, handle]) => describe(id, handle)));
 }
@@ -47,7 +51,8 @@ export async function removeImportedModel(id: string): Promise<void> {
       checkModelId(id);
       return;
     }
-    // The manifest goes first, so that a removal that is cut off does not leave a folder that looks complete.
+    // The manifest goes first, so that a removal that is cut off does not leave a folder that looks
+    // complete.
     if (handle.kind === 'directory') await unlessMissing(handle.removeEntry('manifest.json', { recursive: true }));
     await unlessMissing(models.removeEntry(id, { recursive: true }));
   });

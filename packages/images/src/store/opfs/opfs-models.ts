@@ -2,8 +2,9 @@ import { InputError, ModelError, StorageError } from '@flux-srpo/core';
 import { findFile, findFolder } from './opfs-files.ts';
 
 /*
- * Where imported models are: each is a bundle in the folder `flux-srpo/<id>` of the origin private file system. OPFS cannot rename
- * folders, so a bundle counts as complete once its journal is deleted. A folder with a journal is never loaded.
+ * Where imported models are: each is a bundle in the folder `flux-srpo/<id>` of the origin private
+ * file system. OPFS cannot rename folders, so a bundle counts as complete once its journal is
+ * deleted. A folder with a journal is never loaded.
  */
 
 const SCHEME = 'opfs:';
@@ -28,7 +29,10 @@ export function checkModelId(id: string): string {
   });
 }
 
-/** The folder of all models. `storage/unavailable` where the browser has none: old browsers, pages without HTTPS, private windows. */
+/**
+ * The folder of all models. `storage/unavailable` where the browser has none: old browsers, pages
+ * without HTTPS, private windows.
+ */
 export async function openModelsFolder(): Promise<FileSystemDirectoryHandle> {
   const fail = (what: string, cause?: unknown): never => {
     throw new StorageError(`models cannot be stored here: ${what}`, { code: 'storage/unavailable', cause });

@@ -5,8 +5,9 @@ import { JOURNAL } from './opfs-models.ts';
 import { hasRoom, openForWriting, storageFull, withStorageErrors, writeAll } from './opfs-write.ts';
 
 /**
- * Writes a bundle to the folder `name` of `models`. Every byte that a file has taken stays even if the tab dies. The journal is the first
- * file and the last to be deleted, so that an unfinished folder never looks complete.
+ * Writes a bundle to the folder `name` of `models`. Every byte that a file has taken stays even if
+ * the tab dies. The journal is the first file and the last to be deleted, so that an unfinished
+ * folder never looks complete.
  */
 export async function opfsSink(models: FileSystemDirectoryHandle, name: string): Promise<ResumableSink> {
   const guard = <T>(act: () => Promise<T>) => withStorageErrors(name, act);
@@ -57,7 +58,8 @@ export async function opfsSink(models: FileSystemDirectoryHandle, name: string):
       },
       replace: (text) =>
         guard(async () => {
-          // A crash between these two leaves a journal without a whole first line. Then the next import starts over.
+          // A crash between these two leaves a journal without a whole first line. Then the next
+          // import starts over.
           journal.truncate(0);
           writeAll(journal, new TextEncoder().encode(text), 0, name);
           journal.flush();
@@ -83,7 +85,9 @@ export async function opfsSink(models: FileSystemDirectoryHandle, name: string):
   };
 }
 
-/** Removes every file but `paths`, and folders that are left empty. Returns how many entries stay. */
+/**
+ * Removes every file but `paths`, and folders that are left empty. Returns how many entries stay.
+ */
 async function removeOthers(
   folder: FileSystemDirectoryHandle,
   paths: ReadonlySet<string>,

@@ -1,6 +1,9 @@
 import { formatBytes, isFluxError, StorageError } from '@flux-srpo/core';
 
-/** Writing in the origin private file system, in place and synchronously: only dedicated workers can. */
+/**
+ * Writing in the origin private file system, in place and synchronously: only dedicated workers
+ * can.
+ */
 
 /** TypeScript has these in its library for workers, which excludes the one for pages. */
 export interface SyncAccess {
@@ -13,7 +16,10 @@ export interface SyncAccess {
 }
 type SyncFile = FileSystemFileHandle & { createSyncAccessHandle(): Promise<SyncAccess> };
 
-/** Milliseconds before each further try. A worker that was stopped a moment ago may still have the file. */
+/**
+ * Milliseconds before each further try. A worker that was stopped a moment ago may still have the
+ * file.
+ */
 const DELAYS = [20, 100, 500, 2_000];
 
 export async function openForWriting(folder: FileSystemDirectoryHandle, name: string): Promise<SyncAccess> {
@@ -29,7 +35,10 @@ export async function openForWriting(folder: FileSystemDirectoryHandle, name: st
   }
 }
 
-/** Writes all of `bytes`. Where others throw, some browsers take fewer bytes, or answer with a number that is no count. */
+/**
+ * Writes all of `bytes`. Where others throw, some browsers take fewer bytes, or answer with a
+ * number that is no count.
+ */
 export function writeAll(access: SyncAccess, bytes: Uint8Array, at: number, path: string): void {
   const taken = access.write(bytes, { at });
   if (taken !== bytes.length) throw storageFull(path, { expected: bytes.length, got: taken });
@@ -39,8 +48,8 @@ export function writeAll(access: SyncAccess, bytes: Uint8Array, at: number, path
 export const ROOM_CHECK = 'room check';
 
 /**
- * Whether so many bytes more fit: makes a file of that length and removes it at once. The browser's estimate is not used, because browsers
- * round it, and some answer with a constant.
+ * Whether so many bytes more fit: makes a file of that length and removes it at once. The browser's
+ * estimate is not used, because browsers round it, and some answer with a constant.
  */
 export async function hasRoom(folder: FileSystemDirectoryHandle, bytes: number): Promise<boolean> {
   const access = await withStorageErrors(ROOM_CHECK, () => openForWriting(folder, ROOM_CHECK));
