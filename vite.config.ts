@@ -10,13 +10,13 @@ import {
 } from './test/browser/support/node-commands.ts';
 import { convertFixtureWithCli } from './test/browser/support/storage-commands.ts';
 
-/** Nothing here should take seconds; a busy machine may make it. */
+/** No unit test should take seconds, but a busy machine may need them. */
 const UNIT_TEST_MS = 60_000;
 
-/** SwiftShader and wasm on two cores: an honest test can take this long. */
+/** SwiftShader and wasm on two cores are this slow. */
 const SLOW_TEST_MS = 10 * 60_000;
 
-/** A software adapter compiles each kernel for a minute, once. */
+/** A software adapter compiles each kernel for up to a minute, once. */
 const GPU_TEST_MS = 60 * 60_000;
 
 const executablePath = findChromium();
@@ -43,9 +43,11 @@ function oneAtATime(project: TestProjectInlineConfiguration): TestProjectInlineC
 export default defineConfig({
   worker: { format: 'es' },
   optimizeDeps: {
-    // onnxruntime-web finds its .wasm beside itself through import.meta.url, which pre-bundling would move.
+    // onnxruntime-web finds its .wasm beside itself through import.meta.url. Pre-bundling would
+    // move it.
     exclude: ['onnxruntime-web'],
-    // No import leads to the worker; a dependency found late would reload the page in the middle of a test.
+    // No import leads to the workers. A dependency that Vite finds late would reload the page in
+    // the middle of a test.
     entries: [
       'packages/images/src/worker.ts',
       'packages/images/src/store/import/import-worker.ts',
@@ -60,7 +62,8 @@ export default defineConfig({
       inNode('repository', ['test/repository/**/*.test.ts'], SLOW_TEST_MS),
       inNode('parity', ['test/parity/**/*.test.ts'], SLOW_TEST_MS),
       inNode('cli', ['test/cli/**/*.test.ts'], SLOW_TEST_MS),
-      // The next four measure, or start a browser: one file at a time, or they share two cores and one software GPU.
+      // The tiers below run one file at a time: their files would share two cores and one software
+      // GPU.
       oneAtATime(inNode('gpu', ['test/gpu/**/*.test.ts'], GPU_TEST_MS)),
       {
         extends: true,

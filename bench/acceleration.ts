@@ -1,9 +1,11 @@
-// What the step cache saves and what it costs, by threshold, side by side on the same prompts and seeds.
+// What the step cache saves and what it costs, by threshold, on the same prompts and seeds.
 //
-//   npx tsx bench/acceleration.ts [--bundle models/tiny/bundle] [--count 24] [--thresholds 0,0.05,0.1,0.2]
+//   npx tsx bench/acceleration.ts [--bundle models/tiny/bundle] [--count 24]
+//                                 [--thresholds 0,0.05,0.1,0.2]
 //
-// One JSON line per threshold: share of steps skipped, denoising seconds per picture, PSNR against every step computed
-// (dB over the pixels of all pictures), and how well the pictures match their prompts. 0 skips nothing.
+// One JSON line per threshold: share of steps skipped, denoising seconds per picture, PSNR against
+// pictures of which every step was computed (dB over the pixels of all pictures), and how well the
+// pictures match their prompts. Threshold 0 skips nothing.
 
 import { parseArgs } from 'node:util';
 import { bytesSource } from '@flux-srpo/formats';
@@ -22,7 +24,7 @@ const { values } = parseArgs({
 });
 const prompts = testPrompts(Number(values.count), true);
 
-/** The bundle with other thresholds: its files are the same, its identity is not. */
+/** The same bundle with other thresholds in its manifest. All its other files stay the same. */
 function withThreshold(files: BundleFiles, threshold: number): BundleFiles {
   return {
     name: files.name,

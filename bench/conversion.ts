@@ -6,12 +6,17 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeLargePipeline } from '../test/support/large-pipeline.ts';
 
-// Conversion of a bf16 checkpoint to 4 bits or `--dtype`: MB/s of the source and peak RSS, beside the `gguf` package quantizing the same transformer to Q4_0.
+// Converts a bf16 checkpoint and prints MB/s of the source and peak memory. With --python, the
+// `gguf` package quantizes the same transformer to Q4_0 for comparison.
 //
-//   npx tsx bench/conversion.ts [--gigabytes 8] [--hidden 3072] [--rounds 1] [--dtype q4] [--threads 1,2] [--python <python with gguf>] [--folder <where there is room>]
+//   npx tsx bench/conversion.ts [--gigabytes 8] [--hidden 3072] [--rounds 1] [--dtype q4]
+//                               [--threads 1,2] [--python <python with gguf>] [--folder <folder>]
 //
-// One JSON line per tool and round, in turns. CPU seconds are those of the whole process: on a busy machine they say more than the wall clock.
-// The transformer has FLUX.1's width or `--hidden` and as many blocks as fit the size; the other networks are tiny. Without --python only ours is measured.
+// One JSON line per tool and round; the tools take turns. CPU seconds are those of the whole
+// process: on a busy machine they say more than the clock.
+//
+// The transformer has FLUX.1's width, or `--hidden`, and as many blocks as fill the size. The other
+// networks are tiny.
 
 const { values: args } = parseArgs({
   options: {
@@ -35,7 +40,7 @@ interface Measured {
   outBytes: number;
 }
 
-/** Runs a command to its end; its last line of output, and what /usr/bin/time would say, from the command itself. */
+/** Runs a command to its end and gives the last line that it printed. */
 async function run(command: string, commandArgs: readonly string[]): Promise<string> {
   const child = spawn(command, commandArgs, { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
@@ -47,7 +52,7 @@ async function run(command: string, commandArgs: readonly string[]): Promise<str
   return output.trimEnd().split('\n').at(-1) ?? '';
 }
 
-/** Prints the process's own figures when it ends. */
+/** Code for the process itself: prints its time and memory when it ends. */
 const USAGE = `process.on('exit', () => {
   const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
   console.log(JSON.stringify({ cpuSeconds: (userCPUTime + systemCPUTime) / 1e6, peakRss: maxRSS * 1024, seconds: performance.now() / 1000 }));

@@ -1,12 +1,17 @@
-// How fast this machine's GPU runs FLUX.1's transformer, in Node on Dawn: seconds and TFLOP/s of a denoising step, and of a plain matrix product
-// in WGSL as the ceiling.
+// How fast this machine's GPU runs FLUX.1's transformer, in Node on Dawn: seconds and TFLOP/s of a
+// denoising step. A plain matrix product in WGSL is timed too, as the ceiling.
 //
-//   npx tsx bench/gpu.ts [--size 512x512 --size 1024x768 --size 1024x1024] [--precision auto | f32 | f16] [--dtype q4] [--bundle <folder>]
-//                        [--steps 4] [--tokens 512] [--budget 16e9] [--matmul 4096] [--no-self-test]
+//   npx tsx bench/gpu.ts [--size 512x512 --size 1024x768 --size 1024x1024]
+//                        [--precision auto | f32 | f16] [--dtype q4] [--bundle <folder>]
+//                        [--steps 4] [--tokens 512] [--budget 16e9] [--matmul 4096]
+//                        [--no-self-test]
 //
-// The whole pipeline at full width, prompt to picture, with the random weights of `synth --virtual`, which are made as they are read, or with a
-// bundle's. The first step compiles; `seconds` is the median of the others. One JSON line for the matrix product and one per size. Fetches Dawn
-// (the package `webgpu`) when it is not there.
+// The whole pipeline runs at full width, from prompt to picture. Without --bundle its weights are
+// random and made while they are read, as those of `synth --virtual`. The first step compiles
+// shaders; `seconds` is the median of the other steps.
+//
+// One JSON line for the matrix product and one per size. Downloads Dawn (the package `webgpu`)
+// where it is missing.
 
 import { parseArgs } from 'node:util';
 import { FLUX1_DEV, hiddenSize, type Precision, parseSize, tokenGrid, type WeightClass } from '@flux-srpo/core';
@@ -51,7 +56,7 @@ for (const size of values.size) await generate(size);
 // Dawn keeps the process alive.
 process.exit(0);
 
-/** One product of square matrices, on a device of its own. */
+/** Times one product of square matrices, on a device of its own. */
 async function ceiling(type: Precision, size: number): Promise<void> {
   const gpu = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
   const device = await gpu!.requestDevice({ requiredFeatures: type === 'f16' ? ['shader-f16'] : [] });
@@ -93,7 +98,10 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-/** Of all blocks: 12·H² weights per token in either kind, and scores and mixing over all pairs of tokens. */
+/**
+ * Operations of all blocks: 12·H² weights per token in either kind of block, then scores and mixing
+ * over all pairs of tokens.
+ */
 function stepFlops(tokens: number): number {
   const { num_layers, num_single_layers } = FLUX1_DEV.transformer;
   const width = hiddenSize(FLUX1_DEV.transformer);

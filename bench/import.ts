@@ -9,10 +9,13 @@ import type { Input } from './pages/import.worker.ts';
 import { runWorker } from './support/chromium.ts';
 import { serveBench } from './support/serve.ts';
 
-// Memory of an import in Chromium: JavaScript's heap and buffers of the worker while it converts a large bf16 checkpoint to q4 into the origin
-// private file system, from URLs and from files.
+// Memory of an import in Chromium. A worker converts a large bf16 checkpoint to q4 into the origin
+// private file system, once from URLs and once from files; its JavaScript heap and buffers are
+// measured.
 //
-//   npx tsx bench/import.ts [--megabytes 400] [--hidden 3072] [--folder <where there is room>]
+//   npx tsx bench/import.ts [--megabytes 400] [--hidden 3072] [--folder <folder>]
+//
+// One JSON line per kind of source.
 
 const { values } = parseArgs({
   options: {

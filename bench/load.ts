@@ -1,9 +1,11 @@
-// How fast blocks of FLUX.1's width get from disk, server or private storage to the device, beside the raw read of the same bytes.
+// How fast blocks of FLUX.1's width get from disk, server or private storage to the device, beside
+// a raw read of the same bytes.
 //
 //   npx tsx bench/load.ts [--bundle <folder>] [--rounds 3] [--only node | chromium]
 //
-// One JSON line per place: rates in MB/s of bytes on disk, best of the rounds. Without a bundle, one of random weights with 2 double and 4 single
-// blocks (510 MB in these) is written to the system's temporary folder and removed.
+// One JSON line per place: MB/s of bytes on disk, best of the rounds. Without --bundle, a bundle of
+// random weights with 2 double and 4 single blocks (510 MB of blocks) is written to the system's
+// temporary folder and removed afterwards.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,7 +26,7 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 
-/** Few of everything, and the text encoders' vocabularies small: only blocks are measured. */
+/** FLUX.1's width with few blocks and small vocabularies: only blocks are measured. */
 const FEW_BLOCKS: ModelConfig = {
   ...FLUX1_DEV,
   transformer: { ...FLUX1_DEV.transformer, num_layers: 2, num_single_layers: 4 },

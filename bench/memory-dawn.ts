@@ -1,11 +1,12 @@
-// What memory.ts counts, in Node on Dawn, where an adapter may have `shader-f16`: GPU bytes of a generation of FLUX.1's shape, in half
-// precision or not, beside the plan. One JSON line per phase. Nothing is computed.
+// The count of memory.ts in Node on Dawn, where an adapter may have `shader-f16`: GPU bytes of a
+// generation of FLUX.1's shape, in half precision or not, beside the plan. Nothing is computed.
 //
-//   npx tsx bench/memory-dawn.ts [--precision f16] [--budget 8e9] [--size 1024x1024] [--dtype q4] [--steps 2] [--tokens 512]
-//                                   [--unbacked]
+//   npx tsx bench/memory-dawn.ts [--precision f16] [--budget 8e9] [--size 1024x1024]
+//                                [--dtype q4] [--steps 2] [--tokens 512] [--unbacked]
 //
-// Two steps at least: only in the second do the double blocks meet what the single ones left in the runtime's pool. `--unbacked`
-// counts what is asked for without making it, for sizes that this machine has no memory for or its adapter no buffers.
+// One JSON line per phase. Use two steps at least: only in the second step do the double blocks
+// meet the buffers that the single blocks left in the runtime's pool. `--unbacked` counts buffers
+// without allocating them, for sizes that this machine or its adapter cannot hold.
 
 import { parseArgs } from 'node:util';
 import { FLUX1_DEV, PLAN_PHASES, type Precision, parseSize } from '@flux-srpo/core';

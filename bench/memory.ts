@@ -1,11 +1,12 @@
-// GPU bytes that a generation of FLUX.1's shape really allocates, beside what the plan says: one JSON line per phase.
+// GPU bytes that a generation of FLUX.1's shape really allocates, beside what the plan says.
 //
-//   npx tsx bench/memory.ts [--budget 8GB …] [--size 1024x1024] [--dtype q4] [--n 1] [--steps 2] [--tokens 512] [--blocks 19,38,24]
-//                       [--compute]
+//   npx tsx bench/memory.ts [--budget 8GB …] [--size 1024x1024] [--dtype q4] [--n 1] [--steps 2]
+//                           [--tokens 512] [--blocks 19,38,24] [--compute]
 //
-// In headless Chromium on WebGPU. Buffers are created, used, pooled and released as in a real run, but nothing is computed and weights are
-// zeros that are not uploaded, so that full size takes minutes on any machine. `--compute` computes and uploads, to check the count itself at a
-// small size with few blocks.
+// One JSON line per phase. Runs in headless Chromium on WebGPU. Buffers are created, used, pooled
+// and released as in a real run, but nothing is computed and the weights are zeros that are not
+// uploaded, so that full size takes minutes on any machine. `--compute` computes and uploads, to
+// check the count itself at a small size with few blocks.
 
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -56,7 +57,8 @@ try {
     const devtools = await page.context().newCDPSession(page);
     let heap = 0;
     const poll = setInterval(async () => {
-      // The types of playwright do not know the second yet. A page that is gone has said so elsewhere.
+      // Playwright's types do not know the second field yet. A page that crashed reports that
+      // elsewhere.
       const usage = (await devtools.send('Runtime.getHeapUsage').catch(() => undefined)) as
         | { usedSize: number; backingStorageSize: number }
         | undefined;

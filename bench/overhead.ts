@@ -1,10 +1,13 @@
-// What JavaScript and WebAssembly cost in a step of FLUX.1's 57 blocks at full width, with all weights on the device: dispatches are taken
-// away (`dispatchWorkgroups` does nothing), so that nothing is computed and only submitting is timed.
+// What JavaScript and WebAssembly cost in a step of FLUX.1's 57 blocks at full width, with all
+// weights on the device. `dispatchWorkgroups` does nothing here, so that only the submitting is
+// timed.
 //
-//   npx tsx bench/overhead.ts [--bundle <folder of synth --virtual>] [--size 1024x1024] [--text-tokens 512] [--steps 12]
+//   npx tsx bench/overhead.ts [--bundle <folder of synth --virtual>] [--size 1024x1024]
+//                             [--text-tokens 512] [--steps 12]
 //
-// One JSON line: milliseconds of a step on the clock, seconds of CPU time in a step by thread (Linux; a busy machine does not change these), calls
-// per step. Without a bundle: FLUX.1's transformer behind text encoders of one layer. Needs 7 GB of memory for SwiftShader's buffers.
+// One JSON line: milliseconds of a step, CPU seconds of a step by thread (Linux; a busy machine
+// does not change these), and calls per step. Without --bundle: FLUX.1's transformer behind text
+// encoders of one layer. Needs 7 GB of memory for SwiftShader's buffers.
 
 import { parseArgs } from 'node:util';
 import { FLUX1_DEV, type ModelConfig, parseSize } from '@flux-srpo/core';
@@ -23,7 +26,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '12' },
   },
 });
-/** Text is not measured. */
+/** One layer each, because text encoding is not measured. */
 const SHORT_TEXT: ModelConfig = {
   ...FLUX1_DEV,
   text_encoder: { ...FLUX1_DEV.text_encoder, num_hidden_layers: 1 },
@@ -63,7 +66,10 @@ try {
   await server.close();
 }
 
-/** CPU seconds of a step by thread, from the first to the last of these looks; threads below 10 ms a step are left out. */
+/**
+ * CPU seconds of one step by thread, from the first to the last of these samples. Threads below 10
+ * ms a step are left out.
+ */
 function perStep(clocks: readonly Map<string, number>[]): Record<string, number> {
   const [first, last] = [clocks[0] ?? new Map(), clocks.at(-1) ?? new Map()];
   const rates = [...last].map(([thread, seconds]): [string, number] => [

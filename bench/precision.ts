@@ -1,9 +1,11 @@
-// What half precision does to pictures: the same prompts and seeds through the float32 graphs and the float16 ones, on the CPU, whose sums are
-// exact in both (a GPU's own sums in halves add to this).
+// What half precision does to pictures: the same prompts and seeds through the float32 graphs and
+// the float16 graphs, on the CPU. The CPU adds exactly in both; on a GPU, sums in halves add to
+// this error.
 //
 //   npx tsx bench/precision.ts [--bundle models/tiny/bundle] [--count 21]
 //
-// One JSON line: PSNR between the two (dB over the pixels of all pictures), and how well each set matches its prompts.
+// One JSON line: PSNR between the two (dB over the pixels of all pictures), and how well each set
+// of pictures matches its prompts.
 
 import { parseArgs } from 'node:util';
 import type { Precision } from '@flux-srpo/core';

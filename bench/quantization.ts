@@ -1,11 +1,14 @@
 // What each way of storing linear layers costs in bits and in error, beside ggml's.
 //
 //   npx tsx bench/quantization.ts [--bundles f32=FOLDER,q4m=FOLDER,…] [--count 14]
-//   python test/reference/ggml_quantizers.py <ggml> --speed      # ggml's speed on the same machine, one core
+//   python test/reference/ggml_quantizers.py <ggml> --speed   # ggml's speed, one core
 //
-// One JSON line per class and distribution of weights: bits per weight on disk, relative RMS error, ggml's errors from the committed
-// fixture, and MB of float32 a second of processor time, the best of five. Each class is measured in a process of its own. With --bundles, the first being the reference: peak signal-to-noise ratio of the
-// pictures against the reference's (dB, same prompts and seeds), and how well they match their prompts.
+// One JSON line per class and distribution of weights: bits per weight on disk, relative RMS error,
+// ggml's errors from the committed fixture, and MB of float32 per second of processor time (best of
+// five). Each class is measured in a process of its own.
+//
+// --bundles draws the same prompts and seeds with each bundle. The first bundle is the reference:
+// the lines give the PSNR against its pictures (dB), and how well the pictures match their prompts.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -103,7 +106,7 @@ async function measureBundles(list: string, count: number): Promise<void> {
   }
 }
 
-/** dB over the bytes of all pictures; null when equal. */
+/** PSNR over the bytes of all pictures, in dB; null when they are equal. */
 function psnr(reference: readonly Uint8Array[], pictures: readonly Uint8Array[]): number | null {
   let squares = 0;
   let count = 0;

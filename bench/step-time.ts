@@ -1,12 +1,14 @@
-// A denoising step of the embedded model: onnxruntime-node, wasm and WebGPU in headless Chromium, and diffusers, on the same
-// processor in one run, taken in turns.
+// A denoising step of the embedded model on onnxruntime-node, wasm and WebGPU in headless Chromium,
+// and diffusers: on the same processor, in one run, taking turns.
 //
-//   npx tsx bench/step-time.ts [--bundle models/tiny/bundle]… [--size 112x80]… [--steps 12] [--rounds 3] [--threads 1]
-//                              [--python <python> --pipeline <diffusers folder that the bundle was made from>]
+//   npx tsx bench/step-time.ts [--bundle models/tiny/bundle]… [--size 112x80]… [--steps 12]
+//                              [--rounds 3] [--threads 1] [--python <python>
+//                              --pipeline <diffusers folder that the bundle was made from>]
 //
-// One JSON line per runtime, bundle and size: milliseconds a step (median of all rounds, and the fastest, which is what a busy
-// machine disturbs least), and how busy the machine was. wasm runs on one thread whatever is asked; WebGPU without a GPU is SwiftShader,
-// which takes all cores. diffusers computes in fp32 and needs Python (test/reference/requirements.txt).
+// One JSON line per runtime, bundle and size: milliseconds of a step (median of all rounds, and the
+// fastest, which a busy machine disturbs least), and how busy the machine was. wasm always runs on
+// one thread. WebGPU without a GPU is SwiftShader, which takes all cores. diffusers computes in
+// fp32 and needs Python (test/reference/requirements.txt).
 
 import { execFile } from 'node:child_process';
 import { availableParallelism, cpus, loadavg } from 'node:os';
@@ -37,7 +39,7 @@ const SCRIPT = fileURLToPath(new URL('step_time.py', import.meta.url));
 /** One way to compute a step. */
 interface Contender {
   where: string;
-  /** What is said about it beside its times. */
+  /** Fields of its JSON line beside the times. */
   how: object;
   run(request: StepRequest): Promise<number[]>;
 }

@@ -1,10 +1,13 @@
-// What decoding in tiles changes: one JSON line per tile size.
+// What decoding in tiles changes in the picture.
 //
-//   npx tsx bench/tiles.ts [--bundle models/tiny/bundle] [--tiles 64,48,32] [--rows 10] [--columns 7]
+//   npx tsx bench/tiles.ts [--bundle models/tiny/bundle] [--tiles 64,48,32] [--rows 10]
+//                          [--columns 7]
 //
-// Latents of generated pictures are laid side by side, so that one canvas needs several tiles, and decoded whole and in tiles. `psnr` (dB)
-// compares the two, over pixels in [−1, 1]. `seams` is the mean step from pixel to pixel across the lines where a tile begins and where
-// it has faded in, divided by the same of the whole decode: 1 where nothing shows.
+// One JSON line per tile size. Latents of generated pictures are laid side by side, so that one
+// canvas needs several tiles, and decoded both whole and in tiles. `psnr` (dB) compares the two
+// over pixels in [−1, 1]. `seams` is the mean step from pixel to pixel across the lines where a
+// tile begins or has fully faded in, divided by the same mean of the whole decode: 1 means that no
+// seam shows.
 
 import { parseArgs } from 'node:util';
 import { decodeTiles, type ImageSize, latentGrid, packLatents, tileBlend, unpackLatents } from '@flux-srpo/core';
@@ -58,7 +61,7 @@ phase.begin('keep', {});
 const packed = packLatents(latents, vae.latent_channels, grid);
 const decode = (tile: number | undefined) => decodeLatents(phase, vae, packed, canvas, tile, () => undefined);
 
-/** Mean |step| from the pixel before each of these columns and rows to it. */
+/** Mean |step| from the pixel before to each of these columns and rows. */
 function stepsAt(picture: Float32Array, lines: { columns: Set<number>; rows: Set<number> }): number {
   const { width, height } = canvas;
   let sum = 0;

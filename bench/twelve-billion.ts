@@ -1,11 +1,14 @@
-// FLUX.1 [dev]'s whole shape, 11.9 billion parameters of it in the transformer: prompt → T5 → modulation → 57 blocks → VAE, with random
-// weights that are made as they are read, in Node (onnxruntime-node) and in headless Chromium (WebGPU, through the library's client and its
-// own worker), and the two pictures compared.
+// FLUX.1 [dev]'s whole shape, with 11.9 billion parameters in the transformer: prompt → T5 →
+// modulation → 57 blocks → VAE. The weights are random and made while they are read. Runs in Node
+// (onnxruntime-node) and in headless Chromium (WebGPU, through the library's client and its own
+// worker), and compares the two pictures.
 //
-//   npx tsx bench/twelve-billion.ts [--bundle <folder of synth --virtual>] [--size 64x64] [--text-tokens 32] [--steps 1]
-//                                   [--budget 2000000000] [--only node | chromium]
+//   npx tsx bench/twelve-billion.ts [--bundle <folder of synth --virtual>] [--size 64x64]
+//                                   [--text-tokens 32] [--steps 1] [--budget 2000000000]
+//                                   [--only node | chromium]
 //
-// One JSON line per runtime, then one of the comparison. Progress goes to stderr. Takes minutes to an hour.
+// One JSON line per runtime, then one of the comparison. Progress goes to stderr. Takes minutes to
+// an hour.
 
 import { parseArgs } from 'node:util';
 import { parseSize } from '@flux-srpo/core';
@@ -43,7 +46,8 @@ if (inNode !== undefined && inChromium !== undefined) compare(inNode, inChromium
 async function runNode(): Promise<Uint8Array> {
   const backend = await createNodeBackend();
   const { files, sent } = counted(model);
-  // On this provider tensors of the "device" are ArrayBuffers, and those that were freed stay until they are collected.
+  // On this provider a tensor of the "device" is an ArrayBuffer. A freed one stays until it is
+  // collected.
   const peak = { heapUsed: 0, arrayBuffers: 0, together: 0, withoutTensors: 0 };
   const look = (): void => {
     const { heapUsed, arrayBuffers } = process.memoryUsage();
@@ -69,7 +73,7 @@ async function runNode(): Promise<Uint8Array> {
 
 /** @returns the picture, [H, W, 3] */
 async function runChromium(): Promise<number[]> {
-  // Here, because Vite and Playwright would be 75 MB of what Node is measured by.
+  // Imported here, because Vite and Playwright would add 75 MB to the memory measured for Node.
   const [{ runPage }, { serveBench }] = await Promise.all([
     import('./support/chromium.ts'),
     import('./support/serve.ts'),
@@ -103,7 +107,7 @@ function print(where: string, report: object): void {
   line({ bench: 'twelve-billion', where, ...generation, mode: modeOf(plan), planned, ...report });
 }
 
-/** Levels of 0 … 255. */
+/** Differences in levels of 0 … 255. */
 function compare(expected: ArrayLike<number>, got: ArrayLike<number>): void {
   const differences = Array.from(expected, (level, i) => Math.abs(level - (got[i] ?? Number.NaN)));
   const different = differences.filter((difference) => difference !== 0).length;

@@ -5,7 +5,10 @@ import { STATUSES } from 'flux-srpo/wire';
 import { HELP } from '../packages/cli/src/help.ts';
 import { ROOT } from './lib/process.mjs';
 
-/** `npm run docs`: the pages of docs/ that are made from the code. A test compares them with what the code says today. */
+/**
+ * `npm run docs`: writes the pages of docs/ that are made from the code. A test compares the
+ * committed pages with what this makes of the code today.
+ */
 
 const MADE = '<!-- Made by "npm run docs" from the code; edit that instead. -->';
 
@@ -62,7 +65,7 @@ Cancelling is none of these: it rejects with the signal's reason, by default a \
 ${sections.join('\n')}`;
 }
 
-/** What the commands say of themselves. */
+/** The help texts of the commands. */
 function commandsPage(): string {
   const { overview, ...commands } = HELP;
   const sections = Object.entries(commands).map(([name, text]) => `## ${name}\n\n\`\`\`\n${text}\`\`\`\n`);

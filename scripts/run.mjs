@@ -5,7 +5,10 @@ import { findOrInstallChromium } from './lib/install-chromium.mjs';
 import { runNode } from './lib/process.mjs';
 import { checkNode, installDependencies } from './lib/setup.mjs';
 
-/** `node scripts/run.mjs <command>`: every command sets up what it needs, so a fresh clone needs only Node and git. */
+/**
+ * `node scripts/run.mjs <command>`. Every command installs what it needs first, so a fresh clone
+ * needs only Node and git.
+ */
 const COMMANDS = {
   /** Serves the demo page with the embedded model, or with the bundle that `--model` names. */
   async start() {
@@ -35,26 +38,26 @@ const COMMANDS = {
     return printTally(results);
   },
 
-  /** Makes the pages of docs/ that come from the code anew. */
+  /** Writes the generated pages of docs/ again. */
   docs() {
     return runNode('node_modules/tsx/dist/cli.mjs', ['scripts/docs.ts']);
   },
 
-  /** Compiles the quantizer's kernels anew. */
+  /** Compiles the quantizer's kernels again. */
   wasm() {
     return runNode('node_modules/tsx/dist/cli.mjs', ['scripts/wasm.ts']);
   },
 
-  /** Takes README's pictures anew, of the real page. */
+  /** Takes README's pictures again, of the real page. */
   screenshots() {
     findOrInstallChromium();
     return runNode('node_modules/tsx/dist/cli.mjs', ['scripts/screenshots.ts']);
   },
 
-  /** `test` with the long tests too (test/README.md says which). */
+  /** Runs `test` with the long tests too (test/README.md lists them). */
   async 'test:full'() {
     process.env.TEST_FULL = '1';
-    // For tests in a page, where Vite shows what begins with its name.
+    // For tests in a page: Vite shows them variables whose names begin with VITE_.
     process.env.VITE_TEST_FULL = '1';
     return COMMANDS.test();
   },

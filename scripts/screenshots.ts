@@ -6,7 +6,8 @@ import { type Browser, chromium, type Page } from 'playwright';
 import { CHROMIUM_ARGS, findChromium } from './lib/chromium.mjs';
 import { serveDemo } from './lib/serve-demo.ts';
 
-// `npm run screenshots`: the two pictures of README.md, taken of the real page while the embedded model draws.
+// `npm run screenshots`: takes the two pictures of README.md. They show the real page while the
+// embedded model draws.
 
 const IMAGES = fileURLToPath(new URL('../docs/images', import.meta.url));
 
@@ -14,7 +15,10 @@ const WIDTH = 900;
 const PROMPT = 'a red house on the left in a meadow, on a sunny day';
 const SEED = 1;
 
-/** Per letter typed, for the finished picture, and for any other frame at least; milliseconds. GIF counts in tens. */
+/**
+ * Milliseconds that a frame is shown: per typed letter, for the finished picture, and at least. GIF
+ * rounds to tens.
+ */
 const DELAY_MS = { letter: 60, finished: 4000, least: 20 };
 
 interface Frame {
@@ -22,7 +26,7 @@ interface Frame {
   delay: number;
 }
 
-/** Types the prompt and draws, photographing header, form and picture all the while. */
+/** Types the prompt and draws, and takes a picture of header and form again and again. */
 async function record(page: Page): Promise<Frame[]> {
   const main = await page.locator('main').boundingBox();
   if (main === null) throw new Error('the page must show its form, got none');
@@ -51,7 +55,7 @@ async function record(page: Page): Promise<Frame[]> {
   return frames;
 }
 
-/** [H, W, 4] bytes of a PNG, decoded by the browser. */
+/** Decodes a PNG in the browser: [H, W, 4] bytes. */
 async function decode(
   page: Page,
   png: string,
@@ -98,7 +102,7 @@ try {
     reducedMotion: 'reduce',
   });
   page.setDefaultTimeout(5 * 60_000);
-  // Without motion: a picture that is still fading in would be the last frame. WebAssembly, because the software GPU of a headless browser is slower still.
+  // Without motion, because a picture that still fades in would be the last frame.
   await page.goto(`${server.url}?backend=wasm`);
   await page.waitForSelector('#generate:enabled');
   await page.fill('#seed', String(SEED));

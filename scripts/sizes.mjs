@@ -8,11 +8,12 @@ import { pack } from '../packages/images/scripts/pack.mjs';
 import { ROOT } from './lib/process.mjs';
 
 /**
- * What the published package weighs, minified and gzipped as a site would serve it: the entry and the worker with all they import at
- * once, without ONNX Runtime, what each loads later, and, with `--pack`, the tarball. Fails when the entry is over its budget.
+ * Prints the size of the published package, minified and gzipped as a site would serve it: the
+ * entry and the worker with everything that they import at once, without ONNX Runtime; what each
+ * loads later; and, with `--pack`, the tarball. Fails when the entry is over its budget.
  */
 
-/** The page's own code must not wait for the library. */
+/** Bytes of the entry, gzipped. A page must not wait for the library. */
 const ENTRY_BUDGET_BYTES = 10_000;
 
 const library = join(ROOT, 'packages/images');
@@ -23,7 +24,7 @@ const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
 const loaded = await loadConfigFromFile({ command: 'build', mode: 'production' }, join(library, 'vite.config.ts'));
 
 /**
- * One entry by itself: in a page the worker's share of a module is not there.
+ * Builds one entry by itself, because a page does not load the worker's share of a module.
  *
  * @param {string} name
  */

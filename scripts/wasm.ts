@@ -3,11 +3,17 @@ import { join } from 'node:path';
 import { main } from 'assemblyscript/asc';
 import { ROOT } from './lib/process.mjs';
 
-/** `npm run wasm`: compiles the quantizer's kernels. A test compares what is committed with what the compiler makes of them today. */
+/**
+ * `npm run wasm`: compiles the quantizer's kernels. A test compares the committed kernels with what
+ * the compiler makes today.
+ */
 
 const SOURCE = 'packages/export/assembly/quantize.ts';
 
-/** The module's TypeScript file as it should be: the WebAssembly as base64, so that no bundler has to be told of a file. */
+/**
+ * The TypeScript file of the kernels: the WebAssembly as base64, so that bundlers need no setting
+ * for a file.
+ */
 export async function compileKernels(): Promise<string> {
   let wasm: Uint8Array | undefined;
   const { error, stderr } = await main(

@@ -9,14 +9,14 @@ import {
 } from '../../test/support/counted-memory.ts';
 import { type ZeroClass, zeroBundle } from '../../test/support/zero-bundle.ts';
 
-/** What `memory.ts` asks of the page. */
+/** What `memory.ts` sends to the page. */
 export interface CountOptions {
   dtype: ZeroClass;
   budget: number;
   request: GenerateRequest;
-  /** Double blocks, single blocks, layers of T5. */
+  /** Numbers of double blocks, single blocks and T5 layers. */
   blocks: [number, number, number];
-  /** Computes everything, which only small pictures end. */
+  /** True computes every dispatch, which only small pictures finish. */
   compute: boolean;
 }
 

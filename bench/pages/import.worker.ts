@@ -1,7 +1,10 @@
 import type { ImportInput, ImportMessage } from '../../packages/images/src/store/import/import-messages.ts';
 import { importModel } from '../../packages/images/src/store/import/import-model.ts';
 
-/** The library's import, in a worker whose heap is watched. With `asFiles` the URLs are fetched first: a browser keeps large files out of the heap. */
+/**
+ * The library's import, in a worker whose heap is watched. `asFiles` fetches the URLs into files
+ * first, because a browser keeps large files out of the heap.
+ */
 export type Input = ImportInput & { asFiles: boolean };
 
 self.addEventListener('message', async ({ data: { asFiles, ...input } }: MessageEvent<Input>) => {

@@ -7,7 +7,7 @@ export interface Input {
   rounds: number;
 }
 
-/** By where the bytes lie. */
+/** Rates by the place that the bytes come from. */
 export type Result = Record<'http' | 'opfs', LoadRates>;
 
 answerOnce<Input, Result>(async ({ bundle, rounds }) => {
@@ -17,7 +17,7 @@ answerOnce<Input, Result>(async ({ bundle, rounds }) => {
   return { http, opfs: await measure(await copyToPrivateFiles(httpBundle(bundle))) };
 });
 
-/** Copies what is measured into the origin's private file system. */
+/** Copies the measured files into the origin's private file system. */
 async function copyToPrivateFiles(files: BundleFiles): Promise<BundleFiles> {
   const { manifest, close } = await openBundle(files);
   await close();

@@ -10,19 +10,25 @@ export interface Input {
 }
 
 export interface Result {
-  /** Milliseconds of each step after the first, which also loads. */
+  /** Milliseconds of each step but the first, which also loads. */
   steps: number[];
-  /** Milliseconds in a step spent waiting for the runtime to take a run, for all of its runs, and for the velocity to come back. */
+  /**
+   * Milliseconds of each step spent in `run` and in `read`: waiting for the runtime to accept all
+   * of the step's runs, and for the velocity to come back.
+   */
   runs: number[];
   reads: number[];
-  /** Calls of one step, by method, and the buffers it made, as `<bytes> <usage>`. */
+  /** Calls of one step by method, and the buffers that it created, as `<bytes> <usage>`. */
   calls: Record<string, number>;
   buffers: Record<string, number>;
   gpuBytes: number;
   gpuWeightBytes: number;
 }
 
-/** Enough for FLUX.1's blocks to stay on the device, too little to keep the text encoders beside them. */
+/**
+ * Bytes: enough to keep FLUX.1's blocks on the device, too little to keep the text encoders beside
+ * them.
+ */
 const BUDGET = 9e9;
 
 const calls = new Map<string, number>();
@@ -38,7 +44,7 @@ function count<Key extends string>(prototype: Record<Key, unknown>, method: Key,
 }
 
 answerOnce<Input, Result>(async ({ bundle, width, height, textTokens, steps }, note) => {
-  // Nothing is computed: what remains is what JavaScript and WebAssembly do to submit it.
+  // Nothing is computed. What remains is the work of JavaScript and WebAssembly to submit it.
   count(
     GPUComputePassEncoder.prototype as unknown as Record<'dispatchWorkgroups', unknown>,
     'dispatchWorkgroups',
@@ -94,7 +100,7 @@ answerOnce<Input, Result>(async ({ bundle, width, height, textTokens, steps }, n
           buffers.clear();
           Object.assign(spent, { run: 0, read: 0 });
           last = performance.now();
-          // What was not computed is not decoded.
+          // The latents were not computed, so there is nothing to decode.
           if (step === steps) done.abort();
         },
       },

@@ -9,18 +9,21 @@ export interface Input {
 
 export interface ClientResult {
   response: Omit<ImageResponse, 'data'>;
-  /** Milliseconds until the model was loaded, the GPU's self-test included. */
+  /** Milliseconds until the model was loaded, with the GPU's self-test. */
   loadMs: number;
   /** [H, W, 3] */
   rgb: number[];
 }
 
-/** One picture as any page asks for it: the library's client, its own worker, default options but for the budget and `keep`. */
+/**
+ * Draws one picture as any page would: with the library's client, its own worker and default
+ * options, except for the budget and `keep`.
+ */
 export async function run(
   { bundle, memoryBudget, request }: Input,
   note: (note: unknown) => void,
 ): Promise<ClientResult> {
-  // Kept, all of it would be written to the browser's storage first.
+  // `keep` would write the whole model to the browser's storage first.
   const flux = createFluxSrpo({ model: bundle, backend: 'webgpu', memoryBudget, keep: false });
   const started = performance.now();
   const { model } = await flux.load();

@@ -3,26 +3,29 @@ import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
 import { countGpuBytes, type GpuPeaks } from './gpu-peaks.ts';
 import { peakResident } from './process-memory.ts';
 
-/** Until a worker that has just begun is asked again. */
+/** Milliseconds before a worker that has just begun is asked again. */
 const RETRY_MS = 5;
 
-/** Between two looks at a heap. */
+/** Milliseconds between two readings of a heap. */
 const HEAP_INTERVAL_MS = 250;
 
 export interface HeapUsage {
-  /** Objects of JavaScript, garbage included. */
+  /** Bytes of JavaScript objects, garbage included. */
   usedSize: number;
-  /** `ArrayBuffer`s, WebAssembly's memory included. */
+  /** Bytes of `ArrayBuffer`s, WebAssembly's memory included. */
   backingStorageSize: number;
 }
 
 export interface ChromiumRun<Result> {
   result: Result;
-  /** The largest of each that was seen in the page and its workers together, and of their sum. */
+  /** The largest values seen in the page and its workers together, and the largest sum. */
   heap: HeapUsage & { together: number; samples: number };
-  /** Bytes, by kind of process. */
+  /** Peak bytes by kind of process. */
   peakResident: Record<string, number>;
-  /** Bytes on the devices of the page's workers at peak, by the device's label. Empty where it was not asked for. */
+  /**
+   * Peak bytes on the GPU devices of the page's workers, by the device's label. Empty where this
+   * was not asked for.
+   */
   gpuPeaks: GpuPeaks;
 }
 
@@ -31,7 +34,7 @@ export type WorkerMessage<Result> = { note: unknown } | { result: Result } | { f
 
 type OnNote = (note: unknown, browserPid: number) => void;
 
-/** Runs one worker of `bench/pages` in a fresh headless Chromium, to its result. */
+/** Runs one worker of `bench/pages` in a fresh headless Chromium and gives its result. */
 export function runWorker<Result>(
   pageUrl: string,
   worker: string,
@@ -42,7 +45,10 @@ export function runWorker<Result>(
   return run(pageUrl, onNote, false, (page) => page.evaluate(startWorker, { url, input }));
 }
 
-/** Runs the function `run` of one module of `bench/pages` on the page itself, and counts what the workers that it starts take on the GPU. */
+/**
+ * Runs the function `run` of one module of `bench/pages` on the page itself. Counts the GPU memory
+ * of the workers that it starts.
+ */
 export function runPage<Result>(
   pageUrl: string,
   module: string,
@@ -101,12 +107,12 @@ async function callModule({ url, input }: { url: string; input: unknown }): Prom
 }
 
 /**
- * Asks the page and its workers for the size of their heaps again and again, through the debugger's protocol, and has the workers count what
- * they take on the GPU: they are whoever's they are, and need not know.
+ * Reads the heap sizes of the page and its workers again and again, through the debugger's
+ * protocol, and makes the workers count their GPU memory. The workers need no code for this.
  */
 async function watchWorkers(session: CDPSession, countGpu: boolean) {
   const heap = { usedSize: 0, backingStorageSize: 0, together: 0, samples: 0 };
-  /** The last that was heard, by worker; the page's own under ''. */
+  /** Latest reading by worker; the page's own is under ''. */
   const usages = new Map<string, HeapUsage>();
   const gpuPeaks: GpuPeaks = {};
   const answers = new Map<number, (result: unknown) => void>();
@@ -125,7 +131,7 @@ async function watchWorkers(session: CDPSession, countGpu: boolean) {
     workers.delete(sessionId);
     usages.delete(sessionId);
   };
-  /** Resolves with what the worker answers, or never where it is gone. */
+  /** Resolves with the worker's answer; never resolves where the worker is gone. */
   const ask = (sessionId: string, method: string, params: object = {}): Promise<unknown> =>
     new Promise((resolve) => {
       const message = JSON.stringify({ id: ++id, method, params });
@@ -145,7 +151,7 @@ async function watchWorkers(session: CDPSession, countGpu: boolean) {
   session.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => {
     if (targetInfo.type !== 'worker') return;
     workers.add(sessionId);
-    // Long before the first device: the runtime's own code is yet to come.
+    // This comes long before the first device: the worker still has to load the runtime.
     if (countGpu) void countIn(sessionId);
   });
   session.on('Target.detachedFromTarget', ({ sessionId }) => forget(sessionId));
@@ -161,7 +167,8 @@ async function watchWorkers(session: CDPSession, countGpu: boolean) {
         if (workers.has(sessionId)) note(sessionId, usage as HeapUsage);
       });
     }
-    // The types of playwright do not know the second size yet. A page that is gone has said so elsewhere.
+    // Playwright's types do not know the second field yet. A page that crashed reports that
+    // elsewhere.
     session.send('Runtime.getHeapUsage').then(
       (usage) => note('', usage as HeapUsage),
       () => undefined,
@@ -170,7 +177,7 @@ async function watchWorkers(session: CDPSession, countGpu: boolean) {
 
   return {
     heap,
-    /** @returns the peaks of all workers that are still there */
+    /** @returns the peaks of all workers that still run */
     stop: async () => {
       clearInterval(timer);
       for (const sessionId of countGpu ? workers : []) {

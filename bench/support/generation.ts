@@ -16,7 +16,7 @@ export interface Generation {
   memoryBudget: number;
 }
 
-/** Of every run that is compared with another. */
+/** Prompt and seed of every run that is compared with another. */
 export const PROMPT = 'a red house';
 export const SEED = 1;
 
@@ -24,27 +24,27 @@ export interface GenerationReport {
   /** Milliseconds. */
   timings: Timings;
   plan: MemoryPlan;
-  /** Bytes at peak, by device; on the CPU's providers only tensors. */
+  /** Peak bytes by device. The CPU's providers count tensors only. */
   counted: Record<string, { bytes: number; uploaded: number }>;
   info: BackendInfo;
-  /** Whether all numbers on the way were: the embeddings, the latents, what was decoded. */
+  /** Whether all embeddings, latents and decoded values were finite. */
   areFinite: boolean;
   /** [H, W, 3] */
   rgb: Uint8Array;
 }
 
-/** What the plan says of a generation, made from the manifest as the pipeline makes it. */
+/** The memory plan of a generation, made from the manifest as the pipeline makes it. */
 export function planOf(manifest: Manifest, { size, textTokens, steps, memoryBudget }: Generation): MemoryPlan {
   const { config } = manifest;
   return planGeneration({ config, parts: partSizes(manifest), size, textTokens, steps, budget: memoryBudget });
 }
 
-/** How the weights are held. */
+/** Whether the weights are kept, and how the denoiser holds its own otherwise. */
 export function modeOf({ keep, phases }: MemoryPlan): string {
   return keep ? 'keep' : phases.denoise.mode;
 }
 
-/** Planned bytes by device: the modulation runs on the denoiser's. */
+/** Planned bytes by device. The modulation runs on the denoiser's device. */
 export function plannedByDevice({ phases }: MemoryPlan): Record<string, number> {
   return {
     text: phases.text.bytes,
@@ -53,7 +53,7 @@ export function plannedByDevice({ phases }: MemoryPlan): Record<string, number> 
   };
 }
 
-/** One picture through the whole pipeline, and what it took. */
+/** Draws one picture through the whole pipeline; reports time and memory. */
 export async function generateOnce(
   files: BundleFiles,
   backend: Backend,
@@ -83,7 +83,10 @@ export async function generateOnce(
   }
 }
 
-/** The backend, with the peak of each stage noted as it closes. One stage is open at a time where not everything is kept. */
+/**
+ * The same backend; notes the peak of each stage when the stage closes. Only one stage is open at a
+ * time unless everything is kept.
+ */
 function notingPeaks(backend: Backend, peaks: GenerationReport['counted']): Backend {
   const openStage: Backend['openStage'] = async (label, ...rest) => {
     backend.ledger.resetPeaks();

@@ -1,18 +1,17 @@
-/** What the devices of one label took at most, each. */
+/** Peak bytes of the devices with one label. */
 export interface GpuPeak {
   /** All buffers. */
   bytes: number;
-  /** The uploaded ones alone, at their own peak. */
+  /** Buffers of uploaded weights, at their own peak. */
   uploaded: number;
 }
 
 export type GpuPeaks = Record<string, GpuPeak>;
 
 /**
- * Evaluated in a browser's realm: its devices tell what they take from here on, apart from the library's own ledger. It travels as text, hence one
- * function without named ones inside, which some compilers mark with helpers of theirs.
- *
- * @returns false where the realm is too young to have WebGPU
+ * Evaluated inside a worker: from here on its GPU devices count the buffers that they hold, apart
+ * from the library's own ledger. The function travels as text. It contains no named functions,
+ * because some compilers mark those with helpers that the worker does not have.
  */
 export function countGpuBytes(): boolean {
   if (typeof GPUAdapter === 'undefined') return false;

@@ -1,10 +1,10 @@
 import type { ByteSource } from '@flux-srpo/formats';
 import { type Backend, type Bundle, type BundleFiles, loadPart, openBundle, type Stage } from '@flux-srpo/runtime';
 
-/** Read at a time: the piece that `loadPart` asks for, and a bundle's chunk. */
+/** Bytes read at a time: what `loadPart` asks for, and the size of a bundle's chunk. */
 const PIECE_BYTES = 8 * 1024 * 1024;
 
-/** Megabytes (10⁶) a second, of the bytes on disk. */
+/** Rates in MB (10⁶ bytes) per second, counted in bytes on disk. */
 export interface LoadRates {
   /** The same bytes, read and thrown away. */
   raw: number;
@@ -15,8 +15,9 @@ export interface LoadRates {
 }
 
 /**
- * How fast blocks get from where they lie to the device, beside reading them and doing nothing. Every round does all three one after
- * another, so that a busy machine is busy for each; the best of the rounds counts.
+ * How fast blocks get from their files to the device, beside reading them and doing nothing. Every
+ * round does all three one after another, so that a busy machine slows each of them; the best round
+ * counts.
  */
 export async function measureLoading(files: BundleFiles, backend: Backend, rounds: number): Promise<LoadRates> {
   const bundle = await openBundle(files);

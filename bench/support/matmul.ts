@@ -1,6 +1,9 @@
-/** A plain tiled matrix product in WGSL, no subgroups, no vendor matrix units: what a shader reaches on this machine. */
+/**
+ * A plain tiled matrix product in WGSL, without subgroups or vendor matrix units: what a simple
+ * shader reaches on this machine.
+ */
 
-/** Rows and columns of C of one workgroup of 16 × 16, each of which makes 4 × 4. */
+/** Rows and columns of C that one workgroup of 16 × 16 threads makes; each thread makes 4 × 4. */
 const TILE = 64;
 
 function shader(type: 'f16' | 'f32', size: number): string {
@@ -37,7 +40,7 @@ fn main(@builtin(local_invocation_id) l: vec3u, @builtin(workgroup_id) w: vec3u)
 }`;
 }
 
-/** What one product [size, size]·[size, size] takes. Throws where it is wrong. */
+/** Seconds of one product [size, size]·[size, size]. Throws where the product is wrong. */
 export async function timeMatMul(
   device: GPUDevice,
   type: 'f16' | 'f32',
@@ -52,7 +55,8 @@ export async function timeMatMul(
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     }),
   );
-  // 2^-6 everywhere: each number of the product is size·2^-12, exact in halves on the way, too.
+  // All factors are 2^-6, so each number of the product is size·2^-12: exact in halves, also on the
+  // way.
   const value =
     type === 'f16' ? new Uint16Array(size * size).fill(0x2400) : new Float32Array(size * size).fill(2 ** -6);
   for (const buffer of buffers.slice(0, 2)) device.queue.writeBuffer(buffer, 0, value);

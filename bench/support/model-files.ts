@@ -4,7 +4,10 @@ import { bytesSink } from '@flux-srpo/formats';
 import { type BundleFiles, blobBundle } from '@flux-srpo/runtime';
 import { folderBundle } from '@flux-srpo/runtime/node';
 
-/** A bundle on disk, written by `synth --virtual` or whole; without one, a virtual bundle in memory (a minute for FLUX.1 [dev]). */
+/**
+ * The files of a bundle on disk, whole or written by `synth --virtual`. Without a folder: a virtual
+ * bundle in memory, which takes a minute to make for FLUX.1 [dev].
+ */
 export async function modelFiles(
   folder: string | undefined,
   config: ModelConfig = FLUX1_DEV,
@@ -13,7 +16,7 @@ export async function modelFiles(
   return virtualBundle(folder === undefined ? await virtualFiles(config, dtype) : folderBundle(folder));
 }
 
-/** What `synth --virtual` writes: all files but the weights. */
+/** The files that `synth --virtual` writes: all but the weights. */
 async function virtualFiles(config: ModelConfig, dtype: WeightClass): Promise<BundleFiles> {
   const files = new Map<string, Blob>();
   await synthesizeBundle(
@@ -31,7 +34,7 @@ async function virtualFiles(config: ModelConfig, dtype: WeightClass): Promise<Bu
   return blobBundle(files, 'virtual');
 }
 
-/** The same files, and how many bytes were read of them. */
+/** The same files, with a count of the bytes that were read. */
 export function counted(files: BundleFiles): { files: BundleFiles; sent: () => number } {
   let bytes = 0;
   const open: BundleFiles['open'] = async (...args) => {
@@ -47,7 +50,7 @@ export function counted(files: BundleFiles): { files: BundleFiles; sent: () => n
   return { files: { name: files.name, open }, sent: () => bytes };
 }
 
-/** Reads of a bundle's files by path, as a server answers them. */
+/** Reads a file or a range of it, as a server answers requests. */
 export async function readFileRange(
   files: BundleFiles,
   path: string,

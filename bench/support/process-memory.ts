@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Peaks of resident memory, in bytes, of a browser's processes by their role. Linux only: from `/proc`. */
+/** Peak resident memory of a browser's processes by role, in bytes. Linux only: reads `/proc`. */
 export function peakResident(root: number): Record<string, number> {
   const peaks: Record<string, number> = {};
   for (const pid of [root, ...descendants(root)]) {
@@ -12,7 +12,10 @@ export function peakResident(root: number): Record<string, number> {
   return peaks;
 }
 
-/** Seconds of CPU time so far, of the browser's threads by role of process and name of thread, e.g. `renderer/DedicatedWorker`. */
+/**
+ * CPU seconds so far of the browser's threads, by role of process and name of thread, e.g.
+ * `renderer/DedicatedWorker`.
+ */
 export function cpuSeconds(root: number): Map<string, number> {
   const seconds = new Map<string, number>();
   for (const pid of descendants(root)) {
@@ -45,7 +48,7 @@ function descendants(root: number): number[] {
   return [...parents.keys()].filter(isBelow);
 }
 
-/** Empty, like the next, where the process has ended meanwhile. */
+/** Empty, as in `read` below, where the process has ended meanwhile. */
 function list(folder: string): string[] {
   try {
     return readdirSync(folder);

@@ -10,16 +10,19 @@ const LIBRARY_WORKER = fileURLToPath(import.meta.resolve('flux-srpo/worker'));
 const BUNDLE_PATH = '/bundle/';
 
 export interface BenchServer {
-  /** Of the empty page. */
+  /** URL of the empty page. */
   url: string;
-  /** Of the bundle's folder. */
+  /** URL of the bundle's folder. */
   bundle: string;
   /** Bytes of the bundle that were sent. */
   sent(): number;
   close(): Promise<void>;
 }
 
-/** An empty page, the repository's modules for its workers, and a bundle, with the headers of a page that may measure its memory. */
+/**
+ * Serves an empty page, the repository's modules for its workers, and a bundle. The headers allow
+ * the page to measure its memory.
+ */
 export async function serveBench(files: BundleFiles): Promise<BenchServer> {
   let sent = 0;
   const server = await createServer({
@@ -34,9 +37,11 @@ export async function serveBench(files: BundleFiles): Promise<BenchServer> {
       headers: { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' },
     },
     optimizeDeps: {
-      // onnxruntime-web finds its .wasm beside itself through import.meta.url, which pre-bundling would move.
+      // onnxruntime-web finds its .wasm beside itself through import.meta.url. Pre-bundling would
+      // move it.
       exclude: ['onnxruntime-web'],
-      // No import leads to a worker or to what a page imports by its address; a dependency found late would reload the page.
+      // No import leads to a worker, or to a module that a page imports by URL. A dependency that
+      // Vite finds late would reload the page.
       entries: ['*.worker.ts', '*.page.ts', LIBRARY_WORKER],
     },
     plugins: [

@@ -9,7 +9,10 @@ export interface StepRequest {
   textTokens: number;
 }
 
-/** Milliseconds of each denoising step of one picture, after another of two steps that made the sessions and warmed the caches. */
+/**
+ * Milliseconds of each denoising step of one picture. A picture of two steps comes first, which
+ * makes the sessions and warms the caches.
+ */
 export async function stepTimes(files: BundleFiles, backend: Backend, request: StepRequest): Promise<number[]> {
   const pipeline = await createPipeline({ bundle: await openBundle(files), backend });
   try {

@@ -1,9 +1,11 @@
 import type { WorkerMessage } from './chromium.ts';
 
-/** A note after each step, so that whoever hears it looks at the clocks. */
+/** The note that a worker posts after each step, so that the listener reads its clocks. */
 export const STEP_DONE = 'step done';
 
-/** A bench's worker: does `work` once, on the first message, and posts what comes of it. */
+/**
+ * A bench's worker: does `work` once, on the first message, and posts the result or the failure.
+ */
 export function answerOnce<Input, Result>(work: (input: Input, note: (note: string) => void) => Promise<Result>): void {
   const post = (message: WorkerMessage<Result>) => self.postMessage(message);
   self.onmessage = ({ data }: MessageEvent<Input>) => {

@@ -1,8 +1,10 @@
 // Measures how well pictures made by this library's own engine match their prompts.
 //
-//   npx tsx models/tiny/evaluate.ts --bundle models/tiny/bundle [--count 96] [--set held-out|seen] [--steps 28] [--guidance 4.5]
+//   npx tsx models/tiny/evaluate.ts --bundle models/tiny/bundle [--count 96]
+//       [--set held-out|seen] [--steps 28] [--guidance 4.5]
 //
-// Prints one JSON object: shares per attribute, their mean, and the same with the prompts shuffled as a control.
+// Prints one JSON object: shares per attribute, their mean, and the same with the prompts shuffled
+// as a control.
 
 import { parseArgs } from 'node:util';
 import { createPipeline, openBundle } from '@flux-srpo/runtime';

@@ -11,7 +11,10 @@ export function lint() {
   return check('lint', () => runNode('node_modules/@biomejs/biome/bin/biome', ['check', '--error-on-warnings', '.']));
 }
 
-/** Each package and model by its own tsconfig (its own world of globals), then what lies outside them. */
+/**
+ * Checks each package and model with its own tsconfig (each has its own globals), then everything
+ * outside them.
+ */
 export function typecheck() {
   return check('typecheck', async () => {
     const projects = ['packages', 'models'].flatMap((folder) =>
@@ -28,7 +31,7 @@ export function typecheck() {
 }
 
 /**
- * One Vitest project (vite.config.ts).
+ * Runs one tier of tests: one project of vite.config.ts.
  *
  * @param {string} project
  * @returns {Promise<Tally>}
@@ -47,13 +50,14 @@ export async function vitest(project) {
   ]);
   const seconds = (performance.now() - started) / 1000;
   const { passed, failures, skipped } = readTally(file);
-  // A run that ends badly without one failed test (a crash, an unhandled error) is a failure all the same.
+  // A run can end badly without one failed test (a crash, an unhandled error). That is a failure
+  // too.
   if (code !== 0 && failures.length === 0) failures.push(`vitest ended with exit code ${code}`);
   return { name: project, passed, failures, skipped, seconds };
 }
 
 /**
- * Tests that could not even start count as one failure, never as nothing.
+ * Tests that could not start count as one failure, never as nothing.
  *
  * @param {string} name
  * @returns {Tally}
@@ -84,7 +88,7 @@ async function check(name, run) {
 }
 
 /**
- * Prints what ran, what did not and why, and the sum as the last line.
+ * Prints what ran, what was skipped and why, and the totals as the last line.
  *
  * @param {Tally[]} tallies
  * @returns {number} exit code

@@ -3,8 +3,9 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 /**
- * Flags for a headless Chromium with WebGPU on any machine: SwiftShader is Chromium's own software adapter, so numbers do
- * not depend on the GPU at hand. `WEBGPU_ADAPTER=default` uses the machine's own adapter instead.
+ * Flags for a headless Chromium with WebGPU on any machine. SwiftShader is Chromium's own software
+ * adapter, so that numbers do not depend on the machine's GPU. `WEBGPU_ADAPTER=default` uses the
+ * machine's own adapter instead.
  */
 export const CHROMIUM_ARGS = [
   '--enable-unsafe-webgpu',
@@ -28,7 +29,7 @@ const NAMES = [
 ];
 
 /**
- * Where the installers of macOS and Windows put them; elsewhere they are on the PATH.
+ * Where installers put the browsers on macOS and Windows. Elsewhere they are on the PATH.
  *
  * @type {Partial<Record<NodeJS.Platform, string[]>>}
  */
@@ -45,7 +46,8 @@ const FIXED_PATHS = {
 };
 
 /**
- * A Chromium-like browser: the one that `CHROMIUM_PATH` names, else Playwright's own download, else the system's.
+ * Finds a Chromium-like browser: the one that `CHROMIUM_PATH` names, else Playwright's own
+ * download, else the system's.
  *
  * @returns {string | undefined} path of the executable
  */

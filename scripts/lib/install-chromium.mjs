@@ -5,7 +5,8 @@ import { succeeds } from './process.mjs';
 const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
 
 /**
- * A Chromium that starts, downloading one where there is none. Also sets `CHROMIUM_PATH` for the tests.
+ * Finds a Chromium that starts, and downloads one where there is none. Also sets `CHROMIUM_PATH`
+ * for the tests.
  *
  * @returns {string | undefined}
  */
@@ -33,7 +34,8 @@ export function findOrInstallChromium() {
 }
 
 /**
- * A downloaded build can lack system libraries; asking its version shows it. (On Windows that would open a window.)
+ * A downloaded build may lack system libraries; asking for its version shows that. (On Windows the
+ * question would open a window.)
  *
  * @param {string} path
  */

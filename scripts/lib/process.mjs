@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /**
- * Runs a tool's JavaScript with this Node, its output going straight to the terminal. No shell, so it is the same everywhere.
+ * Runs a tool's JavaScript with this Node; its output goes straight to the terminal. No shell is
+ * involved, so it works the same everywhere.
  *
  * @param {string} script relative to the root
  * @param {string[]} args
@@ -37,7 +38,8 @@ export function runNode(script, args) {
  * @returns {boolean} whether it ran and ended with 0
  */
 export function succeeds(command, args, { env, timeoutMs, quiet } = {}) {
-  // npx is a .cmd file on Windows, which only a shell can start; the arguments here are all our own words.
+  // npx is a .cmd file on Windows, which only a shell can start. The arguments here are constants
+  // of ours.
   const shell = process.platform === 'win32' && command === 'npx';
   const { status } = spawnSync(command, args, {
     cwd: ROOT,

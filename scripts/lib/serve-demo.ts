@@ -3,7 +3,9 @@ import { createServer } from 'vite';
 
 const DEMO = fileURLToPath(new URL('../../demo', import.meta.url));
 
-/** Serves the page as `npm start` does, on a free port, without reloading it when a source file changes. */
+/**
+ * Serves the page as `npm start` does, on a free port. A changed source file does not reload it.
+ */
 export async function serveDemo(): Promise<{ url: string; close: () => Promise<void> }> {
   const server = await createServer({
     root: DEMO,

@@ -3,10 +3,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT, succeeds } from './process.mjs';
 
-/** The first Node that Vite 8 runs on. */
+/** Vite 8 needs this version of Node or a later one. */
 const MIN_NODE = [20, 19];
 
-/** Holds the hash of the lockfile that node_modules was made from. */
+/** File with the hash of the lockfile that node_modules was installed from. */
 const STAMP = join(ROOT, 'node_modules', '.installed-lockfile');
 
 export function checkNode() {
@@ -16,7 +16,7 @@ export function checkNode() {
   process.exit(2);
 }
 
-/** Installs exactly what the lockfile says, once per lockfile. */
+/** Installs exactly what the lockfile says, once for each version of the lockfile. */
 export function installDependencies() {
   const lockfile = createHash('sha256')
     .update(readFileSync(join(ROOT, 'pnpm-lock.yaml')))
@@ -24,7 +24,8 @@ export function installDependencies() {
   if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === lockfile) return;
   console.log('installing dependencies (pnpm install --frozen-lockfile)');
   const installed = succeeds('npx', ['--yes', 'pnpm@10', 'install', '--frozen-lockfile'], {
-    // CI=true: never ask a question. onnxruntime-node's script would download a CUDA provider that is not used.
+    // CI=true: pnpm asks no questions. onnxruntime-node's script would download a CUDA provider
+    // that nothing here uses.
     env: { CI: 'true', ONNXRUNTIME_NODE_INSTALL: 'skip' },
   });
   if (!installed) {

@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 
 /**
- * A Vitest reporter that writes how many tests passed, which failed, and which were skipped with which reason
- * (Vitest's own JSON report drops the reasons), to the file that `TEST_TALLY` names.
+ * A Vitest reporter that writes to the file named by `TEST_TALLY`: how many tests passed, which
+ * failed, and which were skipped with which reason. (Vitest's own JSON report leaves the reasons
+ * out.)
  *
  * @implements {Pick<import('vitest/reporters').Reporter, 'onTestRunEnd'>}
  */
@@ -15,7 +16,7 @@ export default class TallyReporter {
     const file = process.env.TEST_TALLY;
     if (file === undefined) return;
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
-    // A file or a hook that throws fails its module without failing a test of its own.
+    // A file or a hook that throws fails its module but no test of its own.
     const brokenModules = modules.filter(
       (module) => module.state() === 'failed' && [...module.children.allTests('failed')].length === 0,
     );

@@ -1,12 +1,13 @@
 // Reads kind, colour, position, time of day and ground back from the pixels of a picture, by rules.
 //
-// It knows the grammar's renderer and nothing of the model: for each possible answer it draws the plain,
-// unvaried picture and asks which one explains the pixels best (analysis by synthesis). It answers
-// "none" where nothing explains them well enough, or where two kinds explain them about equally well.
+// It knows the grammar's renderer and nothing of the model: for each possible answer it draws the
+// plain, unvaried picture and asks which one explains the pixels best (analysis by synthesis). It
+// answers "none" where nothing explains them well enough, or where two kinds explain them about
+// equally well.
 //
-// What it can not tell: beauty. A blurred or bent object that is still clearly nearest to the asked kind
-// passes. Things beside the object (a second moon) do not count against the five attributes; `mess`
-// measures them.
+// What it can not tell: beauty. A blurred or bent object that is still clearly nearest to the asked
+// kind passes. Things beside the object (a second moon) do not count against the five attributes;
+// `mess` measures them.
 
 import { drawScene } from './draw.ts';
 import type { Attribute, Colour, Ground, Kind, Position, Scene, Size, Time } from './grammar.ts';
@@ -18,15 +19,24 @@ export interface Reading {
   position: Position | 'none';
   time: Time | 'none';
   ground: Ground | 'none';
-  /** Object residual against "nothing there": 0 is a perfect match, 1 no better than the empty scene. */
+  /**
+   * Object residual against "nothing there": 0 is a perfect match, 1 no better than the empty
+   * scene.
+   */
   fit: number;
   /** How well the second-best kind explains the object compared with the best: 1 is a tie. */
   rival: number;
-  /** Mean absolute difference (0..255) from the best explanation outside the object: extra or missing things. */
+  /**
+   * Mean absolute difference (0..255) from the best explanation outside the object: extra or
+   * missing things.
+   */
   mess: number;
 }
 
-/** Thresholds, set on rendered pictures (plain, decoded by the autoencoder, blurred), not on model output. */
+/**
+ * Thresholds, set on rendered pictures (plain, decoded by the autoencoder, blurred), not on model
+ * output.
+ */
 const FAR = 80; // per channel; differences beyond it count no more than this
 const SKY_LIMIT = 26; // mean sky or ground difference above which time or ground is "none"
 const FIT_LIMIT = 0.5;
@@ -85,7 +95,9 @@ function templatesFor(size: Size, time: Time, ground: Ground): Template[] {
   return list;
 }
 
-/** Accepts RGB or RGBA bytes (told apart by length), of any size; meant for the model's own sizes. */
+/**
+ * Accepts RGB or RGBA bytes (told apart by length), of any size; meant for the model's own sizes.
+ */
 export function checkPicture(pixels: Uint8Array | Uint8ClampedArray, width: number, height: number): Reading {
   const rgb = pixels.length === width * height * 4 ? withoutAlpha(pixels) : pixels;
   if (rgb.length !== width * height * 3)
@@ -207,7 +219,9 @@ function withoutAlpha(rgba: Uint8Array | Uint8ClampedArray): Uint8Array {
 
 type Bytes = Uint8Array | Uint8ClampedArray;
 
-/** Mean difference per channel over some rows; capped per pixel, so that the object does not decide. */
+/**
+ * Mean difference per channel over some rows; capped per pixel, so that the object does not decide.
+ */
 function difference(a: Bytes, b: Bytes, width: number, [y0, y1]: readonly [number, number]): number {
   let sum = 0;
   for (let i = y0 * width * 3; i < y1 * width * 3; i++)

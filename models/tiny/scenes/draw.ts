@@ -1,9 +1,10 @@
-// Draws a scene with anti-aliased signed distance shapes. No canvas, no dependencies: the same bytes
-// in Node and in a browser (up to the last bit of Math.sin and friends).
+// Draws a scene with anti-aliased signed distance shapes. No canvas, no dependencies: the same
+// bytes in Node and in a browser (up to the last bit of Math.sin and friends).
 //
-// What can be decided by the scene is decided by the scene: the sun stands opposite the object, stars
-// and flowers have fixed places. A first model was trained on pictures whose sun fell on either side;
-// it answered with two suns. Only small things vary (place, size, clouds, hills, shade).
+// What can be decided by the scene is decided by the scene: the sun stands opposite the object,
+// stars and flowers have fixed places. A first model was trained on pictures whose sun fell on
+// either side; it answered with two suns. Only small things vary (place, size, clouds, hills,
+// shade).
 
 import type { Colour, Scene, Size, Time } from './grammar.ts';
 import { random } from './grammar.ts';
@@ -50,7 +51,10 @@ class Canvas {
     this.data = new Float32Array(width * height * 3);
   }
 
-  /** Paints where `distance` is negative, inside the given bounds; edges are one pixel (or `soft`) wide. */
+  /**
+   * Paints where `distance` is negative, inside the given bounds; edges are one pixel (or `soft`)
+   * wide.
+   */
   fill(bounds: readonly [number, number, number, number], distance: Distance, paint: Paint, alpha = 1, soft = 1): void {
     const x0 = Math.max(0, Math.floor(bounds[0] - soft));
     const y0 = Math.max(0, Math.floor(bounds[1] - soft));
@@ -493,8 +497,8 @@ function drawStand(
 }
 
 function drawObject(canvas: Canvas, scene: Scene, cx: number, base: number, unit: number, shade: Shade): void {
-  // Local coordinates: x to the right of the middle, y up from the base, both in units of the object.
-  // Everything with a face looks towards the middle of the picture.
+  // Local coordinates: x to the right of the middle, y up from the base, both in units of the
+  // object. Everything with a face looks towards the middle of the picture.
   const turn = scene.position === 'left' ? 1 : -1;
   const X = (x: number): number => cx + x * unit;
   const Y = (y: number): number => base - y * unit;

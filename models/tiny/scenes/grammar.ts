@@ -1,6 +1,6 @@
 // The small world the embedded model knows: one object, in a colour, at a place, at a time of day.
-// This file is the only definition of it. The picture set, the prompts of the adherence test and the
-// checker all start here, so that they cannot drift apart.
+// This file is the only definition of it. The picture set, the prompts of the adherence test and
+// the checker all start here, so that they cannot drift apart.
 
 export const KINDS = ['house', 'tree', 'balloon', 'boat', 'cat', 'mushroom', 'duck'] as const;
 export const COLOURS = ['red', 'orange', 'yellow', 'green', 'blue', 'pink'] as const;
@@ -64,7 +64,10 @@ export function isPossible(scene: Scene): boolean {
   return scene.kind !== 'boat' || scene.ground === 'sea';
 }
 
-/** Salt of the held-out rule, chosen so that every triple of attributes stays in training (boats: every pair). */
+/**
+ * Salt of the held-out rule, chosen so that every triple of attributes stays in training (boats:
+ * every pair).
+ */
 const HELD_OUT_SALT = 'tiny-405';
 const HELD_OUT_SHARE = 0.13;
 
@@ -129,8 +132,8 @@ export function caption(scene: Scene): string {
 }
 
 /**
- * One of several thousand wordings. Some leave a part out, so that a short prompt ("a red cat in the
- * snow") is no surprise to the model; what is left out is then free.
+ * One of several thousand wordings. Some leave a part out, so that a short prompt ("a red cat in
+ * the snow") is no surprise to the model; what is left out is then free.
  */
 export function variedCaption(scene: Scene, next: () => number): string {
   const pick = (words: readonly string[]): string => words[Math.floor(next() * words.length)] as string;

@@ -26,7 +26,10 @@ mkdirSync(out, { recursive: true });
 
 const sizeName = (size: Size): string => `${size.width}x${size.height}`;
 
-/** Scenes in shuffled rounds, so that each occurs equally often; boats twice (they have one ground only). */
+/**
+ * Scenes in shuffled rounds, so that each occurs equally often; boats twice (they have one ground
+ * only).
+ */
 function* deal(scenes: Scene[]): Generator<Scene> {
   const deck = scenes.flatMap((scene) => (scene.kind === 'boat' ? [scene, scene, scene] : [scene]));
   for (;;) {

@@ -13,9 +13,10 @@ from transformers import CLIPTokenizer, T5Tokenizer
 T5_LENGTH = 28  # fixed padded length; as in FLUX there is no mask, the pads take part
 CLIP_LENGTH = 32
 
-# People write more than our grammar does. These words mean nothing in our world; a share of the training
-# captions gets one, so that a prompt with "cute" or an unknown word in it is not thrown off course. The
-# second half is kept out of the T5 vocabulary: it teaches the encoder to step over <unk>.
+# People write more than our grammar does. These words mean nothing in our world; a share of the
+# training captions gets one, so that a prompt with "cute" or an unknown word in it is not thrown
+# off course. The second half is kept out of the T5 vocabulary: it teaches the encoder to step over
+# <unk>.
 FILLER = "cute little small big lovely happy beautiful old tiny nice colorful bright funny sweet pretty charming".split()
 UNKNOWN = "wooden grumpy shiny magical giant lonely gentle brave sleepy famous quiet dreamy clever fluffy smart".split()
 

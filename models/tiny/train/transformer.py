@@ -23,7 +23,8 @@ class Model(torch.nn.Module):
 
     def __init__(self, t5_vocab, clip_vocab):
         super().__init__()
-        # Every linear has an input width that is a multiple of 32: the bundle is quantized in blocks of 32.
+        # Every linear has an input width that is a multiple of 32: the bundle is quantized in
+        # blocks of 32.
         self.t5 = T5EncoderModel(
             T5Config(
                 vocab_size=t5_vocab, d_model=96, d_kv=32, num_heads=3, d_ff=256, num_layers=2, dropout_rate=0.0,
@@ -270,7 +271,8 @@ def distil(args):
         with autocast():
             return student.velocity(x, t, g, words, pooled, batches.image_ids[which], batches.text_ids)
 
-    # The teacher is two passes; each of its answers is used three times, with other guidance numbers.
+    # The teacher is two passes; each of its answers is used three times, with other guidance
+    # numbers.
     pool = []
     saved = logged = time.time()
     mean, last = None, step
@@ -289,8 +291,9 @@ def distil(args):
         question = pool[rng.integers(len(pool))]
         g = draw_guidance(args.batch, rng)
         vc, vu, weights = question[5:]
-        # A student that can only guess a part of vc - vu learns a shrunken one; STRENGTH makes up for it, so
-        # that guidance 4.5 pushes about as far as 4.5 should. (The test below measures against the plain one.)
+        # A student that can only guess a part of vc - vu learns a shrunken one; STRENGTH makes up
+        # for it, so that guidance 4.5 pushes about as far as 4.5 should. (The test below measures
+        # against the plain one.)
         strength = 1 + STRENGTH * (g - 1)
         target = vu + strength[:, None, None] * (vc - vu)
         # The error grows with g; g = 1 must not be forgotten over it.

@@ -25,8 +25,8 @@ def build():
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         layers_per_block=1,
-        # One group: with several, group norm removes the level of flat colours, which our pictures are
-        # made of, and training is several times slower.
+        # One group: with several, group norm removes the level of flat colours, which our pictures
+        # are made of, and training is several times slower.
         norm_num_groups=1,
         use_quant_conv=False,
         use_post_quant_conv=False,
