@@ -1,4 +1,6 @@
-import { DEFAULT_MEMORY_BUDGET } from '@flux-srpo/core';
+import { DEFAULT_MEMORY_BUDGET, DEFAULT_WEIGHT_CLASS, WEIGHT_CLASSES } from '@flux-srpo/core';
+
+const CLASSES = `${WEIGHT_CLASSES.slice(0, -1).join(', ')} or ${WEIGHT_CLASSES.at(-1)} (default ${DEFAULT_WEIGHT_CLASS})`;
 
 export const HELP = {
   overview: `flux-srpo: FLUX.1 SRPO text-to-image on your own machine
@@ -26,7 +28,7 @@ export const HELP = {
                        ComfyUI's or XLabs' naming, whatever that of the checkpoint
   --token <token>      of the hub that the URLs name; or set HF_TOKEN, which other users cannot see
   --out <folder>       where the bundle goes; must not exist, or be a bundle to replace
-  --dtype <class>      f32, f16, q8, q4m or q4 (default q4m)
+  --dtype <class>      ${CLASSES}
   --info <file.json>   model id, name, licence, sizes, defaults, examples of the bundle
   --safety-checker <folder>
                        an image classifier for enable_safety_checker: config.json, preprocessor_config.json, model.onnx,
@@ -89,7 +91,7 @@ POST /v1/images/generations, GET /v1/models, GET /health. Ctrl-C lets running re
   synth: `flux-srpo synth --out <bundle>
 
   --shape <flux-dev | file>     the shape: FLUX.1 [dev], or a JSON file of what differs from its config (default flux-dev)
-  --dtype <class>               f32, f16, q8, q4m or q4 (default q4m)
+  --dtype <class>               ${CLASSES}
   --seed <n>                    the same seed gives the same bundle (default 0)
   --tokenizers <folder>         with tokenizer/ and tokenizer_2/; default: tokenizers that know the letters a to z
   --virtual                     write no weights: generate, plan and serve make them as they are read

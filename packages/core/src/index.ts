@@ -40,9 +40,14 @@ export {
   type QuantizationFallback,
   SAFETY_CHECKER_FILES,
   type SafetyChecker,
-  type WeightClass,
 } from './manifest/manifest.ts';
 export { MAX_MANIFEST_BYTES, parseManifest } from './manifest/manifest-parse.ts';
+export {
+  DEFAULT_WEIGHT_CLASS,
+  parseWeightClass,
+  WEIGHT_CLASSES,
+  type WeightClass,
+} from './manifest/weight-class.ts';
 export { DEFAULT_MEMORY_BUDGET } from './memory/budget.ts';
 export { type PartSize, partSizes } from './memory/part-sizes.ts';
 export {

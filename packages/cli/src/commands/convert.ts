@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { formatBytes, InputError } from '@flux-srpo/core';
+import { DEFAULT_WEIGHT_CLASS, formatBytes, InputError, parseWeightClass } from '@flux-srpo/core';
 import {
   type BundleInfo,
   COMPONENTS,
@@ -19,12 +19,11 @@ import { readLoras } from '../lora-option.ts';
 import { numberOption, onlyPositional, parseOptions, required } from '../options.ts';
 import { progressBar } from '../progress.ts';
 import { hubToken, networkFile, sourceFile } from '../source-file.ts';
-import { weightClass } from '../weight-class.ts';
 
 export async function runConvert(args: string[], signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseOptions(args, {
     out: { type: 'string' },
-    dtype: { type: 'string', default: 'q4m' },
+    dtype: { type: 'string', default: DEFAULT_WEIGHT_CLASS },
     info: { type: 'string' },
     checkpoint: { type: 'string' },
     transformer: { type: 'string' },
@@ -41,7 +40,7 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
   });
   const source = await combineSources(await readSources(values, positionals));
   const out = required(values.out, '--out');
-  const dtype = weightClass(values.dtype);
+  const dtype = parseWeightClass(values.dtype, '--dtype');
   const loras = readLoras(values.lora, hubToken(values.token));
   const checker = values['safety-checker'];
   const info = values.info === undefined ? undefined : await readInfo(values.info);

@@ -1,6 +1,7 @@
 import {
   checkSize,
   DEFAULT_MEMORY_BUDGET,
+  DEFAULT_WEIGHT_CLASS,
   formatBytes,
   InputError,
   type MemoryPlan,
@@ -9,6 +10,7 @@ import {
   PIXELS_PER_LATENT,
   PLAN_PHASES,
   parseSize,
+  parseWeightClass,
   partSizes,
   planGeneration,
 } from '@flux-srpo/core';
@@ -17,7 +19,6 @@ import { openBundle } from '@flux-srpo/runtime';
 import { folderBundle } from '@flux-srpo/runtime/node';
 import { bytesOption, numberOption, parseOptions, UsageError } from '../options.ts';
 import { readShape } from '../shape.ts';
-import { weightClass } from '../weight-class.ts';
 
 const DEFAULT_TEXT_TOKENS = 512;
 
@@ -25,7 +26,7 @@ export async function runPlan(args: string[]): Promise<void> {
   const { values, positionals } = parseOptions(args, {
     model: { type: 'string' },
     shape: { type: 'string' },
-    dtype: { type: 'string', default: 'q4m' },
+    dtype: { type: 'string', default: DEFAULT_WEIGHT_CLASS },
     size: { type: 'string', default: '1024x1024' },
     n: { type: 'string', default: '1' },
     'max-sequence-length': { type: 'string' },
@@ -73,7 +74,12 @@ interface PlannedModel {
 
 async function ofShape(shape: string, dtype: string, f16: boolean): Promise<PlannedModel> {
   const config = await readShape(shape);
-  return { config, parts: shapePartSizes(config, weightClass(dtype), f16), textTokens: DEFAULT_TEXT_TOKENS, f16 };
+  return {
+    config,
+    parts: shapePartSizes(config, parseWeightClass(dtype, '--dtype'), f16),
+    textTokens: DEFAULT_TEXT_TOKENS,
+    f16,
+  };
 }
 
 async function ofBundle(path: string, asked: boolean): Promise<PlannedModel> {

@@ -1,16 +1,15 @@
-import { formatBytes } from '@flux-srpo/core';
+import { DEFAULT_WEIGHT_CLASS, formatBytes, parseWeightClass } from '@flux-srpo/core';
 import { synthesizeBundle } from '@flux-srpo/export';
 import { bundleFolder, pipelineFolder } from '@flux-srpo/export/node';
 import { formatSeconds } from '../format.ts';
 import { numberOption, parseOptions, required, UsageError } from '../options.ts';
 import { progressBar } from '../progress.ts';
 import { readShape } from '../shape.ts';
-import { weightClass } from '../weight-class.ts';
 
 export async function runSynth(args: string[], signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseOptions(args, {
     shape: { type: 'string', default: 'flux-dev' },
-    dtype: { type: 'string', default: 'q4m' },
+    dtype: { type: 'string', default: DEFAULT_WEIGHT_CLASS },
     seed: { type: 'string', default: '0' },
     tokenizers: { type: 'string' },
     virtual: { type: 'boolean', default: false },
@@ -19,7 +18,7 @@ export async function runSynth(args: string[], signal: AbortSignal): Promise<voi
   });
   if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
   const out = required(values.out, '--out');
-  const dtype = weightClass(values.dtype);
+  const dtype = parseWeightClass(values.dtype, '--dtype');
   const config = await readShape(values.shape);
   const started = performance.now();
   const bar = progressBar('synth', values.json);

@@ -37,8 +37,8 @@ import {
   type QuantizationFallback,
   SAFETY_CHECKER_FILES,
   type SafetyChecker,
-  type WeightClass,
 } from './manifest.ts';
+import { WEIGHT_CLASSES } from './weight-class.ts';
 
 /** FLUX.1's manifest is about 0.5 MB; beyond this nothing is parsed. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -54,7 +54,7 @@ const dimension = integer(1, 1 << 17);
 const count = integer(1, 1024);
 const name = matching(/^[A-Za-z0-9._-]{1,128}$/, '1 to 128 characters of A-Z a-z 0-9 . _ -');
 const sha256 = matching(/^[0-9a-f]{64}$/, '64 lower-case hex digits');
-const weightClass = oneOf<WeightClass>('f32', 'f16', 'q8', 'q4', 'q4m');
+const weightClass = oneOf(...WEIGHT_CLASSES);
 const preset = oneOf<SizePreset>(...SIZE_PRESETS);
 
 /** One or two segments; `.` and `..` are not names. */

@@ -1,5 +1,6 @@
 import type { SizePreset } from '../limits.ts';
 import type { ModelConfig } from '../model/config.ts';
+import type { WeightClass } from './weight-class.ts';
 
 /**
  * `manifest.json`: what a bundle is, and the only thing `export` and `runtime` agree on besides the graphs.
@@ -11,12 +12,6 @@ export const MANIFEST_SCHEMA = 1;
 
 /** Bytes per hashed chunk: small enough to refetch one, large enough that 10 GB needs only 40 KB of hashes. */
 export const CHUNK_BYTES = 8 * 1024 * 1024;
-
-/**
- * How a linear layer's weight is stored. `q8`, `q4`, `q4m`: MatMulNBits blocks of 32 along the input, those of `q4m` with an
- * offset each, which multiplies the block's sum of inputs.
- */
-export type WeightClass = 'f32' | 'f16' | 'q8' | 'q4' | 'q4m';
 
 /** What the linear layers and the attention compute in. */
 export type Precision = 'f32' | 'f16';

@@ -1,4 +1,5 @@
-import type { Manifest, WeightClass } from '../manifest/manifest.ts';
+import type { Manifest } from '../manifest/manifest.ts';
+import type { WeightClass } from '../manifest/weight-class.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { t5FloatShare } from '../model/half-precision.ts';
 import { modelParts, PARTS, type Part } from '../model/parts.ts';

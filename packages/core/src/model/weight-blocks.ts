@@ -1,4 +1,4 @@
-import type { WeightClass } from '../manifest/manifest.ts';
+import type { WeightClass } from '../manifest/weight-class.ts';
 
 /*
  * Weights in blocks: codes of a few bits that share a scale. The converter writes by this, and the planner counts by it.

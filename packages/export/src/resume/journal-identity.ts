@@ -1,4 +1,4 @@
-import type { BundleFile } from '@flux-srpo/core';
+import { type BundleFile, WEIGHT_CLASSES } from '@flux-srpo/core';
 import { createSha256, type FileState, sha256Hex } from '@flux-srpo/formats';
 import type { ManifestDraft } from '../bundle/manifest-draft.ts';
 import type { WeightSlot } from '../graphs/slots.ts';
@@ -28,13 +28,13 @@ function hashOf(value: unknown): Promise<string> {
 const ROWS = 8;
 const COLUMNS = 64;
 
-/** What this converter makes of a few fixed numbers in each weight class: it changes when a quantizer does, though the options are the same. */
+/** A hash of a few fixed numbers in every weight class. It changes when a quantizer does, though the options stay the same. */
 async function converterMark(): Promise<string> {
   const slot: WeightSlot = { name: 'mark.weight', kind: 'linear', tensorClass: 'mlp', shape: [ROWS, COLUMNS] };
   // Halton's sequence: spread evenly, and as easily written down again.
   const numbers = Float32Array.from({ length: ROWS * COLUMNS }, (_, i) => halton(i + 1, 2) - halton(i + 1, 3));
   const hash = await createSha256();
-  for (const weightClass of ['f32', 'f16', 'q8', 'q4'] as const) {
+  for (const weightClass of WEIGHT_CLASSES) {
     const { tensors } = await planStorage(slot, weightClass, async function* () {
       yield numbers.slice();
     });

@@ -1,4 +1,4 @@
-import { InputError, type WeightClass } from '@flux-srpo/core';
+import { DEFAULT_WEIGHT_CLASS, InputError, parseWeightClass } from '@flux-srpo/core';
 import type { FolderEntries, ImportInput, SourceEntry } from './import-messages.ts';
 import type { ImportFile, ImportFolder, ImportSettings, ImportSources } from './import-options.ts';
 
@@ -6,7 +6,10 @@ import type { ImportFile, ImportFolder, ImportSettings, ImportSources } from './
  * Checks what the caller gave and makes the worker's message of it. URLs become absolute here,
  * where the page's address is known.
  */
-export function importInput(sources: ImportSources, { id, dtype = 'q4m', info, token }: ImportSettings): ImportInput {
+export function importInput(
+  sources: ImportSources,
+  { id, dtype = DEFAULT_WEIGHT_CLASS, info, token }: ImportSettings,
+): ImportInput {
   const part = (file = sources.checkpoint) => (file === undefined ? undefined : entry(file));
   return {
     id,
@@ -19,7 +22,7 @@ export function importInput(sources: ImportSources, { id, dtype = 'q4m', info, t
       text_encoder_2: part(sources.t5),
       vae: part(sources.vae),
     },
-    dtype: weightClass(dtype),
+    dtype: parseWeightClass(dtype, 'dtype'),
     info,
     token,
   };
@@ -50,14 +53,4 @@ function entry(file: ImportFile): SourceEntry {
 
 function isOwn({ origin, hostname }: URL): boolean {
   return origin === globalThis.location?.origin || ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
-}
-
-const CLASSES: readonly string[] = ['f32', 'f16', 'q8', 'q4', 'q4m'] satisfies WeightClass[];
-
-function weightClass(dtype: WeightClass): WeightClass {
-  if (CLASSES.includes(dtype)) return dtype;
-  throw new InputError(`dtype must be one of ${CLASSES.join(', ')}, got "${String(dtype).slice(0, 40)}"`, {
-    code: 'input/out-of-range',
-    details: { field: 'dtype' },
-  });
 }

@@ -1,0 +1,26 @@
+import { InputError } from '../errors.ts';
+
+/**
+ * How a linear layer's weight is stored. `f32` and `f16` are floats. `q8`, `q4` and `q4m` are MatMulNBits' blocks of 32 along the
+ * input; each block of `q4m` also has an offset, which multiplies the block's sum of inputs.
+ */
+export const WEIGHT_CLASSES = ['f32', 'f16', 'q8', 'q4', 'q4m'] as const;
+
+export type WeightClass = (typeof WEIGHT_CLASSES)[number];
+
+/** What a conversion uses unless it is told otherwise. */
+export const DEFAULT_WEIGHT_CLASS: WeightClass = 'q4m';
+
+/**
+ * The class of this name, from an option or a setting that a caller wrote.
+ *
+ * @param what names the option in the error: `dtype`, `--dtype`
+ */
+export function parseWeightClass(value: unknown, what: string): WeightClass {
+  const found = WEIGHT_CLASSES.find((each) => each === value);
+  if (found !== undefined) return found;
+  throw new InputError(`${what} must be one of ${WEIGHT_CLASSES.join(', ')}, got "${String(value).slice(0, 40)}"`, {
+    code: 'input/out-of-range',
+    details: { field: 'dtype' },
+  });
+}
