@@ -14,7 +14,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { dequantizeQ4, dequantizeQ4m, dequantizeQ8, quantizeQ4, quantizeQ4m, quantizeQ8 } from '@flux-srpo/export';
+import { quantizeQ4, quantizeQ4m, quantizeQ8 } from '@flux-srpo/export';
 import { e4m4ToF32 } from '@flux-srpo/formats';
 import { createPipeline, openBundle } from '@flux-srpo/runtime';
 import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
@@ -25,6 +25,7 @@ import {
   DISTRIBUTIONS,
   distribution,
 } from '../packages/export/src/test-support/distributions.ts';
+import { dequantizeQ4, dequantizeQ4m, dequantizeQ8 } from '../test/support/dequantize.ts';
 import { relativeRms } from '../test/support/relative-rms.ts';
 
 const { values } = parseArgs({

@@ -3,11 +3,12 @@ import { cp, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readPngText, readSafetensors } from '@flux-srpo/formats';
+import { readSafetensors } from '@flux-srpo/formats';
 import { fileSource } from '@flux-srpo/formats/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readPipelineFixture } from '../support/fixture.ts';
 import { readNodeFixture } from '../support/node-fixtures.ts';
+import { pngText } from '../support/png-text.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
 import { writeFiles } from '../support/write-files.ts';
 import { type Outcome, outcomeOf } from './support/outcome.ts';
@@ -57,7 +58,7 @@ describe('generate', () => {
     expect(result).toMatchObject({ files: ['a.png'], seed: 7, steps: 2, size: { width: 48, height: 32 } });
     expect(result.timings.steps).toHaveLength(2);
     expect(result.memory.peakBytes).toBeGreaterThan(0);
-    const text = readPngText(await readFile(at('a.png')));
+    const text = pngText(await readFile(at('a.png')));
     expect(text.get('parameters')).toMatch(/^a red house\nSteps: 2, Sampler: Euler, .*Seed: 7, Size: 48x32,/);
     expect(JSON.parse(text.get('flux-srpo') as string)).toMatchObject({
       prompt: 'a red house',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { FLUX1_DEV, isFluxError, parseManifest } from '@flux-srpo/core';
-import { type ByteSource, bytesSource, GGML_TYPES, readGguf, readPngText, readSafetensors } from '@flux-srpo/formats';
+import { type ByteSource, bytesSource, GGML_TYPES, readGguf, readSafetensors } from '@flux-srpo/formats';
 import { decodeModel } from '@flux-srpo/formats/onnx';
 import { planParts } from '../../packages/export/src/graphs/index.ts';
 import { mergeLoras } from '../../packages/export/src/lora/merge-loras.ts';
@@ -156,9 +156,5 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
   onnx: {
     seeds: ['join_streams', 'modulation_2', 'vae_out'].map((name) => read(`models/tiny/bundle/graphs/${name}.onnx`)),
     run: (bytes) => isRefusal(() => void decodeModel(bytes)),
-  },
-  png: {
-    seeds: [read('models/tiny/sheet.png').slice(0, 2048)],
-    run: (bytes) => isRefusal(() => void readPngText(bytes)),
   },
 };

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { torchRandn } from '@flux-srpo/core';
-import { f32ToBf16, type TensorSpec, writeSafetensors } from '@flux-srpo/formats';
+import { type TensorSpec, writeSafetensors } from '@flux-srpo/formats';
 import { fileSink } from '@flux-srpo/formats/node';
 import { tinyPipeline, transformerShapes } from '../../packages/export/src/test-support/tiny-pipeline.ts';
+import { f32ToBf16 } from './bf16.ts';
 import { writeFiles } from './write-files.ts';
 
 const HEAD_DIM = 128;

@@ -36,7 +36,7 @@ export const graph = async () =>
       op: 'MatMulNBits',
       contrib: true,
       inputs: ['x', 'weight', 'scales', '', '', 'bias'],
-      integers: { K, N, bits: 4, block_size: 32 },
+      attributes: { K, N, bits: 4, block_size: 32 },
     },
     host,
     [1, ROWS, N],

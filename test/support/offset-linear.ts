@@ -1,7 +1,8 @@
 import { FLUX1_DEV, type ModelConfig, torchRandn } from '@flux-srpo/core';
-import { buildGraph, dequantizeQ4m, quantizeQ4m } from '@flux-srpo/export';
+import { buildGraph, quantizeQ4m } from '@flux-srpo/export';
 import { e4m4ToF32 } from '@flux-srpo/formats';
 import type { HostTensor, Stage } from '@flux-srpo/runtime';
+import { dequantizeQ4m } from './dequantize.ts';
 
 /** A linear layer in 4-bit blocks with offsets, as a graph of the model. Oracle: a plain loop over the dequantized weights. */
 

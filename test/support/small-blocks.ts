@@ -72,7 +72,7 @@ export async function blockLinearError(stage: Stage, linear: BlockLinear, rows: 
         op: 'MatMulNBits',
         contrib: true,
         inputs: ['x', 'codes', 'scales'],
-        integers: { K: inFeatures, N: features, bits, block_size: block },
+        attributes: { K: inFeatures, N: features, bits, block_size: block },
       },
       feeds,
       [1, rows, features],

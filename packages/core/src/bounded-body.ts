@@ -1,3 +1,5 @@
+import { joinBytes } from './join-bytes.ts';
+
 /** The part of a `Request` or `Response` that is read: `core` is compiled without the types of browsers and of Node. */
 export interface BodyLike {
   readonly headers: { get(name: string): string | null };
@@ -47,16 +49,6 @@ export async function* boundedPieces(
 /** The whole body in one new array; refused as in {@link boundedPieces}. */
 export async function readBounded(body: BodyLike, bounds: BodyBounds): Promise<Uint8Array<ArrayBuffer>> {
   const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of boundedPieces(body, bounds)) {
-    pieces.push(piece);
-    length += piece.length;
-  }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
+  for await (const piece of boundedPieces(body, bounds)) pieces.push(piece);
+  return joinBytes(pieces);
 }

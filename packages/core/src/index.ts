@@ -17,6 +17,7 @@ export {
   type WireError,
 } from './errors.ts';
 export { formatBytes } from './format-bytes.ts';
+export { joinBytes } from './join-bytes.ts';
 export {
   ACCELERATIONS,
   type Acceleration,

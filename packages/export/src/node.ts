@@ -1,4 +1,4 @@
 /** Folders on disk and threads, in Node only. */
 export { bundleFolder } from './node/bundle-folder.ts';
 export { pipelineFolder } from './node/pipeline-folder.ts';
-export { type ThreadQuantizer, type ThreadQuantizerOptions, threadQuantizer } from './node/thread-quantizer.ts';
+export { threadQuantizer } from './node/thread-quantizer.ts';

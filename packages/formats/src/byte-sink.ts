@@ -1,3 +1,5 @@
+import { joinBytes } from '@flux-srpo/core';
+
 /** Something bytes are written to, in order. Whoever opened a sink closes it. */
 export interface ByteSink {
   /** Resolves once the bytes are taken; the buffer may then be reused. */
@@ -13,14 +15,6 @@ export function bytesSink(): ByteSink & { bytes(): Uint8Array<ArrayBuffer> } {
       pieces.push(bytes.slice());
     },
     async close() {},
-    bytes() {
-      const out = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-      let at = 0;
-      for (const piece of pieces) {
-        out.set(piece, at);
-        at += piece.length;
-      }
-      return out;
-    },
+    bytes: () => joinBytes(pieces),
   };
 }

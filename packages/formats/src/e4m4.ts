@@ -12,21 +12,16 @@ export function e4m4ToF32(codes: Uint8Array): Float32Array<ArrayBuffer> {
   return out;
 }
 
-/** Codes to float16 bits. */
-export function e4m4ToF16(codes: Uint8Array): Uint16Array<ArrayBuffer> {
-  return Uint16Array.from(codes, (code) => code << 6);
-}
-
 /** The value of each code, ascending. */
-export const E4M4_VALUES: Float32Array<ArrayBuffer> = Float32Array.from({ length: 256 }, (_, code) => {
+const E4M4_VALUES: Float32Array<ArrayBuffer> = Float32Array.from({ length: 256 }, (_, code) => {
   const exponent = code >> 4;
   const mantissa = code & 15;
   return exponent === 0 ? mantissa * 2 ** -18 : (1 + mantissa / 16) * 2 ** (exponent - 15);
 });
 
 /** The smallest code that is not subnormal, 2⁻¹⁴, and the largest, 1.9375. */
-export const E4M4_FIRST_NORMAL = 16;
-export const E4M4_LAST = 255;
+const E4M4_FIRST_NORMAL = 16;
+const E4M4_LAST = 255;
 
 const f32 = new Float32Array(1);
 const u32 = new Uint32Array(f32.buffer);

@@ -1,8 +1,8 @@
-import { FormatError } from '@flux-srpo/core';
+import { joinBytes } from '@flux-srpo/core';
 import { zlibSync } from 'fflate';
 
 /**
- * PNG files of 8-bit RGB with text, and the text of any PNG. Equal input gives equal bytes: no time stamp, one pinned compressor.
+ * PNG files of 8-bit RGB with text. Equal input gives equal bytes: there is no time stamp, and the compressor is pinned.
  *
  * @see https://www.w3.org/TR/png-3/
  */
@@ -34,39 +34,13 @@ export function encodePng(
   view.setUint32(0, width);
   view.setUint32(4, height);
   header.set([8, 2], 8); // 8 bits, truecolour; deflate, adaptive filters, not interlaced are all 0
-  return concat([
+  return joinBytes([
     SIGNATURE,
     chunk('IHDR', header),
     ...Object.entries(text).map(([keyword, value]) => textChunk(keyword, value)),
     chunk('IDAT', zlibSync(filterRows(rgb, width, height), { level: 6 })),
     chunk('IEND', new Uint8Array(0)),
   ]);
-}
-
-/**
- * Keyword → text of the tEXt and uncompressed iTXt chunks, which are all that `encodePng` writes. Throws on anything that is not a whole
- * PNG; damaged text chunks are left out.
- */
-export function readPngText(bytes: Uint8Array): Map<string, string> {
-  if (SIGNATURE.some((byte, i) => bytes[i] !== byte)) {
-    throw new FormatError('expected a PNG file, got other bytes', { code: 'format/header-invalid' });
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const out = new Map<string, string>();
-  let at = SIGNATURE.length;
-  while (at + 12 <= bytes.length) {
-    const length = view.getUint32(at);
-    const type = latin1(bytes.subarray(at + 4, at + 8));
-    if (type === 'IEND') return out;
-    if (at + 12 + length > bytes.length) break;
-    const data = bytes.subarray(at + 8, at + 8 + length);
-    const entry = type === 'tEXt' ? parseText(data) : type === 'iTXt' ? parseInternational(data) : undefined;
-    if (entry !== undefined) out.set(entry[0], entry[1]);
-    at += 12 + length;
-  }
-  throw new FormatError(`the PNG must end with its IEND chunk, got ${bytes.length} bytes without`, {
-    code: 'format/truncated',
-  });
 }
 
 /** Each row with the filter whose differences are smallest in sum, the heuristic of the PNG specification (§12.8). */
@@ -120,29 +94,11 @@ function textChunk(keyword: string, text: string): Uint8Array {
     throw new RangeError(`a PNG keyword must be 1 to 79 Latin-1 characters, got "${keyword}"`);
   }
   const name = fromLatin1(keyword);
-  if (/^[\n\x20-\x7e\xa0-\xff]*$/.test(text)) return chunk('tEXt', concat([name, Uint8Array.of(0), fromLatin1(text)]));
+  if (/^[\n\x20-\x7e\xa0-\xff]*$/.test(text))
+    return chunk('tEXt', joinBytes([name, Uint8Array.of(0), fromLatin1(text)]));
   // Five zeros: end of keyword, not compressed (two), no language, no translated keyword. More would end the text early.
   const utf8 = new TextEncoder().encode(text.replaceAll('\0', '\ufffd'));
-  return chunk('iTXt', concat([name, new Uint8Array(5), utf8]));
-}
-
-function parseText(data: Uint8Array): [string, string] | undefined {
-  const end = data.indexOf(0);
-  return end < 1 ? undefined : [latin1(data.subarray(0, end)), latin1(data.subarray(end + 1))];
-}
-
-function parseInternational(data: Uint8Array): [string, string] | undefined {
-  const end = data.indexOf(0);
-  const isCompressed = data[end + 1] !== 0;
-  const language = data.indexOf(0, end + 3);
-  const translated = data.indexOf(0, language + 1);
-  if (end < 1 || isCompressed || language < 0 || translated < 0) return undefined;
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(data.subarray(translated + 1));
-    return [latin1(data.subarray(0, end)), text];
-  } catch {
-    return undefined;
-  }
+  return chunk('iTXt', joinBytes([name, new Uint8Array(5), utf8]));
 }
 
 function chunk(type: string, data: Uint8Array): Uint8Array {
@@ -168,22 +124,6 @@ function crc32(bytes: Uint8Array): number {
   return (c ^ 0xffffffff) >>> 0;
 }
 
-function latin1(bytes: Uint8Array): string {
-  let out = '';
-  for (const byte of bytes) out += String.fromCharCode(byte);
-  return out;
-}
-
 function fromLatin1(text: string): Uint8Array {
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

@@ -1,6 +1,7 @@
-import { dequantizeQ4m, dequantizeQ8, quantizeQ4m, quantizeQ8 } from '@flux-srpo/export';
+import { quantizeQ4m, quantizeQ8 } from '@flux-srpo/export';
 import { bytesSource, e4m4ToF32, f16ToF32, f32ToF16, readSafetensors } from '@flux-srpo/formats';
 import type { Bundle } from '@flux-srpo/runtime';
+import { dequantizeQ4m, dequantizeQ8 } from '../../support/dequantize.ts';
 
 /** The parts whose linear layers `--dtype q4m` stores in 4 bits (recipe.ts), but for T5's `wo`. */
 const FOUR_BIT_PARTS = /^(double_block|single_block|modulation|t5_layer)\./;

@@ -19,7 +19,7 @@ export function hookBackend(backend: Backend, { graph, run }: BackendHooks): Bac
     session: (name, bytes) =>
       stage.session(name, async () => {
         const model = onnx.decodeModel(await bytes());
-        if (graph && model.graph) graph(name, model.graph);
+        graph?.(name, model.graph);
         return onnx.encodeModel(model);
       }),
     upload: (...args) => stage.upload(...args),

@@ -1,13 +1,15 @@
 import {
   type BundlePart,
   isBlockClass,
+  joinBytes,
   type Manifest,
   type ModelConfig,
   type QuantizationFallback,
   type TensorClass,
 } from '@flux-srpo/core';
 import { e4m4ToF32, widen, writeSafetensors } from '@flux-srpo/formats';
-import { bakeWeights, buildGraph, type ClassOf, HALF_GRAPHS, type PartPlan } from '../graphs/index.ts';
+import { type FixedInput, fixInputs } from '@flux-srpo/formats/onnx';
+import { buildGraph, type ClassOf, HALF_GRAPHS, type PartPlan } from '../graphs/index.ts';
 import type { BoundSlot } from '../key-maps/bind.ts';
 import type { Component } from '../key-maps/index.ts';
 import type { RowQuantizer } from '../quantize/rows.ts';
@@ -117,10 +119,11 @@ export async function writeBaked(
   classOf: ClassOf,
 ): Promise<string> {
   const { bytes, weights } = buildGraph(part.graph!, config, classOf);
-  const data = new Map<string, Uint8Array>();
-  for (const tensor of tensors) data.set(tensor.name, await graphBytes(tensor));
+  const stored = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const inputs: FixedInput[] = [];
+  for (const input of weights) inputs.push({ ...input, bytes: await graphBytes(stored.get(input.name)!) });
   const path = `graphs/${part.name}.onnx`;
-  await writer.write(path, bakeWeights(bytes, weights, data));
+  await writer.write(path, fixInputs(bytes, inputs));
   return path;
 }
 
@@ -134,11 +137,5 @@ async function graphBytes(tensor: StoredTensor): Promise<Uint8Array> {
       pieces.push(new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength));
     }
   }
-  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
+  return joinBytes(pieces);
 }

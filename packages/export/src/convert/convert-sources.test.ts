@@ -3,10 +3,7 @@ import {
   bf16ToF32,
   bytesSource,
   dequantize,
-  e4m3ToF32,
-  e5m2ToF32,
   f16ToF32,
-  f32ToBf16,
   f32ToF16,
   GGML_TYPES,
   type GgmlTypeName,
@@ -14,8 +11,9 @@ import {
   widen,
 } from '@flux-srpo/formats';
 import { describe, expect, it, vi } from 'vitest';
+import { f32ToBf16 } from '../../../../test/support/bf16.ts';
+import { dequantizeQ4, dequantizeQ4m, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
 import type { Component } from '../key-maps/index.ts';
-import { dequantizeQ4, dequantizeQ4m, dequantizeQ8 } from '../quantize/dequantize.ts';
 import { combineSources, type ModelSources, type SourceFile } from '../sources/combine-sources.ts';
 import { bflTransformerNames, toBfl, toBflVae, toLlamaT5 } from '../test-support/bfl.ts';
 import { type RawTensor, rawGguf, rawSafetensors, sourceFile } from '../test-support/checkpoint-files.ts';
@@ -484,7 +482,7 @@ describe('fp8 checkpoints', () => {
         const codes = noise(values.length, raw.size + 1).map((code) => (isNumber(code) ? code : 0));
         raw.set(name, { dtype, shape, bytes: codes });
         const scale = withScales ? scaleOf(name) : 1;
-        const widened = dtype === 'F8_E4M3' ? e4m3ToF32(codes) : e5m2ToF32(codes);
+        const widened = widen(dtype, codes);
         numbers.set(name, { shape, values: widened.map((value) => value * scale) });
       } else {
         const halves = f32ToBf16(values);
@@ -586,7 +584,7 @@ describe('fp8 checkpoints', () => {
       }
       numbers.set(
         name,
-        isLinear ? { shape, values: e4m3ToF32(codes).map((value) => value * scaleOf(name)) } : { shape, values },
+        isLinear ? { shape, values: widen('F8_E4M3', codes).map((value) => value * scaleOf(name)) } : { shape, values },
       );
     }
     const files = { text_encoder_2: sourceFile('t5xxl_fp8_e4m3fn_scaled.safetensors', await rawSafetensors(raw)) };

@@ -1,7 +1,8 @@
 import { parseManifest } from '@flux-srpo/core';
-import { bf16ToF32, bytesSource, f16ToF32, f32ToBf16, readSafetensors, widen } from '@flux-srpo/formats';
+import { bf16ToF32, bytesSource, f16ToF32, readSafetensors, widen } from '@flux-srpo/formats';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { dequantizeQ4, dequantizeQ8 } from '../quantize/dequantize.ts';
+import { f32ToBf16 } from '../../../../test/support/bf16.ts';
+import { dequantizeQ4, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
 import { type Files, type MemoryBundle, memoryBundle, memorySource } from '../test-support/memory.ts';
 import { safetensorsBytes, type TinyTensors, tinyPipeline, tinyTensors } from '../test-support/tiny-pipeline.ts';
 import { type ConvertOptions, type ConvertSummary, convertPipeline } from './convert.ts';

@@ -1,12 +1,13 @@
 import { offsetColumns, type Precision, QUANT_BLOCK, storedWidth, type TensorClass } from '@flux-srpo/core';
 import {
-  type AttributeInit,
+  type Attributes,
+  CONTRIB_DOMAIN,
   elementType,
   encodeGraph,
   type GraphNode,
   type TensorInit,
   type ValueInfo,
-} from './onnx.ts';
+} from '@flux-srpo/formats/onnx';
 import type { ClassOf, WeightSlot } from './slots.ts';
 import { type WeightInput, weightInputs } from './weights.ts';
 
@@ -25,8 +26,6 @@ export interface LinearOptions {
   bias?: boolean;
   tensorClass: TensorClass;
 }
-
-const MICROSOFT = 'com.microsoft';
 
 /**
  * Writes one block kind as an ONNX graph whose weights are inputs.
@@ -127,7 +126,7 @@ export class GraphBuilder {
     });
   }
 
-  node(op: string, inputs: readonly (Value | string)[], dims: readonly Dim[], attributes: AttributeInit = {}): Value {
+  node(op: string, inputs: readonly (Value | string)[], dims: readonly Dim[], attributes: Attributes = {}): Value {
     return this.#emit(op, '', inputs, [dims], attributes)[0] as Value;
   }
 
@@ -136,19 +135,14 @@ export class GraphBuilder {
     op: string,
     inputs: readonly (Value | string)[],
     dims: readonly (readonly Dim[])[],
-    attributes: AttributeInit = {},
+    attributes: Attributes = {},
   ): Value[] {
     return this.#emit(op, '', inputs, dims, attributes);
   }
 
   /** A node of ONNX Runtime's own operator set; its shape is written down, since no checker can infer it. */
-  contrib(
-    op: string,
-    inputs: readonly (Value | string)[],
-    dims: readonly Dim[],
-    attributes: AttributeInit = {},
-  ): Value {
-    const value = this.#emit(op, MICROSOFT, inputs, [dims], attributes)[0] as Value;
+  contrib(op: string, inputs: readonly (Value | string)[], dims: readonly Dim[], attributes: Attributes = {}): Value {
+    const value = this.#emit(op, CONTRIB_DOMAIN, inputs, [dims], attributes)[0] as Value;
     this.#valueInfo.push({ name: value.name, dtype: value.dtype, dims });
     return value;
   }
@@ -166,14 +160,15 @@ export class GraphBuilder {
   }
 
   build(): Uint8Array {
-    return encodeGraph({
+    const graph = {
       name: this.#name,
       nodes: this.#nodes,
       inputs: [...this.#inputs, ...this.#weights.map(({ name, dtype, dims }) => ({ name, dtype, dims }))],
       outputs: this.#outputs,
       initializers: [...this.#initializers.values()],
       valueInfo: this.#valueInfo,
-    });
+    };
+    return encodeGraph(graph, 'flux-srpo');
   }
 
   /** [..., K] → [..., K + 2·padded]: x, then twice the sums over its blocks of 32, which the offsets of `q4m` multiply. */
@@ -210,7 +205,7 @@ export class GraphBuilder {
     domain: string,
     inputs: readonly (Value | string)[],
     dims: readonly (readonly Dim[])[],
-    attributes: AttributeInit,
+    attributes: Attributes,
   ): Value[] {
     // Every operator here but Cast gives what it takes.
     const { dtype } = inputs.find((input) => typeof input !== 'string') ?? { dtype: 'float32' as const };

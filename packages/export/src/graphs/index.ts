@@ -1,4 +1,3 @@
-export { bakeWeights } from './bake.ts';
 export { type BuiltGraph, buildGraph, HALF_GRAPHS, planParts } from './plan.ts';
 export type { ClassOf, PartPlan, WeightSlot } from './slots.ts';
 export { scalesName, type WeightInput, weightInputs } from './weights.ts';

@@ -1,7 +1,6 @@
 import { FLUX1_DEV, t5FloatShare } from '@flux-srpo/core';
 import { decodeModel } from '@flux-srpo/formats/onnx';
 import { describe, expect, it } from 'vitest';
-import { bakeWeights } from './bake.ts';
 import { buildGraph, HALF_GRAPHS, planParts } from './plan.ts';
 import type { ClassOf, PartPlan } from './slots.ts';
 import { scalesName, weightInputs } from './weights.ts';
@@ -101,16 +100,6 @@ describe('a graph', () => {
 
   it('names an unknown kind instead of building something else', () => {
     expect(() => buildGraph('toString', FLUX1_DEV, ALL_F32)).toThrow('there is no graph named toString');
-  });
-
-  it('takes its weights as initializers when baked, and only data as inputs', () => {
-    const built = buildGraph('clip_final', FLUX1_DEV, ALL_F32);
-    const data = new Map(
-      built.weights.map(({ name, dims }) => [name, new Uint8Array(4 * dims.reduce((a, b) => a * b, 1))]),
-    );
-    const graph = decodeModel(bakeWeights(built.bytes, built.weights, data)).graph;
-    expect(graph?.input.map((input) => input.name)).toEqual(['hidden']);
-    expect(graph?.initializer.map((tensor) => tensor.name)).toEqual(['norm.scale', 'norm.bias']);
   });
 });
 

@@ -1,6 +1,6 @@
 import { dequantize, f16ToF32 } from '@flux-srpo/formats';
 import { describe, expect, it } from 'vitest';
-import { dequantizeQ4, dequantizeQ8 } from './dequantize.ts';
+import { dequantizeQ4, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
 import { isExactIn, packLevels, readLevels } from './ggml-blocks.ts';
 
 /** Every byte value as a pair of codes and as a signed code, scales from half's subnormals to its largest. */

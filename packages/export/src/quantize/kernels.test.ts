@@ -1,9 +1,9 @@
 import { torchRandn } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
+import { dequantizeQ4, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
 import { relativeRms } from '../../../../test/support/relative-rms.ts';
 import { type Halves, toFloat32 } from '../tensors/numbers.ts';
 import { BLOCK, scaleDtype } from './blocks.ts';
-import { dequantizeQ4, dequantizeQ8 } from './dequantize.ts';
 import { largestMagnitude, quantizeQ4, quantizeQ4m, quantizeQ8 } from './kernels.ts';
 
 function throughQ4(rows: Float32Array): Float32Array {

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { torchRandn } from '@flux-srpo/core';
 import { e4m4ToF32 } from '@flux-srpo/formats';
 import { describe, expect, it } from 'vitest';
+import { dequantizeQ4, dequantizeQ4m, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
 import { relativeRms } from '../../../../test/support/relative-rms.ts';
 import { DISTRIBUTION_COLUMNS, DISTRIBUTIONS, type Distribution, distribution } from '../test-support/distributions.ts';
 import { BLOCK } from './blocks.ts';
-import { dequantizeQ4, dequantizeQ4m, dequantizeQ8 } from './dequantize.ts';
 import { quantizeQ4, quantizeQ4m, quantizeQ8, scaleExponent } from './kernels.ts';
 
 /** Errors of ggml's own quantizers, made by test/reference/ggml_quantizers.py. */

@@ -1,5 +1,6 @@
 import { torchRandn } from '@flux-srpo/core';
-import { bytesSink, type Dtype, f32ToBf16, f32ToF16, writeSafetensors } from '@flux-srpo/formats';
+import { bytesSink, type Dtype, f32ToF16, writeSafetensors } from '@flux-srpo/formats';
+import { f32ToBf16 } from '../../../../test/support/bf16.ts';
 import { type Files, jsonBytes } from './memory.ts';
 
 /** Name → shape, outermost first. */

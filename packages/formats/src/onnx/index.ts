@@ -1,77 +1,12 @@
-/** The ONNX file format: its messages and enums, and models to and from bytes. Build messages with `create(NodeProtoSchema, { … })`. */
-import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
-import { FormatError } from '@flux-srpo/core';
-import { type ModelProto, ModelProtoSchema } from './onnx_pb.ts';
-
-export { create } from '@bufbuild/protobuf';
+/** The ONNX file format: graphs as plain data to `.onnx` bytes, and back as protobuf messages. */
 export {
-  type AttributeProto,
-  AttributeProto_AttributeType,
-  AttributeProtoSchema,
-  type GraphProto,
-  GraphProtoSchema,
-  type ModelProto,
-  ModelProtoSchema,
-  type NodeProto,
-  NodeProtoSchema,
-  type OperatorSetIdProto,
-  OperatorSetIdProtoSchema,
-  type StringStringEntryProto,
-  StringStringEntryProtoSchema,
-  type TensorProto,
-  TensorProto_DataLocation,
-  TensorProto_DataType,
-  TensorProtoSchema,
-  type TensorShapeProto,
-  type TensorShapeProto_Dimension,
-  TensorShapeProto_DimensionSchema,
-  TensorShapeProtoSchema,
-  type TypeProto,
-  TypeProto_TensorSchema,
-  TypeProtoSchema,
-  type ValueInfoProto,
-  ValueInfoProtoSchema,
-} from './onnx_pb.ts';
-
-/** IR version of ONNX 1.18, the oldest that knows opset 23. */
-export const IR_VERSION = 11n;
-
-/** Opset of the default domain: the first with RMSNormalization and RotaryEmbedding. */
-export const OPSET = 23n;
-
-/** ONNX Runtime's own operators (MatMulNBits, MultiHeadAttention, …). */
-export const CONTRIB_DOMAIN = 'com.microsoft';
-
-/** A model with this project's IR version and opsets around `graph`. */
-export function createModel(init: MessageInitShape<typeof ModelProtoSchema>): ModelProto {
-  return create(ModelProtoSchema, {
-    irVersion: IR_VERSION,
-    opsetImport: [
-      { domain: '', version: OPSET },
-      { domain: CONTRIB_DOMAIN, version: 1n },
-    ],
-    ...init,
-  });
-}
-
-/** The bytes of an `.onnx` file. Equal models give equal bytes. */
-export function encodeModel(model: ModelProto): Uint8Array<ArrayBuffer> {
-  return toBinary(ModelProtoSchema, model);
-}
-
-/** The model in the bytes of an `.onnx` file. */
-export function decodeModel(bytes: Uint8Array): ModelProto {
-  let model: ModelProto;
-  try {
-    model = fromBinary(ModelProtoSchema, bytes);
-  } catch (cause) {
-    throw new FormatError('an ONNX model must be a protobuf ModelProto, got bytes that are not', {
-      code: 'format/header-invalid',
-      cause,
-    });
-  }
-  if (model.graph === undefined) {
-    throw new FormatError('an ONNX model must have a graph, got none', { code: 'format/header-invalid' });
-  }
-  return model;
-}
+  type Attributes,
+  elementType,
+  encodeGraph,
+  type GraphNode,
+  type TensorInit,
+  type ValueInfo,
+} from './encode-graph.ts';
+export { type FixedInput, fixInputs } from './fix-inputs.ts';
+export { CONTRIB_DOMAIN, decodeModel, encodeModel } from './model.ts';
+export type { GraphProto } from './onnx_pb.ts';

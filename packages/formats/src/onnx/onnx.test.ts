@@ -1,5 +1,8 @@
+import { clearField } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { AttributeProto_AttributeType, createModel, decodeModel, encodeModel, TensorProto_DataType } from './index.ts';
+import { decodeModel, encodeGraph, encodeModel, fixInputs } from './index.ts';
+import { createModel } from './model.ts';
+import { AttributeProto_AttributeType, NodeProtoSchema, TensorProto_DataType } from './onnx_pb.ts';
 
 // onnx.helper.make_model(… one MatMulNBits node …, ir_version=11, opset_imports=[('', 23), ('com.microsoft', 1)],
 //   producer_name='onnx').SerializeToString(deterministic=True), in base64 — onnx 1.23.2
@@ -45,6 +48,54 @@ function referenceModel() {
 describe('encodeModel', () => {
   it("writes the bytes of onnx's own serializer", () => {
     expect(Buffer.from(encodeModel(referenceModel())).toString('base64')).toBe(REFERENCE);
+  });
+});
+
+describe('encodeGraph', () => {
+  const graph = {
+    name: 'g',
+    nodes: [
+      {
+        op: 'MatMulNBits',
+        domain: 'com.microsoft',
+        inputs: ['x', 'w', 's'],
+        outputs: ['y'],
+        attributes: { K: 64, N: 32, bits: 4, block_size: 32 },
+      },
+    ],
+    inputs: [
+      { name: 'x', dtype: 'float32', dims: [1, 'S', 64] },
+      { name: 'w', dtype: 'uint8', dims: [32, 2, 16] },
+      { name: 's', dtype: 'float32', dims: [32, 2] },
+    ],
+    outputs: [{ name: 'y', dtype: 'float32', dims: [1, 'S', 32] }],
+    initializers: [{ name: 'c', dtype: 'int64', dims: [2], values: [1, -1] }],
+  } as const;
+
+  it('says the same as a model made by onnx', () => {
+    const expected = referenceModel();
+    // Nodes have no names here, and constants are bytes.
+    clearField(expected.graph!.node[0]!, NodeProtoSchema.field.name);
+    const [constant] = expected.graph!.initializer;
+    Object.assign(constant!, { int64Data: [], rawData: new Uint8Array(BigInt64Array.of(1n, -1n).buffer) });
+    expect(decodeModel(encodeGraph(graph, 'onnx'))).toEqual(expected);
+  });
+
+  it('writes whole numbers of float attributes as floats, and keeps texts and lists', () => {
+    const attributes = { epsilon: 1, approximate: 'tanh', pads: [1, 2] };
+    const model = decodeModel(encodeGraph({ ...graph, nodes: [{ ...graph.nodes[0], attributes }] }));
+    expect(model.graph.node[0]!.attribute).toMatchObject([
+      { name: 'epsilon', type: AttributeProto_AttributeType.FLOAT, f: 1 },
+      { name: 'approximate', type: AttributeProto_AttributeType.STRING, s: new TextEncoder().encode('tanh') },
+      { name: 'pads', type: AttributeProto_AttributeType.INTS, ints: [1n, 2n] },
+    ]);
+  });
+
+  it('has fixed inputs as initializers, and only the others are fed', () => {
+    const bytes = Uint8Array.from({ length: 32 * 2 * 4 }, (_, i) => i);
+    const fixed = decodeModel(fixInputs(encodeGraph(graph), [{ name: 's', dtype: 'float32', dims: [32, 2], bytes }]));
+    expect(fixed.graph.input.map(({ name }) => name)).toEqual(['x', 'w']);
+    expect(fixed.graph.initializer.at(-1)).toMatchObject({ name: 's', dataType: 1, dims: [32n, 2n], rawData: bytes });
   });
 });
 

@@ -80,7 +80,7 @@ function attention(heads: number, headDim: number, queries: number, keys: number
       const k = noise(2, 1, keys, width);
       const v = noise(3, 1, keys, width);
       return {
-        node: { op: 'MultiHeadAttention', contrib: true, inputs: ['q', 'k', 'v'], integers: { num_heads: heads } },
+        node: { op: 'MultiHeadAttention', contrib: true, inputs: ['q', 'k', 'v'], attributes: { num_heads: heads } },
         feeds: { q, k, v },
         dims: q.dims,
         answer: () => formulas.attention(q.data, k.data, v.data, heads, headDim),
@@ -103,7 +103,7 @@ function quantizedLinear(bits: 4 | 8, rows: number, inFeatures: number, features
           op: 'MatMulNBits',
           contrib: true,
           inputs: ['x', 'weight', 'scales', '', '', 'bias'],
-          integers: { K: inFeatures, N: features, bits, block_size: 32 },
+          attributes: { K: inFeatures, N: features, bits, block_size: 32 },
         },
         feeds: { x, weight: { dtype: 'uint8', dims: codes.dims, data: weight }, scales, bias },
         dims: [1, rows, features],
@@ -138,8 +138,7 @@ const LAYER_NORM: Named = [
       node: {
         op: 'LayerNormalization',
         inputs: ['x', 'scale', 'bias'],
-        integers: { axis: -1 },
-        floats: { epsilon: 1e-6 },
+        attributes: { axis: -1, epsilon: 1e-6 },
       },
       feeds: { x, scale, bias },
       dims: x.dims,
@@ -158,7 +157,7 @@ const RMS_NORM: Named = [
     });
     const scale = noise(14, 128);
     return {
-      node: { op: 'RMSNormalization', inputs: ['x', 'scale'], integers: { axis: -1 }, floats: { epsilon: 1e-6 } },
+      node: { op: 'RMSNormalization', inputs: ['x', 'scale'], attributes: { axis: -1, epsilon: 1e-6 } },
       feeds: { x, scale },
       dims: x.dims,
       answer: () => formulas.rmsNorm(x.data, scale.data, 1e-6),
@@ -173,7 +172,7 @@ const ROTARY: Named = [
     const cos = noise(16, 1, 70, 64);
     const sin = noise(17, 1, 70, 64);
     return {
-      node: { op: 'RotaryEmbedding', inputs: ['x', 'cos', 'sin'], integers: { interleaved: 1, num_heads: 3 } },
+      node: { op: 'RotaryEmbedding', inputs: ['x', 'cos', 'sin'], attributes: { interleaved: 1, num_heads: 3 } },
       feeds: { x, cos, sin },
       dims: x.dims,
       answer: () => formulas.rotary(x.data, cos.data, sin.data, 3, 128),
@@ -190,7 +189,7 @@ const GELU: Named = [
       x.data[i] = value * (i % 3 === 0 ? 400 : 4);
     });
     return {
-      node: { op: 'Gelu', inputs: ['x'], strings: { approximate: 'tanh' } },
+      node: { op: 'Gelu', inputs: ['x'], attributes: { approximate: 'tanh' } },
       feeds: { x },
       dims: x.dims,
       answer: () => formulas.geluTanh(x.data),
@@ -205,7 +204,7 @@ const INSTANCE_NORM: Named = [
     const ones: HostTensor = { dtype: 'float32', dims: [32], data: new Float32Array(32).fill(1) };
     const zeros: HostTensor = { dtype: 'float32', dims: [32], data: new Float32Array(32) };
     return {
-      node: { op: 'InstanceNormalization', inputs: ['x', 'ones', 'zeros'], floats: { epsilon: 1e-6 } },
+      node: { op: 'InstanceNormalization', inputs: ['x', 'ones', 'zeros'], attributes: { epsilon: 1e-6 } },
       feeds: { x, ones, zeros },
       dims: x.dims,
       answer: () => formulas.instanceNorm(x.data, 1000, 1e-6),
@@ -223,7 +222,7 @@ const CONVOLUTION: Named = [
       node: {
         op: 'Conv',
         inputs: ['x', 'w', 'bias'],
-        lists: { kernel_shape: [3, 3], pads: [1, 1, 1, 1], strides: [1, 1] },
+        attributes: { kernel_shape: [3, 3], pads: [1, 1, 1, 1], strides: [1, 1] },
       },
       feeds: { x, w, bias },
       dims: [1, 48, 20, 20],

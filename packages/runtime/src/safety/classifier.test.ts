@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { SafetyChecker } from '@flux-srpo/core';
-import { create, createModel, encodeModel, GraphProtoSchema, NodeProtoSchema } from '@flux-srpo/formats/onnx';
+import { encodeGraph } from '@flux-srpo/formats/onnx';
 import { afterEach, describe, expect, it } from 'vitest';
 import { memoryBundle } from '../../../../test/support/memory-bundle.ts';
 import { openBundle } from '../bundle/bundle.ts';
@@ -44,19 +44,14 @@ async function load(changes: Changes = {}) {
 }
 
 /** A graph of one node that makes `logits` of `input`. */
-function oneNode(opType: string, input: string): Uint8Array {
-  const value = (name: string) => ({
-    name,
-    type: { value: { case: 'tensorType' as const, value: { elemType: 1 } } },
-  });
-  const node = create(NodeProtoSchema, { opType, input: [input], output: ['logits'] });
-  const graph = create(GraphProtoSchema, {
+function oneNode(op: string, input: string): Uint8Array {
+  const value = (name: string) => ({ name, dtype: 'float32' as const, dims: ['n', 'c', 'h', 'w'] });
+  return encodeGraph({
     name: 'g',
-    node: [node],
-    input: [value(input)],
-    output: [value('logits')],
+    nodes: [{ op, inputs: [input], outputs: ['logits'] }],
+    inputs: [value(input)],
+    outputs: [value('logits')],
   });
-  return encodeModel(createModel({ graph }));
 }
 
 function softmax(values: readonly number[]): number[] {

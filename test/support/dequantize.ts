@@ -1,5 +1,4 @@
-import { offsetColumns, storedWidth } from '@flux-srpo/core';
-import { BLOCK } from './blocks.ts';
+import { offsetColumns, QUANT_BLOCK, storedWidth } from '@flux-srpo/core';
 
 /** The codes that mean zero. */
 const ZERO_OF_8_BITS = 128;
@@ -14,7 +13,7 @@ const ZERO = 8;
  */
 export function dequantizeQ8(codes: Uint8Array, scales: Float32Array): Float32Array<ArrayBuffer> {
   const rows = new Float32Array(codes.length);
-  for (let i = 0; i < rows.length; i++) rows[i] = (codes[i]! - ZERO_OF_8_BITS) * scales[Math.floor(i / BLOCK)]!;
+  for (let i = 0; i < rows.length; i++) rows[i] = (codes[i]! - ZERO_OF_8_BITS) * scales[Math.floor(i / QUANT_BLOCK)]!;
   return rows;
 }
 
@@ -29,7 +28,7 @@ export function dequantizeQ4(codes: Uint8Array, scales: Float32Array): Float32Ar
   const rows = new Float32Array(codes.length * 2);
   for (let i = 0; i < rows.length; i += 2) {
     const pair = codes[i / 2]!;
-    const scale = scales[Math.floor(i / BLOCK)]!;
+    const scale = scales[Math.floor(i / QUANT_BLOCK)]!;
     rows[i] = ((pair & 15) - ZERO) * scale;
     rows[i + 1] = ((pair >> 4) - ZERO) * scale;
   }
@@ -51,13 +50,13 @@ export function dequantizeQ4m(codes: Uint8Array, scales: Float32Array, inFeature
   const value = (row: number, column: number): number => {
     const at = row * width + column;
     const pair = codes[at >> 1]!;
-    return ((at & 1 ? pair >> 4 : pair & 15) - ZERO) * scales[Math.floor(at / BLOCK)]!;
+    return ((at & 1 ? pair >> 4 : pair & 15) - ZERO) * scales[Math.floor(at / QUANT_BLOCK)]!;
   };
   for (let row = 0; row < count; row++) {
     for (let block = 0; block < blocks; block++) {
       const offset = value(row, inFeatures + block) + value(row, inFeatures + padded + block);
-      for (let i = 0; i < BLOCK; i++) {
-        const column = block * BLOCK + i;
+      for (let i = 0; i < QUANT_BLOCK; i++) {
+        const column = block * QUANT_BLOCK + i;
         rows[row * inFeatures + column] = value(row, column) + offset;
       }
     }
