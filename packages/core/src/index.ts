@@ -1,4 +1,4 @@
-export { type BodyBounds, type BodyLike, boundedPieces, readBounded } from './bounded-body.ts';
+export { boundedPieces, readBounded } from './bounded-body.ts';
 export {
   DeviceError,
   type ErrorCode,
@@ -28,12 +28,11 @@ export {
   SIZE_PRESETS,
   type SizePreset,
 } from './limits.ts';
-export { type ClassifierConfig, MAX_CLASSIFIER_BYTES, readClassifierConfig } from './manifest/classifier-config.ts';
+export { MAX_CLASSIFIER_BYTES, readClassifierConfig } from './manifest/classifier-config.ts';
 export {
   type BundleFile,
   type BundlePart,
   CHUNK_BYTES,
-  type ImageSize,
   MANIFEST_SCHEMA,
   type Manifest,
   type MergedLora,
@@ -50,17 +49,11 @@ export {
   type WeightClass,
 } from './manifest/weight-class.ts';
 export { DEFAULT_MEMORY_BUDGET } from './memory/budget.ts';
+export { decodeTiles, type Tile, tileBlend, tileStride } from './memory/decode-tiles.ts';
 export { type PartSize, partSizes } from './memory/part-sizes.ts';
-export {
-  assertPlanned,
-  DECODE_TILES,
-  type MemoryPlan,
-  type PhasePlan,
-  type PlanInput,
-  type PlanRefusal,
-  planGeneration,
-} from './memory/plan.ts';
-export { decodeTiles, type Tile, tileBlend, tileStride } from './memory/tiles.ts';
+export { planGeneration } from './memory/plan.ts';
+export type { MemoryPlan, PlanInput } from './memory/plan-types.ts';
+export { assertPlanned } from './memory/refusals.ts';
 export { MLP_RATIO, mlpChunks, VAE_QUERY_CHUNKS } from './model/chunks.ts';
 export {
   type ClipConfig,
@@ -98,6 +91,7 @@ export { checkPicture } from './picture/checks.ts';
 export {
   checkSize,
   type Grid,
+  type ImageSize,
   latentGrid,
   PIXELS_PER_LATENT,
   PIXELS_PER_TOKEN,
@@ -108,10 +102,10 @@ export {
 export { packLatents, unpackLatents } from './picture/latents.ts';
 export { toRgb8 } from './picture/pixels.ts';
 export { FLUX_PREVIEW, type PreviewFactors, previewRgba } from './picture/preview.ts';
-export { type RopeOptions, type RopeTables, ropeTables } from './positions/rope.ts';
+export { ropeTables } from './positions/rope.ts';
 export { t5Bucket, t5PositionBias } from './positions/t5-position.ts';
 export type { Progress } from './progress.ts';
-export { parseRetryAfter, type RetryPolicy, retry, sleep, type WaitSignal } from './retry.ts';
+export { parseRetryAfter, type RetryPolicy, retry, sleep } from './retry.ts';
 export { fluxNoise, torchRandn } from './sampling/noise.ts';
 export { eulerStep, predictX0 } from './sampling/sampler.ts';
 export { fluxSigmas, muForTokens } from './sampling/schedule.ts';

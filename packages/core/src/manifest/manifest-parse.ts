@@ -8,7 +8,7 @@ import type {
   TransformerConfig,
   VaeConfig,
 } from '../model/config.ts';
-import { PIXELS_PER_TOKEN } from '../picture/geometry.ts';
+import { type ImageSize, PIXELS_PER_TOKEN } from '../picture/geometry.ts';
 import {
   boolean,
   integer,
@@ -30,7 +30,6 @@ import {
   type BundleFile,
   type BundlePart,
   CHUNK_BYTES,
-  type ImageSize,
   MANIFEST_SCHEMA,
   type Manifest,
   type MergedLora,

@@ -1,5 +1,6 @@
 import type { SizePreset } from '../limits.ts';
 import type { ModelConfig } from '../model/config.ts';
+import type { ImageSize } from '../picture/geometry.ts';
 import type { WeightClass } from './weight-class.ts';
 
 /**
@@ -15,12 +16,6 @@ export const CHUNK_BYTES = 8 * 1024 * 1024;
 
 /** What the linear layers and the attention compute in. */
 export type Precision = 'f32' | 'f16';
-
-/** Pixels. */
-export interface ImageSize {
-  width: number;
-  height: number;
-}
 
 /** One file of the bundle. Paths are one or two segments of `[A-Za-z0-9._-]{1,128}`. */
 export interface BundleFile {

@@ -1,12 +1,12 @@
-import { bucketBytes, LARGEST_BUCKET } from './buckets.ts';
+import { bucketBytes, LARGEST_BUCKET } from './buffer-buckets.ts';
 
-/** Dispatches that the runtime records before it submits them. */
+/** Dispatches that the runtime records before it submits them to the GPU. */
 const DISPATCHES_PER_SUBMIT = 16;
 
 /**
- * Plays what ONNX Runtime Web does with its work buffers on WebGPU, to know how much a sequence of runs takes at once: a freed buffer of a
- * bucket is used again at once and stays for good; one beyond all buckets cannot be, and goes only when the commands that
- * used it have been submitted. (Seen in the order of `createBuffer`, `destroy` and `submit` of a decode.)
+ * Plays what ONNX Runtime Web does with its work buffers on WebGPU, to find the most bytes that a sequence of runs takes at
+ * once. A freed buffer of a bucket is used again and never destroyed. A larger one is not used again: it is destroyed once
+ * the commands that used it have been submitted. (Seen in the order of `createBuffer`, `destroy` and `submit` of a decode.)
  */
 export class BufferPool {
   readonly #idle = new Map<number, number>();
@@ -18,7 +18,7 @@ export class BufferPool {
   /** The largest buffer. */
   largest = 0;
 
-  /** One operator: makes a buffer of `bytes`, then frees those of `inputs` that nothing reads any more. */
+  /** Runs one operator: makes a buffer of `bytes`, then frees `inputs`, which nothing reads any more. */
   operator(bytes: number, inputs: readonly number[] = [], dispatches = 1): number {
     this.take(bytes);
     for (let i = 0; i < dispatches; i++) {
@@ -45,7 +45,7 @@ export class BufferPool {
     else this.#idle.set(size, (this.#idle.get(size) ?? 0) + 1);
   }
 
-  /** Also at the end of every run. */
+  /** Submits the recorded commands. The runtime also does so at the end of every run. */
   submit(): void {
     this.#bytes -= this.#pending;
     this.#pending = 0;

@@ -2,23 +2,23 @@ import { VAE_QUERY_CHUNKS } from '../model/chunks.ts';
 import { decoderChannels, type VaeConfig } from '../model/config.ts';
 import type { Grid } from '../picture/geometry.ts';
 import { BufferPool } from './buffer-pool.ts';
+import { FLOAT_BYTES, type Work } from './work-options.ts';
 
-/*
- * Work buffers of the decoder, by playing its graphs operator by operator: which buffers are alive together depends on when the runtime
- * lets go of them. Floats always, since halves overflow here.
- */
-
-const FLOAT = 4;
 const RGB = 3;
 
-/** A state of `channels` at `pixels`. */
+/** Feature maps between two operators: `channels` of `pixels` each. */
 interface State {
   channels: number;
   pixels: number;
 }
 
-/** @param grids latents of what is decoded one after another: the whole picture, or its tiles */
-export function decodeWork(config: VaeConfig, grids: readonly Grid[]): { bytes: number; largest: number } {
+/**
+ * Work buffers of the decoder. They are found by playing its graphs operator by operator, because which buffers are alive
+ * together depends on when the runtime frees them. Always float32: the decoder's activations overflow halves.
+ *
+ * @param grids latents of what is decoded one after another: the whole picture, or its tiles
+ */
+export function decodeWork(config: VaeConfig, grids: readonly Grid[]): Work {
   const pool = new BufferPool();
   const player = new Player(pool);
   const channels = decoderChannels(config);
@@ -49,7 +49,7 @@ export function decodeWork(config: VaeConfig, grids: readonly Grid[]): { bytes: 
         return player.convolution(resized, count, hidden);
       });
     }
-    // vae_out, and the picture's way to the CPU
+    // vae_out, then the copy on the way to the CPU
     player.run(size(hidden), (input) => {
       const activated = player.activatedNorm(input, true);
       return player.convolution(activated, hidden.channels, { channels: RGB, pixels });
@@ -60,20 +60,20 @@ export function decodeWork(config: VaeConfig, grids: readonly Grid[]): { bytes: 
 }
 
 function size({ channels, pixels }: State): number {
-  return channels * pixels * FLOAT;
+  return channels * pixels * FLOAT_BYTES;
 }
 
-/** The operators of the graphs, on buffers known by their size. */
+/** Plays the operators of the decoder's graphs. A buffer is known by its size alone. */
 class Player {
   readonly #pool: BufferPool;
-  /** The state that the last run gave. */
+  /** Size of the buffer that the last graph gave; 0 before the first. */
   #state = 0;
 
   constructor(pool: BufferPool) {
     this.#pool = pool;
   }
 
-  /** A run of one graph; its input goes when it is over, and really with the next submit. */
+  /** Runs one graph. Its input is freed when the run is over, and destroyed with the next submit. */
   run(input: number, graph: (input: number) => number): void {
     if (this.#state === 0) this.#pool.take(input);
     this.#state = graph(input);
@@ -89,7 +89,7 @@ class Player {
     this.#state = 0;
   }
 
-  /** Norm, scale, bias, SiLU. */
+  /** Norm, scale, bias and SiLU. `isKept`: `x` is read again later. */
   activatedNorm(x: number, isKept: boolean): number {
     const normed = this.#pool.operator(x, isKept ? [] : [x], 2);
     const scaled = this.#pool.operator(x, [normed]);
@@ -97,9 +97,9 @@ class Player {
     return this.#pool.operator(x, [shifted]);
   }
 
-  /** The kernel is turned first, into a buffer of its own. */
+  /** The runtime transposes the kernel first, into a buffer of its own. `isKept`: `x` is read again later. */
   convolution(x: number, channelsIn: number, out: State, kernel = 3, isKept = false): number {
-    const turned = this.#pool.operator(channelsIn * out.channels * kernel ** 2 * FLOAT);
+    const turned = this.#pool.operator(channelsIn * out.channels * kernel ** 2 * FLOAT_BYTES);
     return this.#pool.operator(size(out), isKept ? [turned] : [turned, x]);
   }
 
@@ -125,7 +125,7 @@ class Player {
     const pieces = Array.from({ length: VAE_QUERY_CHUNKS }, () => pool.take(piece));
     pool.free(q);
     const attended = pieces.map((queries) => {
-      const scores = pool.operator((pixels * pixels * FLOAT) / VAE_QUERY_CHUNKS, [queries]);
+      const scores = pool.operator((pixels * pixels * FLOAT_BYTES) / VAE_QUERY_CHUNKS, [queries]);
       const weights = pool.operator(scores, [scores]);
       return pool.operator(piece, [weights]);
     });

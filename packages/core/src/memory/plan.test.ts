@@ -2,9 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { isFluxError } from '../errors.ts';
 import { FLUX1_DEV } from '../model/config.ts';
 import { PARTS } from '../model/parts.ts';
-import { bucketBytes, pooledBytes } from './buckets.ts';
+import { bucketBytes, pooledBytes } from './buffer-buckets.ts';
 import { type PartSize, partSizes } from './part-sizes.ts';
-import { assertPlanned, type MemoryPlan, type PlanInput, type PlanRefusal, planGeneration } from './plan.ts';
+import { planGeneration } from './plan.ts';
+import type { MemoryPlan, PlanInput, PlanRefusal } from './plan-types.ts';
+import { assertPlanned } from './refusals.ts';
 
 const GB = 1e9;
 

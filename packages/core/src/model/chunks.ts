@@ -11,12 +11,18 @@ export const MLP_RATIO = 4;
  */
 const MAX_MLP_CHUNK = 6144;
 
+/** Width of the equal chunks that an MLP's hidden layer is cut into. */
+export function mlpChunkWidth(hidden: number): number {
+  return hidden / Math.ceil(hidden / MAX_MLP_CHUNK);
+}
+
 /** How an MLP's hidden layer is cut: one suffix and width per chunk, all of one width. A single chunk has no suffix. */
 export function mlpChunks(hidden: number): { suffix: string; width: number }[] {
-  const count = Math.ceil(hidden / MAX_MLP_CHUNK);
-  if (count === 1) return [{ suffix: '', width: hidden }];
-  if (hidden % count !== 0) throw new Error(`an MLP of ${hidden} cannot be cut into ${count} equal chunks`);
-  return Array.from({ length: count }, (_, i) => ({ suffix: `.${i}`, width: hidden / count }));
+  const width = mlpChunkWidth(hidden);
+  if (width === hidden) return [{ suffix: '', width }];
+  const count = hidden / width;
+  if (!Number.isInteger(width)) throw new Error(`an MLP of ${hidden} cannot be cut into ${count} equal chunks`);
+  return Array.from({ length: count }, (_, i) => ({ suffix: `.${i}`, width }));
 }
 
 /**

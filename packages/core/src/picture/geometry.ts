@@ -1,6 +1,5 @@
 import { InputError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { ImageSize } from '../manifest/manifest.ts';
 
 /**
  * Pixels, latent cells and tokens.
@@ -12,6 +11,12 @@ export const PIXELS_PER_LATENT = 8;
 export const PIXELS_PER_TOKEN = 16;
 
 const [MIN_SIDE, MAX_SIDE] = LIMITS.side;
+
+/** Pixels. */
+export interface ImageSize {
+  width: number;
+  height: number;
+}
 
 /** Rows and columns of cells; which cells is said where it is used. */
 export interface Grid {

@@ -1,4 +1,4 @@
-import type { ImageSize } from '../manifest/manifest.ts';
+import type { ImageSize } from './geometry.ts';
 
 const f = Math.fround;
 

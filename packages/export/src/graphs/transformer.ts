@@ -1,4 +1,4 @@
-import { hiddenSize, MLP_RATIO, type TransformerConfig } from '@flux-srpo/core';
+import { hiddenSize, MLP_RATIO, TIMESTEP_DIMS, type TransformerConfig } from '@flux-srpo/core';
 import type { Dim, GraphBuilder, Value } from './builder.ts';
 import {
   adaLayerNorm,
@@ -19,9 +19,6 @@ import {
  * @see https://github.com/black-forest-labs/flux/blob/802fb47/src/flux/modules/layers.py
  */
 
-/** Width of the sinusoidal embedding of a timestep or guidance value. */
-const SINUSOID_WIDTH = 256;
-
 /** silu(time_in(t) + guidance_in(g) + vector_in(pooled)), one row per denoising step. Every adaLN reads only this. */
 export function conditioning(g: GraphBuilder, config: TransformerConfig): void {
   const width = hiddenSize(config);
@@ -29,9 +26,9 @@ export function conditioning(g: GraphBuilder, config: TransformerConfig): void {
     const hidden = silu(g, g.linear(`${name}.in_layer`, x, width, { tensorClass: 'embedder' }));
     return g.linear(`${name}.out_layer`, hidden, width, { tensorClass: 'embedder' });
   };
-  let vec = embed('time_in', g.input('timestep_proj', ['R', SINUSOID_WIDTH]));
+  let vec = embed('time_in', g.input('timestep_proj', ['R', TIMESTEP_DIMS]));
   if (config.guidance_embeds) {
-    vec = add(g, vec, embed('guidance_in', g.input('guidance_proj', ['R', SINUSOID_WIDTH])));
+    vec = add(g, vec, embed('guidance_in', g.input('guidance_proj', ['R', TIMESTEP_DIMS])));
   }
   // pooled is one row, the same at every step: it broadcasts over R.
   vec = add(g, vec, embed('vector_in', g.input('pooled', [1, config.pooled_projection_dim])));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodeTiles, tileBlend, tileStride } from './tiles.ts';
+import { decodeTiles, tileBlend, tileStride } from './decode-tiles.ts';
 
 describe('tiles of a decode', () => {
   it('are those of diffusers for 1024x1024 at 64 latents', () => {

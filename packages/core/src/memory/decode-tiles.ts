@@ -1,21 +1,25 @@
 import { type Grid, PIXELS_PER_LATENT } from '../picture/geometry.ts';
 
 /*
- * How a picture that is too large to be decoded whole is cut, as diffusers cuts it: square tiles of latents that overlap by a quarter,
- * blended linearly where they do.
+ * A picture that is too large to be decoded whole is cut as diffusers cuts it: into square tiles of latents that overlap by
+ * a quarter and are blended linearly where they overlap.
  *
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/autoencoders/autoencoder_kl.py `tiled_decode`
  */
 
+/** Tile sizes to try, in latents per side, largest first. Larger tiles leave fainter seams. */
+export const DECODE_TILES: readonly number[] = [64, 48, 32];
+
+/** The share of a tile's side that it has in common with the next tile. */
 const OVERLAP = 0.25;
 
-/** A tile in latent cells of the whole picture; ragged where the picture ends. */
+/** A tile in latent cells of the whole picture. Tiles at the picture's right and lower edges may be smaller. */
 export interface Tile extends Grid {
   top: number;
   left: number;
 }
 
-/** Latents from one tile's start to the next's. */
+/** Latents from one tile's start to the next one's. */
 export function tileStride(tile: number): number {
   return Math.floor(tile * (1 - OVERLAP));
 }
@@ -25,7 +29,11 @@ export function tileBlend(tile: number): number {
   return Math.floor(tile * PIXELS_PER_LATENT * OVERLAP);
 }
 
-/** Rows of tiles, top to bottom, each from left to right. `tile`: latents on a side; the last of a row or column may be any smaller. */
+/**
+ * Rows of tiles, top to bottom, each from left to right.
+ *
+ * @param tile latents per side; the last tile of a row or column may be any smaller
+ */
 export function decodeTiles({ height, width }: Grid, tile: number): Tile[][] {
   const starts = (length: number) =>
     Array.from({ length: Math.ceil(length / tileStride(tile)) }, (_, i) => i * tileStride(tile));

@@ -1,8 +1,8 @@
 /**
- * How ONNX Runtime Web rounds its own work buffers on WebGPU, so that it can reuse them: up to the next of these. It never gives
- * them back while the device lives. Larger ones are exact, and made anew at every run.
+ * ONNX Runtime Web rounds its work buffers on WebGPU up to the next of these sizes, so that it can use them again. It keeps
+ * them while the device lives. Larger buffers have their exact size and are made anew at every run.
  *
- * @see https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/providers/webgpu/buffer_manager.cc `BUCKET_DEFAULT_LIMIT_TABLE`
+ * @see https://github.com/microsoft/onnxruntime/blob/f2c39fe2f/onnxruntime/core/providers/webgpu/buffer_manager.cc `BUCKET_DEFAULT_LIMIT_TABLE`
  */
 const BUCKETS: readonly number[] = [
   ...[6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23].map((bits) => 2 ** bits),
@@ -20,25 +20,25 @@ const BUCKETS: readonly number[] = [
 /** Bytes above which buffers are not pooled. */
 export const LARGEST_BUCKET = BUCKETS.at(-1) as number;
 
-/** Bytes the runtime allocates for a work buffer of `bytes`. */
+/** Bytes that the runtime allocates for a work buffer of `bytes`. */
 export function bucketBytes(bytes: number): number {
   return BUCKETS.find((bucket) => bucket >= bytes) ?? Math.ceil(bytes / 16) * 16;
 }
 
-/** Work buffers that one graph needs at the same time: how many of how many bytes each. */
+/** Work buffers that are alive at the same time: how many of how many bytes each. */
 export type BufferCounts = readonly (readonly [count: number, bytes: number])[];
 
 /**
- * Bytes of the buffers of several graphs that run one after another on one device: what one leaves in a bucket, the next uses again;
- * what is larger than all buckets is gone by then.
+ * Bytes of the buffers of several moments, one after another on one device. A buffer that one moment leaves in a bucket is
+ * used again by the next. Buffers larger than all buckets are gone by then.
  */
-export function pooledBytes(graphs: readonly BufferCounts[]): number {
+export function pooledBytes(moments: readonly BufferCounts[]): number {
   const pool = new Map<number, number>();
   let mostBeyond = 0;
-  for (const graph of graphs) {
+  for (const buffers of moments) {
     const own = new Map<number, number>();
     let beyond = 0;
-    for (const [count, bytes] of graph) {
+    for (const [count, bytes] of buffers) {
       const size = bucketBytes(bytes);
       if (size > LARGEST_BUCKET) beyond += count * size;
       else own.set(size, (own.get(size) ?? 0) + count);

@@ -1,0 +1,37 @@
+import type { PlanPhase } from '../model/parts.ts';
+import { type BufferCounts, pooledBytes } from './buffer-buckets.ts';
+import { denoiseMoments, denoiseTables } from './denoise-work.ts';
+import { modulationMoments } from './modulation-work.ts';
+import type { PlanInput } from './plan-types.ts';
+import { textMoments, textTables } from './text-work.ts';
+import type { Work, WorkOptions } from './work-options.ts';
+
+const DEFAULT_STEPS = 28;
+
+/** Work buffers and tables of every phase but the decoder's, which depend on its tiles. */
+export function phaseWork(input: PlanInput): Record<Exclude<PlanPhase, 'decode'>, Work> {
+  const { transformer, text_encoder_2 } = input.config;
+  const options: WorkOptions = {
+    size: input.size,
+    textTokens: input.textTokens,
+    n: input.n ?? 1,
+    f16: input.f16 === true,
+    blockSums: input.parts.some((part) => part.blockSums),
+  };
+  const text = textMoments(text_encoder_2, options);
+  const bias = textTables(text_encoder_2, options);
+  const modulation = modulationMoments(transformer, input.steps ?? DEFAULT_STEPS);
+  const denoise = denoiseMoments(transformer, options);
+  return {
+    text: { bytes: pooledBytes(text) + bias, largest: Math.max(largestBuffer(text), bias) },
+    modulation: { bytes: pooledBytes(modulation), largest: largestBuffer(modulation) },
+    denoise: {
+      bytes: pooledBytes(denoise) + denoiseTables(transformer, options),
+      largest: largestBuffer(denoise),
+    },
+  };
+}
+
+function largestBuffer(moments: readonly BufferCounts[]): number {
+  return Math.max(...moments.flatMap((buffers) => buffers.map(([, bytes]) => bytes)));
+}

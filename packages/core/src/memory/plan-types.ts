@@ -1,0 +1,69 @@
+import type { ModelConfig } from '../model/config.ts';
+import type { PlanPhase } from '../model/parts.ts';
+import type { ImageSize } from '../picture/geometry.ts';
+import type { PartSize } from './part-sizes.ts';
+
+export interface PlanInput {
+  config: ModelConfig;
+  /** In run order. */
+  parts: readonly PartSize[];
+  size: ImageSize;
+  /** T5 tokens, padding included. */
+  textTokens: number;
+  /** Pictures of one batch. Default 1. */
+  n?: number;
+  /** Denoising steps. Default 28: each step adds a row to the modulation tables, which take a few MB. */
+  steps?: number;
+  /**
+   * Bytes of device memory for weights and work buffers together. Without it the plan aims at
+   * `DEFAULT_MEMORY_BUDGET`, and nothing is refused for going beyond it.
+   */
+  budget?: number | undefined;
+  /** WebGPU limits of the adapter. Nothing is refused for a limit that is not given. */
+  limits?: { maxBufferSize?: number; maxStorageBufferBindingSize?: number } | undefined;
+  /** Run the graphs in half precision, which needs an adapter with `shader-f16`. Default false. */
+  f16?: boolean;
+}
+
+/** One phase of a generation. All numbers are bytes on the device. */
+export interface PhasePlan {
+  /** `resident`: all weights of the phase at once. `streamed`: the part that runs and the one that runs next. */
+  mode: 'resident' | 'streamed';
+  /** The most weights at once. */
+  weights: number;
+  /** All weights of the phase. */
+  totalWeights: number;
+  /** Work buffers and tables. */
+  work: number;
+  /** weights + work. */
+  bytes: number;
+  /** The largest single buffer, which the adapter's limits must allow. */
+  largestBuffer: number;
+}
+
+/** Why a generation cannot be done as asked. */
+export interface PlanRefusal {
+  reason: 'budget' | 'maxBufferSize' | 'maxStorageBufferBindingSize';
+  phase: PlanPhase;
+  /** Bytes that the phase needs. */
+  needed: number;
+  /** Bytes that the budget or the adapter offers. */
+  offered: number;
+  /** What could be done instead: fewer pictures, or one smaller picture of about the same shape. Absent where nothing could. */
+  fits?: { n: number; size: ImageSize };
+  message: string;
+}
+
+export interface MemoryPlan {
+  /** All weights of all phases stay on the device between pictures. */
+  keep: boolean;
+  /** Side, in latents, of the tiles that the picture is decoded in. Absent where it is decoded whole. */
+  decodeTile?: number;
+  phases: Record<PlanPhase, PhasePlan>;
+  /** The most bytes at once. */
+  peak: number;
+  /** Bytes of weights that every step reads again. 0 where the denoiser is resident. */
+  readPerStep: number;
+  /** Empty where the generation fits. */
+  refusals: PlanRefusal[];
+}
