@@ -14,7 +14,10 @@ const isDenoising =
   (progress) =>
     progress.stage === 'denoise' && at(progress);
 
-/** By the last thing that was done. Layers of the text encoders come before the parts that make modulation tables. */
+/**
+ * The phase is named after the last event before the abort. Layers of the text encoders come before
+ * the parts that make modulation tables.
+ */
 const PHASES: [string, When][] = [
   ['loading weights', ({ stage }) => stage === 'load'],
   ['encoding the prompt', (progress) => progress.stage === 'encode' && progress.done === 1],
@@ -34,7 +37,7 @@ describe.each(LOCAL_BACKENDS)('cancelling on %s', (_backend, options) => {
   let flux: FluxSrpo;
   let model: string;
   let prompts = 0;
-  /** Another prompt each time: the same is not encoded twice. */
+  /** Another prompt each time, because a prompt that is remembered is not encoded again. */
   const fresh = () => ({ model, ...SMALLEST, prompt: `a blue boat ${++prompts}` });
   beforeAll(async () => {
     flux = createFluxSrpo({ model: url, ...options });
@@ -43,7 +46,7 @@ describe.each(LOCAL_BACKENDS)('cancelling on %s', (_backend, options) => {
   });
   afterAll(() => flux.dispose());
 
-  /** Aborts when `act` says so; milliseconds from there to the rejection. */
+  /** Aborts when `act` says so; gives the milliseconds from there to the rejection. */
   async function abortAndWait(act: (abort: () => void) => NonNullable<Parameters<FluxSrpo['images']['generate']>[1]>) {
     const controller = new AbortController();
     let abortedAt = 0;
@@ -65,7 +68,8 @@ describe.each(LOCAL_BACKENDS)('cancelling on %s', (_backend, options) => {
     expect(heard).toBeLessThan(MAX_ABORT_MS);
   });
 
-  // In this order, and each shows that the one before left a worker that works: it gets further.
+  // In this order, and each test gets further than the one before. So each also shows that an abort
+  // leaves a working worker.
   it.each(PHASES)('during %s rejects at once', async (_phase, isPhase) => {
     const heard = await abortAndWait((abort) => ({ onProgress: (progress) => isPhase(progress) && abort() }));
     expect(heard).toBeLessThan(MAX_ABORT_MS);
@@ -93,7 +97,8 @@ describe.each(LOCAL_BACKENDS)('cancelling on %s', (_backend, options) => {
     // It waits in the worker until the first has stopped.
     const next = await flux.images.generate({ model, ...SMALLEST });
     const waited = performance.now() - abortedAt - next.timings!.total;
-    // 200 steps take far longer than this picture of one; what is waited for is one block of it, and some messages.
+    // 200 steps take far longer than this picture of one; what is waited for is one block of it,
+    // and some messages.
     expect(waited).toBeLessThan(timings!.total + MAX_ABORT_MS);
   });
 });

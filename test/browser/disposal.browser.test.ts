@@ -10,10 +10,13 @@ declare module 'vitest/browser' {
   }
 }
 
-/** Fifty starts of the software GPU on a busy machine. */
+/** Time for fifty starts of the software GPU on a busy machine. */
 const FULL_MS = 60 * 60_000;
 
-/** A sample; `npm run test:full` runs what the requirement says. The software GPU takes seconds to begin. */
+/**
+ * How often. A sample here; `npm run test:full` runs the count of test/README.md. The software GPU
+ * takes seconds to begin.
+ */
 const CYCLES = import.meta.env.VITE_TEST_FULL === '1' ? { wasm: 50, webgpu: 50 } : { wasm: 5, webgpu: 2 };
 
 let url: string;
@@ -26,7 +29,7 @@ beforeEach(() => {
 });
 afterEach(() => workers.restore());
 
-/** Object URLs that are not revoked. */
+/** Object URLs that have not been revoked. */
 function watchUrls(): { left: Set<string>; restore: () => void } {
   const left = new Set<string>();
   const { createObjectURL, revokeObjectURL } = URL;
@@ -53,7 +56,7 @@ describe.each(LOCAL_BACKENDS)('on %s', (backend, options) => {
     const gpu: { devices: number; buffers: number }[] = [];
     const channel = new BroadcastChannel('gpu-worker');
     channel.onmessage = ({ data }) => gpu.push(data);
-    // Outlives them all, as a page's own would.
+    // This signal outlives all clients, as a page's own signal would.
     const { signal } = new AbortController();
     const startedWith = await commands.countWorkers();
     try {
@@ -65,7 +68,8 @@ describe.each(LOCAL_BACKENDS)('on %s', (backend, options) => {
         expect(await commands.countWorkers()).toBe(startedWith + 1);
         expect(listeners.left()).toContain('Worker message');
         await fetch(data[0]!.url!);
-        // In order, so that the worker tells what it gave back. Disposal alone ends it, and the browser takes the rest.
+        // `unload` comes before `dispose`, so that the worker can tell what it gave back. `dispose`
+        // alone would end it, and the browser would take the rest.
         await flux.unload();
       }
       expect([...urls.left]).toEqual([]);
@@ -73,7 +77,8 @@ describe.each(LOCAL_BACKENDS)('on %s', (backend, options) => {
       expect(listeners.left()).toEqual([]);
       await expect.poll(() => commands.countWorkers()).toBe(startedWith);
       if (backend === 'wasm') return;
-      // Four devices a worker, one to prepare and one for each phase, each destroyed with its buffers.
+      // Each worker has four devices: one that tests the adapter and one for each phase. Each is
+      // destroyed with its buffers.
       await expect.poll(() => gpu.length).toBe(4 * cycles);
       expect(gpu.some(({ buffers }) => buffers > 0)).toBe(true);
       expect(gpu.filter(({ devices }) => devices === 0)).toEqual(Array(2 * cycles).fill({ devices: 0, buffers: 0 }));

@@ -1,7 +1,10 @@
 import { createFluxSrpo, type FluxSrpo } from 'flux-srpo';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-/** The client, its worker and the model that ships with the repository. What its pictures show is judged in test/parity/adherence. */
+/**
+ * The client, its worker and the model that ships with the repository.
+ * test/parity/adherence.test.ts judges what its pictures show.
+ */
 
 const DUCK = 'a yellow duck on the right on the sea, on a sunny day';
 const CAT = 'a red cat on the left in the snow, at night';

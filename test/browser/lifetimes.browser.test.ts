@@ -7,7 +7,7 @@ import { readPipelineFixture } from '../support/fixture.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
 import { readFixture } from './support/browser-fixtures.ts';
 
-// The same promises as test/parity/lifetimes.test.ts makes in Node, where GPU buffers can be counted.
+// The promises of test/parity/lifetimes.test.ts, on WebGPU, where buffers can be counted.
 
 const REQUEST: GenerateRequest = {
   prompt: 'a red house',
@@ -27,18 +27,20 @@ const counts = () => held(pipeline.backend.ledger.snapshot());
 beforeAll(async () => {
   const fixture = await readPipelineFixture(readFixture, 'a-3x32');
   const files = await convertInMemory(await synthesizeFolder(readFixture, fixture), { dtype: 'q8' });
-  // The kernels were tested on this adapter by other files; here only what is held counts.
+  // Other files test this adapter's kernels. Here only memory counts.
   const backend = breakable(await createWebGpuBackend({ selfTest: false }), fault);
   pipeline = await createPipeline({ bundle: await openInMemory(files), backend });
-  // Twice: the runtime's buffer pool has its final size when every shape has been seen.
+  // Twice, because the runtime's buffer pool has its final size only after every shape has been
+  // seen.
   for (let i = 0; i < 2; i++) await pipeline.generate(fresh());
 });
 
 afterAll(() => pipeline?.dispose());
 
 /**
- * Interrupts three times. Our sessions, tensors and weights are the same as before at once. The runtime's own pool of work
- * buffers may hold one more after it was interrupted for the first time, and then no more than that.
+ * Interrupts three times. Our sessions, tensors and weights must be back at once. The runtime's own
+ * pool of work buffers may hold one buffer more after the first interruption, but no more than that
+ * afterwards.
  */
 async function repeatedly(interrupt: () => Promise<void>): Promise<void> {
   const before = counts();

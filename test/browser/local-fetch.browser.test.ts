@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
 import { SMALL } from './support/page.ts';
 
-// Oracle: the function call. The openai package and fetch must hand over its bytes, and nothing may reach the network.
+// Oracle: the function call. The openai package and fetch must hand over its bytes, and nothing may
+// reach the network.
 
 let flux: FluxSrpo;
 let localFetch: typeof fetch;

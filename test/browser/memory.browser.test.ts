@@ -4,8 +4,9 @@ import { expect, it } from 'vitest';
 import { computeNothing, countingBackend, countPhases } from '../support/counted-memory.ts';
 import { zeroBundle } from '../support/zero-bundle.ts';
 
-// Oracle: every `createBuffer` and `destroy` of a generation at full width and size, with as many of FLUX.1's blocks as do not fit the budget
-// together. Nothing is computed; bench/memory.ts counts all of it.
+// Oracle: a count of every `createBuffer` and `destroy` of a generation at full width and size. The
+// model has as many of FLUX.1's blocks as just exceed the budget. Nothing is computed.
+// bench/memory.ts counts the whole model.
 
 const SAMPLE: ModelConfig = {
   ...FLUX1_DEV,

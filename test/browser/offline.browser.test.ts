@@ -7,7 +7,7 @@ import { GPU_WORKER, rejection, SMALLEST } from './support/page.ts';
 declare module 'vitest/browser' {
   interface BrowserCommands {
     cutNetwork(addresses: string): Promise<void>;
-    /** Addresses that were asked for meanwhile. */
+    /** URLs that were requested while the network was cut. */
     restoreNetwork(): Promise<string[]>;
   }
 }
@@ -21,12 +21,12 @@ beforeAll(async () => {
   manifest = parseManifest(await (await fetch(`${url}manifest.json`)).text());
 });
 beforeEach(async () => {
-  // Other files of tests load the same bundle, and it is kept.
+  // Other test files load the same bundle, and it would be kept.
   for (const name of await caches.keys()) await caches.delete(name);
 });
 afterEach(() => commands.restoreNetwork());
 
-/** A budget with which weights are held that way. */
+/** A budget at which the denoiser holds its weights in this mode. */
 function budgetFor(residency: Residency): number {
   const input = {
     config: manifest.config,
@@ -62,7 +62,7 @@ describe('after load, without a network', () => {
     expect(loaded.at(-1)).toBe(1);
 
     await commands.cutNetwork('**');
-    // The positive control: there is no network, neither for the page nor for a worker.
+    // The control: there really is no network, neither for the page nor for a worker.
     await expect(fetch(`${url}manifest.json?${Math.random()}`)).rejects.toThrow();
     expect(await fetchInWorker(`${location.origin}${url}manifest.json?${Math.random()}`)).toBe('TypeError');
     const picture = async (prompt: string, seed: number) => {
@@ -82,7 +82,7 @@ describe('after load, without a network', () => {
     expect([name, others]).toEqual([`flux-srpo ${location.origin}${url}`, []]);
     const chunks = new Set(manifest.files.flatMap((file) => file.chunks));
     expect(await (await caches.open(name!)).keys()).toHaveLength(chunks.size + 1);
-    // The worker's own script is the page's to keep; the server of these tests forbids caching it.
+    // The page's host keeps the worker's script; the test server forbids caching it.
     await commands.cutNetwork(`**${url}**`);
     expect(await createAndLoad(options, 'a red house')).toBe(picture);
     expect(new Set(await commands.restoreNetwork())).toEqual(new Set([`${location.origin}${url}manifest.json`]));
@@ -127,7 +127,7 @@ describe('what is kept', () => {
   });
 });
 
-/** Loads, draws where there is a prompt, and goes. */
+/** Loads, draws if there is a prompt, and disposes. */
 async function createAndLoad(options: FluxSrpoOptions, prompt?: string): Promise<string | undefined> {
   await using flux = createFluxSrpo(options);
   const { model } = await flux.load();

@@ -3,14 +3,17 @@ import { createWebGpuBackend, memoryVerdictStore } from '@flux-srpo/runtime';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { codeOf, graph, host, NOTHING, RELATIVE, relativeError, runTwice, twice } from '../support/linear-graph.ts';
 
-/** What goes wrong on GPUs, made to happen on a real (software) one. The asyncify case is last: it ends that build for this page. */
+/**
+ * Failures of GPUs, provoked on a real (software) GPU. The asyncify case is last, because it breaks
+ * that build of the runtime for the rest of this page.
+ */
 
 afterEach(() => vi.restoreAllMocks());
 
 /** A bias for 64 features. */
 const TOO_SHORT = { dtype: 'float32' as const, dims: [63], data: new Float32Array(63) };
 
-/** Hands out every device that is made, so that a test can end one. */
+/** Hands out every device that is created, so that a test can destroy it. */
 function catchDevices(): GPUDevice[] {
   const devices: GPUDevice[] = [];
   const requestDevice = GPUAdapter.prototype.requestDevice;
@@ -52,7 +55,7 @@ describe('the self-test', () => {
     });
     const { steppedDown } = (error as FluxError).details as { steppedDown: string[] };
     console.info(steppedDown.join('\n'));
-    // The first is the driver's own doing (measured: off by 0.76), the second was planted.
+    // The driver itself causes the first failure (measured: off by 0.76). The second was planted.
     expect(steppedDown).toEqual([
       expect.stringMatching(/^subgroups: attention .* is off by [1-9].*e-1 /),
       expect.stringMatching(/^no-subgroups: attention .* is off by/),

@@ -21,7 +21,10 @@ import {
 } from '../support/linear-graph.ts';
 import { memoryBundle } from '../support/memory-bundle.ts';
 
-/** The runtime's lower half in a real browser: the same small graph on wasm and on both WebGPU builds. */
+/**
+ * The runtime's lower half in a real browser: the same small graph on wasm and on both WebGPU
+ * builds.
+ */
 
 const providers: [string, () => Promise<Backend>][] = [
   ['wasm', () => createWasmBackend()],
@@ -70,7 +73,7 @@ describe.each(providers)('%s', (name, create) => {
           tensors: [
             { name: 'a.weight', dtype: 'F16', shape: [5001], bytes: new Uint8Array(half.buffer) },
             { name: 'b.weight', dtype: 'F32', shape: [3, 1667], bytes: new Uint8Array(values.buffer) },
-            // Seven bytes: WebGPU writes multiples of four.
+            // Seven bytes, because WebGPU writes multiples of four.
             { name: 'c.weight', dtype: 'U8', shape: [7], bytes: new Uint8Array(7) },
           ],
         },

@@ -12,8 +12,9 @@ import { captureCase, compareStages, failures } from '../support/parity-case.ts'
 import { synthesizeFolder } from '../support/synthesize.ts';
 import { readFixture } from './support/browser-fixtures.ts';
 
-// Oracle: diffusers' FluxPipeline, fp32 on the CPU, on the same weights (test/reference/make_pipelines.py): the same
-// cases and tolerances as in Node. The conversion runs in the browser too.
+// Oracle: diffusers' FluxPipeline, fp32 on the CPU, on the same weights
+// (test/reference/make_pipelines.py). Cases and tolerances are those of the Node test. The
+// conversion runs in the browser too.
 
 const BACKENDS: readonly (readonly [string, () => Promise<Backend>])[] = [
   ['wasm', createWasmBackend],

@@ -10,8 +10,8 @@ declare module 'vitest/browser' {
 }
 
 /**
- * Two float32 implementations that add 3072 to 12288 products in different orders: each linear is off by up to about
- * √K·ε ≈ 1e-5 of its size, and a block has five in a row.
+ * Two float32 implementations add 3072 to 12288 products in different orders. Each linear is off by
+ * up to about √K·ε ≈ 1e-5 of its size, and a block has five in a row.
  */
 const TOLERANCE = 1e-4;
 
@@ -24,7 +24,7 @@ it.each<RealBlock>(['double_block', 'single_block'])(
   'runs a %s of FLUX.1 width on WebGPU as onnxruntime-node does',
   async (block) => {
     const expected = await commands.runRealBlockInNode(block);
-    // The self-test has tests of its own.
+    // Other tests cover the self-test.
     const backend = await createWebGpuBackend({ selfTest: false });
     try {
       const stage = await backend.openStage('real width');

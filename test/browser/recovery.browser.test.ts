@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => workers.restore());
 
-/** The real worker, which also throws or spins when a message says so. */
+/** The real worker, which also throws or spins when a message tells it to. */
 const sabotaged = () =>
   workerUrl(`
     import '${REAL_WORKER}';
@@ -24,7 +24,7 @@ const sabotaged = () =>
     });
   `);
 
-/** A picture of enough steps to be disturbed in the middle of them. */
+/** Draws a picture of enough steps to be disturbed in the middle of them. */
 async function base64(flux: FluxSrpo, onDenoise?: () => void): Promise<string> {
   const { model } = await flux.load();
   const { data } = await flux.images.generate(
@@ -37,7 +37,8 @@ async function base64(flux: FluxSrpo, onDenoise?: () => void): Promise<string> {
 describe('a worker that fails in mid-run', () => {
   it.each([
     ['crashes', 'crash', {}],
-    // Its silence is the only sign; the real worker is never silent for so long with this model.
+    // Silence is the only sign of a hang. The real worker is never silent for so long with this
+    // model.
     ['hangs', 'hang', { hangTimeoutMs: 6000 }],
   ] as const)('once, because it %s, is replaced, and the picture is the same', async (_what, sabotage, options) => {
     await using flux = createFluxSrpo({ model: url, backend: 'wasm', workerUrl: sabotaged(), ...options });
@@ -72,7 +73,7 @@ describe('a worker that fails in mid-run', () => {
 
 describe('a GPU that hangs while the worker answers', () => {
   it('ends the call with device/hung, not tried again; the next call works', async () => {
-    // Long for one read of this model, even on a busy machine; short for a test.
+    // Long for one read of this model even on a busy machine, but short for a test.
     const stallTimeoutMs = 15_000;
     await using flux = createFluxSrpo({ model: url, backend: 'webgpu', workerUrl: GPU_WORKER, stallTimeoutMs });
     const { model } = await flux.load();
@@ -84,7 +85,7 @@ describe('a GPU that hangs while the worker answers', () => {
     };
     const error = await rejection(flux.images.generate({ model, ...SMALLEST }, { onProgress }));
     expect(isFluxError(error, 'device/hung') && error.details.event).toBe('stall');
-    // A beat less: the last thing may have ended just before one.
+    // A heartbeat less: the last sign of life may have come just before one.
     expect(performance.now() - hungAt).toBeGreaterThan((stallTimeoutMs * 5) / 6);
     expect([workers.started.length, workers.running.size]).toEqual([1, 0]);
     expect((await flux.images.generate({ model, ...SMALLEST })).data).toHaveLength(1);
@@ -107,7 +108,8 @@ describe('unload', () => {
 describe('probe', () => {
   it('says in under a second what this machine can do, and fetches only the manifest', async () => {
     await using flux = createFluxSrpo({ model: url, allowWasm: true });
-    // The first call loads the code of the probe, which a page's bundler would have made one small file.
+    // The first call loads the code of the probe from many modules. A bundler would have made one
+    // small file of them.
     await flux.probe();
     performance.clearResourceTimings();
     const start = performance.now();

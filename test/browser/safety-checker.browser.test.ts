@@ -13,7 +13,7 @@ import { readFixture } from './support/browser-fixtures.ts';
 const FILES = ['config.json', 'preprocessor_config.json', 'model.onnx', 'safety_checker.json'];
 const SIZE = { width: 96, height: 96 };
 
-/** The classifier that ships with the embedded model; it flags ducks, a harmless stand-in. */
+/** The classifier that ships with the embedded model. It flags ducks, as a harmless stand-in. */
 async function classifier(): Promise<SourceFolder> {
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   for (const name of FILES) {
@@ -36,7 +36,7 @@ beforeAll(async () => {
 
 describe.each<[string, () => Promise<Backend>]>([
   ['wasm', createWasmBackend],
-  // The planted pictures leave nothing of what the GPU drew.
+  // The planted pictures replace everything that the GPU drew.
   ['WebGPU', () => createWebGpuBackend({ selfTest: false })],
 ])('the safety checker beside %s', (_, createBackend) => {
   it('withholds a duck, hands a cat out, and loads nothing from elsewhere', async () => {

@@ -2,7 +2,8 @@ import { createWasmBackend, createWebGpuBackend } from '@flux-srpo/runtime';
 import { expect, it } from 'vitest';
 import { blockLinearError, SMALL_BLOCK_CASES, SMALL_BLOCK_TOLERANCE } from '../support/small-blocks.ts';
 
-// No class of weights uses blocks of 16 (SPEED.md says why); that they are right here is what that decision rests on.
+// No class of weights uses blocks of 16 (SPEED.md says why). That decision rests on their being
+// correct here.
 
 it.each([
   ['webgpu', () => createWebGpuBackend({ selfTest: false })],

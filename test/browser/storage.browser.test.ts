@@ -12,13 +12,16 @@ declare module 'vitest/browser' {
   }
 }
 
-/** Models imported in the page. The oracle is the bundle that the command line makes of the same files, byte for byte. */
+/**
+ * Models imported in the page. Oracle: the bundle that the command line makes of the same files,
+ * byte for byte.
+ */
 
 const DTYPE = 'q8';
 let served: ServedConversion;
 let manifest: Manifest;
 let manifestHash: string;
-/** As an input element would give them. */
+/** Files as an input element would give them. */
 let files: Record<string, File>;
 let urls: Record<string, string>;
 
@@ -32,7 +35,7 @@ async function clear(): Promise<void> {
   for (const { id } of await storage.list()) await storage.remove(id);
 }
 
-/** Every file of a stored model is the one that the command line wrote, and there are no others. */
+/** Asserts that a stored model has exactly the files that the command line wrote. */
 async function expectSameBytes(id: string): Promise<void> {
   const root = await navigator.storage.getDirectory();
   const folder = await (await root.getDirectoryHandle('flux-srpo')).getDirectoryHandle(id);
@@ -66,7 +69,7 @@ beforeAll(async () => {
   }
 });
 
-// Other files of tests keep models on the same origin.
+// Other test files keep models on the same origin.
 beforeAll(clear);
 afterEach(clear);
 afterAll(() => flux.dispose());
@@ -157,7 +160,7 @@ describe('an import', () => {
       found: 0,
       fits: true,
     });
-    // Headers of safetensors files, some hundred bytes each, are not foreseen.
+    // The forecast leaves out the headers of safetensors files, some hundred bytes each.
     const written = weights.reduce((sum, { size }) => sum + size, 0);
     expect(forecast.bytes).toBeLessThan(written);
     expect(forecast.bytes).toBeGreaterThan(written - 2500 * weights.length);

@@ -25,7 +25,7 @@ function run(...args: string[]): Promise<Outcome> {
   return outcomeOf(spawn(process.execPath, [BIN, ...args], { cwd: work }));
 }
 
-/** Small enough to be quick; not square, so that swapped sides show. */
+/** Small, to be quick; not square, so that swapped sides show. */
 const SMALL = ['--size', '48x32', '--steps', '2', '--max-sequence-length', '24', '--prompt', 'a red house'];
 
 beforeAll(async () => {
@@ -105,7 +105,8 @@ describe('generate', () => {
     }
     const [baked, plain] = decoded as [Float32Array, Float32Array];
     const worst = plain.reduce((max, x, i) => Math.max(max, Math.abs(x - (baked[i] as number))), 0);
-    // Baked weights are prepacked, so sums run in another order: fp32 noise over two steps.
+    // Weights inside a graph are prepacked, so sums run in another order: fp32 rounding over two
+    // steps.
     expect(worst).toBeLessThan(1e-4);
   });
 });

@@ -16,7 +16,10 @@ import { synthesizeFolder } from '../support/synthesize.ts';
 import { writeFiles } from '../support/write-files.ts';
 import { outcomeOf } from './support/outcome.ts';
 
-/** Conversions killed and run again, as a user would. The oracle is the bundle of a conversion that nobody disturbed, byte for byte. */
+/**
+ * Conversions are killed and run again, as a user would. Oracle: the bundle of an undisturbed
+ * conversion, byte for byte.
+ */
 
 const BIN = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.meta.url));
 const KILLS = process.env.TEST_FULL ? 20 : 4;
@@ -24,7 +27,7 @@ const KILLS = process.env.TEST_FULL ? 20 : 4;
 let work: string;
 let source: string;
 let expected: Map<string, string>;
-/** Milliseconds from the moment a conversion makes its first file to its end. */
+/** Milliseconds from a conversion's first file to its end. */
 let duration: number;
 
 const at = (...path: string[]) => join(work, ...path);
@@ -44,10 +47,10 @@ async function filesOf(folder: string): Promise<Map<string, string>> {
   return new Map(await Promise.all(files));
 }
 
-/** Whatever can be opened as a bundle has the bytes its manifest says. */
+/** Asserts that a folder which opens as a bundle has the bytes that its manifest says. */
 async function assertSound(folder: string): Promise<void> {
   if (!existsSync(join(folder, 'manifest.json'))) return;
-  // A manifest that was cut in the middle of its writing opens nothing.
+  // A manifest that is cut off opens nothing.
   const report = await inspectBundle(pipelineFolder(folder), { verify: true }).catch((error: unknown) => {
     if (!isFluxError(error, 'model/manifest-invalid')) throw error;
   });
@@ -55,7 +58,8 @@ async function assertSound(folder: string): Promise<void> {
 }
 
 beforeAll(async () => {
-  // In memory where there is such a folder: here files are waited for by the hundred until the disk has them.
+  // In memory where the system has such a folder: this test waits for hundreds of files to reach
+  // the disk.
   work = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'flux-srpo-interrupted-'));
   source = at('pipeline');
   const fixture = await readPipelineFixture(readNodeFixture, 'a-3x32');
@@ -71,7 +75,9 @@ beforeAll(async () => {
 
 afterAll(() => rm(work, { recursive: true, force: true }));
 
-/** Golden-ratio steps: spread over the conversion whatever their number, and the same at every run. */
+/**
+ * Steps of the golden ratio: spread over the conversion for any count, and the same in every run.
+ */
 const moments = Array.from({ length: KILLS }, (_, i) => ((i + 1) * 0.618034) % 1);
 
 describe('a conversion that is killed', () => {
@@ -104,7 +110,7 @@ describe('a conversion that is stopped with Ctrl-C', () => {
     const child = spawn(process.execPath, convert('stopped'));
     const stopped = outcomeOf(child);
     const journal = at('stopped.partial', 'journal');
-    // The first line is not a part; two are.
+    // The first line is not about a part; two lines are.
     while (!existsSync(journal) || (await readFile(journal, 'utf8')).split('\n').length < 4) await sleep(2);
     child.kill('SIGINT');
     const { code, stderr } = await stopped;
@@ -120,7 +126,7 @@ describe('a conversion that is stopped with Ctrl-C', () => {
   });
 });
 
-/** A disk of one megabyte: a mount in a namespace of our own, which not every machine allows. */
+/** A disk of one megabyte: mounted in a namespace of its own, which not every machine allows. */
 const SMALL_DISK = (script: string) => ['--user', '--map-root-user', '--mount', 'sh', '-ec', script];
 const hasNamespaces = spawnSync('unshare', SMALL_DISK('mount -t tmpfs none /mnt')).status === 0;
 

@@ -14,7 +14,9 @@ const BIN = path('packages/cli/bin/flux-srpo.js');
 const TINY = path('models/tiny/bundle');
 const CHECKER = path('models/tiny/safety_checker');
 
-/** Seeds and prompts whose pictures the embedded model's stand-in classifier, which flags ducks, is known to tell apart. */
+/**
+ * Seeds and prompts whose pictures the stand-in classifier is known to tell apart. It flags ducks.
+ */
 const DUCK = 'a yellow duck on the right on the sea, on a sunny day';
 const CAT = 'a red cat on the left in the snow, at night';
 

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const BIN = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.meta.url));
 
-/** FLUX.1's blocks, few and narrow. */
+/** FLUX.1's architecture with few, narrow blocks. */
 const SHAPE = {
   transformer: {
     num_layers: 2,
@@ -40,7 +40,7 @@ async function run(...args: string[]): Promise<string> {
   return (await promisify(execFile)(process.execPath, [BIN, ...args], { cwd: work })).stdout;
 }
 
-/** The last line of what a command that is to fail says. */
+/** The last line that a failing command prints. */
 async function failure(...args: string[]): Promise<string> {
   const error = await run(...args).then(
     () => undefined,
@@ -83,7 +83,7 @@ describe('synth', () => {
       const bytes = await file.read(name);
       const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
       const rms = Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);
-      // Measured: 0.6 to 1.4. Also false for NaN.
+      // Measured: 0.6 to 1.4. The assertions also fail for NaN.
       expect(rms, name).toBeGreaterThan(0.2);
       expect(rms, name).toBeLessThan(5);
     }
@@ -141,13 +141,14 @@ describe('plan', () => {
       expect(ofBundle.phases[phase].work).toBe(ofShape.phases[phase].work);
       const { totalWeights } = ofShape.phases[phase];
       expect(ofBundle.phases[phase].totalWeights).toBeGreaterThanOrEqual(totalWeights);
-      // Parts this narrow have many biases and headers of a few KB.
+      // Parts this narrow have many biases, and headers of a few KB.
       expect(ofBundle.phases[phase].totalWeights).toBeLessThan(1.5 * totalWeights);
     }
   });
 
   it('holds FLUX.1 [dev] within the figures of its parameter count', async () => {
-    // 8.65 G parameters are in the loop (19 double and 38 single blocks): 0.625 bytes each with float32 scales, 0.5625 with halves.
+    // 8.65 G parameters are in the loop (19 double and 38 single blocks): 0.625 bytes each with
+    // float32 scales, 0.5625 with half scales.
     for (const [flags, bytesPerWeight] of [
       [[], 0.625],
       [['--f16'], 0.5625],

@@ -9,7 +9,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeLargePipeline } from '../support/large-pipeline.ts';
 import { outcomeOf } from './support/outcome.ts';
 
-/** `convert --threads` on matrices large enough for threads. Oracle: the bundle of one thread; and a process with a thread left would not end. */
+/**
+ * `convert --threads` on matrices large enough for threads. Oracle: the bundle that one thread
+ * makes. A thread that is left would keep the process from ending.
+ */
 
 const BIN = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.meta.url));
 const HIDDEN = 512;
@@ -52,7 +55,7 @@ describe('convert --threads', () => {
 
   it('ends with the error of a damaged checkpoint', async () => {
     const file = await open(transformer, 'r+');
-    // The last matrix, and the bias after it: all ones are NaN as bf16.
+    // The last matrix and the bias after it. As bf16, all ones are NaN.
     const { size } = await stat(transformer);
     await file.write(new Uint8Array(1024).fill(0xff), 0, 1024, size - 1024);
     await file.close();

@@ -11,7 +11,10 @@ import { readNodeFixture } from '../support/node-fixtures.ts';
 import { synthesizeFile, synthesizeFolder } from '../support/synthesize.ts';
 import { writeFiles } from '../support/write-files.ts';
 
-/** A hub's token goes to the hub, and nowhere that is printed or written. Oracle: a word that occurs in nothing else. */
+/**
+ * A hub's token goes to the hub and appears nowhere in output or files. Oracle: a word that occurs
+ * nowhere else.
+ */
 
 const BIN = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.meta.url));
 const CANARY = 'hf_canaryQmFzZTY0aXNoTm9uc2Vuc2U';
@@ -28,7 +31,10 @@ let hub: string;
 let requests = 0;
 const at = (...path: string[]) => join(work, ...path);
 
-/** Files in ranges for those with the token; `/broken` for the first twenty requests only, after which it is gone. */
+/**
+ * Serves ranges of files to requests with the token. `/broken` answers only the first twenty
+ * requests and is then gone.
+ */
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'flux-srpo-token-'));
   source = at('pipeline');
@@ -102,7 +108,7 @@ it('a conversion that breaks off leaves nothing that holds the token', async () 
   const { code, text } = await run([...convert('broken', 'broken'), '--token', CANARY]);
   expect([code, text]).toEqual([2, expect.stringContaining('network/status')]);
   expect(text).not.toContain(CANARY);
-  // What was done is kept for the next try, so there is something to look at.
+  // The part that was done is kept for the next try, so there are files to search.
   expect((await readdir(work)).some((name) => name.startsWith('broken'))).toBe(true);
   expect(await written()).not.toContain(CANARY);
 });

@@ -5,7 +5,7 @@ import type { ImageEngine } from 'flux-srpo/fetch';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenEngine, openEngine, SMALL, tinyBundle } from '../support/engine.ts';
 
-// Oracle: the AI SDK's own generateImage, unmodified; its types are checked by the compiler.
+// Oracle: the AI SDK's own generateImage, unmodified. The compiler checks its types.
 
 let local: OpenEngine;
 let model: ImageModelV3;
@@ -13,7 +13,7 @@ let model: ImageModelV3;
 const fluxSrpo = { num_inference_steps: 1, max_sequence_length: 24 };
 
 beforeAll(async () => {
-  // It prints warnings by default; here they are what is tested.
+  // The SDK prints warnings by default. Here they are what is tested.
   globalThis.AI_SDK_LOG_WARNINGS = false;
   local = await openEngine(await tinyBundle());
   model = fluxSrpoImageModel(local.engine);
@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(() => local?.[Symbol.asyncDispose]());
 
-/** What the engine is asked for, without drawing it. */
+/** Gives what the engine is asked for, without drawing it. */
 async function requested(options: object): Promise<Record<string, unknown>> {
   let request: object | undefined;
   const recording: ImageEngine & { load: OpenEngine['engine']['load'] } = {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenEngine, openEngine, SMALL, tinyBundle } from '../support/engine.ts';
 import { schemaErrors } from './support/schema.ts';
 
-// Oracle: the openai package, unmodified, which makes its own errors and events of what it is sent.
+// Oracle: the openai package, unmodified. It makes its own errors and events of what it receives.
 
 let local: OpenEngine;
 let openai: OpenAI;
@@ -14,12 +14,12 @@ const client = (engine: ImageEngine, options: object = {}) =>
   new OpenAI({ fetch: createLocalFetch(engine), baseURL: 'http://local/v1', apiKey: 'none', ...options });
 const body = (fields: object = {}) =>
   ({ ...SMALL, seed: 7, ...fields }) as unknown as OpenAI.ImageGenerateParamsNonStreaming;
-/** Many times longer than any test waits. */
+/** Far longer than any test waits. */
 const ENDLESS = { num_inference_steps: 1000, size: '256x256' };
 const streamed = (fields: object = {}) =>
   ({ ...SMALL, seed: 7, stream: true, ...fields }) as unknown as OpenAI.ImageGenerateParamsStreaming;
 
-/** The engine, failing in its own way at a chosen place. */
+/** The engine, which fails with this error at a chosen place. */
 function failing(error: unknown, afterPartials: boolean): ImageEngine {
   return {
     load: () => local.engine.load(),

@@ -10,7 +10,7 @@ import { codeBlocks } from '../support/docs.ts';
 import { SMALL, tinyBundle } from '../support/engine.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
 
-/** The relay of docs/relay.md, as it stands there, in front of a real server that asks for a key. */
+/** The relay of docs/relay.md, as printed there, in front of a real server that requires a key. */
 
 const KEY = 'sk-canary-0b6f2d9e';
 const REQUEST = { ...SMALL, seed: 7, output_format: 'b64_json' } as const;
@@ -70,7 +70,7 @@ describe('the relay of the docs', () => {
     const [through, direct] = [await keyless.images.generate(REQUEST), await holder.images.generate(REQUEST)];
     expect(through.data[0]?.b64_json).toBe(direct.data[0]?.b64_json);
     expect(through.data[0]?.b64_json).toMatch(/^iVBOR/);
-    // The control: the server does ask.
+    // The control: the server does require the key.
     await using refused = createFluxSrpo({ backend: 'remote', remote: { baseURL: `${server.url}/v1` } });
     await expect(refused.images.generate(REQUEST)).rejects.toMatchObject({ code: 'input/unauthorized' });
   });

@@ -4,7 +4,7 @@ import { createRemote, type RemoteOptions, SERVICES } from '../../packages/image
 import { PNG } from './support/remote-hostile.ts';
 import { json, type Received, type RemoteServer, startServer } from './support/remote-server.ts';
 
-/** Answers are as the services' own documents and sources show them; no service is asked. */
+/** Answers are as the services' own documents and sources show them. No service is contacted. */
 
 const PROMPT = 'a red ball';
 const REQUEST: ImageRequest = { model: 'flux-srpo-text-to-image', prompt: PROMPT };
@@ -18,7 +18,7 @@ const EVERYTHING: ImageRequest = {
 };
 const PICTURE_URL = 'https://images.example/1.png';
 
-/** The request that went out, and what came of it. */
+/** Sends a request; gives what went out and what came back. */
 async function exchange(
   service: RemoteOptions['service'],
   request: ImageRequest,
@@ -248,7 +248,7 @@ describe('fal', () => {
       output_format: 'png',
       sync_mode: false,
     });
-    // fal says which seed it took.
+    // fal returns the seed that it used.
     expect(response).toMatchObject({ seed: 7, has_nsfw_concepts: [false], data: [{ url: PICTURE_URL }] });
     expect(response.created).toBeGreaterThanOrEqual(before);
   });

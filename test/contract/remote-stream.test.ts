@@ -29,7 +29,7 @@ const encode = (event: unknown, name = (event as { type?: string }).type ?? 'err
   `event: ${name}\ndata: ${typeof event === 'string' ? event : JSON.stringify(event)}\n\n`;
 
 const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n';
-/** Answers with this text, and the connection's orderly end. */
+/** Answers with this text and ends the connection properly. */
 const streams =
   (...events: (string | object)[]): Behave =>
   (response) => {
@@ -49,7 +49,8 @@ async function collect(behave: Behave, request: Partial<ImageRequest> = {}, opti
   return { response, partials, sent: JSON.parse(server.requests[0]!.body), headers: server.requests[0]!.headers };
 }
 
-// The first request loads the whole client, which on a busy machine takes longer than these timeouts.
+// The first request loads the whole client, which on a busy machine takes longer than these
+// timeouts.
 beforeAll(async () => {
   await collect(streams(completed()), {}, { timeouts: {} });
 });

@@ -9,11 +9,11 @@ import { json, raw, startServer } from './support/remote-server.ts';
 
 const REQUEST: ImageRequest = { model: 'flux-srpo-text-to-image', prompt: 'a red ball', output_format: 'b64_json' };
 
-/** Short, so that a hostile remote costs little; long against what loopback takes. */
+/** Short, so that a hostile remote costs little time; long compared with loopback. */
 const TIMEOUTS = { key: 600, headers: 600, stall: 600, total: 2000 };
 const MAX_BYTES = 2 ** 20;
 
-/** What the operating system may hold of a connection that nobody reads any more. */
+/** Bytes that the operating system may hold of a connection that nobody reads any more. */
 const SOCKET_BUFFERS = 16 * 2 ** 20;
 
 function connect(server: { baseURL: string }, options: Partial<RemoteOptions> = {}) {
@@ -35,7 +35,7 @@ async function caught(act: () => Promise<unknown>): Promise<unknown> {
   throw new Error('expected an error, got none');
 }
 
-/** Everything that a log, a crash reporter or a worker boundary could make of an error. */
+/** All text that a log, a crash reporter or a worker boundary could take from an error. */
 function everythingIn(error: unknown): string {
   return [
     inspect(error, { depth: Number.POSITIVE_INFINITY, showHidden: true }),
@@ -52,7 +52,7 @@ function expectNoKey(text: string): void {
   for (let i = 0; i + 8 <= secret.length; i++) expect(text).not.toContain(secret.slice(i, i + 8));
 }
 
-/** A fetch that counts the decoded bytes that are asked of it. */
+/** A fetch that counts the decoded bytes that are read through it. */
 function countingFetch(): { fetch: typeof fetch; bytes(): number } {
   let bytes = 0;
   return {
@@ -78,7 +78,8 @@ function countingFetch(): { fetch: typeof fetch; bytes(): number } {
   };
 }
 
-// The first request loads the whole client, which on a busy machine takes longer than these timeouts.
+// The first request loads the whole client, which on a busy machine takes longer than these
+// timeouts.
 beforeAll(async () => {
   await using server = await startServer((response) => json(response, OK));
   await connect(server, { timeouts: {} }).generate(REQUEST);
@@ -106,10 +107,11 @@ describe('a hostile remote', () => {
       details: { ...remote.details, posts: remote.posts ?? 1, url: expect.stringContaining(server.baseURL) },
     });
     expect(server.requests.map(({ method }) => method)).toEqual(Array(remote.posts ?? 1).fill('POST'));
-    // The cap and one piece of the stream; pieces of decompressed data are 16 to 64 KiB.
+    // The cap and one piece of the stream. Pieces of decompressed data are 16 to 64 KiB.
     expect(counter.bytes()).toBeLessThanOrEqual(MAX_BYTES + 2 ** 17);
     expect(server.bytesSent()).toBeLessThanOrEqual(MAX_BYTES + SOCKET_BUFFERS);
-    // The total limit, and three times as much again for a busy machine; without a limit these never end.
+    // The total limit, and three times as much again for a busy machine. Without a limit these
+    // answers never end.
     expect(performance.now() - start).toBeLessThan(4 * TIMEOUTS.total);
     expectNoKey(everythingIn(error));
     const { snippet = '' } = (error as { details: { snippet?: string } }).details;
@@ -122,7 +124,8 @@ describe('a hostile remote', () => {
     await using server = await startServer(remote!.behave);
     const before = process.memoryUsage().rss;
     await caught(() => connect(server).generate(REQUEST));
-    // Both ends are in this process: the cap as bytes and as text, the buffers of the connection, and what the heap has not collected yet.
+    // Both ends are in this process: the cap as bytes and as text, the connection's buffers, and
+    // garbage that is not collected yet.
     expect(process.memoryUsage().rss - before).toBeLessThan(400 * 2 ** 20);
   });
 
@@ -263,7 +266,7 @@ describe('an AbortSignal', () => {
       connect(server, { timeouts, ...options }).generate(REQUEST, { signal: controller.signal }),
     );
     expect(error).toBe(reason);
-    // 150 ms until the abort, and what a busy machine may add; the shortest limit is 9 s.
+    // 150 ms until the abort, and what a busy machine may add. The shortest limit is 9 s.
     expect(performance.now() - start).toBeLessThan(6000);
     expect(server.requests.length).toBeLessThanOrEqual(1);
     await vi.waitFor(() => expect(server.openRequests()).toBe(0), { timeout: 8000 });

@@ -10,7 +10,8 @@ import { type OpenEngine, openEngine, SMALL, tinyBundle } from '../support/engin
 import { type RunningServer, startServer } from '../support/server.ts';
 import { schemaErrors } from './support/schema.ts';
 
-// Oracle: the function call. The rest must give its bytes: same engine, same bundle, same seed.
+// Oracle: the function call. Every other way must give its bytes: same engine, same bundle, same
+// seed.
 
 const REQUEST = { ...SMALL, seed: 7, n: 2, output_format: 'b64_json' } as const;
 
@@ -58,7 +59,7 @@ describe('the same request and seed give the same PNG bytes', { timeout: 30_000 
     const events: OpenAI.ImageGenStreamEvent[] = [];
     for await (const event of stream) events.push(event);
     expect(events.flatMap((event) => schemaErrors('ImageEvent', event))).toEqual([]);
-    // One step of two lies in the middle: one rough picture of each of the two.
+    // The one step between two lies in the middle: one rough picture of each of the two.
     expect(events.map((event) => event.type)).toEqual([
       'image_generation.partial_image',
       'image_generation.partial_image',

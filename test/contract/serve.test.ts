@@ -9,7 +9,7 @@ import { SMALL, tinyBundle } from '../support/engine.ts';
 import { schemaErrors } from './support/schema.ts';
 
 const REQUEST = { ...SMALL, seed: 7 };
-/** 256 tokens and not 6: many times longer than any test waits. */
+/** 256 tokens instead of 6: far longer than any test waits. */
 const ENDLESS = { ...REQUEST, num_inference_steps: 1000, size: '256x256' };
 
 let files: BundleFolder;
@@ -32,7 +32,7 @@ afterAll(async () => {
   await pipeline?.dispose();
 });
 
-/** Whatever a test started has ended when the next begins. */
+/** What a test started has ended before the next begins. */
 afterEach(() => expect.poll(() => engine.queue.running, { timeout: 10_000 }).toBe(0));
 
 function post(body: object, init: RequestInit = {}, url = server.url): Promise<Response> {
@@ -87,7 +87,7 @@ describe('serve', { timeout: 30_000 }, () => {
 
   it('keeps an idle connection longer than proxies and clients do', async () => {
     const response = await fetch(`${server.url}/health`);
-    // Seconds; nginx and most load balancers keep theirs for 60.
+    // Seconds. nginx and most load balancers keep idle connections for 60.
     expect(Number(/timeout=(\d+)/.exec(response.headers.get('keep-alive') ?? '')?.[1])).toBeGreaterThan(60);
   });
 
@@ -119,7 +119,8 @@ describe('serve', { timeout: 30_000 }, () => {
     };
     const watching = await listen(createApp({ engine: watched, images, hosts: ['127.0.0.1'] }), '127.0.0.1', 0);
     try {
-      // The answer begins with the first of three rough pictures, so three quarters of the steps are left to stop.
+      // The answer begins with the first of three rough pictures. Three quarters of the steps are
+      // then still to come, and can be stopped.
       const body = { ...REQUEST, num_inference_steps: 400, stream: true, partial_images: 3 };
       const response = await post(body, {}, watching.url);
       expect(response.headers.get('content-type')).toBe('text/event-stream');
@@ -167,7 +168,7 @@ describe('serve', { timeout: 30_000 }, () => {
   });
 });
 
-/** Bytes over a socket; the answer as text. */
+/** Sends bytes over a socket; gives the answer as text. */
 function raw(text: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
@@ -229,7 +230,7 @@ describe('serve with a key and an origin', () => {
     expect((await preflight('https://other.example')).headers.get('access-control-allow-origin')).toBeNull();
     const refused = await app().request('/v1/models', { headers: { origin: 'https://page.example' } });
     expect(refused.status).toBe(401);
-    // Without this the page could not even read that its key is wrong.
+    // Without this header the page could not read even that its key is wrong.
     expect(refused.headers.get('access-control-allow-origin')).toBe('https://page.example');
     expect(refused.headers.get('access-control-expose-headers')).toContain('x-request-id');
   });

@@ -22,7 +22,7 @@ afterAll(async () => {
 /** The page, opened and ready for a prompt. */
 async function openPage(query: string, width = 1000): Promise<Page> {
   const page = await browser.newPage({ viewport: { width, height: 800 } });
-  // A loaded software GPU can need minutes for its first kernels.
+  // A busy software GPU can need minutes for its first kernels.
   page.setDefaultTimeout(5 * 60_000);
   await page.goto(server.url + query);
   await page.waitForSelector('#generate:enabled, #error:not([hidden])');
@@ -59,8 +59,7 @@ async function readPicture(page: Page): Promise<{ width: number; height: number;
   return { width, height, rgba: Uint8Array.from(values) };
 }
 
-// Oracle: the rule-based checker of the scenes, which reads pixels and knows nothing of the model.
-// Fewer steps on the software GPU, where each of a step's hundred dispatches has a cost of its own.
+// The software GPU draws fewer steps, because each of a step's hundred dispatches has a fixed cost.
 describe.each([
   ['webgpu', 8, 'Computed by WebGPU.'],
   ['wasm', 28, 'Computed by WebAssembly on the CPU, which is slow.'],

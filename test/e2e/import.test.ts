@@ -9,8 +9,8 @@ import { serveFolder } from '../support/serve-folder.ts';
 import { writePipeline } from '../support/write-fixture.ts';
 
 /**
- * The import panel as users meet it, on the narrowest screen. What the imported bytes are is the
- * browser tests' business.
+ * The import panel as users meet it, on the narrowest screen. The browser tests check the imported
+ * bytes.
  */
 
 const WIDTH = 360;
@@ -56,7 +56,7 @@ const models = () => page.locator('#model-list');
 const forecast = () => page.textContent('#forecast');
 const stage = () => page.textContent('#import-stage');
 
-/** Until the panel has said what became of it. */
+/** Waits until the panel reports the outcome. */
 async function settled(): Promise<string> {
   await page.waitForFunction(() => (document.getElementById('import-cancel') as HTMLButtonElement).disabled);
   return (await page.textContent('#import-error:not([hidden])', { timeout: 100 }).catch(() => '')) ?? '';
@@ -74,8 +74,8 @@ describe('the import panel', () => {
     await check().focus();
     await page.keyboard.press('Enter');
     expect(await settled()).toBe('');
-    // Oracle: 3.65 MB of float32 are 0.913 million weights, and 8 bits take a little more than a
-    // quarter of that, the rest halves.
+    // Oracle: 3.65 MB of float32 are 0.913 million weights. 8 bits take a little more than a
+    // quarter of that; the rest are halves.
     expect(await forecast()).toMatch(
       /913 thousand parameters, 3\.65 MB to read.* about 1\.\d\d MB in 31 parts as opfs:srpo\. It fits/,
     );
@@ -84,7 +84,7 @@ describe('the import panel', () => {
   });
 
   it('stops when cancelled, and after a reload goes on with the same files', async () => {
-    // A person’s hand would be too slow for so small a model.
+    // A person would be too slow for so small a model.
     await page.evaluate(() => {
       const text = document.getElementById('import-stage')!;
       new MutationObserver(() => {
@@ -112,7 +112,7 @@ describe('the import panel', () => {
   });
 
   it('lets the page draw with the model', async () => {
-    // Where the focus is after an import.
+    // The element that has the focus after an import.
     await page.waitForFunction(() => document.activeElement?.textContent === 'Use this model');
     await page.keyboard.press('Enter');
     await page.waitForSelector('#generate:enabled');

@@ -1,13 +1,19 @@
 import { Session } from 'node:inspector';
 
-/** Which blocks of our packages ran since the last call, as V8 counts them. */
+/** The blocks of our packages that ran since the last call, as V8 counts them. */
 export interface Coverage {
-  /** Keys of block and order of magnitude of its count: a loop that ran 8 times is another than one that ran once. */
+  /**
+   * Keys made of a block and the order of magnitude of its count: a loop that ran 8 times differs
+   * from one that ran once.
+   */
   take(): string[];
   stop(): void;
 }
 
-/** Block coverage of scripts under `packages/`, by the inspector of this very process; nothing is instrumented. */
+/**
+ * Block coverage of scripts under `packages/`, through the inspector of this process. Nothing is
+ * instrumented.
+ */
 export function startCoverage(): Coverage {
   const session = new Session();
   session.connect();

@@ -1,12 +1,15 @@
-// Coverage-guided fuzzing of what reads bytes from outside: an input that runs a block of our code as none before is kept
-// and mutated further.
+// Coverage-guided fuzzing of the readers of foreign bytes. An input that runs a block of our code
+// as no input did before is kept and mutated further.
 //
-//   npx tsx test/fuzz/fuzz.ts [--seconds 60] [--seed 1] [--findings <folder>] [safetensors gguf lora manifest onnx png]
+//   npx tsx test/fuzz/fuzz.ts [--seconds 60] [--seed 1] [--findings <folder>]
+//                             [safetensors gguf lora manifest onnx png]
 //
-// One JSON line per target: inputs run, inputs kept, blocks seen, the slowest input. A finding (an error that is not
-// ours, more than a second, more than 64 MiB read) is printed, written to the folder, and ends its target.
+// One JSON line per target: inputs run, inputs kept, blocks seen, the slowest input. A finding (an
+// error that is not ours, more than a second, or more than 64 MiB read) is printed, written to the
+// folder, and ends its target.
 //
-// Coverage is V8's own (`node:inspector`): the prebuilt addon of @jazzer.js/core 4.0.0 needs glibc 2.38, and 2.1.0 has none.
+// Coverage is V8's own (`node:inspector`): the prebuilt addon of @jazzer.js/core 4.0.0 needs glibc
+// 2.38, and 2.1.0 has none.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,12 +29,15 @@ const { values, positionals } = parseArgs({
 
 const MAX_INPUT_BYTES = 16 * 1024;
 const MAX_MILLISECONDS = 1000;
-/** Taking coverage costs a millisecond or two, so it is taken for several inputs at once, and singly where they showed something new. */
+/**
+ * Taking coverage costs a millisecond or two. So it is taken for several inputs at once, and then
+ * singly where they showed something new.
+ */
 const BATCH = 24;
 
-/** A mutated input of the corpus, sometimes with a piece of another in it. */
+/** Mutates an input of the corpus, and sometimes puts a piece of another into it. */
 function next(corpus: readonly Uint8Array[], { repair }: FuzzTarget, below: (n: number) => number): Uint8Array {
-  // The newest were the last to show something new.
+  // The newest inputs were the last to show something new.
   const pick = () =>
     corpus[below(2) === 0 ? below(corpus.length) : corpus.length - 1 - below(Math.min(8, corpus.length))]!;
   let bytes: Uint8Array = mutate(pick(), MAX_INPUT_BYTES, below);

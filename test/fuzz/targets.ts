@@ -6,21 +6,23 @@ import { planParts } from '../../packages/export/src/graphs/index.ts';
 import { mergeLoras } from '../../packages/export/src/lora/merge-loras.ts';
 import { openLoras } from '../../packages/export/src/lora/open-loras.ts';
 
-/** A reader of bytes from outside: it answers, or throws an error of ours; everything else is a finding. */
+/**
+ * A reader of foreign bytes. It answers or throws an error of ours; everything else is a finding.
+ */
 export interface FuzzTarget {
   readonly seeds: readonly Uint8Array[];
   run(bytes: Uint8Array): Promise<void>;
-  /** Makes the lengths agree again, so that mistakes further in are reached. */
+  /** Corrects the lengths, so that mistakes further inside are reached. */
   readonly repair?: (bytes: Uint8Array) => Uint8Array;
 }
 
 const ROOT = new URL('../../', import.meta.url);
 const read = (path: string) => new Uint8Array(readFileSync(new URL(path, ROOT)));
 
-/** 64 MiB: what no header may make a reader take. */
+/** 64 MiB: no header may make a reader take so much. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;
 
-/** The bytes, then a terabyte of zeros, so that no length is caught by the end of the file. */
+/** The bytes, then a terabyte of zeros, so that the end of the file catches no wrong length. */
 function endless(bytes: Uint8Array): ByteSource {
   let taken = 0;
   return {
@@ -48,7 +50,7 @@ function require(condition: boolean, what: string): void {
   if (!condition) throw new Error(what);
 }
 
-/** The length of a safetensors header, set to where its JSON ends. */
+/** Sets the length of a safetensors header to where its JSON ends. */
 function setHeaderLength(bytes: Uint8Array): Uint8Array {
   if (bytes.length < 8) return bytes;
   const end = bytes.lastIndexOf('}'.charCodeAt(0)) + 1;
@@ -56,7 +58,10 @@ function setHeaderLength(bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** A safetensors file without tensors' bytes: their shapes have a 0, so that any prefix of the data is the whole of it. */
+/**
+ * A safetensors file whose tensors have no bytes: their shapes contain a 0, so any prefix of the
+ * data is all of it.
+ */
 function safetensors(header: Record<string, unknown>, data = 0): Uint8Array {
   const json = new TextEncoder().encode(JSON.stringify(header));
   const bytes = new Uint8Array(8 + json.length + data);
@@ -106,7 +111,8 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
     seeds: [read('test/fixtures/formats/ggml.gguf').slice(0, 4096), read('test/fixtures/formats/ggml.gguf')],
     run: (bytes) =>
       isRefusal(async () => {
-        // Behind a terabyte a header is read in larger pieces, which takes a hundred times as long: now and then is enough.
+        // With a terabyte behind it a header is read in larger pieces, which takes a hundred times
+        // as long. So this is done only now and then.
         const isEndless = (bytes.at(-1) ?? 0) % 16 === 0;
         for (const source of [bytesSource(bytes, 'fuzz'), ...(isEndless ? [endless(bytes)] : [])]) {
           const file = await readGguf(source);

@@ -9,8 +9,9 @@ import { relativeRms } from '../support/relative-rms.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
 
 /*
- * The adapter's own kernels of half precision, through Dawn in Node: what no browser without a GPU has. On Mesa's lavapipe the first run
- * compiles for many minutes; later ones find the shaders in Mesa's cache.
+ * The adapter's own kernels of half precision, through Dawn in Node: a browser without a GPU has
+ * none. On Mesa's lavapipe the first run compiles for many minutes; later runs find the shaders in
+ * Mesa's cache.
  */
 
 const missing = await whatIsMissing();
@@ -27,8 +28,8 @@ async function whatIsMissing(): Promise<string | undefined> {
 }
 
 /**
- * A GPU's kernels also add in halves: 0.3 % of a linear's size with 3072 products, less here, and errors add up over blocks and steps. A block
- * without its text is off by more than 0.1.
+ * A GPU's kernels also add in halves: 0.3 % of a linear's size with 3072 products, less with fewer,
+ * and errors add up over blocks and steps. A block that ignores its text is off by more than 0.1.
  */
 const RELATIVE_RMS = 2e-2;
 

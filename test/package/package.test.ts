@@ -12,9 +12,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { codeBlocks } from '../support/docs.ts';
 import { installPacked, packedTarball } from './support/packed.ts';
 
-/** The tarball that is published, as package managers, bundlers and type checkers see it. */
+/** The published tarball as package managers, bundlers and type checkers see it. */
 
-/** What a module imports, statically or not; not what a comment says about importing. */
+/** The modules that a module imports, statically or dynamically. Comments do not count. */
 const IMPORTS = /(?:(?:^|;)(?:import|export)\b[^"'`;*]*?from ?|(?<!\{)\bimport\()["'`]([^"'`]+)["'`]/gm;
 const SIZES = fileURLToPath(new URL('../../scripts/sizes.mjs', import.meta.url));
 const TSC = fileURLToPath(import.meta.resolve('typescript/bin/tsc'));
@@ -31,13 +31,14 @@ beforeAll(async () => {
 afterAll(() => rm(app, { recursive: true, force: true }));
 
 describe('the packed library', () => {
-  // Oracle: publint's rules for package.json against what Node and the bundlers really read.
+  // Oracle: publint's rules for package.json, against what Node and the bundlers really read.
   it('gives publint nothing to say', async () => {
     const { messages, pkg } = await publint({ pack: { tarball: tarball.buffer }, level: 'suggestion', strict: true });
     expect(messages.map((message) => formatMessage(message, pkg ?? {}))).toEqual([]);
   });
 
-  // Oracle: are-the-types-wrong, which resolves every entry as TypeScript does. ESM only, so what only holds for `require` is left out.
+  // Oracle: are-the-types-wrong, which resolves every entry as TypeScript does. The package is ESM
+  // only, so problems of `require` alone are left out.
   it('has types that resolve as the modules do, in every entry', async () => {
     const analysis = await checkPackage(createPackageFromTarballData(tarball));
     expect(analysis.types).toBeTruthy();
@@ -79,7 +80,7 @@ describe('the packed library', () => {
     expect(stdout).toMatch(/^entry, comlink included +\d/);
   });
 
-  // Oracle: TypeScript, with the checks of library files on and no types of anything else installed.
+  // Oracle: TypeScript, with checks of library files on and no other types installed.
   it.each(['nodenext', 'bundler'])(
     'type-checks in a strict project, %s resolution, examples of the docs included',
     async (resolution) => {
@@ -91,7 +92,7 @@ describe('the packed library', () => {
       const pages = ['README.md', 'packages/images/README.md', 'docs/errors.md', 'docs/import.md', 'docs/relay.md'];
       for (const page of pages) {
         for (const [i, { code }] of (await codeBlocks(page, 'ts')).entries()) {
-          // What imports nothing is a fragment, for the eye.
+          // A block without imports is a fragment for readers.
           if (code.startsWith('import ')) await writeFile(join(app, `${page.replaceAll('/', '-')}.${i}.ts`), code);
         }
       }

@@ -12,8 +12,8 @@ import { writeFiles } from '../support/write-files.ts';
 import { installPacked, workspaceCopy } from './support/packed.ts';
 
 /**
- * The command line of the tarball in a folder with nothing else in it. Oracle: the workspace's own, which the other tests hold to
- * diffusers.
+ * The tarball's command line in a folder with nothing else in it. Oracle: the workspace's own
+ * command line, which other tests hold to diffusers.
  */
 
 const WORKSPACE = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.meta.url));
@@ -83,7 +83,7 @@ describe('the packed command line', () => {
   });
 
   it('converts in threads of its own to the bytes of one', async () => {
-    // Matrices of 512×512 and more: smaller ones are no work for a thread.
+    // Matrices of 512×512 and more: threads do not take smaller ones.
     await writeLargePipeline(join(app, 'large'), 1, 512);
     const convert = (script: string, out: string, threads: string) =>
       run(script, 'convert', 'large', '--out', out, '--dtype', 'q4m', '--threads', threads);

@@ -11,11 +11,13 @@ import { serveFolder } from '../support/serve-folder.ts';
 import { writeBundle, writePipeline } from '../support/write-fixture.ts';
 import { installPacked } from './support/packed.ts';
 
-/** The package as people get it, in a page as people make it. No cross-origin isolation anywhere. */
+/**
+ * The package as people install it, in a page as people write it. No page is cross-origin isolated.
+ */
 
 const RUNTIME = fileURLToPath(new URL('../../packages/images/node_modules/onnxruntime-web/dist/', import.meta.url));
 
-/** A picture of the fixture's random weights: what it shows is the parity tests' business. */
+/** Draws a picture with the fixture's random weights. The parity tests check its content. */
 const script = (library: string, options: string) => `
   import { createFluxSrpo } from '${library}';
   const flux = createFluxSrpo({ model: './model/', backend: 'wasm', ${options} });
@@ -33,7 +35,7 @@ const script = (library: string, options: string) => `
   }
 `;
 
-/** As above, with a model that is first imported from its source's URLs, beside a file of the page's own. */
+/** The same with a model that is first imported from URLs and from a file of the page's own. */
 const importScript = (library: string, paths: readonly string[]) => `
   import { createFluxSrpo } from '${library}';
   const urls = Object.fromEntries(${JSON.stringify(paths)}.map((path) => [path, './pipeline/' + path]));
@@ -58,7 +60,7 @@ const importScript = (library: string, paths: readonly string[]) => `
   }
 `;
 
-/** What the script leaves for tests to go on with. */
+/** What the script leaves on the page for tests to use. */
 interface Page {
   createFluxSrpo: typeof createFluxSrpo;
   flux: FluxSrpo;
@@ -84,7 +86,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The title that the page ends with, and the hosts that it asked for anything. */
+/** Opens a page; gives its final title and the hosts that it sent requests to. */
 async function visit(url: string): Promise<{ title: string; hosts: string[] }> {
   const page = await browser.newPage();
   const hosts = new Set<string>();
@@ -93,7 +95,7 @@ async function visit(url: string): Promise<{ title: string; hosts: string[] }> {
   await page.waitForFunction(() => /^(done|failed)/.test(document.title));
   const title = await page.title();
   await page.close();
-  // blob: and data: have none.
+  // blob: and data: URLs have no host.
   return { title, hosts: [...hosts].filter(Boolean) };
 }
 
@@ -105,7 +107,7 @@ describe('the packed library', () => {
       root: app,
       configFile: false,
       logLevel: 'error',
-      // The runtimes are loaded when they are needed, which a worker in one piece cannot do.
+      // The worker loads the runtimes on demand, which a worker in one piece cannot do.
       worker: { format: 'es' },
       build: { target: 'es2022', outDir: join(folder, 'vite') },
     });
@@ -125,7 +127,7 @@ describe('the packed library', () => {
       logLevel: 'error',
       cacheDir: join(folder, 'vite-cache'),
       worker: { format: 'es' },
-      // The dependencies here are links to somewhere else.
+      // The dependencies here are links to another folder.
       server: { port: 0, host: '127.0.0.1', hmr: false, watch: null, fs: { strict: false } },
     });
     await server.listen();
@@ -156,7 +158,8 @@ describe('the packed library', () => {
     await context.setOffline(false);
     expect(server.requests.slice(asked)).toEqual([]);
     expect(sent.filter((text) => text.includes('canary'))).toEqual([]);
-    // The control: the same recording sees the prompt where a server was asked for, so it would have seen it above.
+    // The control: the same recording sees the prompt where a server is used, so it would have seen
+    // it above.
     const status = await page.evaluate(async () => {
       const { createFluxSrpo, request } = window as unknown as Page;
       const flux = createFluxSrpo({ backend: 'remote', remote: { baseURL: new URL('/v1', location.href).href } });
@@ -169,7 +172,7 @@ describe('the packed library', () => {
     await server.close();
   });
 
-  /** A folder with what docs/embed.md says to copy where there is no bundler. */
+  /** A folder with the files that docs/embed.md says to copy where there is no bundler. */
   async function plainSite(name: string): Promise<string> {
     const site = join(folder, name);
     await cp(join(app, 'node_modules/flux-srpo/dist'), join(site, 'flux-srpo'), { recursive: true });
@@ -195,7 +198,7 @@ describe('the packed library', () => {
     await server.close();
     expect(title).toBe('done 7 48 80 false');
     expect(hosts).toEqual([new URL(server.url).host]);
-    // After the page: the model and the runtime, each from its own folder.
+    // Requests after the page's own: the model and the runtime, each from its own folder.
     expect(server.requests).toContain('/flux-srpo/standalone/ort-wasm-simd-threaded.wasm');
   });
 

@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(app, { recursive: true, force: true }));
 
-/** webpack's warnings and errors; a build that has none is done. */
+/** Builds; gives webpack's warnings and errors. A build without any is good. */
 async function build(config: Configuration): Promise<string[]> {
   const stats = await new Promise<webpack.Stats>((resolve, reject) => {
     webpack(config, (error, stats) => (stats === undefined ? reject(error) : resolve(stats)));
@@ -34,16 +34,17 @@ async function build(config: Configuration): Promise<string[]> {
   return [...errors, ...warnings].map(({ message }) => message);
 }
 
-/** The picture that the page shows, once it does, or the text of its first error. */
+/** Opens the page; gives the picture once it shows one, or the text of its first error. */
 async function firstPicture(url: string): Promise<{ width: number; height: number; rgba: number[] } | string> {
   const executablePath = findChromium();
-  // Without WebGPU: wasm is quick enough for a hundred pixels a side, and that it is allowed is the example's own word.
+  // Without WebGPU: wasm is quick enough for a hundred pixels a side, and the example itself allows
+  // it.
   const args = CHROMIUM_ARGS.filter((flag) => !/webgpu/.test(flag));
   const browser = await chromium.launch({ args, ...(executablePath === undefined ? {} : { executablePath }) });
   try {
     const page = await browser.newPage();
     page.setDefaultTimeout(5 * 60_000);
-    // The example takes a random seed; a test takes the same each time.
+    // The example draws a random seed. A test needs the same seed each time.
     await page.addInitScript('crypto.getRandomValues = (array) => array.fill(1)');
     const failed = new Promise<string>((resolve) => page.once('pageerror', (error) => resolve(error.message)));
     await page.goto(url);
@@ -72,7 +73,7 @@ describe('a site that webpack built', () => {
       context: app,
       entry: './main.js',
       output: { path: site },
-      // Seconds of a test; what is minified here is minified already.
+      // Minimizing would cost seconds, and the package's code is minified already.
       optimization: { minimize: false },
       performance: false,
     });
@@ -85,7 +86,8 @@ describe('a site that webpack built', () => {
     if (typeof picture === 'string') throw new Error(picture);
     const { examples } = JSON.parse(await readFile(join(BUNDLE, 'manifest.json'), 'utf8'));
     const scene = allScenes().find((each) => caption(each) === examples[0])!;
-    // Oracle: the rule-based checker of the scenes, which reads pixels and knows nothing of the model.
+    // Oracle: the rule-based checker of the scenes, which reads pixels and knows nothing of the
+    // model.
     const reading = checkPicture(Uint8Array.from(picture.rgba), picture.width, picture.height);
     expect(compare(reading, scene)).toEqual({ kind: true, colour: true, position: true, time: true, ground: true });
   });

@@ -7,7 +7,8 @@ import { checkPicture, type Reading, summarise } from '../../models/tiny/scenes/
 import { type Scene, testPrompts } from '../../models/tiny/scenes/grammar.ts';
 import { requantizedBundle } from './support/requantized-bundle.ts';
 
-// The embedded model through this engine, read back by the rule-based checker (models/tiny/README.md has its controls).
+// Pictures of the embedded model, drawn by this engine and read back by the rule-based checker
+// (models/tiny/README.md has its controls).
 
 const BUNDLE = 'models/tiny/bundle';
 
@@ -48,7 +49,7 @@ async function drawHeldOut(by: Pipeline): Promise<Drawn[]> {
   return drawn;
 }
 
-/** The committed bundle's pictures, drawn by whichever test asks first. */
+/** The committed bundle's pictures. The first test that asks draws them. */
 let ofCommitted: Promise<Drawn[]> | undefined;
 function committedPictures(): Promise<Drawn[]> {
   ofCommitted ??= drawHeldOut(pipeline);
@@ -61,7 +62,8 @@ it('draws what held-out prompts ask for', async () => {
   console.log(`${COUNT} held-out prompts: mean ${mean.toFixed(3)}, ${JSON.stringify(attributes)}`);
   expect(mean).toBeGreaterThanOrEqual(0.9);
   expect(attributes.kind).toBeGreaterThanOrEqual(0.85);
-  // The control: the same pictures against other prompts. A checker that says yes to anything fails here.
+  // The control: the same pictures against other prompts. A checker that agrees with everything
+  // fails here.
   const others = pairs.map(({ read }, i) => ({
     read,
     asked: (pairs[(i + 3) % pairs.length] as { asked: Scene }).asked,
@@ -70,7 +72,8 @@ it('draws what held-out prompts ask for', async () => {
 });
 
 it("draws it as well with the 4-bit class's rounding in its weights", async () => {
-  // From the 8-bit weights, the only ones stored here. That 8 bits draw what float32 draws is a measurement by hand (SPEED.md).
+  // The 8-bit weights are the only ones stored here. SPEED.md has a measurement that they draw what
+  // float32 draws.
   const eightBits = await committedPictures();
   const fourBits = await createPipeline({
     bundle: requantizedBundle(await openBundle(folderBundle(BUNDLE))),
@@ -82,7 +85,7 @@ it("draws it as well with the 4-bit class's rounding in its weights", async () =
     `${COUNT} held-out prompts in 4 bits: mean ${mean.toFixed(3)}, in 8 ${summarise(eightBits).mean.toFixed(3)}`,
   );
   expect(mean).toBeGreaterThanOrEqual(summarise(eightBits).mean - 0.02);
-  // The rounding reached the pictures.
+  // The rounding changed the pictures.
   for (const [i, { rgb }] of pairs.entries()) expect(rgb).not.toEqual(eightBits[i]?.rgb);
 });
 

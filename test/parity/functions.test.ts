@@ -13,7 +13,8 @@ import '../support/allclose.ts';
 import { type ExpectedTensor, readTensors } from '../support/fixture.ts';
 import { readNodeFixture } from '../support/node-fixtures.ts';
 
-// Oracle of this file: single functions of diffusers and transformers, dumped by test/reference/hf_oracles.py.
+// Oracle of this file: single functions of diffusers and transformers, written by
+// test/reference/hf_oracles.py.
 
 let oracle: Map<string, ExpectedTensor>;
 beforeAll(async () => {
@@ -36,7 +37,8 @@ describe('fluxSigmas', () => {
     for (const { scheduler, steps, tokens, sigmas: expected } of sigmas) {
       const config = { ...scheduler, base_image_seq_len: 256, max_image_seq_len: 4096 };
       const actual = fluxSigmas(steps, tokens, config);
-      // One ulp of a float32 is at most 2^-23 of it; numpy's divisions may round otherwise than ours by that much.
+      // One unit in the last place of a float32 is at most 2^-23 of it. numpy's divisions may round
+      // differently by that much.
       expect(actual, `${steps} steps, ${tokens} tokens`).toBeAllclose(expected, { atol: 0, rtol: 2 ** -23 });
       expect(actual.at(-1)).toBe(0);
     }
@@ -44,7 +46,8 @@ describe('fluxSigmas', () => {
 });
 
 describe('sinusoidalEmbedding', () => {
-  // The argument reaches 1000 rad, where a float32 has steps of 6e-5; frequencies rounded alike leave only cos and sin apart.
+  // The argument reaches 1000 rad, where float32 has steps of 6e-5. The frequencies are rounded
+  // alike, so only cos and sin differ.
   const ROUNDING = { atol: 1e-6, rtol: 0 };
 
   it('equals diffusers for the sigmas of a run, after the pipeline and the model have scaled them', () => {
@@ -79,7 +82,7 @@ describe('ropeTables', () => {
   ] as const)('equals FluxPosEmbed for axes %j on a grid of %i × %i', (axes, height, width) => {
     const name = `rope.${axes.join('-')}.${height}x${width}`;
     const { cos, sin } = ropeTables({ height, width }, axes);
-    // Both compute in float64 and round once; the power may differ in its last bit.
+    // Both compute in float64 and round once. The power may differ in its last bit.
     const rounding = { atol: 6e-8, rtol: 6e-8 };
     expect(cos).toBeAllclose(floats(`${name}.cos`), rounding);
     expect(sin).toBeAllclose(floats(`${name}.sin`), rounding);

@@ -9,7 +9,8 @@ interface Report {
 
 describe('graphs', () => {
   it('are the ones that onnx.checker, strict shape inference and onnxruntime accepted', async () => {
-    // test/reference/check_graphs.py wrote the report. After a change of a graph, check again and commit the new report.
+    // test/reference/check_graphs.py wrote the report. After a change of a graph, run it again and
+    // commit the new report.
     const report = JSON.parse(new TextDecoder().decode(await readNodeFixture('graphs-report.json'))) as Report;
     const hashes = new Map<string, string>();
     for (const [name, bytes] of await checkedGraphs(readNodeFixture)) hashes.set(name, await sha256Hex(bytes));

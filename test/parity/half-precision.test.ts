@@ -10,13 +10,15 @@ import { relativeRms } from '../support/relative-rms.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
 
 /*
- * The graphs in half precision on the CPU, which rounds every value that is float16 in the graph and adds in float32: what a GPU with exact
- * sums would give. What a GPU's own sums cost is measured by test/gpu.
+ * The half-precision graphs on the CPU, which rounds every value that is float16 in the graph and
+ * adds in float32. A GPU with exact sums would give the same. test/gpu measures what a GPU's own
+ * sums cost.
  */
 
 /**
- * Halves have 11 bits, so that each rounding is off by 2^-12/√3 = 1.4e-4 rms; about ten in a row meet in a block. Measured
- * 3e-4 to 2e-3 (2026-11); a block without its text, or with its q and k exchanged, is off by more than 0.1.
+ * Halves have 11 bits, so each rounding is off by 2^-12/√3 = 1.4e-4 rms, and about ten in a row
+ * meet in a block. Measured: 3e-4 to 2e-3 (2026-11). A block without its text, or with q and k
+ * exchanged, is off by more than 0.1.
  */
 const RELATIVE_RMS = 5e-3;
 
@@ -46,7 +48,7 @@ describe.each(PIPELINES)('half precision, %s', async (name) => {
     for (const [stage, { data }] of compared) {
       const error = relativeRms(stages.get(stage)!, data);
       expect(error, stage).toBeLessThan(RELATIVE_RMS);
-      // Exactly float32's numbers would mean that the other graphs ran.
+      // Numbers equal to float32's would mean that the float32 graphs ran.
       expect(error, stage).toBeGreaterThan(1e-5);
     }
   });

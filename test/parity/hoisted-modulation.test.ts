@@ -9,7 +9,7 @@ import { captureCase } from '../support/parity-case.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
 import { type Feeds, hookBackend } from './support/tamper.ts';
 
-/** The same products summed in the same order; a matmul of one row may take another kernel. */
+/** The same products, summed in the same order. A matmul of one row may take another kernel. */
 const SAME_SUMS = { atol: 1e-5, rtol: 1e-5 };
 
 describe('modulation, hoisted out of the loop', () => {
@@ -48,7 +48,7 @@ describe('modulation, hoisted out of the loop', () => {
 
 const BATCHED = ['timestep_proj', 'guidance_proj', 'silu_vec'];
 
-/** One run per row of the batched inputs; the outputs put together again. */
+/** Runs each row of the batched inputs by itself and puts the outputs together again. */
 async function runRowByRow(
   feeds: Feeds,
   run: (feeds: Feeds) => Promise<Record<string, DeviceTensor>>,

@@ -17,7 +17,7 @@ import { synthesizeFolder } from '../support/synthesize.ts';
 const NOTHING = { devices: 0, sessions: 0, tensors: 0, buffers: 0, bytes: 0, weightBytes: 0 };
 const REQUEST: GenerateRequest = {
   prompt: 'a red house',
-  // Small, so that the decoder does not need more than the denoiser.
+  // Small, so that the decoder needs less than the denoiser.
   size: { width: 32, height: 16 },
   steps: 2,
   seed: 3,
@@ -25,9 +25,12 @@ const REQUEST: GenerateRequest = {
   maxSequenceLength: 24,
 };
 
-/** Between what all weights take and what the largest phase takes, for {@link REQUEST}: asserted below. */
+/**
+ * Bytes: less than all weights take, more than the largest phase takes for {@link REQUEST}. A test
+ * below asserts this.
+ */
 const RELEASE_BUDGET = 1_200_000;
-/** Less than the denoiser takes with all its blocks, and all that it takes with two. */
+/** Bytes: less than the denoiser takes with all its blocks, enough for it with two of them. */
 const STREAMED_BUDGET = 760_000;
 const BUDGETS = { keep: undefined, release: RELEASE_BUDGET, streamed: STREAMED_BUDGET } as const;
 
@@ -55,7 +58,7 @@ async function pictures(request: GenerateRequest = REQUEST): Promise<Uint8Array[
   return result.images.map((image, i) => encodePicture(image, pictureSettings(result, i, pipeline.bundle)));
 }
 
-/** A prompt that no earlier call has used: remembered prompts skip the text encoders. */
+/** A prompt that no earlier call has used, because remembered prompts skip the text encoders. */
 let prompts = 0;
 const fresh = (): GenerateRequest => ({ ...REQUEST, prompt: `a blue boat ${++prompts}` });
 
@@ -134,7 +137,8 @@ it('draws the same picture however weights are held, with the weights that the p
     const { peakWeightBytes } = pipeline.backend.ledger.snapshot();
     const held = Object.values(phases).map(({ weights }) => weights);
     const planned = keep ? held.reduce((sum, bytes) => sum + bytes, 0) : Math.max(...held);
-    // The plan rounds up (by 5 %: the decoder's biases are floats already), and the ledger also counts the prompt and the rope tables, 9 KB.
+    // The plan is above the ledger by up to 5 % (the decoder's biases are floats already). The
+    // ledger also counts the prompt and the rope tables, 9 KB.
     expect(peakWeightBytes).toBeGreaterThan(0.95 * planned);
     expect(peakWeightBytes).toBeLessThan(planned + 10_000);
     peaks.push(peakWeightBytes);
@@ -142,7 +146,7 @@ it('draws the same picture however weights are held, with the weights that the p
   }
   expect(drawn[1]).toEqual(drawn[0]);
   expect(drawn[2]).toEqual(drawn[0]);
-  // Two blocks of three beside what every step needs, against all three.
+  // Two of three blocks beside what every step needs, against all three.
   expect(peaks[2]).toBeLessThan(0.8 * (peaks[1] as number));
   expect(peaks[1]).toBeLessThan(0.5 * (peaks[0] as number));
 });
@@ -187,7 +191,7 @@ it('reads a block while the one before it runs', async () => {
   };
   await pipeline.generate({ ...REQUEST, steps: 3 }, { onProgress });
   const events = order.filter((event) => /^ran|_block\./.test(event) && !event.includes('modulation'));
-  // The first step also loads the graphs, one at a time with the runs.
+  // The first step also loads graphs, one at a time with the runs.
   const pass = (next: string[]) => ['read single_block.0', 'ran 1', 'read single_block.1', 'ran 2', ...next, 'ran 3'];
   const later = events.slice(events.indexOf('ran 3') + 1);
   expect(later).toEqual([...pass(['read double_block.0']), ...pass([])]);

@@ -10,8 +10,9 @@ import { captureCase, compareStages, failures } from '../support/parity-case.ts'
 import { randnNamed, synthesizeFile, synthesizeFolder } from '../support/synthesize.ts';
 import { bundleMatrices, type Matrix } from './support/bundle-matrices.ts';
 
-// Oracle: diffusers' own load_lora_weights and fuse_lora, with its converters of every naming (test/reference/lora.py).
-// Of each merged weight W it kept W · p for a random p, which every number of W enters.
+// Oracle: diffusers' own load_lora_weights and fuse_lora, with its converters for every naming
+// (test/reference/lora.py). Of each merged weight W the fixture has W · p for a random p, in which
+// every number of W counts.
 
 interface LoraForm {
   name: string;
@@ -47,8 +48,9 @@ function product(name: string, { out, inner, values }: Matrix): Float64Array {
   });
 }
 
-// torch rounds up · down, its product with the scale and the sum to float32 each, here the sum alone is rounded: up to three
-// roundings of 6e-8 apart in each number of up to 3, summed up with random signs over at most 480 columns.
+// torch rounds up · down, its product with the scale, and the sum to float32; here only the sum is
+// rounded. Each number of up to 3 is thus off by up to three roundings of 6e-8, with random signs
+// over at most 480 columns.
 const ATOL = 2e-5;
 
 describe.each(fixture.forms.map((form) => [form.name, form] as const))('a LoRA in the naming of %s', (name, form) => {

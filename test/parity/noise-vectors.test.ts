@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { FLUX1_DEV, fluxSigmas, muForTokens, torchRandn } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
 
-// Larger reference sets that may lie beside the repository; the committed subsets are in packages/core/src/sampling/{noise,schedule}.test.ts.
+// Larger reference sets, where they lie beside the repository. The committed subsets are in
+// packages/core/src/sampling/{noise,schedule}.test.ts.
 const DATA = new URL('../../../shared/data/', import.meta.url);
 
 function load<T>(file: string): T | undefined {

@@ -18,18 +18,25 @@ import {
 } from './support/tamper.ts';
 
 /*
- * The parity tests are worth something only if a mistake would fail them. Here each classic mistake of a FLUX port is
- * planted, in the weights or between the engine and the runtime, and must be seen.
+ * The parity tests are worth something only if mistakes make them fail. Here each classic mistake
+ * of a FLUX port is planted, in the weights or between the engine and the runtime, and the
+ * comparison must see it.
  */
 
-/** How far beyond the tolerance a wrong order must be: wrong orders are wrong by whole numbers, not by rounding. */
+/**
+ * The least factor by which a wrong order must exceed the tolerance: it is wrong by whole numbers,
+ * not by rounding.
+ */
 const CLEAR = 1000;
-/** tanh and erf GELU are at most 5e-4 apart; the fixtures' weights were made so that this still fails. */
+/**
+ * tanh and erf GELU are at most 5e-4 apart. The fixtures' weights were made so that this still
+ * exceeds the tolerance.
+ */
 const FAINT = 2;
 
 interface Trap {
   mistake: string;
-  /** The first stage that must fail. */
+  /** First stage that must fail. */
   stage: string;
   factor: number;
   weights?: Tamper;
@@ -42,7 +49,7 @@ const transformer =
     if (component === 'transformer') change(component, tensors);
   };
 
-/** Changes what one graph is fed. */
+/** Changes the inputs of one graph. */
 const feeding = (graph: string, change: (feeds: Feeds) => Feeds): BackendHooks => ({
   run: (session, feeds, run) => run(session.graph === graph ? change(feeds) : feeds),
 });
@@ -166,7 +173,8 @@ const TRAPS: Trap[] = [
     mistake: mistake as string,
     stage: FIRST_STEP,
     factor: CLEAR,
-    // The sigmas of case "short" after the shift: 1, 0.75…; the first is enough to make every step wrong.
+    // The sigmas of case "short" after the shift are 1, 0.75…; a wrong first one makes every step
+    // wrong.
     hooks: feeding('conditioning', (feeds) => {
       const { dtype, dims } = feeds.timestep_proj!;
       const sigmas = Array.from({ length: dims[0]! }, () => factor as number);

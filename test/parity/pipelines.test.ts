@@ -7,7 +7,8 @@ import { readNodeFixture } from '../support/node-fixtures.ts';
 import { captureCase, compareStages, failures } from '../support/parity-case.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
 
-// Oracle: diffusers' FluxPipeline, fp32 on the CPU, on the same weights (test/reference/make_pipelines.py).
+// Oracle: diffusers' FluxPipeline, fp32 on the CPU, on the same weights
+// (test/reference/make_pipelines.py).
 
 const fixtures = await Promise.all(PIPELINES.map((name) => readPipelineFixture(readNodeFixture, name)));
 

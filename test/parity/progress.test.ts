@@ -7,7 +7,8 @@ import { readPipelineFixture } from '../support/fixture.ts';
 import { readNodeFixture } from '../support/node-fixtures.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
 
-// What a progress bar needs: a fraction of the whole call that never falls and ends at 1, and words that name no part of a bundle.
+// What a progress bar needs: a fraction of the whole call that never falls and ends at 1, and words
+// that name no part of a bundle.
 
 const REQUEST: GenerateRequest = {
   prompt: 'a red house',
@@ -36,7 +37,7 @@ async function watch(request: GenerateRequest): Promise<{ events: Progress[]; re
   return { events, result };
 }
 
-/** Opens the pipeline with the largest budget that is tried for which `is` holds. */
+/** Opens the pipeline with the largest of the tried budgets for which `is` holds. */
 async function openWhere(request: GenerateRequest, is: (plan: MemoryPlan) => boolean): Promise<void> {
   for (let budget = 40e6; budget > 1e5; budget *= 0.97) {
     await open(Math.floor(budget));
@@ -104,7 +105,8 @@ describe('the progress of a generation', () => {
     expectWhole(events);
     expect(stagesOf(events)).toEqual(new Set(['encode', 'denoise', 'decode']));
     expect(events.every(({ text }) => !text.startsWith('Encoding the prompt'))).toBe(true);
-    // Nothing is loaded and no prompt encoded, so the same steps are a greater part of the whole.
+    // Nothing is loaded and no prompt is encoded, so the same steps are a greater share of the
+    // whole.
     const share = (of: readonly Progress[]) => {
       const steps = of.filter(({ stage }) => stage === 'denoise');
       return steps.at(-1)!.fraction - steps[0]!.fraction;

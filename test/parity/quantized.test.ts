@@ -8,15 +8,18 @@ import { readNodeFixture } from '../support/node-fixtures.ts';
 import { captureCase, compareStages, failures } from '../support/parity-case.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
 
-// Oracle: FluxPipeline in fp32 on the bundle's weights, read and dequantized by test/reference/bundle.py, which knows
-// only what ARCHITECTURE.md says of the files.
+// Oracle: FluxPipeline in fp32 on the bundle's weights. test/reference/bundle.py reads and
+// dequantizes them; it knows only what ARCHITECTURE.md says of the files.
 
 interface Sidecar {
   case: string;
   weights_sha256: string;
 }
 
-/** Both sides hold the same weights; a block-quantized matmul sums in another order, and MatMulNBits may round its input. */
+/**
+ * Both sides hold the same weights. A block-quantized matmul sums in another order, and MatMulNBits
+ * may round its input.
+ */
 const DEQUANTIZED = { floats: { atol: 1e-3, rtol: 1e-3 }, pixels: { atol: 1, rtol: 0 } };
 
 const RUNS = PIPELINES.flatMap((name) => [[name, 'q8'] as const, [name, 'q4'] as const, [name, 'q4m'] as const]);

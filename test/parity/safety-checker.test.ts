@@ -13,11 +13,11 @@ import { readNodeFixture } from '../support/node-fixtures.ts';
 import { planted } from '../support/planted.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
 
-// The classifier that ships with the embedded model flags ducks, a harmless stand-in.
+// The classifier that ships with the embedded model flags ducks, as a harmless stand-in.
 const CLASSIFIER = fileURLToPath(new URL('../../models/tiny/safety_checker', import.meta.url));
 const SIZE = { width: 96, height: 96 };
 const REQUEST: GenerateRequest = { prompt: 'a', size: SIZE, steps: 1, seed: 3, maxSequenceLength: 24 };
-/** Less than all weights take, and all that any phase does. */
+/** Bytes: less than all weights take, enough for any single phase. */
 const RELEASE_BUDGET = 7_000_000;
 const CHECKED: GenerateRequest = { ...REQUEST, enableSafetyChecker: true };
 
@@ -50,7 +50,7 @@ function draw(of: Scene, seed?: number): GeneratedImage {
 const DUCK = draw(scene('duck'));
 const CAT = draw(scene('cat'));
 
-/** A pipeline whose pictures are these, whatever is asked for. */
+/** Opens a pipeline that gives these pictures, whatever the request. */
 async function open(pictures: readonly GeneratedImage[], from = files, memoryBudget?: number): Promise<void> {
   fault = { runsLeft: 0, runs: 0 };
   const backend = planted(breakable(await createNodeBackend({ threads: 1 }), fault), pictures);
@@ -125,7 +125,7 @@ describe('with enableSafetyChecker', () => {
     await pipeline.generate(CHECKED);
     fault.runs = 0;
     await pipeline.generate(CHECKED);
-    // The classifier's is the last run.
+    // The classifier's run is the last.
     fault.runsLeft = fault.runs;
     await expect(pipeline.generate(CHECKED)).rejects.toThrow('planted failure');
     expect((await pipeline.generate(CHECKED)).flagged).toEqual([false]);

@@ -7,8 +7,9 @@ import { readNodeFixture } from '../support/node-fixtures.ts';
 import { captureCase, compareStages, failures } from '../support/parity-case.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
 
-// Oracle: diffusers' own FirstBlockCacheConfig on the same pipeline, noise and thresholds (test/reference/step_cache.py).
-// A step that diffusers skipped and we computed, or the other way, moves the latents by far more than the tolerance.
+// Oracle: diffusers' own FirstBlockCacheConfig on the same pipeline, noise and thresholds
+// (test/reference/step_cache.py). A step that only one side skipped moves the latents by far more
+// than the tolerance.
 
 const PIPELINE = 'b-2x64';
 
@@ -29,7 +30,7 @@ const folder = await synthesizeFolder(readNodeFixture, fixture);
 let files: BundleFolder | undefined;
 let pipeline: Pipeline;
 
-/** The pipeline with `threshold` as what "regular" means. */
+/** Opens the pipeline with `threshold` as the meaning of "regular". */
 async function open(threshold: number): Promise<void> {
   files ??= await convertInMemory(folder, { dtype: 'f32' });
   const manifest = JSON.parse(new TextDecoder().decode(files.get('manifest.json')));

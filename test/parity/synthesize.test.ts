@@ -6,7 +6,8 @@ import { synthesizeTensors } from '../support/synthesize.ts';
 
 describe.each(PIPELINES)('weights of %s', (name) => {
   it('are the bits that torch made from the same names', async () => {
-    // torch.randn with generators on the CPU, test/reference/synthesize.py; its SHA-256 stands in pipeline.json
+    // torch.randn with generators on the CPU (test/reference/synthesize.py). pipeline.json has the
+    // SHA-256.
     const { components } = await readPipelineFixture(readNodeFixture, name);
     for (const [component, description] of Object.entries(components)) {
       const values = [...synthesizeTensors(component, description).values()].map(({ data }) => data);

@@ -10,8 +10,9 @@ import { readNodeFixture } from '../support/node-fixtures.ts';
 import { FP32 } from '../support/parity-case.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
 
-// Oracle: diffusers' own AutoencoderKL.tiled_decode on the same latents and weights (test/reference/tiled_decode.py). Tiles of this decoder
-// differ from the whole decode by up to 1, so that a tile at a wrong place, or a wrong blend, is far outside the tolerance.
+// Oracle: diffusers' own AutoencoderKL.tiled_decode on the same latents and weights
+// (test/reference/tiled_decode.py). Tiles of this decoder differ from the whole decode by up to 1,
+// so a tile in a wrong place, or a wrong blend, is far outside the tolerance.
 
 const PIPELINE = 'c-2x128';
 const TILE = 8;

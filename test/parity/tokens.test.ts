@@ -7,7 +7,8 @@ import { type PipelineFixture, readPipelineFixture } from '../support/fixture.ts
 import { readNodeFixture } from '../support/node-fixtures.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
 
-// Oracle: CLIPTokenizer and T5TokenizerFast of transformers, called as FluxPipeline calls them (test/reference/hf_oracles.py).
+// Oracle: CLIPTokenizer and T5TokenizerFast of transformers, called as FluxPipeline calls them
+// (test/reference/hf_oracles.py).
 
 interface TokenCase {
   prompt: string;
@@ -18,7 +19,7 @@ interface TokenCase {
 const readCases = async (name: string) =>
   (JSON.parse(new TextDecoder().decode(await readNodeFixture(`oracles/${name}.json`))) as { cases: TokenCase[] }).cases;
 
-/** The ids with padding to `length` added, if there is none yet. */
+/** The ids, padded to `length` where they are shorter. */
 const padded = (ids: readonly number[], length: number, pad: number) => [
   ...ids,
   ...new Array<number>(length - ids.length).fill(pad),
@@ -37,7 +38,8 @@ describe("the fixtures' tokenizers", () => {
   it('count what did not fit', async () => {
     const { clip, t5 } = await tokenizersOf(await readPipelineFixture(readNodeFixture, 'a-3x32'));
     const prompt = 'a '.repeat(100);
-    // 100 words of one token each: CLIP keeps 75 beside its two special tokens, T5 keeps 9 beside its one.
+    // 100 words of one token each. CLIP keeps 75 beside its two special tokens; T5 keeps 9 beside
+    // its one.
     expect(clip.tokenize(prompt, 77).dropped).toBe(25);
     expect(t5.tokenize(prompt, 10).dropped).toBe(t5.tokenize(prompt, 512).ids.indexOf(1) - 9);
   });
@@ -77,7 +79,10 @@ async function tokenizersOf(fixture: PipelineFixture, files: Record<string, URL>
   return loadTokenizers(await openInMemory(await convertInMemory(folder, { dtype: 'f32' })));
 }
 
-/** A tiny pipeline with the published vocabularies: the converter and the runtime see the real files. */
+/**
+ * A tiny pipeline with the published vocabularies, so that the converter and the runtime see the
+ * real files.
+ */
 async function publishedTokenizers(): Promise<Tokenizers> {
   const fixture = await readPipelineFixture(readNodeFixture, 'a-3x32');
   grow(fixture, 'text_encoder', 'text_model.embeddings.token_embedding.weight', 49408);

@@ -37,7 +37,8 @@ def _res(slot: str, name: str) -> list[tuple]:
             (f"{slot}.shortcut", f"{name}.conv_shortcut", LAYER)]
 
 
-# part → (component, [(slot, tensor, which of its two tensors under which names)]). {i}: number of the part, {j}: of the slot
+# part → (component, [(slot, tensor, which of its two tensors under which names)]). {i}: number of
+# the part, {j}: of the slot
 PARTS: dict[str, tuple[str, list[tuple]]] = {
     "clip_embedding": ("text_encoder", [("token", "embeddings.token_embedding.weight", ()),
                                         ("position", "embeddings.position_embedding.weight", ())]),

@@ -77,7 +77,8 @@ def describe(spec: dict, saved: pathlib.Path) -> dict:
         digest = hashlib.sha256()
         for row in tensors:
             digest.update(tensor(component, *row).numpy().tobytes())
-        # `sha256`: of all values, in the order of the list. It tells a wrong synthesis from a wrong model.
+        # `sha256`: of all values, in the order of the list. It tells a wrong synthesis from a wrong
+        # model.
         components[component] = {"file": stem, "shards": spec["shards"].get(component, 1), "sha256": digest.hexdigest(),
                                  "tensors": tensors}
     return {"name": spec["name"], "tokenizers": {"tokenizer": "clip", "tokenizer_2": "t5"}, "files": files,

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes every fixture again: ./make_all.sh <python> [folder with t5_tokenizer/ and clip_tokenizer/]
-# Run `npm ci` or `npm test` at the root before: the quantized fixtures and the graphs come from the TypeScript converter.
+# Run `npm ci` or `npm test` at the root before: the quantized fixtures and the graphs come from the
+# TypeScript converter.
 set -eu
 cd "$(dirname "$0")"
 python=$1

@@ -67,7 +67,8 @@ def train_clip() -> None:
         ),
     )
     merges = [tuple(m) for m in json.loads(trained.to_str())["model"]["merges"]][:CLIP_MERGES]
-    # CLIP's order: bytes, bytes that end a word, merges, then the two special tokens with the highest ids.
+    # CLIP's order: bytes, bytes that end a word, merges, then the two special tokens with the
+    # highest ids.
     pieces = [*alphabet, *(c + "</w>" for c in alphabet), *("".join(m) for m in merges)]
     pieces += ["<|startoftext|>", "<|endoftext|>"]
     assert len(set(pieces)) == len(pieces)

@@ -16,8 +16,9 @@ NORM_SCALE = (1.0, 0.2)
 QK_NORM_SCALE = (1.5, 0.3)  # attention that picks, rather than averages
 
 
-# Multiplies 1/√fan_in, which alone keeps the variance of a linear layer's output at that of its input. The large ones
-# make every branch, and even the kind of GELU (tanh or erf: ≤ 5e-4 apart), visible in the latents at the tolerance used.
+# Multiplies 1/√fan_in, which alone keeps the variance of a linear layer's output at that of its
+# input. The large ones make every branch, and even the kind of GELU (tanh or erf: ≤ 5e-4 apart),
+# visible in the latents at the tolerance used.
 GAINS = {
     "text_encoder_2": {"wi_0": 1.5, "wo": 4.0, "o": 1.5},
     "transformer": {

@@ -15,7 +15,8 @@ from folder import FIXTURES, write
 from provenance import provenance
 
 PIPELINE = "c-2x128"
-# The last row and the last column of tiles are cut short, by different amounts; one picture is a single row of tiles.
+# The last row and the last column of tiles are cut short, by different amounts; one picture is a
+# single row of tiles.
 CASES = [
     {"name": "grid", "width": 112, "height": 80, "tile": 8, "seed": 5},
     {"name": "row", "width": 80, "height": 48, "tile": 8, "seed": 6},

@@ -1,4 +1,7 @@
-/** Writes the graphs that check_graphs.py checks: `npx tsx test/reference/write-graphs.ts <folder>`. */
+/**
+ *   npx tsx test/reference/write-graphs.ts <folder>
+ * Writes the graphs that check_graphs.py checks.
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { checkedGraphs } from '../support/graphs.ts';

@@ -22,7 +22,10 @@ function prose(markdown: string): string {
   return markdown.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, 'code');
 }
 
-/** The anchors of a page, as GitHub makes them of headings: lower case, punctuation gone, blanks to hyphens, repeats numbered; and those set by hand. */
+/**
+ * The anchors of a page, as GitHub makes them of headings: lower case, no punctuation, hyphens for
+ * blanks, repeats numbered. Anchors set by hand count too.
+ */
 function anchors(markdown: string): Set<string> {
   const seen = new Map<string, number>();
   const found = new Set([...markdown.matchAll(/<a (?:id|name)="([^"]+)"/g)].map(([, id]) => id!));
@@ -55,7 +58,7 @@ describe('the documentation', () => {
       }
     }
     expect(broken).toEqual([]);
-    // Were the search wrong, nothing would be broken either.
+    // A wrong search would find nothing broken either.
     expect(links).toBeGreaterThan(100);
   });
 

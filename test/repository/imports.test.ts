@@ -13,7 +13,9 @@ interface Import {
   to: string;
 }
 
-/** Every import of another file, and every file that is named by `new URL('…', import.meta.url)`. */
+/**
+ * Every import of another file, and every file that is named by `new URL('…', import.meta.url)`.
+ */
 async function relativeImports(): Promise<Import[]> {
   const args = ['ls-files', '-co', '--exclude-standard', '*.ts', '*.mjs'];
   const { stdout } = await promisify(execFile)('git', args, { cwd: ROOT, maxBuffer: 2 ** 24 });
@@ -26,13 +28,19 @@ async function relativeImports(): Promise<Import[]> {
   return found;
 }
 
-/** `test/<tier>/…` gives the tier. What every tier may use (test/support, test/fixtures) gives nothing. */
+/**
+ * `test/<tier>/…` gives the tier. What every tier may use (test/support, test/fixtures) gives
+ * nothing.
+ */
 function tierOf(path: string): string | undefined {
   const folder = /^test\/([^/]+)\//.exec(path)?.[1];
   return folder === 'support' || folder === 'fixtures' ? undefined : folder;
 }
 
-/** The folder whose own builders lie in a `support` or `test-support` folder: `test/e2e`, `packages/export/src`. */
+/**
+ * The folder whose own builders lie in a `support` or `test-support` folder: `test/e2e`,
+ * `packages/export/src`.
+ */
 function supportOwner(path: string): string | undefined {
   return /^(.*)\/(?:test-)?support\//.exec(path)?.[1];
 }

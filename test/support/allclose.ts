@@ -9,7 +9,10 @@ export interface Tolerance {
 export interface Closeness {
   maxError: number;
   meanError: number;
-  /** Largest error as a multiple of what is allowed there; ≤ 1 passes. Infinite where a value is not finite. */
+  /**
+   * Largest error as a multiple of what is allowed there; ≤ 1 passes. Infinite where a value is not
+   * finite.
+   */
   worst: number;
   /** Index of the worst value. */
   at: number;
@@ -24,7 +27,7 @@ export function closeness(actual: ArrayLike<number>, expected: ArrayLike<number>
   for (let i = 0; i < expected.length; i++) {
     const error = Math.abs(actual[i]! - expected[i]!);
     const ratio = error === 0 ? 0 : error / (tolerance.atol + tolerance.rtol * Math.abs(expected[i]!));
-    // Written so that NaN, which compares false with everything, counts as the worst.
+    // Written so that NaN counts as the worst: it compares false with everything.
     if (!(ratio <= found.worst)) {
       found.worst = Number.isNaN(ratio) ? Number.POSITIVE_INFINITY : ratio;
       found.at = i;
@@ -54,7 +57,7 @@ expect.extend({
 });
 
 declare module 'vitest' {
-  // biome-ignore lint/suspicious/noExplicitAny: the parameter must be declared as Vitest declares it
+  // biome-ignore lint/suspicious/noExplicitAny: the parameter as Vitest declares it
   interface Matchers<T = any> {
     /** See {@link Tolerance}. The message reports maximum and mean error. */
     toBeAllclose(expected: ArrayLike<number>, tolerance: Tolerance): T;

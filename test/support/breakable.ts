@@ -1,13 +1,15 @@
 import type { Backend, LedgerSnapshot, Stage } from '@flux-srpo/runtime';
 
-/** Where an armed backend fails: at the run with this number, counted from the moment it is armed. */
+/**
+ * Where an armed backend fails: at the run with this number, counted from the moment it is armed.
+ */
 export interface Fault {
   runsLeft: number;
   /** Runs since the last reset. */
   runs: number;
 }
 
-/** The real backend, but for one run that fails when armed. */
+/** The real backend; one run of it fails when armed. */
 export function breakable(backend: Backend, fault: Fault): Backend {
   const wrap = (stage: Stage): Stage => ({
     label: stage.label,
@@ -30,7 +32,7 @@ export function breakable(backend: Backend, fault: Fault): Backend {
   };
 }
 
-/** What must be back where it was. Peaks are history. */
+/** The part of a snapshot that must return to its old values. Peaks never do. */
 export function held({ devices, sessions, tensors, buffers, bytes, weightBytes }: LedgerSnapshot) {
   return { devices, sessions, tensors, buffers, bytes, weightBytes };
 }

@@ -14,7 +14,10 @@ export interface ConvertInMemoryOptions {
   loras?: readonly LoraSource[];
 }
 
-/** Folder → bundle through the real converter, without a disk: the same in Node and in a browser. */
+/**
+ * Converts a folder to a bundle with the real converter and no disk: the same in Node and in a
+ * browser.
+ */
 export async function convertInMemory(
   folder: PipelineFolder,
   { dtype, bake = false, safetyChecker, loras = [] }: ConvertInMemoryOptions,

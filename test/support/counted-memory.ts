@@ -2,23 +2,23 @@ import type { PlanPhase } from '@flux-srpo/core';
 import type { Backend, GenerateRequest, LedgerSnapshot, Pipeline, Stage } from '@flux-srpo/runtime';
 
 /*
- * Counts what a generation of full size allocates on the GPU, without computing it: dispatches and large uploads do nothing, while every
- * buffer is created, bound, pooled and destroyed as in a real run. What comes back is made up where the pipeline would
- * refuse zeros.
+ * Counts what a generation of full size allocates on the GPU, without computing it. Dispatches and
+ * large uploads do nothing, while every buffer is created, bound, pooled and destroyed as in a real
+ * run. Results are made up where the pipeline would refuse zeros.
  */
 
-/** Uploads below this are made: the runtime's own constants decide what it allocates. */
+/** Bytes. Smaller uploads are really made: the runtime's own constants decide what it allocates. */
 const LARGE_UPLOAD_BYTES = 64 * 1024;
 
-/** The longest that passes between two uploads of one part. */
+/** Milliseconds: the longest pause between two uploads of one part. */
 const UPLOAD_GAP_MS = 20;
 
-/** Work buffers that are alive, by size: the runtime's, not what is uploaded. */
+/** Live work buffers by size: the runtime's, not the uploaded weights. */
 const liveBuffers = new Map<number, number>();
 let liveBytes = 0;
 let peak = { bytes: 0, sizes: [] as [bytes: number, count: number][] };
 
-/** Notes which work buffers there are where they take most, in this realm, for good. */
+/** Notes the work buffers at their peak, in this realm, permanently. */
 export function watchBuffers(): void {
   const { createBuffer } = GPUDevice.prototype;
   const { destroy } = GPUBuffer.prototype;
@@ -42,7 +42,7 @@ export function watchBuffers(): void {
   };
 }
 
-/** `3×33554432` …, largest first, and starts anew. */
+/** Gives them as `3×33554432 …`, largest first, and starts again. */
 export function peakBuffers(): string {
   const text = peak.sizes
     .sort(([a], [b]) => b - a)
@@ -52,7 +52,7 @@ export function peakBuffers(): string {
   return text;
 }
 
-/** Switches off all computing on WebGPU in this realm, for good. */
+/** Switches off all computing on WebGPU in this realm, permanently. */
 export function computeNothing(): void {
   GPUComputePassEncoder.prototype.dispatchWorkgroups = () => undefined;
   GPUComputePassEncoder.prototype.dispatchWorkgroupsIndirect = () => undefined;
@@ -62,16 +62,17 @@ export function computeNothing(): void {
   };
 }
 
-/** Buffers above this are not backed: the runtime reads and writes smaller ones itself. */
+/** Bytes. Larger buffers are not backed; the runtime itself reads and writes smaller ones. */
 const BACKED_BYTES = 1024 * 1024;
-/** What stands in for them, as much as any binding asks for at least. */
+/** Bytes of the buffer that stands in for them: at least what any binding asks for. */
 const STAND_IN_BYTES = 256;
-/** Of every desktop GPU that has the memory. */
+/** Limits of every desktop GPU that has the memory. */
 const LARGE_LIMITS = { maxBufferSize: 2 ** 32 - 4, maxStorageBufferBindingSize: 2 ** 31 - 4 };
 
 /**
- * Makes large buffers of a few bytes that say they are large, and the adapter one that offers them, in this realm, for good: what no memory here
- * could hold is counted as it is asked for. After `watchBuffers` and `computeNothing`.
+ * Replaces large buffers by small ones that claim the large size, and raises the adapter's limits,
+ * in this realm, permanently. So sizes that no memory here could hold are counted as they are
+ * requested. Call it after `watchBuffers` and `computeNothing`.
  */
 export function allocateNothing(): void {
   const hollow = new WeakSet<GPUBuffer>();
@@ -122,8 +123,8 @@ function offerLargeLimits(): void {
 }
 
 /**
- * The backend, with peaks that start again with each stage, and readbacks that are a ramp from −1 to 1: a picture of zeros would be
- * refused as flat.
+ * The backend. Its peaks start again with each stage, and its readbacks are a ramp from −1 to 1,
+ * because a picture of zeros would be refused as flat.
  */
 export function countingBackend(backend: Backend): Backend {
   const ramped = (stage: Stage): Stage => {
@@ -137,7 +138,7 @@ export function countingBackend(backend: Backend): Backend {
       },
       run: async (...run) => {
         const outputs = await stage.run(...run);
-        // A run that computes outlasts the upload of the next part's weights: so must this one.
+        // A real run outlasts the upload of the next part's weights, so this one must too.
         for (let before = -1; before !== uploads; await new Promise((resolve) => setTimeout(resolve, UPLOAD_GAP_MS)))
           before = uploads;
         return outputs;
@@ -155,7 +156,10 @@ export function countingBackend(backend: Backend): Backend {
 
 export type CountedPhases = Record<PlanPhase, LedgerSnapshot & { workBuffers: string }>;
 
-/** Peaks of one generation, by phase, of a backend that counts. `counted` has what was counted before a failure. */
+/**
+ * Peaks of one generation by phase, of a backend that counts. `counted` keeps what was counted
+ * before a failure.
+ */
 export async function countPhases(
   pipeline: Pipeline,
   request: GenerateRequest,
@@ -169,7 +173,7 @@ export async function countPhases(
     ledger.resetPeaks();
   };
   await pipeline.generate(request, {
-    // Each comes after the last run of its phase.
+    // Each event comes after the last run of its phase.
     onTensor: (name) => {
       if (name === 'prompt_embeds') note('text');
       if (name.startsWith('latents_')) note('denoise');
@@ -177,7 +181,7 @@ export async function countPhases(
     },
     onProgress: (progress) => {
       if (progress.stage !== 'encode' || progress.done < progress.total) return;
-      // Both encoders' layers and the modulation are one count.
+      // Both encoders' layers and the modulation share one count.
       if (progress.total > textLayers) note('modulation');
     },
   });

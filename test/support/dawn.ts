@@ -3,7 +3,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** 130 MB for five platforms are no dependency: whoever wants Dawn fetches it, once. */
+/**
+ * The package has 130 MB for five platforms, too much for a dependency: whoever wants Dawn
+ * downloads it once.
+ */
 const FOLDER = '.cache/webgpu';
 const ARGUMENTS = ['install', '--no-save', '--prefix', FOLDER, 'webgpu@0.6.2'];
 const ROOT = join(import.meta.dirname, '../..');
@@ -20,8 +23,9 @@ export function downloadDawn(): void {
 }
 
 /**
- * WebGPU in Node: Dawn's globals and `navigator.gpu`, as onnxruntime-web and `createWebGpuBackend` look for them. On Linux it needs a Vulkan
- * driver; Mesa's lavapipe is one without a GPU.
+ * WebGPU in Node: Dawn's globals and `navigator.gpu`, where onnxruntime-web and
+ * `createWebGpuBackend` look for them. On Linux it needs a Vulkan driver; Mesa's lavapipe works
+ * without a GPU.
  *
  * @returns what is missing, or undefined
  */
@@ -38,7 +42,10 @@ export async function installDawn(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Dawn refuses views on shared memory, which is what onnxruntime-web's heap is in Node. It passes bytes, never element counts. */
+/**
+ * Copies views on shared memory, which Dawn refuses; onnxruntime-web's heap is shared memory in
+ * Node. The runtime passes bytes, never element counts.
+ */
 function copySharedMemory(queue: GPUQueue): void {
   const write = queue.writeBuffer;
   queue.writeBuffer = function (buffer, offset, data, from = 0, size) {

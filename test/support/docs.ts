@@ -6,9 +6,9 @@ const ROOT = new URL('../../', import.meta.url);
 /** A fenced block of a Markdown file. */
 export interface CodeBlock {
   code: string;
-  /** What follows the language: ```` ```js relay.mjs ```` has `relay.mjs`. */
+  /** The text after the language: `relay.mjs` for ```` ```js relay.mjs ````. */
   info: string;
-  /** Nearest heading above, without its marks. */
+  /** Nearest heading above, without its `#`. */
   heading: string;
 }
 

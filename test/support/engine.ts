@@ -21,7 +21,7 @@ export async function openEngine(files: BundleFolder, maxWaiting?: number): Prom
   return { engine: createNodeEngine({ pipeline, maxWaiting }), [Symbol.asyncDispose]: () => pipeline.dispose() };
 }
 
-/** Not square, so that swapped sides show; two steps, so that state kept between steps does. */
+/** Not square, so that swapped sides show. Two steps, so that state kept between steps shows. */
 export const SMALL = {
   model: 'flux-srpo-text-to-image',
   prompt: 'a red fox by the sea',

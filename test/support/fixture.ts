@@ -65,7 +65,9 @@ export async function readTensors(read: ReadFixture, path: string): Promise<Map<
   return tensors;
 }
 
-/** What diffusers gave at every stage of a case: see test/reference/README.md for names and shapes. */
+/**
+ * What diffusers computed at every stage of a case. test/reference/README.md has names and shapes.
+ */
 export function readExpected(read: ReadFixture, pipeline: string, name: string): Promise<Map<string, ExpectedTensor>> {
   return readTensors(read, `pipelines/${pipeline}/cases/${name}.safetensors`);
 }

@@ -6,12 +6,16 @@ import { synthesizeFolder } from './synthesize.ts';
 
 const DTYPES: readonly WeightClass[] = ['f32', 'q8', 'q4', 'q4m'];
 
-/** Baked graphs differ only in where the weights stand; one of each kind of block is enough. */
+/**
+ * Graphs with their weights inside differ only in where the weights are. One of each kind of block
+ * is enough.
+ */
 const BAKED = 'a-3x32';
 
 /**
- * Every graph that is checked with `onnx.checker` (test/reference/check_graphs.py): `<bundle>/<graph>` → ONNX bytes.
- * The fixtures' bundles in each weight class, one of them baked, and FLUX.1 [dev] at its real size.
+ * Every graph that is checked with `onnx.checker` (test/reference/check_graphs.py):
+ * `<bundle>/<graph>` → ONNX bytes. The fixtures' bundles in each weight class, one of them baked,
+ * and FLUX.1 [dev] at its real size.
  */
 export async function checkedGraphs(read: ReadFixture): Promise<Map<string, Uint8Array>> {
   const graphs = new Map<string, Uint8Array>();

@@ -8,21 +8,22 @@ import { writeFiles } from './write-files.ts';
 
 const HEAD_DIM = 128;
 
-/** Weights of one random piece, which is repeated: what they are changes no speed. */
+/** Bytes of one random piece, which is repeated: values do not change the speed. */
 const PIECE = 4 * 1024 * 1024;
 
 /**
- * Writes a diffusers folder whose transformer has bf16 weights, FLUX.1's width by default and as many blocks as fit the size, two thirds of the
- * bytes in double ones as FLUX.1 has. The other networks are tiny.
+ * Writes a diffusers folder whose transformer has bf16 weights, FLUX.1's width by default, and as
+ * many blocks as fill the size. Double blocks have two thirds of the bytes, as in FLUX.1. The other
+ * networks are tiny.
  *
  * @returns the transformer's file
  */
 export async function writeLargePipeline(folder: string, bytes: number, hidden = 3072): Promise<string> {
-  // Matrices of hidden x hidden: 36 in a double block, modulation included, 15 in a single one.
+  // hidden × hidden matrices: 36 in a double block, with its modulation, and 15 in a single one.
   const matrix = 2 * hidden * hidden;
   const doubleBlocks = Math.max(1, Math.round((bytes * 2) / 3 / (36 * matrix)));
   const singleBlocks = Math.max(1, Math.round((bytes - doubleBlocks * 36 * matrix) / (15 * matrix)));
-  // The text widths are the tiny encoders'.
+  // The text widths are those of the tiny encoders.
   const sizes = { hidden, headDim: HEAD_DIM, doubleBlocks, singleBlocks, textWidth: 96, pooledWidth: 48 };
   const files = await tinyPipeline();
   const path = 'transformer/diffusion_pytorch_model.safetensors';

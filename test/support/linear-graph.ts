@@ -4,7 +4,10 @@ import { expect } from 'vitest';
 import { quantizedLinear } from '../../packages/runtime/src/ort/kernel-formulas.ts';
 import { kernelGraph } from '../../packages/runtime/src/ort/kernel-graph.ts';
 
-/** One small graph, a 4-bit linear layer, with its weights uploaded as the model's are. Oracle: plain loops in float64. */
+/**
+ * One small graph, a 4-bit linear layer, whose weights are uploaded as the model's are. Oracle:
+ * plain loops in float64.
+ */
 
 /** float32 sums of 64 products in another order. */
 export const RELATIVE = 1e-5;
@@ -83,5 +86,5 @@ export async function codeOf(promise: Promise<unknown>): Promise<string> {
   return error.code;
 }
 
-/** A ledger when everything has been given back. */
+/** A ledger after everything has been given back. */
 export const NOTHING = { devices: 0, sessions: 0, tensors: 0, buffers: 0, bytes: 0, weightBytes: 0 };

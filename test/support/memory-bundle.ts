@@ -26,7 +26,10 @@ export async function safetensors(tensors: readonly TestTensor[]): Promise<Uint8
   return sink.bytes();
 }
 
-/** The files of a valid bundle, for `blobBundle`. Its config is FLUX.1's whatever is in it: readers of bundles do not look. */
+/**
+ * The files of a valid bundle, for `blobBundle`. Its config says FLUX.1 for any contents, because
+ * readers of bundles do not compare them.
+ */
 export async function memoryBundle({
   graphs = {},
   parts,

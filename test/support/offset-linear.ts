@@ -4,19 +4,25 @@ import { e4m4ToF32 } from '@flux-srpo/formats';
 import type { HostTensor, Stage } from '@flux-srpo/runtime';
 import { dequantizeQ4m } from './dequantize.ts';
 
-/** A linear layer in 4-bit blocks with offsets, as a graph of the model. Oracle: a plain loop over the dequantized weights. */
+/**
+ * A linear layer in 4-bit blocks with offsets, as a graph of the model. Oracle: a plain loop over
+ * the dequantized weights.
+ */
 
 const ROWS = 70;
 const HEADS = 2;
 const FEATURES = HEADS * FLUX1_DEV.transformer.attention_head_dim;
 
-/** Weights whose blocks lie off zero, so that an offset that is lost or misplaced shows: half of each product is the offset's. */
+/**
+ * Weights whose blocks lie off zero. A lost or misplaced offset shows, because half of each product
+ * is the offset's.
+ */
 function weights(inFeatures: number): Float32Array {
   const noise = torchRandn(11, FEATURES * inFeatures);
   return noise.map((value, i) => 0.02 * (value + 2 * Math.sin(Math.floor(i / 32) * 1.7)));
 }
 
-/** Largest difference to the loop, as a share of the results' root mean square. */
+/** Largest difference from the loop, as a share of the results' root mean square. */
 export async function offsetLinearError(stage: Stage, inFeatures: number): Promise<number> {
   const transformer = { ...FLUX1_DEV.transformer, num_attention_heads: HEADS, joint_attention_dim: inFeatures };
   const config: ModelConfig = { ...FLUX1_DEV, transformer };

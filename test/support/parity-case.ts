@@ -2,7 +2,7 @@ import { loadTokenizers, type Pipeline } from '@flux-srpo/runtime';
 import { type Closeness, closeness, describeCloseness, type Tolerance } from './allclose.ts';
 import type { ExpectedTensor, ParityCase } from './fixture.ts';
 
-/** What one stage may differ by. */
+/** How far one stage may differ. */
 export interface StageTolerances {
   /** Embeddings, every step's latents, the decoded picture. */
   floats: Tolerance;
@@ -10,7 +10,10 @@ export interface StageTolerances {
   pixels: Tolerance;
 }
 
-/** fp32 against fp32: only the order of sums differs, about 1e-6 here; 1e-4 leaves room for other kernels. */
+/**
+ * fp32 against fp32: only the order of sums differs, about 1e-6 here. 1e-4 leaves room for other
+ * kernels.
+ */
 export const FP32: StageTolerances = { floats: { atol: 1e-4, rtol: 1e-4 }, pixels: { atol: 1, rtol: 0 } };
 
 const EXACT: Tolerance = { atol: 0, rtol: 0 };
@@ -19,14 +22,17 @@ const ONE_ULP: Tolerance = { atol: 0, rtol: 2 ** -23 };
 export interface StageReport extends Closeness {
   stage: string;
   passed: boolean;
-  /** One line with maximum and mean error. */
+  /** One line of text with maximum and mean error. */
   text: string;
 }
 
 /** The numbers of one generation, by stage. */
 export type Stages = Map<string, ArrayLike<number>>;
 
-/** Runs one case through a pipeline on any backend and keeps every stage under the fixtures' names. */
+/**
+ * Runs one case through a pipeline on any backend and records every stage under the fixtures'
+ * names.
+ */
 export async function captureCase(pipeline: Pipeline, request: ParityCase): Promise<Stages> {
   const stages: Stages = new Map();
   const { clip, t5 } = await loadTokenizers(pipeline.bundle);
@@ -51,7 +57,10 @@ export async function captureCase(pipeline: Pipeline, request: ParityCase): Prom
   return stages;
 }
 
-/** Compares every stage that the fixture has. A stage that was not captured, or has another length, is an error. */
+/**
+ * Compares every stage that the fixture has. Throws where a stage was not captured or has another
+ * length.
+ */
 export function compareStages(
   actual: Stages,
   expected: ReadonlyMap<string, ExpectedTensor>,

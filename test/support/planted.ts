@@ -1,6 +1,9 @@
 import type { Backend, GeneratedImage, Stage } from '@flux-srpo/runtime';
 
-/** The real backend, but each picture that leaves the VAE is the next of `pictures`, and then the first again. */
+/**
+ * The real backend, but the VAE's results are replaced by `pictures`, one after another and from
+ * the first again.
+ */
 export function planted(backend: Backend, pictures: readonly GeneratedImage[]): Backend {
   let next = 0;
   const plant = (stage: Stage): Stage => ({

@@ -1,4 +1,7 @@
-/** Keyword → text of a PNG's tEXt and uncompressed iTXt chunks, which are all that the library writes. */
+/**
+ * Keyword → text of a PNG's tEXt and uncompressed iTXt chunks, which are all that the library
+ * writes.
+ */
 export function pngText(png: Uint8Array): Map<string, string> {
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
   const text = new Map<string, string>();

@@ -14,12 +14,12 @@ const TYPES: Record<string, string> = {
 
 export interface StaticServer {
   url: string;
-  /** Paths that were asked for. */
+  /** Paths that were requested. */
   requests: string[];
   close: () => Promise<void>;
 }
 
-/** A static file server with ranges and nothing else, `headers` on every answer. */
+/** A static file server with ranges and nothing else. `headers` are on every answer. */
 export async function serveFolder(folder: string, headers: Record<string, string> = {}): Promise<StaticServer> {
   const requests: string[] = [];
   const server = createServer(async (request, response) => {

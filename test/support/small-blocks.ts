@@ -2,10 +2,10 @@ import { torchRandn } from '@flux-srpo/core';
 import type { HostTensor, Stage } from '@flux-srpo/runtime';
 import { kernelGraph } from '../../packages/runtime/src/ort/kernel-graph.ts';
 
-/** A quantized linear layer, its blocks as long as is asked for. */
+/** A quantized linear layer with blocks of a chosen length. */
 interface BlockLinear {
   bits: 4 | 8;
-  /** Weights that share a scale. */
+  /** How many weights share a scale. */
   block: number;
   /** K, a multiple of `block`. */
   inFeatures: number;
@@ -13,7 +13,10 @@ interface BlockLinear {
   features: number;
 }
 
-/** Codes [N, K·bits/8] and scales [N, K/block], the same everywhere. Scales have 18 significant bits, as ggml's `d · sc` has: no half holds them. */
+/**
+ * Codes [N, K·bits/8] and scales [N, K/block], the same on every machine. Scales have 18
+ * significant bits, as ggml's `d · sc` has: no half can hold them.
+ */
 function blockWeights({ bits, block, inFeatures, features }: BlockLinear): {
   codes: Uint8Array<ArrayBuffer>;
   scales: Float32Array<ArrayBuffer>;
@@ -56,7 +59,10 @@ function blockLinear(
   return out;
 }
 
-/** Largest difference of a stage's MatMulNBits to the loop, as a share of the largest result. `rows`: M. */
+/**
+ * Largest difference between a stage's MatMulNBits and the loop, as a share of the largest result.
+ * `rows` is M.
+ */
 export async function blockLinearError(stage: Stage, linear: BlockLinear, rows: number): Promise<number> {
   const { bits, block, inFeatures, features } = linear;
   const weights = blockWeights(linear);
@@ -92,13 +98,19 @@ export async function blockLinearError(stage: Stage, linear: BlockLinear, rows: 
   return worst / largest;
 }
 
-/** FLUX's width into a few features. */
+/** K and N: FLUX's width into a few features. */
 const WIDTHS = { inFeatures: 3072, features: 64 };
 
-/** One row, and rows enough for a tiled kernel where there is one. More rows were measured by hand (SPEED.md): without tiles they take long. */
+/**
+ * One row, and enough rows for a tiled kernel where there is one. More rows were measured by hand
+ * (SPEED.md), because they take long without tiles.
+ */
 export const SMALL_BLOCK_CASES = ([4, 8] as const).flatMap((bits) =>
   [1, 8, 96].map((rows) => ({ linear: { bits, block: 16, ...WIDTHS }, rows })),
 );
 
-/** float32 sums of 3072 products in another order were 1e-6 off at most; scales rounded to halves were 2e-4 off. */
+/**
+ * float32 sums of 3072 products in another order were off by 1e-6 at most. Scales rounded to halves
+ * were off by 2e-4.
+ */
 export const SMALL_BLOCK_TOLERANCE = 1e-5;

@@ -5,17 +5,17 @@ import type { PipelineFixture, ReadFixture, SyntheticComponent, SyntheticTensor 
 /** Path → bytes of a diffusers pipeline folder. */
 export type PipelineFolder = Map<string, Uint8Array>;
 
-/** A component's tensors by name, to be changed before they are written. */
+/** A component's tensors by name; they can be changed before they are written. */
 export type Tensors = Map<string, { shape: number[]; data: Float32Array }>;
 
-/** Called with each component's tensors; what it changes is what the folder gets. For planting errors. */
+/** Called with each component's tensors before they are written, so that tests can plant errors. */
 export type Tamper = (component: string, tensors: Tensors) => void;
 
 const TOKENIZER_FILES = { clip: ['vocab.json', 'merges.txt'], t5: ['tokenizer.json'] } as const;
 
 /**
- * The pipeline folder that diffusers ran, made again from names: each tensor is mean + std · randn(shape) in float32, the generator
- * seeded by the CRC-32 of `component/name`.
+ * The pipeline folder that diffusers ran, made again from names. Each tensor is mean + std ·
+ * randn(shape) in float32; the CRC-32 of `component/name` seeds the generator.
  *
  * @see test/reference/synthesize.py
  */
@@ -51,7 +51,7 @@ function synthesize(component: string, [name, shape, mean, std]: SyntheticTensor
   return values;
 }
 
-/** One file, or shards with an index, tensors dealt out in turn. */
+/** Writes one file, or shards with an index; shards take the tensors in turn. */
 async function addWeights(
   folder: PipelineFolder,
   component: string,
@@ -72,7 +72,7 @@ async function addWeights(
   folder.set(`${component}/${file}.safetensors.index.json`, json({ metadata: {}, weight_map: weightMap }));
 }
 
-/** A file of tensors made from their names, as a LoRA's. */
+/** A file of tensors made from their names, such as a LoRA's. */
 export function synthesizeFile(
   folder: string,
   tensors: readonly SyntheticTensor[],
@@ -82,7 +82,7 @@ export function synthesizeFile(
   return safetensors(made, metadata);
 }
 
-/** What `randn(size)` gives, seeded by a name. */
+/** `randn(size)`, seeded by a name. */
 export function randnNamed(name: string, size: number): Float32Array {
   return torchRandn(crc32(name), size);
 }

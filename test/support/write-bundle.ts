@@ -4,7 +4,8 @@ import { readNodeFixture } from './node-fixtures.ts';
 import { synthesizeFolder } from './synthesize.ts';
 import { writeFiles } from './write-files.ts';
 
-// node --import tsx write-bundle.ts <pipeline> <folder>: a fixture's bundle as files.
+//   node --import tsx write-bundle.ts <pipeline> <folder>
+// Writes a fixture's bundle.
 
 const [name, folder] = process.argv.slice(2) as [PipelineName, string];
 const fixture = await readPipelineFixture(readNodeFixture, name);

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** Puts files, by their path inside it, into a folder, which need not be there. */
+/** Writes files into a folder by their path inside it. Creates the folder where it is missing. */
 export async function writeFiles(folder: string, files: Iterable<readonly [string, Uint8Array]>): Promise<void> {
   for (const [path, bytes] of files) {
     const file = join(folder, path);

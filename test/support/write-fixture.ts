@@ -12,7 +12,7 @@ export async function writeBundle(pipeline: string, folder: string): Promise<voi
   await run(process.execPath, ['--import', 'tsx', script, pipeline, folder], { cwd: ROOT });
 }
 
-/** Writes a parity fixture's pipeline folder; its paths. */
+/** Writes a parity fixture's pipeline folder; gives its paths. */
 export async function writePipeline(pipeline: string, folder: string): Promise<string[]> {
   const script = join(ROOT, 'test/support/write-pipeline.ts');
   const { stdout } = await run(process.execPath, ['--import', 'tsx', script, pipeline, folder], { cwd: ROOT });

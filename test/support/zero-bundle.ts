@@ -13,8 +13,8 @@ import type { Bundle } from '@flux-srpo/runtime';
 import { letterTokenizers } from '../../packages/export/src/synth/tokenizers.ts';
 
 /*
- * A bundle of any shape whose weights are all zero: true names, shapes, sizes and graphs, nothing on disk and nothing to wait for.
- * For counting memory, where numbers do not matter.
+ * A bundle of any shape whose weights are all zero, with true names, shapes, sizes and graphs. It
+ * needs no disk and no time. For counting memory, where values do not matter.
  */
 
 export type ZeroClass = 'q4' | 'q4m' | 'q8';
@@ -87,7 +87,7 @@ export async function zeroBundle(config: ModelConfig, dtype: ZeroClass): Promise
     close: async () => undefined,
   };
 
-  /** As a converter would store them. */
+  /** A tensor as the converter would store it. */
   function storedTensors(slots: readonly WeightSlot[]): Map<string, TensorInfo> {
     const infos = new Map<string, TensorInfo>();
     let offset = 0;

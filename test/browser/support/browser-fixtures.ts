@@ -1,6 +1,6 @@
 import type { ReadFixture } from '../../support/fixture.ts';
 
-/** Fixtures as the test server serves them. */
+/** Reads fixtures over the test server. */
 export const readFixture: ReadFixture = async (path) => {
   const response = await fetch(`/test/fixtures/${path}`);
   if (!response.ok) throw new Error(`${path}: ${response.status}`);

@@ -1,11 +1,15 @@
 import { startWorker } from '../../../packages/images/src/worker/start-worker.ts';
 
 /*
- * The library's worker as it is, but: the kernels of the software GPU are not tested at each start, which takes half a minute; what it
- * holds of the GPU is counted; and the GPU hangs when a message says so. A hung GPU takes work and gives nothing back.
+ * The library's own worker with three changes. It does not test the software GPU's kernels at each
+ * start, which would take half a minute. It counts what it holds of the GPU. It hangs the GPU when
+ * a message tells it to: a hung GPU takes work and answers nothing.
  */
 
-/** Tells how many devices, and buffers of theirs, are left when a device goes. A page may have terminated the worker when it hears. */
+/**
+ * Posts how many devices, and buffers on them, are left when a device goes. A page may hear this
+ * after it terminated the worker.
+ */
 const channel = new BroadcastChannel('gpu-worker');
 const buffers = new Map<GPUBuffer, GPUDevice>();
 const devices = new Set<GPUDevice>();
@@ -32,7 +36,7 @@ GPUBuffer.prototype.destroy = function () {
 };
 GPUDevice.prototype.destroy = function () {
   devices.delete(this);
-  // A device takes its buffers along.
+  // Destroying a device destroys its buffers.
   for (const [buffer, device] of buffers) if (device === this) buffers.delete(buffer);
   channel.postMessage({ devices: devices.size, buffers: buffers.size });
   return destroyDevice.apply(this);

@@ -4,11 +4,14 @@ import { promisify } from 'node:util';
 import type { Page } from 'playwright';
 import type { BrowserCommand } from 'vitest/node';
 
-/** What a browser test may ask of Node. */
+/** What a browser test can ask Node to do. */
 
 const MAX_OUTPUT_BYTES = 64 * 2 ** 20;
 
-/** Outputs of the real-width block on onnxruntime-node, each as base64 of little-endian float32. A process of its own: it holds 300 MB. */
+/**
+ * Outputs of the real-width block on onnxruntime-node, each as base64 of little-endian float32.
+ * Runs in a process of its own, because it holds 300 MB.
+ */
 export const runRealBlockInNode: BrowserCommand<[block: string]> = async (_context, block) => {
   const script = fileURLToPath(new URL('./real-width-node.ts', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script, block], {
@@ -17,7 +20,9 @@ export const runRealBlockInNode: BrowserCommand<[block: string]> = async (_conte
   return JSON.parse(stdout);
 };
 
-/** Writes a parity fixture's bundle where the test server serves it; gives its path on that server. */
+/**
+ * Writes a parity fixture's bundle where the test server serves it; gives its path on that server.
+ */
 export const serveFixtureBundle: BrowserCommand<[pipeline: string]> = async (_context, pipeline) => {
   const script = fileURLToPath(new URL('../../support/write-bundle.ts', import.meta.url));
   const path = `.cache/bundles/${pipeline}/`;
@@ -26,7 +31,7 @@ export const serveFixtureBundle: BrowserCommand<[pipeline: string]> = async (_co
   return `/${path}`;
 };
 
-/** Dedicated workers that run in the tested page, as the browser itself counts them. */
+/** How many dedicated workers run in the tested page, as the browser counts them. */
 export const countWorkers: BrowserCommand<[]> = async ({ page }) => page.workers().length;
 
 const asked: string[] = [];
@@ -35,13 +40,16 @@ const refuse: Parameters<Page['route']>[1] = (route) => {
   return route.abort('internetdisconnected');
 };
 
-/** Fails requests of the page and its workers from here on: those that the pattern of Playwright's matches. */
+/**
+ * From here on, fails requests of the page and its workers whose URL matches the pattern
+ * (Playwright's).
+ */
 export const cutNetwork: BrowserCommand<[addresses: string]> = async ({ page }, addresses) => {
   asked.length = 0;
   await page.context().route(addresses, refuse);
 };
 
-/** Lets requests through again; gives what was asked for meanwhile. */
+/** Lets requests through again; gives the URLs that were requested meanwhile. */
 export const restoreNetwork: BrowserCommand<[]> = async ({ page }) => {
   await page.context().unrouteAll();
   return asked.splice(0);

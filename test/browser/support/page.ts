@@ -1,6 +1,8 @@
 /** For tests that run in a page. */
 
-/** Width ≠ height, so that swapped sides show; two steps, so that state kept between steps shows. */
+/**
+ * Width ≠ height, so that swapped sides show. Two steps, so that state kept between steps shows.
+ */
 export const SMALL = { prompt: 'a red house', size: '48x80', num_inference_steps: 2, seed: 7 } as const;
 
 export async function rejection(promise: Promise<unknown>): Promise<unknown> {
@@ -17,10 +19,13 @@ export function workerUrl(code: string): string {
   return URL.createObjectURL(new Blob([code], { type: 'text/javascript' }));
 }
 
-/** The library's own, to be imported by the code of a worker. The query is Vite's for a module that is one. */
+/**
+ * URL of the library's own worker, for the code of a worker to import. The query is Vite's mark for
+ * modules of workers.
+ */
 export const REAL_WORKER = `${location.origin}/packages/images/src/worker.ts?worker_file&type=module`;
 
-/** The same on the software GPU, whose kernels are not tested at each start; see there what else it does. */
+/** URL of the same worker for the software GPU: gpu-worker.ts says what it changes. */
 export const GPU_WORKER = `${location.origin}/test/browser/support/gpu-worker.ts?worker_file&type=module`;
 
 /** Both local backends, as options of `createFluxSrpo`. */
@@ -29,7 +34,7 @@ export const LOCAL_BACKENDS = [
   ['webgpu', { backend: 'webgpu', workerUrl: GPU_WORKER }],
 ] as const;
 
-/** The least work that is a picture, for the software GPU. */
+/** The smallest picture, for the software GPU. */
 export const SMALLEST = {
   prompt: 'a red house',
   size: '16x32',
@@ -38,7 +43,7 @@ export const SMALLEST = {
   max_sequence_length: 8,
 } as const;
 
-/** Every worker that the page starts from here on, and those of them that are still to be terminated. */
+/** Records every worker that the page starts from here on, and which of them still run. */
 export function watchWorkers(): { started: Worker[]; running: Set<Worker>; restore: () => void } {
   const Original = globalThis.Worker;
   const started: Worker[] = [];
@@ -64,7 +69,10 @@ export function watchWorkers(): { started: Worker[]; running: Set<Worker>; resto
   };
 }
 
-/** Counts the listeners on `window`, `document`, workers, signals and ports that are added from here on and not taken off. */
+/**
+ * Counts the listeners on `window`, `document`, workers, signals and ports that are added from here
+ * on and not removed.
+ */
 export function watchListeners(): { left: () => string[]; restore: () => void } {
   const { addEventListener, removeEventListener } = EventTarget.prototype;
   const left = new Map<EventTarget, Map<unknown, string>>();

@@ -1,7 +1,8 @@
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { type RealBlock, runRealBlock } from './real-width.ts';
 
-// node --import tsx real-width-node.ts double_block: the block's outputs on onnxruntime-node, as base64 in JSON.
+//   node --import tsx real-width-node.ts double_block
+// Prints the block's outputs on onnxruntime-node, as base64 in JSON.
 
 const backend = await createNodeBackend();
 const outputs = await runRealBlock(await backend.openStage('reference'), process.argv[2] as RealBlock);

@@ -4,8 +4,8 @@ import { f32ToF16 } from '@flux-srpo/formats';
 import type { DeviceTensor, HostTensor, Stage } from '@flux-srpo/runtime';
 
 /*
- * One block of FLUX.1 at its real width (3072, 24 heads of 128) with random int4 weights, the same in every runtime.
- * Weights are streamed in as they are made: a double block's are 142 MB.
+ * One block of FLUX.1 at its real width (3072, 24 heads of 128) with random int4 weights, which are
+ * the same in every runtime. Weights are uploaded while they are made: a double block has 142 MB.
  */
 
 export type RealBlock = 'double_block' | 'single_block';
@@ -15,7 +15,10 @@ export interface RealShape {
   textTokens: number;
 }
 
-/** As few tokens as take the kernels of large pictures: with fewer than 32 queries attention takes another path. */
+/**
+ * The fewest tokens that use the kernels of large pictures: with fewer than 32 queries attention
+ * takes another path.
+ */
 const SMALLEST: RealShape = { grid: { height: 4, width: 8 }, textTokens: 32 };
 
 const WIDTH = hiddenSize(FLUX1_DEV.transformer);
@@ -34,7 +37,7 @@ function xorshift(seed: number): () => number {
   };
 }
 
-/** Uniform in [−1, 1). */
+/** Random numbers, uniform in [−1, 1). */
 function uniform(seed: number, count: number): Float32Array {
   const next = xorshift(seed);
   return Float32Array.from({ length: count }, () => next() / 2 ** 31 - 1);
@@ -77,7 +80,7 @@ function dataInputs(block: RealBlock, { grid, textTokens }: RealShape): Record<s
 
 /** A block with its weights and inputs on the device. */
 export interface LoadedBlock {
-  /** The outputs, on the device; the caller's to dispose. */
+  /** Runs it. The caller disposes the outputs, which are on the device. */
   run(): Promise<Record<string, DeviceTensor>>;
   /** Bytes of the weights on the device. */
   weightBytes: number;
@@ -141,7 +144,10 @@ export async function runRealBlock(
   return result;
 }
 
-/** Sizes that keep activations near 1: random nibbles have a deviation of 4.6, so a scale of 1/(4.6·√K) makes a linear of gain 1. */
+/**
+ * A scale that keeps activations near 1: random nibbles have a deviation of 4.6, so 1/(4.6·√K)
+ * gives a linear of gain 1.
+ */
 function floatWeight(name: string, x: number): number {
   if (name.endsWith('.scales')) return (1 + 0.2 * x) / (4.6 * Math.sqrt(WIDTH));
   if (name.endsWith('.bias')) return 0.1 * x;

@@ -3,14 +3,16 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { BrowserCommand } from 'vitest/node';
 
-/** Where the test server has a pipeline folder, and the bundle that the command line makes of it. */
+/**
+ * Paths on the test server: a pipeline folder, and the bundle that the command line makes of it.
+ */
 export interface ServedConversion {
   pipeline: string;
   paths: string[];
   bundle: string;
 }
 
-/** Writes a parity fixture's pipeline folder, and converts it as a user would. */
+/** Writes a parity fixture's pipeline folder and converts it as a user would. */
 export const convertFixtureWithCli: BrowserCommand<[pipeline: string, dtype: string]> = async (
   _context,
   name,

@@ -7,8 +7,9 @@ import { readNodeFixture } from '../../support/node-fixtures.ts';
 import { synthesizeFolder } from '../../support/synthesize.ts';
 import { writeFiles } from '../../support/write-files.ts';
 
-// node --import tsx write-conversion.ts <pipeline> <dtype> <folder>: a fixture's pipeline folder, and the bundle that the command line makes
-// of it; prints the pipeline's paths as JSON.
+//   node --import tsx write-conversion.ts <pipeline> <dtype> <folder>
+// Writes a fixture's pipeline folder and the bundle that the command line makes of it. Prints the
+// pipeline's paths as JSON.
 
 const BIN = fileURLToPath(new URL('../../../packages/cli/bin/flux-srpo.js', import.meta.url));
 

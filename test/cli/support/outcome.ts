@@ -2,13 +2,15 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
 export interface Outcome {
-  /** null where a signal ended it. */
+  /** null where a signal ended the process. */
   code: number | null;
   stdout: string;
   stderr: string;
 }
 
-/** What a process printed, and how it ended. A stream that is not piped is empty. */
+/**
+ * Waits for a process; gives what it printed and how it ended. A stream that is not piped is empty.
+ */
 export async function outcomeOf(child: ChildProcess): Promise<Outcome> {
   let stdout = '';
   let stderr = '';

@@ -1,15 +1,15 @@
 import { SMALL } from '../../support/engine.ts';
 
-/** A request that JSON can say and the endpoint must refuse, and the refusal. */
+/** A request that JSON can express and the endpoint must refuse, with the refusal. */
 export interface BadRequest {
   name: string;
-  /** The body, as text: what every way in is given. */
+  /** The body as text. Every interface gets it. */
   json: string;
   status: number;
   type: string;
   param: string | null;
   code: string;
-  /** True when the OpenAPI document cannot say why it is wrong. */
+  /** True where the OpenAPI document cannot express why the request is wrong. */
   isBeyondSchema: boolean;
   /** True when a function call may ask this: it draws with the client's own model. */
   isCallable: boolean;
@@ -23,7 +23,7 @@ const { prompt: _prompt, ...WITHOUT_PROMPT } = GOOD;
 const { size: _size, ...WITHOUT_SIZE } = GOOD;
 
 const having = (fields: object): object => ({ ...GOOD, ...fields });
-/** `GOOD` and more of what only JSON's own text can say. */
+/** `GOOD` and text that only JSON itself can express. */
 const textually = (fields: string): RawJson => new RawJson(`${JSON.stringify(GOOD).slice(0, -1)},${fields}}`);
 
 class RawJson {
@@ -33,7 +33,7 @@ class RawJson {
   }
 }
 
-/** Every value of a wrong type for a field, but those of type `right`. */
+/** Values of every wrong type for a field, except those of type `right`. */
 function wrongTypes(field: string, right: 'string' | 'number' | 'boolean' | 'object'): Row[] {
   const values: [string, unknown][] = [
     // In an optional field, null is a field that was not sent.
@@ -206,12 +206,12 @@ const CONFLICTS: Row[] = [
 
 const PROMPTS_TOO_LONG: Row[] = [['a prompt of 32,001 letters', having({ prompt: 'x'.repeat(32_001) }), 'prompt']];
 
-/** Characters are JavaScript's, UTF-16 units; a schema counts code points. */
+/** Characters are counted as in JavaScript, in UTF-16 units. A schema counts code points. */
 const PROMPTS_TOO_LONG_IN_UNITS: Row[] = [
   ['a prompt of 20,000 emoji', having({ prompt: '🦊'.repeat(20_000) }), 'prompt'],
 ];
 
-/** Values that a schema has no words for. */
+/** Values that a schema cannot describe. */
 const ILL_FORMED: Row[] = [
   ['a prompt with half an emoji', having({ prompt: 'a \ud83e fox' }), 'prompt'],
   ['a prompt that starts with the second half', having({ prompt: '\udd8a fox' }), 'prompt'],

@@ -3,10 +3,10 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import type { ErrorCode, RemoteOptions } from 'flux-srpo';
 import { type Behave, drip, json, raw, repeat } from './remote-server.ts';
 
-/** What the key looks like everywhere in these tests; no error may contain it, nor its part behind the blank. */
+/** The key of all these tests. No error may contain it, nor the part behind its blank. */
 export const CANARY = 'Bearer sk-canary-4f1c9e7d2b6a8035';
 
-/** One pixel. */
+/** A PNG of one pixel. */
 export const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==';
 
 export const OK = { created: 1763850000, data: [{ url: '', b64_json: PNG, revised_prompt: '' }] };
@@ -16,7 +16,7 @@ export interface HostileRemote {
   behave: Behave;
   code: ErrorCode;
   options?: Partial<RemoteOptions>;
-  /** Some of `error.details`. */
+  /** Some fields of `error.details`. */
   details?: Record<string, unknown>;
   /** @default 1 */
   posts?: number;
@@ -25,7 +25,7 @@ export interface HostileRemote {
 const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n';
 const whole = JSON.stringify(OK);
 
-/** A page of a proxy, with the key in it. */
+/** An error page of a proxy, with the key in it. */
 const PAGE = `<!doctype html><html><head><title>502 Bad Gateway</title></head><body><script>alert("${CANARY}")</script><h1>nginx</h1></body></html>`;
 
 const html =
@@ -48,7 +48,7 @@ const nothing = (status: number): Behave => answers('', status);
 const picture = (fields: Record<string, unknown>): Behave =>
   answers({ created: 1, data: [{ url: '', b64_json: '', revised_prompt: '', ...fields }] });
 
-/** 64 times the cap of these tests, in blanks, which JSON allows. */
+/** 64 times the cap of these tests, as blanks, which JSON allows. */
 const BLANKS = Buffer.alloc(2 ** 26, ' ');
 const compressed =
   (body: Uint8Array, encoding: string): Behave =>
@@ -155,7 +155,7 @@ const TRANSPORT: HostileRemote[] = [
   {
     name: 'cuts a gzip stream',
     behave: compressed(gzipSync(whole).subarray(0, 60), 'gzip'),
-    // Node's decoder gives what it has; the text then does not parse.
+    // Node's decoder gives what it has, and the text then does not parse.
     code: 'network/response-invalid',
   },
   {
@@ -215,7 +215,7 @@ const SIZE: HostileRemote[] = [
   },
 ];
 
-/** Answers that arrive and are not what they should be. */
+/** Answers that arrive but are wrong. */
 const SHAPE: [name: string, behave: Behave][] = [
   ['answers 200 with a page', html(200)],
   ['answers with a page as JSON', answers(PAGE)],

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What a server on loopback does with a request whose body has come. `number` counts from 1. */
+/** What a loopback server does once a request's body has arrived. `number` counts from 1. */
 export type Behave = (response: ServerResponse, request: Received, number: number) => unknown;
 
 export interface Received {
@@ -18,11 +18,14 @@ export interface RemoteServer extends AsyncDisposable {
   requests: Received[];
   /** Bytes that went out, headers included. */
   bytesSent(): number;
-  /** Connections that carried a request and still stand; idle ones that a client opens ahead do not count. */
+  /**
+   * Connections that carried a request and are still open. Idle connections that a client opens
+   * ahead do not count.
+   */
   openRequests(): number;
 }
 
-/** A real HTTP server that may behave as badly as it likes. */
+/** A real HTTP server that can misbehave in any way. */
 export async function startServer(behave: Behave): Promise<RemoteServer> {
   const requests: Received[] = [];
   const sockets = new Set<Socket>();
@@ -66,7 +69,7 @@ export async function startServer(behave: Behave): Promise<RemoteServer> {
   };
 }
 
-/** Answers with these bytes in place of anything that node's server would write. */
+/** Answers with these bytes instead of anything that Node's server would write. */
 export function raw(response: ServerResponse, ...pieces: (string | Uint8Array)[]): Socket {
   const { socket } = response;
   if (socket === null) throw new Error('the connection has gone');
@@ -84,7 +87,10 @@ export function json(
   response.end(typeof body === 'string' ? body : JSON.stringify(body));
 }
 
-/** Sends `piece` again and again, as fast as it is taken or every `everyMs`, until the connection ends. */
+/**
+ * Sends `piece` again and again, as fast as it is read or every `everyMs`, until the connection
+ * ends.
+ */
 export async function repeat(response: ServerResponse, piece: string | Uint8Array, everyMs?: number): Promise<void> {
   const { socket } = response;
   if (socket === null) return;

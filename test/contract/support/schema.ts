@@ -5,7 +5,7 @@ import document from '../openapi.json' with { type: 'json' };
 type SchemaName = keyof typeof document.components.schemas;
 
 const ajv = new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true, allErrors: true });
-// OpenAPI's own words, which mean nothing to a validator.
+// OpenAPI's own keywords, which a JSON Schema validator does not know.
 ajv.addVocabulary(['openapi', 'info', 'paths', 'components']);
 ajv.addFormat('image-size', {
   type: 'string',
@@ -25,7 +25,7 @@ function validator(name: SchemaName): ValidateFunction {
   return ajv.getSchema(`openapi.json#/components/schemas/${name}`) as ValidateFunction;
 }
 
-/** What the endpoint's OpenAPI document finds wrong with a value; empty when nothing. */
+/** The errors that the endpoint's OpenAPI document finds in a value; empty for none. */
 export function schemaErrors(name: SchemaName, value: unknown): string[] {
   const validate = validator(name);
   validate(value);

@@ -10,10 +10,13 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const LIBRARY = join(ROOT, 'packages/images');
 const run = promisify(execFile);
 
-/** What is in the tarball: a change of any of these makes another. */
+/** The tarball is made of these: a change of any of them makes another. */
 const SOURCES = ['packages', 'LICENSE', 'pnpm-lock.yaml', 'tsconfig.base.json'];
 
-/** Path of the tarball that is published, packed from the sources as they are now, once for each state of them. */
+/**
+ * Path of the tarball as it would be published, packed from the sources as they are now. The same
+ * sources are packed once.
+ */
 export async function packedTarball(): Promise<string> {
   const { stdout } = await run('git', ['ls-files', '-z', '-co', '--exclude-standard', ...SOURCES], { cwd: ROOT });
   const hash = createHash('sha256');
@@ -29,7 +32,10 @@ export async function packedTarball(): Promise<string> {
   return tarball;
 }
 
-/** Installs the tarball in `app/node_modules` as npm would, with `dependencies` of the workspace's own beside it: no network. */
+/**
+ * Installs the tarball in `app/node_modules` as npm would. `dependencies` are links to the
+ * workspace's own, so no network is needed.
+ */
 export async function installPacked(app: string, dependencies: readonly string[] = ['onnxruntime-web']): Promise<void> {
   const target = join(app, 'node_modules/flux-srpo');
   await mkdir(target, { recursive: true });
@@ -43,7 +49,7 @@ export async function installPacked(app: string, dependencies: readonly string[]
   }
 }
 
-/** Where the workspace has a dependency of one of its packages. */
+/** Path of a dependency of one of the workspace's packages. */
 export function workspaceCopy(dependency: string): string {
   const homes = ['', 'packages/images', 'packages/runtime'].map((home) => join(ROOT, home, 'node_modules', dependency));
   const found = homes.find((path) => existsSync(path));

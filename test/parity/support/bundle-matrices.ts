@@ -21,8 +21,9 @@ const STREAMS = {
 } as const;
 
 /**
- * The transformer's and CLIP's linear weights of an f32 bundle under diffusers' names, `component/name`. Knows only what
- * ARCHITECTURE.md says of the files, not the converter's key maps: it serves as their check.
+ * The transformer's and CLIP's linear weights of an f32 bundle under diffusers' names,
+ * `component/name`. The code knows only what ARCHITECTURE.md says of the files, not the converter's
+ * key maps, because it checks those.
  */
 export async function bundleMatrices(bundle: BundleFolder): Promise<Map<string, Matrix>> {
   const found = new Map<string, Matrix>();

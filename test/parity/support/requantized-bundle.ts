@@ -3,12 +3,14 @@ import { bytesSource, e4m4ToF32, f16ToF32, f32ToF16, readSafetensors } from '@fl
 import type { Bundle } from '@flux-srpo/runtime';
 import { dequantizeQ4m, dequantizeQ8 } from '../../support/dequantize.ts';
 
-/** The parts whose linear layers `--dtype q4m` stores in 4 bits (recipe.ts), but for T5's `wo`. */
+/** The parts whose linear layers `--dtype q4m` stores in 4 bits (recipe.ts), except T5's `wo`. */
 const FOUR_BIT_PARTS = /^(double_block|single_block|modulation|t5_layer)\./;
 
 /**
- * A q8 bundle with half scales whose linear weights carry the rounding of `q4m`: where that class is 4 bits, each is dequantized, quantized to
- * blocks with offsets, dequantized, and stored as q8 again, which adds little (0.005 of the weights' RMS beside 0.07). The graphs stay q8's.
+ * A q8 bundle with half scales whose linear weights carry the rounding of `q4m`. Where that class
+ * has 4 bits, each weight is dequantized, quantized to blocks with offsets, dequantized, and stored
+ * as q8 again. The last step adds little: 0.005 of the weights' RMS, beside 0.07. The graphs are
+ * those of q8.
  */
 export function requantizedBundle(bundle: Bundle): Bundle {
   return {

@@ -8,11 +8,11 @@ type Outputs = Promise<Record<string, DeviceTensor>>;
 export interface BackendHooks {
   /** Changes a graph in place before it is loaded. */
   graph?: (name: string, graph: onnx.GraphProto) => void;
-  /** Takes the place of a run; `run` is the real one. */
+  /** Replaces a run; `run` is the real one. */
   run?: (session: Session, feeds: Feeds, run: (feeds: Feeds) => Outputs, stage: Stage) => Outputs;
 }
 
-/** A real backend with hooks at its seam: for planting errors and for running the same graphs another way. */
+/** A real backend with hooks, for planting errors and for running the same graphs another way. */
 export function hookBackend(backend: Backend, { graph, run }: BackendHooks): Backend {
   const hookStage = (stage: Stage): Stage => ({
     label: stage.label,
@@ -37,7 +37,10 @@ export function hookBackend(backend: Backend, { graph, run }: BackendHooks): Bac
   };
 }
 
-/** Gives attribute `name` of every `opType` node of the graph another value; at least one node must have it. */
+/**
+ * Gives attribute `name` of every `opType` node of the graph another value. At least one node must
+ * have it.
+ */
 export function setAttribute(graph: onnx.GraphProto, opType: string, name: string, value: bigint | string): void {
   const attributes = graph.node
     .filter((node) => node.opType === opType)
@@ -65,7 +68,9 @@ export function swapRowBlocks(tensors: Tensors, name: string, blocks: number, a:
   data.set(kept, b * length);
 }
 
-/** Reorders the columns of a [rows, columns] tensor: column `i` becomes what column `from(i)` was. */
+/**
+ * Reorders the columns of a [rows, columns] tensor: column `i` becomes the old column `from(i)`.
+ */
 export function reorderColumns(tensors: Tensors, name: string, from: (column: number) => number): void {
   const { shape, data } = tensors.get(name)!;
   const columns = shape[1]!;
