@@ -62,7 +62,11 @@ export interface PartialPicture {
   image: number;
 }
 
-/** @param index which rough picture of this picture, from 0 */
+/**
+ * Makes the event for one rough picture.
+ *
+ * @param index which rough picture of this picture, from 0
+ */
 export function partialImageEvent(
   { b64_json, created, size, image }: PartialPicture,
   index: number,
