@@ -1,10 +1,10 @@
-import { createFluxSrpo, type ImageRequest, type ImageResponse } from 'flux-srpo';
+import { createFluxSrpo, type ImageRequestNonStreaming, type ImageResponse } from 'flux-srpo';
 
 export interface Input {
   bundle: string;
   /** Bytes of device memory. */
   memoryBudget: number;
-  request: Omit<ImageRequest, 'model'>;
+  request: Omit<ImageRequestNonStreaming, 'model'>;
 }
 
 export interface ClientResult {

@@ -1,4 +1,4 @@
-import type { ImageRequest, LoadedModel, SizePreset } from 'flux-srpo';
+import type { ImageRequestNonStreaming, LoadedModel, SizePreset } from 'flux-srpo';
 import { LIMITS, randomSeed } from 'flux-srpo/wire';
 import { element } from './elements.ts';
 
@@ -68,7 +68,7 @@ export function closeForm(): void {
   cancel.disabled = true;
 }
 
-export function readRequest(model: LoadedModel): ImageRequest {
+export function readRequest(model: LoadedModel): ImageRequestNonStreaming {
   return {
     model: model.model,
     prompt: prompt.value,

@@ -1,13 +1,30 @@
-import { createFluxSrpo, DeviceError, type FluxSrpo, InputError, isFluxError, ModelError } from 'flux-srpo';
+import {
+  createFluxSrpo,
+  DeviceError,
+  type FluxSrpo,
+  InputError,
+  isFluxError,
+  ModelError,
+  type Progress,
+} from 'flux-srpo';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
-import { REAL_WORKER, rejection, SMALL, workerUrl } from './support/page.ts';
+import { REAL_WORKER, rejection, SMALL, watchWorkers, workerUrl } from './support/page.ts';
 
 declare module 'vitest/browser' {
   interface BrowserCommands {
     serveFixtureBundle(pipeline: string): Promise<string>;
   }
 }
+
+/** The real worker, which also says when it hears of a cancel. */
+const listening = () =>
+  workerUrl(`
+    import '${REAL_WORKER}';
+    addEventListener('message', ({ data }) => {
+      if (data.path?.[0] === 'cancel') postMessage({ heard: 'cancel' });
+    });
+  `);
 
 let url: string;
 beforeAll(async () => {
@@ -25,11 +42,15 @@ describe('the client with its worker', () => {
 
   it('answers with a PNG of the asked size, and reports progress and partial pictures on the way', async () => {
     const stages = new Set<string>();
+    const fractions: number[] = [];
     const partial: string[] = [];
     const response = await flux.images.generate(
       { model, ...SMALL },
       {
-        onProgress: ({ stage }) => stages.add(stage),
+        onProgress: ({ stage, fraction }) => {
+          stages.add(stage);
+          fractions.push(fraction);
+        },
         onPartialImage: ({ step, width, height, rgba }) => partial.push(`${step} ${width}x${height} ${rgba.length}`),
       },
     );
@@ -44,6 +65,8 @@ describe('the client with its worker', () => {
     const bitmap = await createImageBitmap(await (await fetch(response.data[0]!.url!)).blob());
     expect([bitmap.width, bitmap.height]).toEqual([48, 80]);
     expect([...stages]).toEqual(['load', 'encode', 'denoise', 'decode']);
+    expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
+    expect([fractions[0]! < 0.5, fractions.at(-1)]).toEqual([true, 1]);
     // One pixel per 8×8, four bytes each.
     expect(partial).toEqual(['0 6x10 240', '1 6x10 240']);
   });
@@ -67,6 +90,47 @@ describe('the client with its worker', () => {
     );
     expect(error).toBe(reason);
     expect((await flux.images.generate({ model, ...SMALL })).data).toHaveLength(1);
+  });
+
+  it('stops the worker at its next block: what comes after the cancel is its answer', async () => {
+    const workers = watchWorkers();
+    await using other = createFluxSrpo({ model: url, backend: 'wasm', workerUrl: listening() });
+    try {
+      await other.load();
+      const order: string[] = [];
+      workers.started[0]!.addEventListener('message', ({ data }) => {
+        if (data.heard !== undefined) order.push(data.heard);
+        else if (data.path?.[0] === 'onProgress') order.push(data.argumentList[0].value.stage);
+        else if (data.type === 'HANDLER' && data.name === 'throw') order.push('answer');
+      });
+      const controller = new AbortController();
+      const onProgress = ({ stage }: Progress) => stage === 'denoise' && controller.abort();
+      const long = { ...SMALL, model, num_inference_steps: 1000 };
+      await rejection(other.images.generate(long, { signal: controller.signal, onProgress }));
+      // Waits for the worker, which is still at that block.
+      expect((await other.images.generate({ model, ...SMALL })).data).toHaveLength(1);
+      const [canceled, answered] = [order.indexOf('cancel'), order.indexOf('answer')];
+      expect(order.slice(0, canceled)).toContain('denoise');
+      // The block that was about to start when the worker heard of it.
+      expect(answered - canceled).toBeLessThanOrEqual(2);
+      expect(order.slice(answered + 1)).not.toContain('answer');
+      // Only then the next call begins, whose first event is of its own.
+      expect(order[answered + 1]).toBe('encode');
+    } finally {
+      workers.restore();
+    }
+  });
+
+  it('tells nothing of a call that was aborted', async () => {
+    const controller = new AbortController();
+    const after: string[] = [];
+    const onProgress = ({ stage }: Progress) => {
+      if (controller.signal.aborted) after.push(stage);
+      else controller.abort();
+    };
+    await rejection(flux.images.generate({ model, ...SMALL }, { signal: controller.signal, onProgress }));
+    await flux.images.generate({ model, ...SMALL });
+    expect(after).toEqual([]);
   });
 
   it('keeps AbortError an AbortError', async () => {

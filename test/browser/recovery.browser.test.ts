@@ -1,4 +1,4 @@
-import { createFluxSrpo, type FluxSrpo, isFluxError } from 'flux-srpo';
+import { createFluxSrpo, type FluxSrpo, isFluxError, type Progress } from 'flux-srpo';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
 import { GPU_WORKER, REAL_WORKER, rejection, SMALL, SMALLEST, watchWorkers, workerUrl } from './support/page.ts';
@@ -25,12 +25,10 @@ const sabotaged = () =>
   `);
 
 /** Draws a picture of enough steps to be disturbed in the middle of them. */
-async function base64(flux: FluxSrpo, onDenoise?: () => void): Promise<string> {
+async function base64(flux: FluxSrpo, onProgress?: (progress: Progress) => void): Promise<string> {
   const { model } = await flux.load();
-  const { data } = await flux.images.generate(
-    { model, ...SMALL, num_inference_steps: 12, output_format: 'b64_json' },
-    { onProgress: ({ stage }) => stage === 'denoise' && onDenoise?.() },
-  );
+  const request = { model, ...SMALL, num_inference_steps: 12, output_format: 'b64_json' } as const;
+  const { data } = await flux.images.generate(request, { onProgress });
   return data[0]!.b64_json!;
 }
 
@@ -43,18 +41,42 @@ describe('a worker that fails in mid-run', () => {
   ] as const)('once, because it %s, is replaced, and the picture is the same', async (_what, sabotage, options) => {
     await using flux = createFluxSrpo({ model: url, backend: 'wasm', workerUrl: sabotaged(), ...options });
     const undisturbed = await base64(flux);
-    let isDone = false;
-    const disturbed = await base64(flux, () => {
-      if (!isDone) workers.started.at(-1)!.postMessage({ sabotage });
-      isDone = true;
+    const events: Progress[] = [];
+    const disturbed = await base64(flux, (event) => {
+      if (events.every(({ stage }) => stage !== 'denoise') && event.stage === 'denoise') {
+        workers.started.at(-1)!.postMessage({ sabotage });
+      }
+      events.push(event);
     });
     expect(disturbed).toBe(undisturbed);
     expect([workers.started.length, workers.running.size]).toEqual([2, 1]);
+
+    const restart = events.findIndex(({ stage }) => stage === 'restart');
+    expect(events[restart]).toMatchObject({
+      reason: { code: 'device/worker-failed', details: { event: expect.any(String) } },
+    });
+    // The steps were not finished before it; after it comes everything from the start, once.
+    const [before, after] = [events.slice(0, restart), events.slice(restart + 1)];
+    expect(new Set(before.map(({ stage }) => stage))).toEqual(new Set(['encode', 'denoise']));
+    expect([...new Set(after.map(({ stage }) => stage))]).toEqual(['load', 'encode', 'denoise', 'decode']);
+    const steps = after.flatMap((event) =>
+      event.stage === 'denoise' && event.block === event.blocks ? [event.step] : [],
+    );
+    expect(steps).toEqual(Array.from({ length: 12 }, (_, step) => step));
+    const fractions = events.map(({ fraction }) => fraction);
+    expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
+    expect([fractions[restart], fractions.at(-1)]).toEqual([fractions[restart - 1], 1]);
   });
 
   it('twice is reported, with its words; the next call starts anew', async () => {
     await using flux = createFluxSrpo({ model: url, backend: 'wasm', workerUrl: sabotaged() });
-    const error = await rejection(base64(flux, () => workers.started.at(-1)!.postMessage({ sabotage: 'crash' })));
+    const restarts: Progress[] = [];
+    const crash = (event: Progress): void => {
+      if (event.stage === 'denoise') workers.started.at(-1)!.postMessage({ sabotage: 'crash' });
+      if (event.stage === 'restart') restarts.push(event);
+    };
+    const error = await rejection(base64(flux, crash));
+    expect(restarts).toHaveLength(1);
     expect(isFluxError(error, 'device/worker-failed')).toBe(true);
     expect((error as Error).message).toContain('boom');
     expect([workers.started.length, workers.running.size]).toEqual([2, 0]);

@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { createFluxSrpo, FluxSrpo, ImageRequest } from 'flux-srpo';
+import type { createFluxSrpo, FluxSrpo, ImageRequestNonStreaming } from 'flux-srpo';
 import { type Browser, chromium } from 'playwright';
 import { build, createServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -64,7 +64,7 @@ const importScript = (library: string, paths: readonly string[]) => `
 interface Page {
   createFluxSrpo: typeof createFluxSrpo;
   flux: FluxSrpo;
-  request: ImageRequest;
+  request: ImageRequestNonStreaming;
 }
 
 let folder: string;

@@ -76,4 +76,16 @@ describe('isFluxError', () => {
     expect(isFluxError(error, 'model/')).toBe(false);
     expect(isFluxError(new Error('device/lost'))).toBe(false);
   });
+
+  it('knows the errors of another copy of the package, and so does the wire', async () => {
+    // A query makes the same file another module, as a second installation of the package would be.
+    const other: typeof import('./errors.ts') = await import(`${import.meta.resolve('./errors.ts')}?copy`);
+    const foreign = new other.DeviceError('gone', { code: 'device/lost', details: { reason: 'sleep' } });
+    expect(foreign).not.toBeInstanceOf(FluxError);
+    expect(isFluxError(foreign, 'device/lost')).toBe(true);
+    expect(other.isFluxError(error, 'device/')).toBe(true);
+    const back = overTheWire(foreign);
+    expect(back).toBeInstanceOf(DeviceError);
+    expect(back).toMatchObject({ code: 'device/lost', details: { reason: 'sleep' } });
+  });
 });

@@ -1,7 +1,7 @@
 /**
- * The errors people can act on. A class says who can fix it, a code says what it is, `details` carries the numbers.
+ * The errors people can act on. The class says who can fix it, the code says what happened, `details` has the numbers.
  *
- * Cancellation is not one of them: it is the standard `AbortError`. Neither is an exception thrown by a caller's own callback.
+ * Cancellation is not one of them: it is the standard `AbortError`. An exception of a caller's own callback stays what it is.
  */
 
 /** Every stable error code. The part before the slash names the class. */
@@ -66,8 +66,15 @@ export interface FluxErrorOptions {
   cause?: unknown;
 }
 
+/** Marks the errors of every copy of this package: `instanceof` knows those of its own copy only. */
+const BRAND = Symbol.for('flux-srpo.error');
+
 /** Every error of the library; one of the classes below. */
 export class FluxError extends Error {
+  static {
+    Object.defineProperty(FluxError.prototype, BRAND, { value: true });
+  }
+
   override name = 'FluxError';
   readonly code: ErrorCode;
   readonly details: ErrorDetails;
@@ -119,13 +126,18 @@ const CLASSES = {
   FluxError,
 };
 
-/** True for every error of this library; with `code`, for that code (`'device/lost'`) or that family (`'device/'`). */
+/**
+ * True for every error of this library, whichever copy of it made the error; with `code`, for that code (`'device/lost'`) or
+ * that family (`'device/'`).
+ */
 export function isFluxError(error: unknown, code?: ErrorCode | `${string}/`): error is FluxError {
-  if (!(error instanceof FluxError)) return false;
+  if (!isBranded(error)) return false;
   return code === undefined || (code.endsWith('/') ? error.code.startsWith(code) : error.code === code);
 }
 
-/** An error as plain data: structured clone keeps neither class nor own fields of an Error. */
+const isBranded = (error: unknown): error is FluxError => error instanceof Error && BRAND in error;
+
+/** An error as plain data. Structured clone keeps neither the class nor the own fields of an Error. */
 export interface WireError {
   name: string;
   message: string;
@@ -135,14 +147,14 @@ export interface WireError {
   cause?: WireError;
 }
 
-/** Longest chain of causes that crosses a boundary; a cyclic or absurd chain is cut there. */
+/** Causes that cross a boundary with their error. Longer and cyclic chains are cut there. */
 const MAX_CAUSES = 4;
 
 export function toWireError(error: unknown, depth = 0): WireError {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
   const wire: WireError = { name: error.name, message: error.message };
   if (error.stack !== undefined) wire.stack = error.stack;
-  if (error instanceof FluxError) {
+  if (isFluxError(error)) {
     wire.code = error.code;
     wire.details = error.details;
   }
@@ -150,7 +162,7 @@ export function toWireError(error: unknown, depth = 0): WireError {
   return wire;
 }
 
-/** The error a `WireError` came from: same class, code, details and message. `AbortError` becomes a DOMException where one exists. */
+/** The error that a `WireError` came from: same class, code, details, message and stack. Others become an `Error` of their name. */
 export function fromWireError(wire: WireError): Error {
   const cause = wire.cause === undefined ? undefined : fromWireError(wire.cause);
   if (wire.code !== undefined) {

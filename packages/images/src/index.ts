@@ -25,16 +25,18 @@ export {
 } from '@flux-srpo/core';
 export type { BundleInfo, ConvertNotice, ConvertProgress } from '@flux-srpo/export';
 export type { Preview, Timings } from '@flux-srpo/runtime';
-export {
-  createFluxSrpo,
-  type FluxSrpo,
-  type GenerateOptions,
-  type LoadedModel,
-  type LoadOptions,
-} from './client/client.ts';
+export { createFluxSrpo, type FluxSrpo } from './client/client.ts';
+export type {
+  GenerateOptions,
+  ImageRequestNonStreaming,
+  ImageRequestStreaming,
+  LoadedModel,
+  LoadOptions,
+} from './client/image-client.ts';
+export type { ImageStream } from './client/image-stream.ts';
 export type { FallbackPolicy, FluxSrpoOptions } from './client/options.ts';
 export type { QueueState } from './client/queue.ts';
-export type { ProbeReport } from './probe/probe.ts';
+export type { ProbeReport } from './probe/probe-report.ts';
 export type { RemoteModel, RemoteOptions } from './remote/index.ts';
 export type {
   ImportFile,

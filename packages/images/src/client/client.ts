@@ -1,44 +1,34 @@
-import { type FluxError, InputError, type Progress, randomSeed } from '@flux-srpo/core';
-import type { Preview } from '@flux-srpo/runtime';
-import type { ProbeReport } from '../probe/probe.ts';
-import type { Remote, RemoteModel } from '../remote/index.ts';
+import { InputError } from '@flux-srpo/core';
+import type { ProbeReport } from '../probe/probe-report.ts';
 import { lazyModelStorage } from '../store/lazy-model-storage.ts';
 import type { ModelStorage } from '../store/model-storage.ts';
 import { parseRequest } from '../wire/parse-request.ts';
-import type { ImageRequest, ParsedRequest } from '../wire/request.ts';
+import type { CheckedRequest, ImageRequest } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
-import type { LocalModel, WorkerEvent } from '../worker/protocol.ts';
-import { isUnsupported } from '../worker/recovery.ts';
 import { askConsent, mayFallBack } from './fallback.ts';
-import { LocalEngine } from './local-engine.ts';
+import type {
+  Call,
+  GenerateOptions,
+  ImageRequestNonStreaming,
+  ImageRequestStreaming,
+  LoadedModel,
+  LoadOptions,
+} from './image-client.ts';
+import type { ImageStream } from './image-stream.ts';
+import type { LocalClient } from './local-client.ts';
 import { type FluxSrpoOptions, resolveOptions } from './options.ts';
 import { Queue, type QueueState } from './queue.ts';
-
-/** What there is to ask for pictures: here, or on the server of backend `remote`. */
-export type LoadedModel = LocalModel | RemoteModel;
-
-/** What every call takes. */
-export interface LoadOptions {
-  /** Rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
-  /** While it loads: bytes of the model's files that are here. */
-  onProgress?: ((progress: Progress) => void) | undefined;
-}
-
-/** How to follow and end a generation. */
-export interface GenerateOptions extends LoadOptions {
-  /** Called between blocks of the model, many times a step. */
-  onProgress?: ((progress: Progress) => void) | undefined;
-  /** A rough picture after each step. From a server: those that `stream` and `partial_images` ask for, which `step` counts. */
-  onPartialImage?: ((image: Preview) => void) | undefined;
-}
+import type { RemoteClient } from './remote-client.ts';
 
 /** The client: the endpoint as function calls, and the life of the model behind it. */
 export interface FluxSrpo extends AsyncDisposable {
   /** Named as openai's client names it. */
   images: {
+    /** The events that HTTP gives: rough pictures, then the pictures, in base64. It begins when the first one is asked for. */
+    generate(request: ImageRequestStreaming, options?: LoadOptions): Promise<ImageStream>;
     /** Loads the model if need be. One local run at a time; the others wait in `queue`. */
-    generate(request: ImageRequest, options?: GenerateOptions): Promise<ImageResponse>;
+    generate(request: ImageRequestNonStreaming, options?: GenerateOptions): Promise<ImageResponse>;
+    generate(request: ImageRequest, options?: GenerateOptions): Promise<ImageResponse | ImageStream>;
   };
   /** Local requests now. */
   readonly queue: QueueState;
@@ -68,129 +58,90 @@ export interface FluxSrpo extends AsyncDisposable {
 export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
   const { local, remote, fallback, maxQueue } = resolveOptions(options);
   const queue = new Queue(maxQueue);
-  const engine = local === undefined ? undefined : new LocalEngine(local);
   const disposal = new AbortController();
-  const urls = new Set<string>();
-  /** Why this machine cannot run the model, once that is known. */
-  let unsupported: FluxError | undefined;
-  let loaded: LocalModel | undefined;
-  let server: Remote | undefined;
+  let here: LocalClient | undefined;
+  let there: RemoteClient | undefined;
 
-  const assertUsable = (): void => {
+  /** Each is loaded when it is first used. */
+  const clients = {
+    async here() {
+      // Both, so that whatever is asked later needs nothing more of the network.
+      const [{ LocalClient }] = await Promise.all([import('./local-client.ts'), import('./image-stream.ts')]);
+      disposal.signal.throwIfAborted();
+      here ??= new LocalClient(local!);
+      return here;
+    },
+    async there() {
+      const { RemoteClient } = await import('./remote-client.ts');
+      there ??= new RemoteClient(remote!);
+      return there;
+    },
+  };
+
+  const begin = ({ signal, onProgress, onPartialImage }: GenerateOptions): Call => {
     if (disposal.signal.aborted) {
       throw new InputError('this client was disposed; create another', { code: 'input/conflict' });
     }
+    const either = signal === undefined ? disposal.signal : AbortSignal.any([signal, disposal.signal]);
+    return { signal: either, onProgress: reporting(onProgress), onPartialImage: reporting(onPartialImage) };
   };
 
-  /** The caller's signal, or the client's end. */
-  const either = (signal: AbortSignal | undefined): AbortSignal =>
-    signal === undefined ? disposal.signal : AbortSignal.any([signal, disposal.signal]);
-
-  const localAnswer = (): Promise<typeof import('./local-answer.ts')> => import('./local-answer.ts');
-
-  const load = async (local: LocalEngine, { signal, onProgress }: LoadOptions): Promise<LocalModel> => {
-    if (unsupported !== undefined) throw unsupported;
+  const generate = async (request: ImageRequest, call: Call): Promise<ImageResponse> => {
+    call.signal.throwIfAborted();
+    if (local === undefined) return (await clients.there()).generate(request, call);
     try {
-      // Together, so that generating later needs nothing more of the network.
-      [loaded] = await Promise.all([local.load({ signal, onEvent: listener(onProgress, undefined) }), localAnswer()]);
-      return loaded;
+      return await queue.run(async () => (await clients.here()).generate(request, call), call.signal);
     } catch (error) {
-      if (isUnsupported(error)) unsupported = error as FluxError;
-      throw error;
+      if (call.signal.aborted || !mayFallBack(fallback, error)) throw error;
+      await askConsent(options.onFallback, error);
+      call.signal.throwIfAborted();
+      return (await clients.there()).generate(request, call);
     }
   };
 
-  /** Object URLs are made here, on the main thread: a worker's die with the worker. */
-  const publish = (png: Uint8Array<ArrayBuffer>): string => {
-    const url = URL.createObjectURL(new Blob([png], { type: 'image/png' }));
-    urls.add(url);
-    return url;
-  };
-
-  const runHere = async (
-    { request, transport, warnings }: ParsedRequest,
-    local: LocalEngine,
-    { signal, onProgress, onPartialImage }: GenerateOptions,
-  ): Promise<ImageResponse> => {
-    await load(local, { signal, onProgress });
-    const { toEngineRequest, localResponse, partialWarnings } = await localAnswer();
-    // Chosen here, so that a second try draws the same picture.
-    const seed = request.seed ?? randomSeed();
-    const [output, model] = await local.generate((model) => toEngineRequest({ ...request, seed }, model), {
-      signal,
-      onEvent: listener(onProgress, onPartialImage),
+  const stream = async (body: ImageRequest, checked: CheckedRequest, call: Call): Promise<ImageStream> => {
+    const { imageStream, assertStreamable } = await import('./image-stream.ts');
+    assertStreamable(checked);
+    const request = { ...body, response_format: 'b64_json' } as const;
+    return imageStream((onEvent, left) => {
+      const signal = AbortSignal.any([call.signal, left]);
+      return generate(request, { ...call, signal, onEvent });
     });
-    const said = [...warnings, ...partialWarnings(request, onPartialImage !== undefined)];
-    return localResponse(output, { transport, model: model.model, device: model.backend, warnings: said, publish });
-  };
-
-  const service = async (): Promise<[Remote, typeof import('../remote/index.ts')]> => {
-    const module = await import('../remote/index.ts');
-    server ??= module.createRemote(remote!);
-    return [server, module];
-  };
-
-  const runThere = async (body: ImageRequest, { signal, onPartialImage }: GenerateOptions): Promise<ImageResponse> => {
-    const [there, { generateThere }] = await service();
-    const hear =
-      onPartialImage && ((image: Preview) => listener(undefined, onPartialImage)({ type: 'partial-image', image }));
-    return generateThere(there, body, { signal: either(signal), onPartialImage: hear });
   };
 
   const dispose = async (): Promise<void> => {
     if (disposal.signal.aborted) return;
     const reason = new DOMException('the client was disposed', 'AbortError');
     disposal.abort(reason);
-    queue.clear(reason);
-    engine?.dispose(reason);
-    for (const url of urls) URL.revokeObjectURL(url);
-    urls.clear();
+    here?.dispose(reason);
   };
 
   return {
     images: {
-      async generate(body, options_ = {}) {
-        assertUsable();
-        const { signal } = options_;
-        const parsed = parseRequest(body, { mayOmitModel: true });
-        signal?.throwIfAborted();
-        if (engine === undefined) return runThere(body, options_);
-        try {
-          return await queue.run(() => runHere(withoutStream(parsed), engine, options_), signal);
-        } catch (error) {
-          if (signal?.aborted || disposal.signal.aborted || !mayFallBack(fallback, error)) throw error;
-          await askConsent(options.onFallback, error);
-          either(signal).throwIfAborted();
-          return runThere(body, options_);
-        }
-      },
+      // `stream` tells which of the two it is, as the overloads say.
+      generate: (async (body: ImageRequest, options_: GenerateOptions = {}) => {
+        const call = begin(options_);
+        const { request } = parseRequest(body, { mayOmitModel: true });
+        return request.stream === true ? stream(body, request, call) : generate(body, call);
+      }) as FluxSrpo['images']['generate'],
     },
     get queue() {
       return queue.state;
     },
     storage: lazyModelStorage(),
-    async probe({ signal } = {}) {
-      assertUsable();
+    async probe(options_ = {}) {
+      const { signal } = begin(options_);
       const { probe } = await import('../probe/probe.ts');
-      return probe(local?.input, either(signal));
+      return probe(local?.input, signal);
     },
     async load(options_ = {}) {
-      assertUsable();
-      const { signal } = options_;
-      if (engine === undefined) {
-        const [there, { remoteModel }] = await service();
-        return remoteModel(there, either(signal));
-      }
+      const call = begin(options_);
+      if (local === undefined) return (await clients.there()).load(call);
       // Whoever only asks what is loaded need not wait for a picture.
-      return loaded ?? queue.run(() => load(engine, options_), signal);
+      return here?.model ?? queue.run(async () => (await clients.here()).load(call), call.signal);
     },
     async unload() {
-      if (engine === undefined) return;
-      await queue.run(async () => {
-        loaded = undefined;
-        unsupported = undefined;
-        await engine.unload();
-      });
+      if (!disposal.signal.aborted) await queue.run(async () => here?.unload(), disposal.signal);
     },
     async clearKept() {
       if (local === undefined) return;
@@ -199,27 +150,19 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     },
     revokeImageUrl(url) {
       URL.revokeObjectURL(url);
-      urls.delete(url);
+      here?.forgetUrl(url);
     },
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
 }
 
-/** A function call has callbacks where HTTP has a stream. */
-function withoutStream({ request, warnings, ...rest }: ParsedRequest): ParsedRequest {
-  const { stream, partial_images: _, ...others } = request;
-  if (stream !== true) return { ...rest, request: others, warnings };
-  const reason = 'a function call reports to onPartialImage instead';
-  return { ...rest, request: others, warnings: [...warnings, { field: 'stream', reason }] };
-}
-
-/** An exception of the caller's own callback is the page's to report; it does not end the run. */
-function listener(onProgress: GenerateOptions['onProgress'], onPartialImage: GenerateOptions['onPartialImage']) {
-  return (event: WorkerEvent): void => {
+/** An exception of the caller's own callback is the page's to report. It does not end the run. */
+function reporting<T>(listener: ((value: T) => void) | undefined): ((value: T) => void) | undefined {
+  if (listener === undefined) return undefined;
+  return (value) => {
     try {
-      if (event.type === 'progress') onProgress?.(event.progress);
-      else onPartialImage?.(event.image);
+      listener(value);
     } catch (error) {
       reportError(error);
     }

@@ -2,7 +2,8 @@ import { DeviceError } from '@flux-srpo/core';
 import type { GenerateRequest } from '@flux-srpo/runtime';
 import type { GenerateOutput, LoadInput, LocalModel } from '../worker/protocol.ts';
 import { endsWorker, isRecoverable } from '../worker/recovery.ts';
-import type { CallOptions, Patience, WorkerLink } from '../worker/worker-link.ts';
+import { type CallOptions, type Patience, WorkerLink } from '../worker/worker-link.ts';
+import { CallProgress } from './call-progress.ts';
 
 export interface LocalEngineOptions {
   input: LoadInput;
@@ -11,21 +12,26 @@ export interface LocalEngineOptions {
 }
 
 /**
- * One worker at a time and what survives it. The worker is the unit of recovery: after a lost device, a crash or a hang a new one
- * does the call over, once; same seed, same picture.
+ * One worker at a time, and what survives it. After a lost device, a crash or a hang a new worker does the call again, once. The
+ * same seed gives the same picture.
  */
 export class LocalEngine {
   readonly #options: LocalEngineOptions;
   #link: WorkerLink | undefined;
-  /** Why there will be no more workers. */
-  #disposed: { reason: unknown } | undefined;
+  /** What the link's worker has loaded. */
+  #model: LocalModel | undefined;
 
   constructor(options: LocalEngineOptions) {
     this.#options = options;
   }
 
+  /** The model that is loaded now. */
+  get model(): LocalModel | undefined {
+    return this.#link?.hasEnded === false ? this.#model : undefined;
+  }
+
   load(options: CallOptions): Promise<LocalModel> {
-    return this.#withWorker((link) => this.#load(link, options), options.signal);
+    return this.#withWorker(options, (link, progress) => this.#load(link, { ...options, onProgress: progress.rest() }));
   }
 
   /** @param prepare makes the request once it is known which model is loaded; what it throws is final */
@@ -33,57 +39,53 @@ export class LocalEngine {
     prepare: (model: LocalModel) => GenerateRequest,
     options: CallOptions,
   ): Promise<[GenerateOutput, LocalModel]> {
-    return this.#withWorker(async (link) => {
-      const model = await this.#load(link, options);
-      const input = prepare(model);
-      return [await link.call((api, call) => api.generate(call, input), options), model];
-    }, options.signal);
+    return this.#withWorker(options, async (link, progress) => {
+      const model = await this.#load(link, { ...options, onProgress: progress.loading() });
+      const request = prepare(model);
+      return [await link.call((api) => api.generate(request), { ...options, onProgress: progress.rest() }), model];
+    });
   }
 
   /** Gives everything back, the worker included. */
   async unload(): Promise<void> {
-    const link = this.#link;
-    if (link === undefined) return;
-    // In order where it answers; a worker that does not is stopped all the same.
-    await link.call((api, call) => api.unload(call)).catch(() => undefined);
+    // In order where the worker answers. One that does not is stopped all the same.
+    await this.#link?.call((api) => api.unload()).catch(() => undefined);
     this.end(new DOMException('the model was unloaded', 'AbortError'));
   }
 
-  /** Stops the worker now; pending calls reject with `reason`. */
+  /** Stops the worker now. Pending calls reject with `reason`. */
   end(reason: unknown): void {
     this.#link?.end(reason);
-    this.#link = undefined;
   }
 
-  /** `end`, for good. */
-  dispose(reason: unknown): void {
-    this.#disposed = { reason };
-    this.end(reason);
+  /** Loads once per worker. */
+  async #load(link: WorkerLink, options: CallOptions): Promise<LocalModel> {
+    this.#model ??= await link.call((api) => api.load(this.#options.input), options);
+    return this.#model;
   }
 
-  #load(link: WorkerLink, options: CallOptions): Promise<LocalModel> {
-    return link.call((api, call) => api.load(call, this.#options.input), options);
-  }
-
-  async #withWorker<T>(work: (link: WorkerLink) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  async #withWorker<T>(
+    { signal, onProgress }: CallOptions,
+    work: (link: WorkerLink, progress: CallProgress) => Promise<T>,
+  ): Promise<T> {
+    const progress = new CallProgress(onProgress);
     for (let isRetry = false; ; isRetry = true) {
       signal?.throwIfAborted();
-      const link = await this.#connect();
+      const link = this.#connect();
       try {
-        return await work(link);
+        return await work(link, progress);
       } catch (error) {
         if (endsWorker(error)) link.end(error);
         if (isRetry || !isRecoverable(error)) throw error;
+        progress.restart(error);
       }
     }
   }
 
-  async #connect(): Promise<WorkerLink> {
-    // Apart from the client, which is small.
-    const { WorkerLink } = await import('../worker/worker-link.ts');
-    if (this.#disposed !== undefined) throw this.#disposed.reason;
+  #connect(): WorkerLink {
     if (this.#link === undefined || this.#link.hasEnded) {
       this.#link = new WorkerLink(this.#start(), this.#options.patience);
+      this.#model = undefined;
     }
     return this.#link;
   }

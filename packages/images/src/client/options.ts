@@ -1,4 +1,4 @@
-import { type FluxError, InputError, type Precision } from '@flux-srpo/core';
+import { type FluxError, InputError, type Precision, strict } from '@flux-srpo/core';
 import { checkOptions as checkRemoteOptions } from '../remote/check-options.ts';
 import type { RemoteOptions } from '../remote/index.ts';
 import type { LoadInput, LocalBackend } from '../worker/protocol.ts';
@@ -74,21 +74,49 @@ const HANG_TIMEOUT_MS = 60_000;
 const WASM_HANG_TIMEOUT_MS = 600_000;
 const STALL_TIMEOUT_MS = 600_000;
 
-const BACKENDS: readonly string[] = ['auto', 'webgpu', 'wasm', 'remote'];
-const PRECISIONS: readonly string[] = ['auto', 'f32', 'f16'];
-const POLICIES: readonly string[] = ['never', 'when-unsupported', 'on-failure'];
+/** Absolute: relative to the page, or to the worker that this runs in. */
+const url: strict.Read<string> = (value, path) => {
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  const isAddress = typeof value === 'string' || value instanceof URL;
+  if (isAddress && URL.canParse(value, base)) return new URL(value, base).href;
+  throw strict.refusal(path, 'a URL', value, 'input/type');
+};
 
-export function resolveOptions(options: FluxSrpoOptions): ResolvedOptions {
+const callback: strict.Read<NonNullable<FluxSrpoOptions['onFallback']>> = (value, path) => {
+  if (typeof value === 'function') return value as NonNullable<FluxSrpoOptions['onFallback']>;
+  throw strict.wrongType(path, 'a function', value);
+};
+
+const remoteOptions: strict.Read<RemoteOptions> = (value) => {
+  checkRemoteOptions(value as RemoteOptions);
+  return value as RemoteOptions;
+};
+
+const { optional, oneOf } = strict;
+const milliseconds = strict.numeric('milliseconds above 0', (ms) => ms > 0);
+const bytes = strict.numeric('a number of bytes above 0', (count) => count > 0);
+
+const readOptions = strict.object<FluxSrpoOptions>({
+  model: optional(url),
+  backend: optional(oneOf('auto', 'webgpu', 'wasm', 'remote')),
+  allowWasm: optional(strict.boolean),
+  remote: optional(remoteOptions),
+  fallback: optional(oneOf('never', 'when-unsupported', 'on-failure')),
+  onFallback: optional(callback),
+  maxQueue: optional(strict.integer(0, Number.POSITIVE_INFINITY)),
+  memoryBudget: optional(bytes),
+  precision: optional(oneOf('auto', 'f32', 'f16')),
+  keep: optional(strict.boolean),
+  workerUrl: optional(url),
+  wasmUrl: optional(url),
+  hangTimeoutMs: optional(milliseconds),
+  stallTimeoutMs: optional(milliseconds),
+});
+
+/** @throws InputError that names the option */
+export function resolveOptions(given: FluxSrpoOptions): ResolvedOptions {
+  const options = readOptions(given, '');
   const { backend = 'auto', fallback = 'when-unsupported', maxQueue = MAX_QUEUE, remote } = options;
-  assertOneOf('backend', BACKENDS, backend);
-  assertOneOf('fallback', POLICIES, fallback);
-  if (!(Number.isInteger(maxQueue) && maxQueue >= 0)) {
-    throw new InputError(`maxQueue must be an integer of at least 0, got ${maxQueue}`, {
-      code: 'input/out-of-range',
-      details: { field: 'maxQueue' },
-    });
-  }
-  if (remote !== undefined) checkRemoteOptions(remote);
   if (backend === 'remote' && remote === undefined) throw required('remote', 'with backend "remote"');
   return {
     ...(backend === 'remote' ? {} : { local: resolveLocal(options, backend) }),
@@ -99,74 +127,24 @@ export function resolveOptions(options: FluxSrpoOptions): ResolvedOptions {
   };
 }
 
-function resolveLocal(
-  {
-    model,
-    allowWasm = false,
-    keep = true,
-    memoryBudget,
-    precision = 'auto',
-    workerUrl,
-    wasmUrl,
-    hangTimeoutMs,
-    stallTimeoutMs,
-  }: FluxSrpoOptions,
-  backend: 'auto' | LocalBackend,
-): NonNullable<ResolvedOptions['local']> {
+function resolveLocal(options: FluxSrpoOptions, backend: 'auto' | LocalBackend): NonNullable<ResolvedOptions['local']> {
+  const { model, allowWasm, keep = true, memoryBudget, precision, workerUrl, wasmUrl } = options;
   if (model === undefined) throw required('model', 'unless backend is "remote"');
-  assertOneOf('precision', PRECISIONS, precision);
   const backends: LoadInput['backends'] =
     backend === 'auto' ? (allowWasm ? ['webgpu', 'wasm'] : ['webgpu']) : [backend];
+  const defaultHangMs = backends.includes('wasm') ? WASM_HANG_TIMEOUT_MS : HANG_TIMEOUT_MS;
   return {
-    input: {
-      model: absolute(model, 'model'),
-      backends,
-      keep,
-      ...(wasmUrl === undefined ? {} : { wasmUrl: absolute(wasmUrl, 'wasmUrl') }),
-      ...(memoryBudget === undefined ? {} : { memoryBudget }),
-      ...(precision === 'auto' ? {} : { precision }),
-    },
+    input: { model: String(model), backends, keep, wasmUrl: wasmUrl && String(wasmUrl), memoryBudget, precision },
     startWorker: () => {
       // The literal form is what bundlers look for.
       if (workerUrl === undefined) return new Worker(new URL('../worker.ts', import.meta.url), { type: 'module' });
-      return new Worker(absolute(workerUrl, 'workerUrl'), { type: 'module' });
+      return new Worker(workerUrl, { type: 'module' });
     },
     patience: {
-      hangMs: positive(
-        'hangTimeoutMs',
-        hangTimeoutMs ?? (backends.includes('wasm') ? WASM_HANG_TIMEOUT_MS : HANG_TIMEOUT_MS),
-      ),
-      stallMs: positive('stallTimeoutMs', stallTimeoutMs ?? STALL_TIMEOUT_MS),
+      hangMs: options.hangTimeoutMs ?? defaultHangMs,
+      stallMs: options.stallTimeoutMs ?? STALL_TIMEOUT_MS,
     },
   };
-}
-
-/** Relative to the page, or to the worker that this runs in. */
-function absolute(url: string | URL, field: string): string {
-  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
-  if (!URL.canParse(url, base)) {
-    throw new InputError(`${field} must be a URL, got "${String(url).slice(0, 80)}"`, {
-      code: 'input/type',
-      details: { field },
-    });
-  }
-  return new URL(url, base).href;
-}
-
-function assertOneOf(field: string, values: readonly string[], value: string): void {
-  if (values.includes(value)) return;
-  throw new InputError(`${field} must be one of ${values.join(', ')}, got "${String(value).slice(0, 40)}"`, {
-    code: 'input/out-of-range',
-    details: { field },
-  });
-}
-
-function positive(field: string, milliseconds: number): number {
-  if (milliseconds > 0) return milliseconds;
-  throw new InputError(`${field} must be milliseconds above 0, got ${milliseconds}`, {
-    code: 'input/out-of-range',
-    details: { field },
-  });
 }
 
 function required(field: string, when: string): InputError {

@@ -80,15 +80,4 @@ describe('Queue', () => {
     await Promise.all([second, third]);
     expect(order).toEqual(['first', 'second', 'third']);
   });
-
-  it('rejects everyone who waits when it is cleared, but not the one that runs', async () => {
-    const queue = new Queue(9);
-    const first = job();
-    const running = queue.run(first.work);
-    const waiting = [1, 2].map(() => settled(queue.run(async () => undefined)));
-    queue.clear('the end');
-    expect(await Promise.all(waiting)).toEqual(['the end', 'the end']);
-    first.end();
-    expect(await settled(running)).toBe('done');
-  });
 });

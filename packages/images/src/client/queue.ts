@@ -12,7 +12,7 @@ interface Waiter {
   fail(reason: unknown): void;
 }
 
-/** First come, first served, one at a time; bounded, so that nobody waits for an hour unknowingly. */
+/** First come, first served, one at a time. Bounded, so that nobody waits for an hour without knowing. */
 export class Queue {
   readonly #max: number;
   readonly #waiters: Waiter[] = [];
@@ -26,7 +26,7 @@ export class Queue {
     return { running: this.#isBusy ? 1 : 0, waiting: this.#waiters.length, max: this.#max };
   }
 
-  /** Runs `work` in its turn. A signal that aborts before it gives the place up; later it is the work's own affair. */
+  /** Runs `work` in its turn. A signal that aborts while it waits gives up its place. Once it runs, `work` minds the signal. */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
     if (this.#isBusy) await this.#wait(signal);
@@ -35,20 +35,15 @@ export class Queue {
       return await work();
     } finally {
       const next = this.#waiters.shift();
-      // Busy without a break, or a call made before the next one wakes would overtake it.
+      // It stays busy: a call made before the next one wakes must not overtake it.
       if (next === undefined) this.#isBusy = false;
       else next.start();
     }
   }
 
-  /** Rejects everyone who waits. */
-  clear(reason: unknown): void {
-    for (const waiter of this.#waiters.splice(0)) waiter.fail(reason);
-  }
-
   #wait(signal: AbortSignal | undefined): Promise<void> {
     if (this.#waiters.length >= this.#max) {
-      throw new InputError(`at most ${this.#max} requests may wait, and so many do; try again when one is done`, {
+      throw new InputError(`at most ${this.#max} requests may wait, and that many do; try again when one is done`, {
         code: 'input/queue-full',
         details: { max: this.#max },
       });

@@ -1,6 +1,5 @@
-import { InputError } from '@flux-srpo/core';
 import { toHttpError } from '../wire/errors.ts';
-import { encodeEvent } from '../wire/events.ts';
+import { assertStreamable, encodeEvent } from '../wire/events.ts';
 import type { ParsedRequest } from '../wire/request.ts';
 import type { AnswerContext } from './answers.ts';
 import type { ImageEngine } from './engine.ts';
@@ -22,12 +21,7 @@ export async function streamImages(
   signal: AbortSignal,
   { requestId, onError }: AnswerContext,
 ): Promise<Response> {
-  if (request.output_format === 'url') {
-    throw new InputError('a stream carries pictures as b64_json, got "url"; say b64_json, or do not stream', {
-      code: 'input/conflict',
-      details: { field: 'output_format' },
-    });
-  }
+  assertStreamable(request);
   const { stream: _, partial_images: __, ...body } = request;
   const gone = new AbortController();
   const queue = new EventQueue(KEEP_ALIVE_MS, () => gone.abort());

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseManifest } from '@flux-srpo/core';
 import { expect, it } from 'vitest';
 import { planPicture } from './memory-plan.ts';
-import type { ProbeReport } from './probe.ts';
+import type { Findings } from './probe-report.ts';
 import { probeSummary } from './probe-summary.ts';
 
 // Oracle: the embedded model's manifest and its plan, whose bytes are counted against the device elsewhere (test/parity).
@@ -10,7 +10,7 @@ const manifest = parseManifest(
   readFileSync(new URL('../../../../models/tiny/bundle/manifest.json', import.meta.url), 'utf8'),
 );
 const size = { width: 96, height: 96 };
-const report: Omit<ProbeReport, 'summary'> = {
+const report: Findings = {
   verdict: 'slow',
   backend: 'wasm',
   reasons: [{ code: 'device/no-webgpu', message: 'no adapter' }],
@@ -26,7 +26,7 @@ it('says the verdict, why, what is fetched, and the bytes of each phase', () => 
   expect(lines.slice(0, 3)).toEqual([
     'Tiny: slow on wasm',
     '  device/no-webgpu: no adapter',
-    'download 5.1 MB; this site may store 120 GB more',
+    'download 5.13 MB; this site may store 120 GB more',
   ]);
   expect(lines[3]).toMatch(/^a picture of 96x96 takes [\d.]+ MB on the device at most; weights stay between pictures$/);
   expect(lines.slice(4).map((line) => line.trim().split(/\s+/)[0])).toEqual([
@@ -36,7 +36,7 @@ it('says the verdict, why, what is fetched, and the bytes of each phase', () => 
     'decode',
   ]);
   for (const line of lines.slice(4)) {
-    expect(line).toMatch(/^ {2}\w+ +[\d.]+ [kM]?B: weights [\d.]+ [kM]?B \(resident\), work [\d.]+ [kM]?B$/);
+    expect(line).toMatch(/^ {2}\w+ +[\d.]+ [KM]?B: weights [\d.]+ [KM]?B \(resident\), work [\d.]+ [KM]?B$/);
   }
 });
 

@@ -1,5 +1,5 @@
-import { PIXELS_PER_LATENT, PLAN_PHASES } from '@flux-srpo/core';
-import type { ProbeReport } from './probe.ts';
+import { formatBytes as bytes, PIXELS_PER_LATENT, PLAN_PHASES } from '@flux-srpo/core';
+import type { Findings } from './probe-report.ts';
 
 /** A report in words, a line each: the verdict and why, what is fetched, and what a picture takes on the device, phase by phase. */
 export function probeSummary({
@@ -11,7 +11,7 @@ export function probeSummary({
   download,
   storage,
   memory,
-}: ReportFacts): string {
+}: Findings): string {
   const where = backend === undefined ? '' : ` on ${backend}`;
   const gpu = adapter === undefined ? '' : ` (${[adapter.vendor, adapter.architecture].filter(Boolean).join(' ')})`;
   const lines = [`${model === undefined ? '' : `${model.name}: `}${verdict}${where}${gpu}`];
@@ -34,14 +34,4 @@ export function probeSummary({
     for (const { message } of memory.refusals) lines.push(`  refused: ${message}`);
   }
   return lines.join('\n');
-}
-
-type ReportFacts = Omit<ProbeReport, 'summary'>;
-
-/** `7.2 GB`, with the digits that matter. */
-function bytes(count: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, count)) / 3)));
-  const value = count / 1000 ** power;
-  return `${value < 10 && power > 0 ? value.toFixed(1) : Math.round(value)} ${units[power]}`;
 }

@@ -1,58 +1,27 @@
 import {
-  type ErrorCode,
   FluxError,
   type ImageSize,
   isFluxError,
   MAX_MANIFEST_BYTES,
   type Manifest,
-  type MemoryPlan,
   ModelError,
   NetworkError,
   parseManifest,
+  readBounded,
 } from '@flux-srpo/core';
-import { type AdapterReport, probeAdapter } from '@flux-srpo/runtime/device';
+import { probeAdapter } from '@flux-srpo/runtime/device';
 import { findFile } from '../store/opfs/opfs-files.ts';
 import { openModelFolder, opfsModelId } from '../store/opfs/opfs-models.ts';
 import { readStoredManifest } from '../store/read-stored-manifest.ts';
-import type { LoadInput, LocalBackend } from '../worker/protocol.ts';
+import type { LoadInput } from '../worker/protocol.ts';
 import { assertFits, type Means, planPicture } from './memory-plan.ts';
+import type { Findings, ProbeReport } from './probe-report.ts';
 import { probeSummary } from './probe-summary.ts';
 
-/** What this machine offers, what the model needs, and what follows. */
-export interface ProbeReport {
-  /**
-   * `ready`: on the GPU. `slow`: on the CPU, which was allowed. `unsupported`: not here; `auto` goes to the server, if one is
-   * configured.
-   */
-  verdict: 'ready' | 'slow' | 'unsupported';
-  /** What a local run would take; `undefined` where there can be none. */
-  backend?: LocalBackend;
-  /** Why it is not `ready`, and what may still go wrong where it is. */
-  reasons: { code: ErrorCode; message: string }[];
-  /** Absent where the browser gives none. */
-  adapter?: AdapterReport;
-  /** What the browser lets this origin store, and what it does. Bytes. */
-  storage?: { quota: number; usage: number };
-  /** Gigabytes of main memory, as far as the browser tells (at most 8). */
-  deviceMemory?: number;
-  /** Not needed; said for reports. */
-  isCrossOriginIsolated: boolean;
-  /** From the manifest; absent where it could not be read. */
-  model?: { model: string; name: string; licence: Manifest['licence'] };
-  /** Bytes of all files of the bundle. */
-  download?: number;
-  /** What a picture of the model's default size takes on the device. */
-  memory?: MemoryPlan & { size: ImageSize };
-  /** All of it for people, several lines. */
-  summary: string;
-}
-
-type Findings = Omit<ProbeReport, 'summary'>;
-
-/** A machine that has not named an adapter by then has none worth waiting for. */
+/** A machine that has named no adapter by then has none worth waiting for. */
 const ADAPTER_TIMEOUT_MS = 700;
 
-/** @param input absent where nothing is computed here */
+/** Asks the adapter and reads the manifest. @param input absent where nothing is computed here */
 export async function probe(input: LoadInput | undefined, signal: AbortSignal): Promise<ProbeReport> {
   const findings = await find(input, signal);
   return { ...findings, summary: probeSummary(findings) };
@@ -146,25 +115,12 @@ async function fetchManifest(url: URL, signal: AbortSignal): Promise<Manifest> {
       details: { status: response.status },
     });
   }
-  return parseManifest(await readCapped(response, url));
-}
-
-async function readCapped(response: Response, url: URL): Promise<string> {
-  const decoder = new TextDecoder('utf-8');
-  let text = '';
-  let bytes = 0;
-  const reader = response.body?.getReader();
-  for (let piece = await reader?.read(); piece && !piece.done; piece = await reader?.read()) {
-    bytes += piece.value.length;
-    if (bytes > MAX_MANIFEST_BYTES) {
-      await reader?.cancel();
-      throw new ModelError(`${url} must be at most ${MAX_MANIFEST_BYTES} bytes, got more`, {
-        code: 'model/manifest-invalid',
-      });
-    }
-    text += decoder.decode(piece.value, { stream: true });
-  }
-  return text + decoder.decode();
+  const bytes = await readBounded(response, {
+    maxBytes: MAX_MANIFEST_BYTES,
+    tooLarge: (max) =>
+      new ModelError(`${url} must be at most ${max} bytes, got more`, { code: 'model/manifest-invalid' }),
+  });
+  return parseManifest(new TextDecoder().decode(bytes));
 }
 
 function folder(url: string): URL {

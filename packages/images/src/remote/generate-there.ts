@@ -18,17 +18,18 @@ export async function generateThere(
   request: ImageRequest,
   { signal, onPartialImage }: GenerateThereOptions,
 ): Promise<ImageResponse> {
+  if (onPartialImage === undefined) return remote.generate(request, { signal });
   let undecoded = 0;
   let previews: Promise<void> = Promise.resolve();
   const onPartial = (partial: StreamedPartial): void => {
     previews = previews.then(async () => {
       const image = await partialPreview(partial);
       if (image === undefined) undecoded++;
-      else if (!signal.aborted) onPartialImage?.(image);
+      else if (!signal.aborted) onPartialImage(image);
     });
   };
-  const response = await remote.generate(request, { signal, ...(onPartialImage === undefined ? {} : { onPartial }) });
-  if (onPartialImage === undefined) return response;
+  const body = (request.partial_images ?? 0) > 0 ? { ...request, stream: true } : request;
+  const response = await remote.generate(body, { signal, onPartial });
   await previews;
   signal.throwIfAborted();
   const reason = missingPartials(request, undecoded);
@@ -40,8 +41,6 @@ export async function generateThere(
 function missingPartials(request: ImageRequest, undecoded: number): string | undefined {
   const [withheld] = partialWarnings(request, true);
   if (withheld !== undefined) return withheld.reason;
-  if (request.stream !== true || (request.partial_images ?? 0) === 0) {
-    return 'a server sends rough pictures only with stream: true and partial_images: 1 to 3';
-  }
+  if ((request.partial_images ?? 0) === 0) return 'a server sends rough pictures only with partial_images: 1 to 3';
   return undecoded > 0 ? `${undecoded} could not be decoded here` : undefined;
 }

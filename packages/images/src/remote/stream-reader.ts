@@ -1,3 +1,4 @@
+import { type ImageSize, parseSize } from '@flux-srpo/core';
 import type { RequestWarning } from '../wire/request.ts';
 import { unixSeconds } from '../wire/response.ts';
 import { type Answer, type AnsweredPicture, AnswerProblem, readWarnings } from './answer.ts';
@@ -13,6 +14,8 @@ export interface StreamedPartial {
   index: number;
   /** Base64 of a PNG file. */
   base64: string;
+  /** Of the picture that this becomes, where the service says so. */
+  size?: ImageSize;
 }
 
 /** `{ error }` in the middle of a stream. */
@@ -102,7 +105,9 @@ export class StreamReader {
       );
     }
     this.#seen.set(image, seen + 1);
-    this.#onPartial({ image, index: seen, base64: base64Of(event, 'image/png') });
+    const size = sizeOf(event);
+    const base64 = base64Of(event, 'image/png');
+    this.#onPartial({ image, index: seen, base64, ...(size === undefined ? {} : { size }) });
   }
 
   #takeCompleted(event: Record<string, unknown>): void {
@@ -130,4 +135,13 @@ function base64Of({ b64_json: base64 }: Record<string, unknown>, type?: 'image/p
   const found = typeof base64 === 'string' ? mediaTypeOf(base64) : undefined;
   if (found !== undefined && (type === undefined || found === type)) return base64 as string;
   throw new AnswerProblem(`b64_json must be base64 of a picture file, got something else`);
+}
+
+/** OpenAI's own models have sizes that are none here. */
+function sizeOf({ size }: Record<string, unknown>): ImageSize | undefined {
+  try {
+    return typeof size === 'string' ? parseSize(size) : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,7 +1,7 @@
-import type { ImageSize } from '@flux-srpo/core';
+import { type ImageSize, InputError } from '@flux-srpo/core';
 import type { HttpError } from './errors.ts';
 import { pngSize } from './png-size.ts';
-import type { RequestWarning } from './request.ts';
+import type { CheckedRequest, RequestWarning } from './request.ts';
 import type { ImageResponse } from './response.ts';
 
 /**
@@ -99,6 +99,15 @@ export function completedEvents({ data, created, seed, warnings, has_nsfw_concep
       warnings,
       ...(isFlagged === undefined ? {} : { has_nsfw_concept: isFlagged }),
     };
+  });
+}
+
+/** Refuses a stream of pictures as addresses: events carry them in base64. */
+export function assertStreamable({ output_format }: CheckedRequest): void {
+  if (output_format !== 'url') return;
+  throw new InputError('a stream carries pictures as b64_json, got "url"; say b64_json, or do not stream', {
+    code: 'input/conflict',
+    details: { field: 'output_format' },
   });
 }
 

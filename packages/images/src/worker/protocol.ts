@@ -1,23 +1,55 @@
-import type { Manifest, Precision, Progress, WireError } from '@flux-srpo/core';
+import {
+  fromWireError,
+  type Manifest,
+  type Precision,
+  type Progress,
+  toWireError,
+  type WireError,
+} from '@flux-srpo/core';
 import type { GenerateRequest, Preview, Timings } from '@flux-srpo/runtime';
+import { type Endpoint, expose, type Remote, type TransferHandler, transferHandlers, wrap } from 'comlink';
 import type { ModelFacts } from '../wire/model.ts';
 
-/** What crosses the worker boundary: plain data only. Buffers are transferred, not copied. */
+/**
+ * All that crosses between the page and its worker: two interfaces, carried by comlink over the worker's own messages. Arguments
+ * and results are plain data, buffers are transferred, errors keep their class, code and details.
+ */
+
+/** What the worker offers. One call at a time, besides `cancel` and `ping`: the page waits for the answer before the next. */
+export interface WorkerApi {
+  /** Opens the model. Only answers where it is open already. */
+  load(input: LoadInput): Promise<LocalModel>;
+  /** After `load`. */
+  generate(request: GenerateRequest): Promise<GenerateOutput>;
+  /** Gives back what the model holds on the device. */
+  unload(): Promise<void>;
+  /** Stops the running call at its next run, read or picture. The call then answers with an `AbortError`. */
+  cancel(): void;
+  /** Answers how many runs, reads and uploads have ended. Where that number stands still, something may hang. */
+  ping(): number;
+}
+
+/** What the page offers: it hears how the running call goes. Everything told before the answer arrives before the answer. */
+export interface PageApi {
+  onProgress(progress: Progress): void;
+  /** @param image its pixels are transferred */
+  onPartialImage(image: Preview): void;
+}
 
 export type LocalBackend = 'webgpu' | 'wasm';
 
 export interface LoadInput {
   /** Absolute URL of the bundle's folder, or `opfs:<id>`. */
   model: string;
-  /** In order of preference: the next is for machines that cannot do the one before. */
+  /** In order of preference. The next one is for machines that cannot do the one before it. */
   backends: readonly [LocalBackend, ...LocalBackend[]];
   /** Whether its files are to stay in the browser's storage. */
   keep: boolean;
-  wasmUrl?: string;
-  /** Bytes of device memory for weights that stay between pictures. */
-  memoryBudget?: number;
-  /** What WebGPU computes in. */
-  precision?: 'auto' | Precision;
+  wasmUrl?: string | undefined;
+  /** Bytes of device memory for weights and work buffers. */
+  memoryBudget?: number | undefined;
+  /** What WebGPU computes in. @default 'auto' */
+  precision?: 'auto' | Precision | undefined;
 }
 
 /** The loaded bundle, and what computes it. */
@@ -29,7 +61,7 @@ export interface LocalModel extends ModelFacts {
   backend: LocalBackend;
   /** Whether all its files are in the browser's storage, so that generating needs no network. */
   isKept: boolean;
-  /** Why it is not WebGPU; absent where it is, or was not asked for. */
+  /** Why it is not WebGPU. Absent where it is, or was not asked for. */
   fallback?: WireError;
 }
 
@@ -45,26 +77,26 @@ export interface GenerateOutput {
   timings: Timings;
 }
 
-/** Sent while a call runs. */
-export type WorkerEvent = { type: 'progress'; progress: Progress } | { type: 'partial-image'; image: Preview };
-
-/** How an event travels: as a message of its own, beside comlink's, which have an `id`. */
-export interface EventMessage {
-  call: number;
-  event: WorkerEvent;
+/** The page's end. `endpoint` sends to the worker and hears it. */
+export function connectToWorker(endpoint: Endpoint, page: PageApi): Remote<WorkerApi> {
+  carryErrors({
+    deserialize: (wire) => {
+      throw fromWireError(wire as WireError);
+    },
+  });
+  expose(page, endpoint);
+  return wrap<WorkerApi>(endpoint);
 }
 
-/** Every call gets exactly one of these. Errors travel as data, because structured clone drops their class and code. */
-export type Reply<T> = { type: 'result'; value: T } | { type: 'failure'; error: WireError } | { type: 'cancelled' };
+/** The worker's end, in this dedicated worker. */
+export function connectToPage(createWorkerApi: (page: Remote<PageApi>) => WorkerApi): void {
+  carryErrors({ serialize: (thrown) => [toWireError((thrown as { value: unknown }).value), []] });
+  // Compiled with the types of a page, where `self` is no such endpoint.
+  const endpoint = self as unknown as Endpoint;
+  expose(createWorkerApi(wrap<PageApi>(endpoint)), endpoint);
+}
 
-/** What the worker offers. `call` is a number the main thread chose, for `cancel` and events. Calls run one after another. */
-export interface WorkerApi {
-  /** Does nothing but answer when the same bundle is loaded already. */
-  load(call: number, input: LoadInput): Promise<Reply<LocalModel>>;
-  generate(call: number, input: GenerateRequest): Promise<Reply<GenerateOutput>>;
-  /** Gives back what the model holds on the device. */
-  unload(call: number): Promise<Reply<null>>;
-  cancel(call: number): void;
-  /** Answers: how many runs, reads and uploads it has finished so far. Where that stands still, something may hang. */
-  ping(): number;
+/** Structured clone keeps neither the class nor the code of an error, so comlink is told how what is thrown crosses. */
+function carryErrors(handler: Partial<TransferHandler<unknown, unknown>>): void {
+  transferHandlers.set('throw', { ...transferHandlers.get('throw')!, ...handler });
 }

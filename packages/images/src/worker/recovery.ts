@@ -1,8 +1,8 @@
 import { type ErrorCode, isFluxError } from '@flux-srpo/core';
 
-/** What follows from an error: which machine, which worker, whether once more. */
+/** What follows from an error: whether another backend, another worker or a second try may help. */
 
-/** This machine cannot run the model: another backend or another machine may. */
+/** This machine cannot run the model. Another backend or another machine may. */
 const UNSUPPORTED: readonly ErrorCode[] = [
   'device/no-webgpu',
   'device/limit-too-small',
@@ -10,13 +10,13 @@ const UNSUPPORTED: readonly ErrorCode[] = [
   'device/self-test-failed',
 ];
 
-/** It happened to this worker, and may well not happen to the next. */
+/** This worker failed. The next one may well not. */
 const RECOVERABLE: readonly ErrorCode[] = ['device/lost', 'device/worker-failed'];
 
-/** The worker is not to be used again: its memory or its runtime is in a state that nobody knows. */
+/** The worker must not be used again: nobody knows what state its memory and its runtime are in. */
 const ENDS_WORKER: readonly ErrorCode[] = [
   ...RECOVERABLE,
-  // Not once more: whoever has waited for minutes is told.
+  // Not tried again: whoever has waited for minutes is told.
   'device/hung',
   'device/out-of-memory',
   'inference/session-create',

@@ -1,7 +1,8 @@
-import { expose } from 'comlink';
-import { createHost, type HostOptions } from './host.ts';
+import { createHost } from './host.ts';
+import type { HostOptions } from './load-model.ts';
+import { connectToPage } from './protocol.ts';
 
 /** Makes this dedicated worker one that computes. */
 export function startWorker(options?: HostOptions): void {
-  expose(createHost((message, transfer) => self.postMessage(message, { transfer }), options));
+  connectToPage((page) => createHost(page, options));
 }

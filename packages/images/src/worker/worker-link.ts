@@ -1,10 +1,13 @@
-import { DeviceError, fromWireError } from '@flux-srpo/core';
-import { type Remote, wrap } from 'comlink';
-import type { EventMessage, Reply, WorkerApi, WorkerEvent } from './protocol.ts';
+import { DeviceError } from '@flux-srpo/core';
+import type { Remote } from 'comlink';
+import { connectToWorker, type PageApi, type WorkerApi } from './protocol.ts';
 
+/** How one call is followed and ended. The listeners do not throw. */
 export interface CallOptions {
+  /** Rejects the call with its reason, at once. The worker stops a little later. */
   signal?: AbortSignal | undefined;
-  onEvent?: ((event: WorkerEvent) => void) | undefined;
+  onProgress?: PageApi['onProgress'] | undefined;
+  onPartialImage?: PageApi['onPartialImage'] | undefined;
 }
 
 /** Milliseconds after which a worker that has work is given up. */
@@ -21,100 +24,93 @@ const MAX_BEAT_MS = 10_000;
 /** What took long once may take this many times as long. */
 const SLACK = 10;
 
-interface PendingCall {
-  fail(error: unknown): void;
-  onEvent: CallOptions['onEvent'];
-}
-
 /**
- * The main thread's end of one worker. Every call settles: with the worker's reply, with the signal's reason, or, when the
- * worker crashes or hangs, with `device/worker-failed`, and with `device/hung` when it lives and the GPU gives nothing back.
+ * The page's end of one worker. Every call settles: with the worker's answer, with the signal's reason, with
+ * `device/worker-failed` when the worker crashes or hangs, and with `device/hung` when it lives but finishes nothing.
  */
 export class WorkerLink {
   readonly #worker: Worker;
   readonly #api: Remote<WorkerApi>;
   readonly #patience: Patience;
   readonly #beatMs: number;
-  readonly #pending = new Map<number, PendingCall>();
-  /** Takes every listener off the worker: ours and comlink's, which removes none itself. */
-  readonly #listening = new AbortController();
-  #nextCall = 1;
+  /** Aborted with the reason why no more calls are taken. Takes every listener off the worker, comlink's too. */
+  readonly #ending = new AbortController();
+  /** The call whose events are heard. */
+  #heard: CallOptions = {};
+  /** Resolves when the worker is free: it goes on a little after a call was aborted. */
+  #free: Promise<unknown> = Promise.resolve();
+  #calls = 0;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
   #wasHeard = false;
   #silentBeats = 0;
-  /** What the worker says it has finished, */
+  /** What the worker has finished, by its last answer. */
   #finished = 0;
-  /** for how many beats it has said so, */
+  /** Beats since that number changed. */
   #stillBeats = 0;
-  /** and the most beats after which there was more. */
+  /** Most beats that passed between two changes. */
   #longestBeats = 0;
-  /** Why no more calls are taken. */
-  #ended: { reason: unknown } | undefined;
 
   constructor(worker: Worker, patience: Patience) {
     this.#worker = worker;
     this.#patience = patience;
     this.#beatMs = Math.min(MAX_BEAT_MS, patience.hangMs / BEATS, patience.stallMs / BEATS);
-    const { signal } = this.#listening;
-    this.#api = wrap<WorkerApi>({
-      postMessage: (message, transfer) => worker.postMessage(message, transfer ?? []),
-      addEventListener: (type, listener) => worker.addEventListener(type, listener, { signal }),
-      removeEventListener: (type, listener) => worker.removeEventListener(type, listener),
-    });
+    const { signal } = this.#ending;
     worker.addEventListener('message', this.#hear, { signal });
     worker.addEventListener('error', this.#crash, { signal });
     worker.addEventListener('messageerror', this.#crash, { signal });
-  }
-
-  get hasEnded(): boolean {
-    return this.#ended !== undefined;
-  }
-
-  call<T>(
-    start: (api: Remote<WorkerApi>, call: number) => Promise<Reply<T>>,
-    { signal, onEvent }: CallOptions = {},
-  ): Promise<T> {
-    const call = this.#nextCall++;
-    return new Promise<T>((resolve, reject) => {
-      if (this.#ended !== undefined) return reject(this.#ended.reason);
-      if (signal?.aborted) return reject(signal.reason);
-      const settle = (act: () => void) => {
-        this.#pending.delete(call);
-        signal?.removeEventListener('abort', abort);
-        if (this.#pending.size === 0) this.#stopHeartbeat();
-        act();
-      };
-      const fail = (error: unknown) => settle(() => reject(error));
-      const abort = () => {
-        // The caller hears at once; the worker stops at its next block, and later calls wait for that.
-        void this.#api.cancel(call);
-        fail(signal?.reason);
-      };
-      this.#pending.set(call, { fail, onEvent });
-      this.#heartbeat ??= setInterval(this.#beat, this.#beatMs);
-      signal?.addEventListener('abort', abort);
-      start(this.#api, call).then((reply) => {
-        if (reply.type === 'result') settle(() => resolve(reply.value));
-        else if (reply.type === 'failure') fail(fromWireError(reply.error));
-        // The worker only cancels what this side aborted, which has settled already; this is for completeness of the protocol.
-        else fail(new DOMException('the call was cancelled', 'AbortError'));
-      }, fail);
+    const endpoint = {
+      postMessage: (message: unknown, transfer: Transferable[] = []) => worker.postMessage(message, transfer),
+      addEventListener: (type: string, listener: EventListenerOrEventListenerObject) =>
+        worker.addEventListener(type, listener, { signal }),
+      removeEventListener: () => undefined,
+    };
+    this.#api = connectToWorker(endpoint, {
+      onProgress: (progress) => this.#heard.onProgress?.(progress),
+      onPartialImage: (image) => this.#heard.onPartialImage?.(image),
     });
   }
 
-  /** Stops the worker, which frees all it holds, and settles every pending call with `reason`. */
-  end(reason: unknown): void {
-    if (this.#ended !== undefined) return;
-    this.#ended = { reason };
-    this.#stopHeartbeat();
-    this.#listening.abort();
-    this.#worker.terminate();
-    for (const { fail } of [...this.#pending.values()]) fail(reason);
+  get hasEnded(): boolean {
+    return this.#ending.signal.aborted;
   }
 
-  readonly #hear = ({ data }: MessageEvent<EventMessage>): void => {
+  /** One at a time. After an aborted call the next one waits here until the worker has stopped. */
+  async call<T>(start: (api: Remote<WorkerApi>) => Promise<T>, options: CallOptions = {}): Promise<T> {
+    const stop = AbortSignal.any([this.#ending.signal, ...(options.signal ? [options.signal] : [])]);
+    stop.throwIfAborted();
+    let abort = (): void => undefined;
+    const stopped = new Promise<never>((_resolve, reject) => {
+      abort = () => reject(stop.reason);
+    });
+    stop.addEventListener('abort', abort);
+    this.#calls++;
+    this.#heartbeat ??= setInterval(this.#beat, this.#beatMs);
+    try {
+      await Promise.race([this.#free, stopped]);
+      this.#heard = options;
+      const answer = start(this.#api);
+      this.#free = answer.catch(() => undefined);
+      return await Promise.race([answer, stopped]);
+    } catch (error) {
+      if (stop.aborted && !this.hasEnded) void this.#api.cancel();
+      throw error;
+    } finally {
+      stop.removeEventListener('abort', abort);
+      if (this.#heard === options) this.#heard = {};
+      if (--this.#calls === 0) this.#stopHeartbeat();
+    }
+  }
+
+  /** Stops the worker, which frees all it holds, and rejects every pending call with `reason`. */
+  end(reason: unknown): void {
+    if (this.hasEnded) return;
+    this.#stopHeartbeat();
+    this.#worker.terminate();
+    this.#ending.abort(reason);
+  }
+
+  readonly #hear = (): void => {
     this.#wasHeard = true;
-    if (data?.event !== undefined) this.#pending.get(data.call)?.onEvent?.(data.event);
   };
 
   readonly #beat = (): void => {

@@ -1,0 +1,97 @@
+import { type FluxError, randomSeed } from '@flux-srpo/core';
+import { imageEvents } from '../fetch/image-events.ts';
+import { toEngineRequest } from '../wire/model.ts';
+import { parseRequest } from '../wire/parse-request.ts';
+import type { CheckedRequest, ImageRequest } from '../wire/request.ts';
+import { type ImageResponse, localResponse, partialWarnings } from '../wire/response.ts';
+import type { LocalModel } from '../worker/protocol.ts';
+import { isUnsupported } from '../worker/recovery.ts';
+import type { Call, ImageClient } from './image-client.ts';
+import { LocalEngine, type LocalEngineOptions } from './local-engine.ts';
+
+/** Makes pictures in a worker of this page, one call at a time. */
+export class LocalClient implements ImageClient {
+  readonly #engine: LocalEngine;
+  readonly #urls = new Set<string>();
+  /** Why this machine cannot run the model, once that is known. */
+  #unsupported: FluxError | undefined;
+
+  constructor(options: LocalEngineOptions) {
+    this.#engine = new LocalEngine(options);
+  }
+
+  /** The model that is loaded now. */
+  get model(): LocalModel | undefined {
+    return this.#engine.model;
+  }
+
+  load(call: Call): Promise<LocalModel> {
+    return this.#ifSupported(() => this.#engine.load(call));
+  }
+
+  async generate(body: ImageRequest, call: Call): Promise<ImageResponse> {
+    const { request, transport, warnings } = parseRequest(body, { mayOmitModel: true });
+    // Drawn here, so that a second try gives the same picture.
+    const { seed = randomSeed() } = request;
+    const [output, { model, backend: device }] = await this.#ifSupported(() =>
+      this.#engine.generate((model) => toEngineRequest({ ...request, seed }, model), withEvents(request, call)),
+    );
+    const wantsPartials = call.onPartialImage !== undefined || call.onEvent !== undefined;
+    return localResponse(output, {
+      transport,
+      model,
+      device,
+      warnings: [...warnings, ...partialWarnings(request, wantsPartials)],
+      publish: this.#publish,
+    });
+  }
+
+  async unload(): Promise<void> {
+    this.#unsupported = undefined;
+    await this.#engine.unload();
+  }
+
+  /** A URL that was revoked. */
+  forgetUrl(url: string): void {
+    this.#urls.delete(url);
+  }
+
+  /** Stops the worker, and revokes every URL. */
+  dispose(reason: unknown): void {
+    this.#engine.end(reason);
+    for (const url of this.#urls) URL.revokeObjectURL(url);
+    this.#urls.clear();
+  }
+
+  async #ifSupported<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#unsupported !== undefined) throw this.#unsupported;
+    try {
+      return await work();
+    } catch (error) {
+      if (isUnsupported(error)) this.#unsupported = error as FluxError;
+      throw error;
+    }
+  }
+
+  /** Made on the page: a worker's object URLs end with the worker. */
+  readonly #publish = (png: Uint8Array<ArrayBuffer>): string => {
+    const url = URL.createObjectURL(new Blob([png], { type: 'image/png' }));
+    this.#urls.add(url);
+    return url;
+  };
+}
+
+/** The call, whose previews become events where those are wanted. */
+function withEvents(request: CheckedRequest, call: Call): Call {
+  const { onProgress, onEvent } = call;
+  if (onEvent === undefined) return call;
+  const events = imageEvents(request, onEvent);
+  return {
+    ...call,
+    onProgress(progress) {
+      events.onProgress(progress);
+      onProgress?.(progress);
+    },
+    onPartialImage: events.onPartialImage,
+  };
+}

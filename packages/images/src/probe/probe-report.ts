@@ -1,0 +1,35 @@
+import type { ErrorCode, ImageSize, Manifest, MemoryPlan } from '@flux-srpo/core';
+import type { AdapterReport } from '@flux-srpo/runtime/device';
+import type { LocalBackend } from '../worker/protocol.ts';
+
+/** What this machine offers, what the model needs, and what follows. */
+export interface ProbeReport {
+  /**
+   * `ready`: on the GPU. `slow`: on the CPU, which was allowed. `unsupported`: not here; `auto` goes to the server, if one is
+   * configured.
+   */
+  verdict: 'ready' | 'slow' | 'unsupported';
+  /** What a local run would take; `undefined` where there can be none. */
+  backend?: LocalBackend;
+  /** Why it is not `ready`, and what may still go wrong where it is. */
+  reasons: { code: ErrorCode; message: string }[];
+  /** Absent where the browser gives none. */
+  adapter?: AdapterReport;
+  /** What the browser lets this origin store, and what it does. Bytes. */
+  storage?: { quota: number; usage: number };
+  /** Gigabytes of main memory, as far as the browser tells (at most 8). */
+  deviceMemory?: number;
+  /** Not needed; said for reports. */
+  isCrossOriginIsolated: boolean;
+  /** From the manifest; absent where it could not be read. */
+  model?: { model: string; name: string; licence: Manifest['licence'] };
+  /** Bytes of all files of the bundle. */
+  download?: number;
+  /** What a picture of the model's default size takes on the device. */
+  memory?: MemoryPlan & { size: ImageSize };
+  /** All of it for people, several lines. */
+  summary: string;
+}
+
+/** The report without its words. */
+export type Findings = Omit<ProbeReport, 'summary'>;

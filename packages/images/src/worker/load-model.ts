@@ -1,0 +1,118 @@
+import { isFluxError, type Progress, toWireError, type WireError } from '@flux-srpo/core';
+import {
+  type Backend,
+  createPipeline,
+  createWasmBackend,
+  createWebGpuBackend,
+  keepAll,
+  openBundle,
+  type Pipeline,
+  type WebGpuBackendOptions,
+} from '@flux-srpo/runtime';
+import { requiredLimits } from '../probe/memory-plan.ts';
+import { type OpenedModel, openModel } from '../store/open-model.ts';
+import { modelFacts } from '../wire/model.ts';
+import { breathing } from './breathing.ts';
+import { countingBackend, countingFiles, type FinishedCounter } from './counting.ts';
+import type { LoadInput, LocalModel } from './protocol.ts';
+import { isUnsupported } from './recovery.ts';
+
+export interface HostOptions {
+  /** `false` trusts the GPU without the known-answer tests. */
+  selfTest?: false;
+}
+
+export interface LoadingOptions extends HostOptions {
+  counter: FinishedCounter;
+  signal: AbortSignal;
+  onProgress: (progress: Progress) => void;
+}
+
+/** A model that can generate. */
+export interface LoadedPipeline {
+  readonly pipeline: Pipeline;
+  readonly model: LocalModel;
+  /** Gives everything back: weights, device, files, and the lock on what is stored. */
+  close(): Promise<void>;
+}
+
+type Closer = () => unknown;
+
+/** Opens a model. What is stored of it cannot be changed by others until it is closed. A failure leaves nothing open. */
+export async function loadModel(input: LoadInput, options: LoadingOptions): Promise<LoadedPipeline> {
+  return loadFrom(await openModel(input.model, input.keep), input, options);
+}
+
+/** @param opened belongs to the result, and is released after a failure */
+export async function loadFrom(
+  opened: OpenedModel,
+  input: LoadInput,
+  options: LoadingOptions,
+): Promise<LoadedPipeline> {
+  const closers: Closer[] = [opened.release];
+  try {
+    return await start(opened, input, options, closers);
+  } catch (error) {
+    // The first failure is the one to tell.
+    await closeAll(closers).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** @param closers gets one for everything that is opened here */
+async function start(
+  { files, chunks, isStored }: OpenedModel,
+  input: LoadInput,
+  { counter, signal, onProgress, ...gpuOptions }: LoadingOptions,
+  closers: Closer[],
+): Promise<LoadedPipeline> {
+  const bundle = await openBundle(countingFiles(files, counter), chunks);
+  closers.push(() => bundle.close());
+  const { manifest } = bundle;
+  const { backend, fallback } = await createBackend(input, { requiredLimits: requiredLimits(manifest), ...gpuOptions });
+  closers.push(() => backend.dispose());
+  const pipeline = await createPipeline({
+    bundle,
+    backend: countingBackend(breathing(backend), counter),
+    memoryBudget: input.memoryBudget,
+    precision: input.precision,
+  });
+  closers.push(() => pipeline.unload());
+  if (chunks !== undefined) await keepAll(bundle, chunks, signal, onProgress);
+  await pipeline.prepare();
+  const model: LocalModel = {
+    ...modelFacts(manifest),
+    name: manifest.name,
+    licence: manifest.licence,
+    examples: manifest.examples ?? [],
+    backend: backend.name === 'webgpu' ? 'webgpu' : 'wasm',
+    isKept: isStored,
+    ...(fallback === undefined ? {} : { fallback }),
+  };
+  return { pipeline, model, close: () => closeAll(closers) };
+}
+
+/** Calls all of them, the latest first. Rejects where one fails, once all were called. */
+async function closeAll(closers: Closer[]): Promise<void> {
+  const close = closers.pop();
+  if (close === undefined) return;
+  try {
+    await close();
+  } finally {
+    await closeAll(closers);
+  }
+}
+
+async function createBackend(
+  { backends: [first, second], wasmUrl, precision = 'auto' }: LoadInput,
+  gpuOptions: WebGpuBackendOptions,
+): Promise<{ backend: Backend; fallback?: WireError }> {
+  const options = wasmUrl === undefined ? {} : { wasmUrl };
+  if (first === 'wasm') return { backend: await createWasmBackend(options) };
+  try {
+    return { backend: await createWebGpuBackend({ ...options, ...gpuOptions, precision }) };
+  } catch (error) {
+    if (second === undefined || !isFluxError(error) || !isUnsupported(error)) throw error;
+    return { backend: await createWasmBackend(options), fallback: toWireError(error) };
+  }
+}
