@@ -3,7 +3,10 @@ import { boundedPieces, readBounded } from './bounded-body.ts';
 
 const tooLarge = (maxBytes: number) => new RangeError(`at most ${maxBytes}`);
 
-/** A body that sends `pieces` and then, unless `ends`, goes on for ever; it notes what is taken from it. */
+/**
+ * A body that sends `pieces` and then, unless `ends`, goes on for ever; it notes what is taken from
+ * it.
+ */
 function bodyOf(pieces: number[][], { ends = true, headers = {} as Record<string, string> } = {}) {
   const seen = { pulls: 0, isCancelled: false };
   const stream = new ReadableStream<Uint8Array>(

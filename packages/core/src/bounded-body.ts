@@ -1,6 +1,9 @@
 import { joinBytes } from './join-bytes.ts';
 
-/** The part of a `Request` or `Response` that is read: `core` is compiled without the types of browsers and of Node. */
+/**
+ * The part of a `Request` or `Response` that is read: `core` is compiled without the types of
+ * browsers and of Node.
+ */
 export interface BodyLike {
   readonly headers: { get(name: string): string | null };
   readonly body: { getReader(): BodyReader } | null;
@@ -22,8 +25,9 @@ export interface BodyBounds {
 }
 
 /**
- * The pieces of a body as they come. At most `maxBytes` and one piece are ever taken, whatever the headers promise; a `Content-Length`
- * above `maxBytes` is refused before anything is read. Whoever leaves the loop early, or throws in it, closes the connection.
+ * The pieces of a body as they come. At most `maxBytes` and one piece are ever taken, whatever the
+ * headers promise; a `Content-Length` above `maxBytes` is refused before anything is read. Whoever
+ * leaves the loop early, or throws in it, closes the connection.
  */
 export async function* boundedPieces(
   { headers, body }: BodyLike,
@@ -41,7 +45,8 @@ export async function* boundedPieces(
       yield value;
     }
   } finally {
-    // Not awaited: a peer that keeps sending must not hold up the caller. How it fails no longer matters.
+    // Not awaited: a peer that keeps sending must not hold up the caller. How it fails no longer
+    // matters.
     reader.cancel().catch(() => undefined);
   }
 }

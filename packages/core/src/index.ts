@@ -1,4 +1,5 @@
 export { boundedPieces, readBounded } from './bounded-body.ts';
+export { FLUX_SRPO_DEFAULTS, FLUX_SRPO_SIZES } from './defaults.ts';
 export {
   DeviceError,
   type ErrorCode,

@@ -1,4 +1,7 @@
-/** The part of `AbortSignal` that waiting needs: `core` is compiled without the types of browsers and of Node. */
+/**
+ * The part of `AbortSignal` that waiting needs: `core` is compiled without the types of browsers
+ * and of Node.
+ */
 export interface WaitSignal {
   readonly reason: unknown;
   throwIfAborted(): void;
@@ -24,7 +27,10 @@ export interface RetryPolicy {
 declare function setTimeout(callback: () => void, milliseconds: number): number;
 declare function clearTimeout(timer: number): void;
 
-/** Calls `act` until it succeeds or the policy gives up. Rejects with the last error, or with the signal's reason. */
+/**
+ * Calls `act` until it succeeds or the policy gives up. Rejects with the last error, or with the
+ * signal's reason.
+ */
 export async function retry<Result>(
   act: () => Promise<Result>,
   { pauseAfter, signal, wait = sleep }: RetryPolicy,
@@ -57,12 +63,15 @@ export function sleep(milliseconds: number, signal?: WaitSignal): Promise<void> 
   });
 }
 
-/** Dates of HTTP; anything else that `Date.parse` can make something of ("1.5" is a day in 2001) is no date here. */
+/**
+ * Dates of HTTP; anything else that `Date.parse` can make something of ("1.5" is a day in 2001) is
+ * no date here.
+ */
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*, .* GMT$/;
 
 /**
- * Milliseconds that a `Retry-After` header asks for, at least 0; `undefined` where it is missing or says nothing. Callers set the
- * longest pause that they take: a server may ask for years.
+ * Milliseconds that a `Retry-After` header asks for, at least 0; `undefined` where it is missing or
+ * says nothing. Callers set the longest pause that they take: a server may ask for years.
  *
  * @param header seconds, or a date of HTTP
  * @param now milliseconds since 1970

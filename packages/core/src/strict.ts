@@ -1,11 +1,14 @@
 import { type ErrorCode, InputError } from './errors.ts';
 
 /**
- * Readers for values that a stranger wrote: the fields of a request, the options of a call, a JSON document.
+ * Readers for values that a stranger wrote: the fields of a request, the options of a call, a JSON
+ * document.
  *
- * A reader takes a value and the path to it. It returns what it promises, or throws an `InputError` that says which field, what was
- * expected and what came. Objects are allow-lists: an unknown field is refused, and results are built anew, so that no `__proto__` of the
- * stranger's reaches ours. Callers for whom the fault is not the caller's input turn the error into their own with {@link readAs}.
+ * A reader takes a value and the path to it. It returns what it promises, or throws an `InputError`
+ * that says which field, what was expected and what came. Objects are allow-lists: an unknown field
+ * is refused, and results are built anew, so that no `__proto__` of the stranger's reaches ours.
+ * Callers for whom the fault is not the caller's input turn the error into their own with {@link
+ * readAs}.
  */
 export type Read<T> = (value: unknown, path: string) => T;
 
@@ -96,7 +99,10 @@ export function list<T>(read: Read<T>, minLength: number, maxLength: number): Re
   };
 }
 
-/** An object whose keys are data. The result has no prototype: `record['constructor']` is what the stranger says or undefined. */
+/**
+ * An object whose keys are data. The result has no prototype: `record['constructor']` is what the
+ * stranger says or undefined.
+ */
 export function record<T>(readKey: Read<string>, read: Read<T>, maxLength: number): Read<Record<string, T>> {
   return (value, path) => {
     const entries = Object.entries(asObject(value, path));

@@ -1,12 +1,12 @@
 import { FormatError } from '../errors.ts';
 
-/** What must be known of a classifier before it may guard anything. */
+/** What the safety checker needs to know of a classifier. */
 export interface ClassifierConfig {
   /** In the order of the logits. */
   labels: readonly string[];
 }
 
-/** Classes of picture preparation that only resize, crop, rescale and normalize, in that order, as their config says. */
+/** transformers' image processors that only resize, crop, rescale and normalize, in that order. */
 const PLAIN_PREPARATIONS = [
   'BitImageProcessor',
   'CLIPFeatureExtractor',
@@ -22,14 +22,17 @@ const PLAIN_PREPARATIONS = [
   'ViTImageProcessor',
 ];
 
-/** A classifier is read whole. 150 million float32 weights; ViT-base has 86. */
+/**
+ * The largest classifier that is read: 150 million float32 weights, all in memory at once. ViT-base
+ * has 86 million.
+ */
 export const MAX_CLASSIFIER_BYTES = 600 * 1024 * 1024;
 
 const MAX_LABELS = 10_000;
 
 /**
- * Checks transformers' two configs of an image classifier. What is not understood is refused: a checker that prepares
- * pictures in another way than it was trained with lets everything pass.
+ * Checks transformers' two configs of an image classifier. Anything unknown is refused: a checker
+ * that prepares pictures otherwise than in its training would let every picture pass.
  *
  * @param config of `config.json`
  * @param preprocessor of `preprocessor_config.json`

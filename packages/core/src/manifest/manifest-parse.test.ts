@@ -62,7 +62,9 @@ function truth(): Manifest {
   };
 }
 
-/** The truth with the value at `path` (dots and numbers) replaced; `undefined` takes the field away. */
+/**
+ * The truth with the value at `path` (dots and numbers) replaced; `undefined` takes the field away.
+ */
 function lie(path: string, value: unknown): string {
   const document: unknown = JSON.parse(JSON.stringify(truth()));
   const keys = path.split('.');

@@ -4,17 +4,21 @@ import type { ImageSize } from '../picture/geometry.ts';
 import type { WeightClass } from './weight-class.ts';
 
 /**
- * `manifest.json`: what a bundle is, and the only thing `export` and `runtime` agree on besides the graphs.
+ * `manifest.json`: everything that a bundle says of itself. `export` writes it and `runtime` reads
+ * it.
  *
  * @see ../../../ARCHITECTURE.md "A bundle"
  */
 
 export const MANIFEST_SCHEMA = 1;
 
-/** Bytes per hashed chunk: small enough to refetch one, large enough that 10 GB needs only 40 KB of hashes. */
+/**
+ * Bytes per hashed chunk: small enough to refetch one, large enough that 10 GB needs only 40 KB of
+ * hashes.
+ */
 export const CHUNK_BYTES = 8 * 1024 * 1024;
 
-/** What the linear layers and the attention compute in. */
+/** The number type that linear layers and attention compute in. */
 export type Precision = 'f32' | 'f16';
 
 /** One file of the bundle. Paths are one or two segments of `[A-Za-z0-9._-]{1,128}`. */
@@ -27,29 +31,35 @@ export interface BundleFile {
   chunks: string[];
 }
 
-/** One instance of a graph: a block with its weights. */
+/** A graph with weights of its own, or a table of which rows are read. */
 export interface BundlePart {
-  /** `double_block.3`, `t5_layer.0`, `vae_out`, … */
+  /** One of the parts of `modelParts`: `double_block.3`, `t5_layer.0`, `vae_out`, … */
   name: string;
-  /** Key into `graphs`; absent for tables that are only read by row (`t5_embedding`, `clip_embedding`). */
+  /** Key into `graphs`. Absent for tables. */
   graph?: string;
-  /** Path of the safetensors file; absent when the weights are baked into the graph or there are none. */
+  /**
+   * Path of the safetensors file. Absent where the weights are baked into the graph, or there are
+   * none.
+   */
   weights?: string;
 }
 
-/** A classifier of pictures, as Hugging Face publishes them, and what is to be done with its answer. */
+/** A picture classifier in Hugging Face's format, and when its answer withholds a picture. */
 export interface SafetyChecker {
   /** Holds `SAFETY_CHECKER_FILES`. */
   folder: string;
-  /** Labels of the classifier, of which a picture must not have one. */
+  /** Labels of the classifier that a picture must not have. */
   flagged: string[];
-  /** A picture is withheld from this probability of all flagged labels together on. 0 … 1. */
+  /** A picture is withheld where the flagged labels together reach this probability, 0 … 1. */
   threshold: number;
-  /** What it looks for, in words for people. */
+  /** What it looks for, for people to read. */
   notice: string;
 }
 
-/** What a classifier is loaded from: transformers' two configs and an ONNX file with its weights inside. */
+/**
+ * What a classifier is loaded from: transformers' two configs and an ONNX file with its weights
+ * inside.
+ */
 export const SAFETY_CHECKER_FILES = ['config.json', 'preprocessor_config.json', 'model.onnx'] as const;
 
 /** A LoRA that was added to the weights before they were stored. */
@@ -61,7 +71,7 @@ export interface MergedLora {
   strength: number;
 }
 
-/** Where a recipe could not be followed. */
+/** A tensor that is stored in another class than the recipe asks for. */
 export interface QuantizationFallback {
   /** `part/tensor` */
   tensor: string;
@@ -77,7 +87,10 @@ export interface Manifest {
   /** Human name, one line. */
   name: string;
   licence: { id: string; url?: string; notice?: string };
-  /** What the bundle was made from, free text per part (file names, revisions). Never a machine path. */
+  /**
+   * What the bundle was made from, free text per part (file names, revisions). Never a machine
+   * path.
+   */
   source: Record<string, string>;
   /** In the order they were merged in. Absent: none. */
   loras?: MergedLora[];
@@ -91,13 +104,22 @@ export interface Manifest {
   sizes: Record<SizePreset, ImageSize>;
   defaults: { size: SizePreset; num_inference_steps: number; guidance_scale: number };
   examples?: string[];
-  /** First-block-cache thresholds calibrated for this model; absent: those published for FLUX.1 [dev]. */
+  /**
+   * First-block-cache thresholds calibrated for this model. Absent: those published for FLUX.1
+   * [dev].
+   */
   step_cache?: { regular: number; high: number };
-  /** Linear latent → RGB factors for previews, fitted to this model's VAE: [C][3] and the bias [3]. Absent: FLUX.1's own. */
+  /**
+   * Linear latent → RGB factors for previews, fitted to this model's VAE: [C][3] and the bias [3].
+   * Absent: FLUX.1's own.
+   */
   preview?: { rows: [number, number, number][]; bias: [number, number, number] };
   /** Absent: pictures cannot be checked, and a request for it is an error. */
   safety_checker?: SafetyChecker;
-  /** The weights are random numbers of this seed, which whoever knows the shape can make again. Absent: they are a model's. */
+  /**
+   * The weights are random numbers that can be drawn again from this seed. Absent: the weights are
+   * a model's.
+   */
   synthetic?: { seed: number };
   quantization: {
     /** What was asked for, by tensor class. */
@@ -106,7 +128,10 @@ export interface Manifest {
   };
   /** Graph name → path. */
   graphs: Record<string, string>;
-  /** Variants of some of `graphs` in half precision, for adapters with `shader-f16`; same weights on disk. Absent: there are none. */
+  /**
+   * Variants of some of `graphs` in half precision, for adapters with `shader-f16`. They read the
+   * same weights. Absent: none.
+   */
   graphs_f16?: Record<string, string>;
   parts: BundlePart[];
   chunk_bytes: number;

@@ -1,8 +1,9 @@
 import { InputError } from '../errors.ts';
 
 /**
- * How a linear layer's weight is stored. `f32` and `f16` are floats. `q8`, `q4` and `q4m` are MatMulNBits' blocks of 32 along the
- * input; each block of `q4m` also has an offset, which multiplies the block's sum of inputs.
+ * How a linear layer's weight is stored. `f32` and `f16` are floats. `q8`, `q4` and `q4m` are
+ * MatMulNBits' blocks of 32 along the input; each block of `q4m` also has an offset, which
+ * multiplies the block's sum of inputs.
  */
 export const WEIGHT_CLASSES = ['f32', 'f16', 'q8', 'q4', 'q4m'] as const;
 

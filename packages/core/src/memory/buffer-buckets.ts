@@ -1,6 +1,7 @@
 /**
- * ONNX Runtime Web rounds its work buffers on WebGPU up to the next of these sizes, so that it can use them again. It keeps
- * them while the device lives. Larger buffers have their exact size and are made anew at every run.
+ * ONNX Runtime Web rounds its work buffers on WebGPU up to the next of these sizes, so that it can
+ * use them again. It keeps them while the device lives. Larger buffers have their exact size and
+ * are made anew at every run.
  *
  * @see https://github.com/microsoft/onnxruntime/blob/f2c39fe2f/onnxruntime/core/providers/webgpu/buffer_manager.cc `BUCKET_DEFAULT_LIMIT_TABLE`
  */
@@ -29,8 +30,9 @@ export function bucketBytes(bytes: number): number {
 export type BufferCounts = readonly (readonly [count: number, bytes: number])[];
 
 /**
- * Bytes of the buffers of several moments, one after another on one device. A buffer that one moment leaves in a bucket is
- * used again by the next. Buffers larger than all buckets are gone by then.
+ * Bytes of the buffers of several moments, one after another on one device. A buffer that one
+ * moment leaves in a bucket is used again by the next. Buffers larger than all buckets are gone by
+ * then.
  */
 export function pooledBytes(moments: readonly BufferCounts[]): number {
   const pool = new Map<number, number>();

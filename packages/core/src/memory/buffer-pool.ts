@@ -4,9 +4,10 @@ import { bucketBytes, LARGEST_BUCKET } from './buffer-buckets.ts';
 const DISPATCHES_PER_SUBMIT = 16;
 
 /**
- * Plays what ONNX Runtime Web does with its work buffers on WebGPU, to find the most bytes that a sequence of runs takes at
- * once. A freed buffer of a bucket is used again and never destroyed. A larger one is not used again: it is destroyed once
- * the commands that used it have been submitted. (Seen in the order of `createBuffer`, `destroy` and `submit` of a decode.)
+ * Plays what ONNX Runtime Web does with its work buffers on WebGPU, to find the most bytes that a
+ * sequence of runs takes at once. A freed buffer of a bucket is used again and never destroyed. A
+ * larger one is not used again: it is destroyed once the commands that used it have been submitted.
+ * (Seen in the order of `createBuffer`, `destroy` and `submit` of a decode.)
  */
 export class BufferPool {
   readonly #idle = new Map<number, number>();
@@ -18,7 +19,10 @@ export class BufferPool {
   /** The largest buffer. */
   largest = 0;
 
-  /** Runs one operator: makes a buffer of `bytes`, then frees `inputs`, which nothing reads any more. */
+  /**
+   * Runs one operator: makes a buffer of `bytes`, then frees `inputs`, which nothing reads any
+   * more.
+   */
   operator(bytes: number, inputs: readonly number[] = [], dispatches = 1): number {
     this.take(bytes);
     for (let i = 0; i < dispatches; i++) {

@@ -3,7 +3,8 @@ import { decodeTiles, tileBlend, tileStride } from './decode-tiles.ts';
 
 describe('tiles of a decode', () => {
   it('are those of diffusers for 1024x1024 at 64 latents', () => {
-    // Oracle: the loops of AutoencoderKL.tiled_decode with tile_latent_min_size 64 and tile_overlap_factor 0.25.
+    // Oracle: the loops of AutoencoderKL.tiled_decode with tile_latent_min_size 64 and
+    // tile_overlap_factor 0.25.
     expect([tileStride(64), tileBlend(64)]).toEqual([48, 128]);
     const rows = decodeTiles({ height: 128, width: 128 }, 64);
     expect(rows.map(([first]) => first?.top)).toEqual([0, 48, 96]);

@@ -1,8 +1,8 @@
 import { type Grid, PIXELS_PER_LATENT } from '../picture/geometry.ts';
 
 /*
- * A picture that is too large to be decoded whole is cut as diffusers cuts it: into square tiles of latents that overlap by
- * a quarter and are blended linearly where they overlap.
+ * A picture that is too large to be decoded whole is cut as diffusers cuts it: into square tiles of
+ * latents that overlap by a quarter and are blended linearly where they overlap.
  *
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/autoencoders/autoencoder_kl.py `tiled_decode`
  */
@@ -13,7 +13,10 @@ export const DECODE_TILES: readonly number[] = [64, 48, 32];
 /** The share of a tile's side that it has in common with the next tile. */
 const OVERLAP = 0.25;
 
-/** A tile in latent cells of the whole picture. Tiles at the picture's right and lower edges may be smaller. */
+/**
+ * A tile in latent cells of the whole picture. Tiles at the picture's right and lower edges may be
+ * smaller.
+ */
 export interface Tile extends Grid {
   top: number;
   left: number;

@@ -13,8 +13,9 @@ interface State {
 }
 
 /**
- * Work buffers of the decoder. They are found by playing its graphs operator by operator, because which buffers are alive
- * together depends on when the runtime frees them. Always float32: the decoder's activations overflow halves.
+ * Work buffers of the decoder. They are found by playing its graphs operator by operator, because
+ * which buffers are alive together depends on when the runtime frees them. Always float32: the
+ * decoder's activations overflow halves.
  *
  * @param grids latents of what is decoded one after another: the whole picture, or its tiles
  */
@@ -73,7 +74,9 @@ class Player {
     this.#pool = pool;
   }
 
-  /** Runs one graph. Its input is freed when the run is over, and destroyed with the next submit. */
+  /**
+   * Runs one graph. Its input is freed when the run is over, and destroyed with the next submit.
+   */
   run(input: number, graph: (input: number) => number): void {
     if (this.#state === 0) this.#pool.take(input);
     this.#state = graph(input);
@@ -97,7 +100,10 @@ class Player {
     return this.#pool.operator(x, [shifted]);
   }
 
-  /** The runtime transposes the kernel first, into a buffer of its own. `isKept`: `x` is read again later. */
+  /**
+   * The runtime transposes the kernel first, into a buffer of its own. `isKept`: `x` is read again
+   * later.
+   */
   convolution(x: number, channelsIn: number, out: State, kernel = 3, isKept = false): number {
     const turned = this.#pool.operator(channelsIn * out.channels * kernel ** 2 * FLOAT_BYTES);
     return this.#pool.operator(size(out), isKept ? [turned] : [turned, x]);

@@ -6,9 +6,10 @@ import type { BufferCounts } from './buffer-buckets.ts';
 import { FLOAT_BYTES, HALF_BYTES, type WorkOptions } from './work-options.ts';
 
 /**
- * Work buffers of the denoiser's blocks, at the moments when most are alive together: attention and MLP of a double and of
- * a single block. Counts follow the graphs' equations, and were compared with the buffers that ONNX Runtime Web 1.30 makes
- * for FLUX.1's blocks (plan.test.ts has the figures).
+ * Work buffers of the denoiser's blocks, at the moments when most are alive together: attention and
+ * MLP of a double and of a single block. Counts follow the graphs' equations, and were compared
+ * with the buffers that ONNX Runtime Web 1.30 makes for FLUX.1's blocks (plan.test.ts has the
+ * figures).
  */
 export function denoiseMoments(config: TransformerConfig, options: WorkOptions): BufferCounts[] {
   const { textTokens, n, f16, blockSums } = options;
@@ -27,16 +28,19 @@ export function denoiseMoments(config: TransformerConfig, options: WorkOptions):
     [n, stream(textTokens)],
   ];
   const singleStream: BufferCounts = [[n, stream(joint)]];
-  // The normed input that linear layers read. Where block sums are needed, the copy with the sums takes its place.
+  // The normed input that linear layers read. Where block sums are needed, the copy with the sums
+  // takes its place.
   const read = (tokens: number): BufferCounts => [[1, blockSums ? withSums(tokens) : activation(tokens)]];
-  // An MLP's chunk: the hidden layer before and after GELU, and where needed the copy with the sums.
+  // An MLP's chunk: the hidden layer before and after GELU, and where needed the copy with the
+  // sums.
   const hidden = (tokens: number): BufferCounts => [
     [2, activation(tokens, chunk)],
     ...(blockSums ? [[1, withSums(tokens, chunk)] as const] : []),
   ];
   const doubleMlp = [...doubleStreams, ...hidden(image), ...hidden(textTokens), ...read(image)];
   const singleMlp = [...singleStream, ...hidden(joint), ...read(joint)];
-  // The attention kernel copies k and v. In a double block they are joint; q and the result are the image's and the text's.
+  // The attention kernel copies k and v. In a double block they are joint; q and the result are the
+  // image's and the text's.
   const doubleAttention: BufferCounts = [
     ...doubleStreams,
     [4, activation(joint)],
@@ -68,7 +72,10 @@ export function denoiseMoments(config: TransformerConfig, options: WorkOptions):
   ];
 }
 
-/** Bytes of the rope tables, cosines and sines of the image's and of all tokens. They are uploaded once and stay. */
+/**
+ * Bytes of the rope tables, cosines and sines of the image's and of all tokens. They are uploaded
+ * once and stay.
+ */
 export function denoiseTables(config: TransformerConfig, { size, textTokens }: WorkOptions): number {
   const image = tokenCount(size);
   return (2 * image + 2 * (textTokens + image)) * (config.attention_head_dim / 2) * FLOAT_BYTES;

@@ -3,7 +3,10 @@ import { modulationParts } from '../model/parts.ts';
 import type { BufferCounts } from './buffer-buckets.ts';
 import { FLOAT_BYTES } from './work-options.ts';
 
-/** Work buffers of the modulation, whose tables have one row per step and are read back part by part. */
+/**
+ * Work buffers of the modulation, whose tables have one row per step and are read back part by
+ * part.
+ */
 export function modulationMoments(config: TransformerConfig, steps: number): BufferCounts[] {
   const table = (vectors: number) => steps * vectors * hiddenSize(config) * FLOAT_BYTES;
   const results = new Set(modulationParts(config).map(({ vectors }) => table(vectors)));

@@ -13,8 +13,9 @@ export interface PartSize extends Part {
 }
 
 /**
- * Weights of a bundle's parts on the device, in run order, from the manifest alone. Never less than they will be. More by
- * 0.2 % at most where a part's linear layers are all of one class, and by 5 % where q4 and q8 are mixed.
+ * Weights of a bundle's parts on the device, in run order, from the manifest alone. Never less than
+ * they will be. More by 0.2 % at most where a part's linear layers are all of one class, and by 5 %
+ * where q4 and q8 are mixed.
  *
  * @param f16 count for the graphs in half precision, where the bundle has them
  */
@@ -42,7 +43,10 @@ export function partSizes(
   });
 }
 
-/** How many times larger weights are on the device than on disk, where scales and halves take `floatBytes` there. */
+/**
+ * How many times larger weights are on the device than on disk, where scales and halves take
+ * `floatBytes` there.
+ */
 function growth(weightClass: WeightClass, floatBytes: 2 | 4): number {
   if (weightClass === 'f32') return 1;
   if (!isBlockClass(weightClass)) return floatBytes / 2;

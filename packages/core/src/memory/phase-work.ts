@@ -1,3 +1,4 @@
+import { FLUX_SRPO_DEFAULTS } from '../defaults.ts';
 import type { PlanPhase } from '../model/parts.ts';
 import { type BufferCounts, pooledBytes } from './buffer-buckets.ts';
 import { denoiseMoments, denoiseTables } from './denoise-work.ts';
@@ -5,8 +6,6 @@ import { modulationMoments } from './modulation-work.ts';
 import type { PlanInput } from './plan-types.ts';
 import { textMoments, textTables } from './text-work.ts';
 import type { Work, WorkOptions } from './work-options.ts';
-
-const DEFAULT_STEPS = 28;
 
 /** Work buffers and tables of every phase but the decoder's, which depend on its tiles. */
 export function phaseWork(input: PlanInput): Record<Exclude<PlanPhase, 'decode'>, Work> {
@@ -20,7 +19,7 @@ export function phaseWork(input: PlanInput): Record<Exclude<PlanPhase, 'decode'>
   };
   const text = textMoments(text_encoder_2, options);
   const bias = textTables(text_encoder_2, options);
-  const modulation = modulationMoments(transformer, input.steps ?? DEFAULT_STEPS);
+  const modulation = modulationMoments(transformer, input.steps ?? FLUX_SRPO_DEFAULTS.num_inference_steps);
   const denoise = denoiseMoments(transformer, options);
   return {
     text: { bytes: pooledBytes(text) + bias, largest: Math.max(largestBuffer(text), bias) },

@@ -3,8 +3,8 @@ import { planResidency } from './residency.ts';
 import { describeFit, findFit } from './what-fits.ts';
 
 /**
- * What one generation takes on the device, phase by phase, and how its weights are to be held so that it fits into the
- * budget. Made before anything is loaded.
+ * What one generation takes on the device, phase by phase, and how its weights are to be held so
+ * that it fits into the budget. Made before anything is loaded.
  */
 export function planGeneration(input: PlanInput): MemoryPlan {
   const plan = planResidency(input);

@@ -6,7 +6,10 @@ import type { MemoryPlan, PlanInput, PlanRefusal } from './plan-types.ts';
 /** The two WebGPU limits that bound a single buffer. */
 export const BUFFER_LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
 
-/** Every limit that a phase's largest buffer passes, and every phase that passes the budget where one was given. */
+/**
+ * Every limit that a phase's largest buffer passes, and every phase that passes the budget where
+ * one was given.
+ */
 export function refuse(
   phases: MemoryPlan['phases'],
   peak: number,
@@ -30,7 +33,10 @@ export function refuse(
   return refusals;
 }
 
-/** Throws `device/limit-too-small` where the plan has refusals, with the numbers of the one that is furthest off. */
+/**
+ * Throws `device/limit-too-small` where the plan has refusals, with the numbers of the one that is
+ * furthest off.
+ */
 export function assertPlanned({ refusals }: MemoryPlan, size: ImageSize): void {
   const [refusal] = [...refusals].sort((a, b) => b.needed / b.offered - a.needed / a.offered);
   if (refusal === undefined) return;

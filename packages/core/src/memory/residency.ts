@@ -6,7 +6,10 @@ import { phaseWork } from './phase-work.ts';
 import type { MemoryPlan, PhasePlan, PlanInput } from './plan-types.ts';
 import { refuse } from './refusals.ts';
 
-/** How the weights of each phase are held within the budget. The refusals do not say yet what would fit. */
+/**
+ * How the weights of each phase are held within the budget. The refusals do not say yet what would
+ * fit.
+ */
 export function planResidency(input: PlanInput): MemoryPlan {
   const { budget = DEFAULT_MEMORY_BUDGET } = input;
   const parts = byPhase((phase) => input.parts.filter((part) => part.phase === phase));
@@ -30,7 +33,8 @@ export function planResidency(input: PlanInput): MemoryPlan {
     return { keep: true, ...decodeTile, phases: resident, peak: keptBytes, readPerStep: 0, refusals };
   }
 
-  // 2. Hold one phase at a time. Parts that run once are streamed: holding them longer would save nothing.
+  // 2. Hold one phase at a time. Parts that run once are streamed: holding them longer would save
+  // nothing.
   const blocks = parts.denoise.filter(({ use }) => use === 'step');
   const others = sum(parts.denoise) - sum(blocks);
   const windowed = phasePlan('denoise', 'streamed', others + largestPair(blocks, 'cyclic'));

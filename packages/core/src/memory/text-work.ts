@@ -3,7 +3,10 @@ import { storedWidth } from '../model/weight-blocks.ts';
 import type { BufferCounts } from './buffer-buckets.ts';
 import { FLOAT_BYTES, HALF_BYTES, type WorkOptions } from './work-options.ts';
 
-/** Work buffers of a T5 layer where most are alive together: in its attention and in its feed-forward. CLIP's are smaller. */
+/**
+ * Work buffers of a T5 layer where most are alive together: in its attention and in its
+ * feed-forward. CLIP's are smaller.
+ */
 export function textMoments(config: T5Config, { textTokens, f16, blockSums }: WorkOptions): BufferCounts[] {
   const stream = textTokens * config.d_model * FLOAT_BYTES;
   const inner = textTokens * config.num_heads * config.d_kv * FLOAT_BYTES;

@@ -1,13 +1,14 @@
 /*
- * How graphs cut what would be too large for one buffer. The graph builders cut by this, and the planner counts by it.
+ * How graphs cut what would be too large for one buffer. The graph builders cut by this, and the
+ * planner counts by it.
  */
 
 /** Width of an MLP's hidden layer in FLUX's blocks, in widths of the stream. */
 export const MLP_RATIO = 4;
 
 /**
- * The widest hidden layer of an MLP that is computed in one piece. At 4608 tokens a wider float32 activation would
- * pass 167.8 MB, above which ONNX Runtime Web makes the buffer anew at every run.
+ * The widest hidden layer of an MLP that is computed in one piece. At 4608 tokens a wider float32
+ * activation would pass 167.8 MB, above which ONNX Runtime Web makes the buffer anew at every run.
  */
 const MAX_MLP_CHUNK = 6144;
 
@@ -16,7 +17,10 @@ export function mlpChunkWidth(hidden: number): number {
   return hidden / Math.ceil(hidden / MAX_MLP_CHUNK);
 }
 
-/** How an MLP's hidden layer is cut: one suffix and width per chunk, all of one width. A single chunk has no suffix. */
+/**
+ * How an MLP's hidden layer is cut: one suffix and width per chunk, all of one width. A single
+ * chunk has no suffix.
+ */
 export function mlpChunks(hidden: number): { suffix: string; width: number }[] {
   const width = mlpChunkWidth(hidden);
   if (width === hidden) return [{ suffix: '', width }];
@@ -26,7 +30,8 @@ export function mlpChunks(hidden: number): { suffix: string; width: number }[] {
 }
 
 /**
- * Pieces of the queries in the decoder's attention, computed one after another. Height and width of latents are even, so
- * the pixels are a multiple of 4. At 1024×1024 a piece's scores take 268 MB; all together would take 1.07 GB.
+ * Pieces of the queries in the decoder's attention, computed one after another. Height and width of
+ * latents are even, so the pixels are a multiple of 4. At 1024×1024 a piece's scores take 268 MB;
+ * all together would take 1.07 GB.
  */
 export const VAE_QUERY_CHUNKS = 4;

@@ -1,5 +1,6 @@
 /**
- * The shape of each network, as one flat record per network. Names follow diffusers' and transformers' config files.
+ * The shape of each network, as one flat record per network. Names follow diffusers' and
+ * transformers' config files.
  *
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/transformers/transformer_flux.py
  */

@@ -1,10 +1,13 @@
 import { InferenceError } from '../errors.ts';
 
-/** Spread of values below which a picture is one colour: half a step of an 8-bit channel, in [−1, 1]. */
+/**
+ * Spread of values below which a picture is one colour: half a step of an 8-bit channel, in [−1,
+ * 1].
+ */
 const FLAT = 1 / 255;
 
 /**
- * Refuses numbers that cannot be a picture, so that a broken driver gives an error and never a black image.
+ * Refuses numbers that cannot be a picture: a broken driver gives an error, never a black image.
  *
  * @param planar `[3, H, W]` as it leaves the VAE
  */

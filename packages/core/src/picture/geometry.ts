@@ -4,7 +4,8 @@ import { LIMITS } from '../limits.ts';
 /**
  * Pixels, latent cells and tokens.
  *
- * The VAE makes one latent cell of 8×8 pixels, packing makes one token of 2×2 latent cells: a token is 16×16 pixels.
+ * The VAE makes one latent cell of 8×8 pixels. Packing makes one token of 2×2 latent cells, so a
+ * token is 16×16 pixels.
  */
 
 export const PIXELS_PER_LATENT = 8;
@@ -18,7 +19,7 @@ export interface ImageSize {
   height: number;
 }
 
-/** Rows and columns of cells; which cells is said where it is used. */
+/** Rows and columns, of latent cells or of tokens. */
 export interface Grid {
   height: number;
   width: number;
@@ -47,7 +48,10 @@ export function parseSize(text: string): ImageSize {
   return checkSize({ width: Number(match[1]), height: Number(match[2]) });
 }
 
-/** Refuses sizes the model cannot draw; sizes are never rounded, the caller would get another picture than asked for. */
+/**
+ * Refuses sizes that the model cannot draw. A rounded size would give another picture than the
+ * caller asked for.
+ */
 export function checkSize(size: ImageSize): ImageSize {
   if (!isSide(size.width) || !isSide(size.height)) throw unsupported(`${size.width}x${size.height}`);
   return size;

@@ -22,7 +22,8 @@ describe('toByte', () => {
     expect([-7, -1, 1, 7].map(toByte)).toEqual([0, 0, 255, 255]);
     // 0 is half way between 127 and 128: numpy.round(127.5) = 128
     expect(toByte(0)).toBe(128);
-    // x/2 + 1/2 = 0.5/255 in float32 lands on 0.5 after scaling: numpy.round(0.5) = 0, numpy.round(1.5) = 2
+    // x/2 + 1/2 = 0.5/255 in float32 lands on 0.5 after scaling: numpy.round(0.5) = 0,
+    // numpy.round(1.5) = 2
     expect(toByte((2 * 0.5) / 255 - 1)).toBe(0);
     expect(toByte((2 * 1.5) / 255 - 1)).toBe(2);
   });

@@ -3,7 +3,8 @@ import type { ImageSize } from './geometry.ts';
 const f = Math.fround;
 
 /**
- * A decoded picture as bytes: round(255·clamp(x/2 + 1/2, 0, 1)), ties to even, in float32 as diffusers' image processor does.
+ * A decoded picture as bytes: round(255·clamp(x/2 + 1/2, 0, 1)), ties to even, in float32 as
+ * diffusers' image processor does.
  *
  * @param planar `[3, H, W]` in about [−1, 1], as it leaves the VAE
  * @returns `[H, W, 3]`

@@ -33,8 +33,8 @@ export function t5PositionBias(table: Float32Array, length: number, config: Buck
 }
 
 /**
- * Bucket of `distance` = key − query, both directions: exact for near tokens, logarithmic for far ones.
- * The logarithm is in float32, as torch computes it.
+ * Bucket of `distance` = key − query, both directions: exact for near tokens, logarithmic for far
+ * ones. The logarithm is in float32, as torch computes it.
  *
  * @see https://github.com/huggingface/transformers/blob/v5.18.0/src/transformers/models/t5/modeling_t5.py `_relative_position_bucket`
  */

@@ -51,7 +51,8 @@ describe('fma', () => {
 });
 
 describe('Cephes functions', () => {
-  // Bits are checked through the noise; here: they are the functions they claim to be. Two units in the last place is Cephes' own claim.
+  // Bits are checked through the noise; here: they are the functions they claim to be. Two units in
+  // the last place is Cephes' own claim.
   const NEAR = 2 * 2 ** -23;
 
   it('cephesLn is the natural logarithm on (0, 1]', () => {

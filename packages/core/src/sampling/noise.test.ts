@@ -65,7 +65,8 @@ describe('Mt19937', () => {
 describe('fluxNoise', () => {
   const grid = { height: 4, width: 6 };
 
-  // FluxPipeline._pack_latents(torch.randn(2, 16, 4, 6), 2, 16, 4, 6), seed 5 — torch 2.13.0, diffusers 0.42.1
+  // FluxPipeline._pack_latents(torch.randn(2, 16, 4, 6), 2, 16, 4, 6), seed 5 — torch 2.13.0,
+  // diffusers 0.42.1
   it('packs one draw for all pictures', () => {
     const noise = fluxNoise(5, 2, grid);
     expect(hex(noise.subarray(0, 4))).toBe('3febd177 3f04d5ca be05dacf bfb7fd2d');

@@ -4,9 +4,11 @@ import { cephesLn, cephesSinCos } from './float32.ts';
 import { Mt19937 } from './mt19937.ts';
 
 /**
- * Gaussian noise equal to `torch.randn` on an x86 CPU with AVX2, bit for bit, so that a seed means the same picture here as in diffusers.
+ * Gaussian noise equal to `torch.randn` on an x86 CPU with AVX2, bit for bit: a seed gives the same
+ * picture here as in diffusers.
  *
- * ARM builds of PyTorch and CUDA generators give other noise; so do bfloat16 draws of PyTorch before 2.13.
+ * ARM builds of PyTorch and CUDA generators give other noise; so do bfloat16 draws of PyTorch
+ * before 2.13.
  *
  * @see https://github.com/pytorch/pytorch/blob/v2.13.0/aten/src/ATen/native/cpu/DistributionTemplates.h `normal_fill_AVX2`, `normal_kernel`
  */
@@ -23,7 +25,8 @@ const BLOCK = 16;
 /**
  * `torch.randn(count, generator=torch.Generator().manual_seed(seed))`, float32.
  *
- * @param seed 0 … 2^53 − 1, or a bigint 0 … 2^64 − 1. Only the low 32 bits count: PyTorch's engine drops the rest.
+ * @param seed 0 … 2^53 − 1, or a bigint 0 … 2^64 − 1. Only the low 32 bits count: PyTorch's engine
+ *   drops the rest.
  * @throws RangeError for any other seed
  */
 export function torchRandn(seed: number | bigint, count: number): Float32Array<ArrayBuffer> {
@@ -37,7 +40,8 @@ export function torchRandn(seed: number | bigint, count: number): Float32Array<A
 }
 
 /**
- * The starting latents of `n` pictures: ONE draw of `[n, 16, h, w]`, as diffusers makes with one generator, then packed.
+ * The starting latents of `n` pictures: ONE draw of `[n, 16, h, w]`, as diffusers makes with one
+ * generator, then packed.
  *
  * @param grid latent cells; both even
  * @returns `[n, S_img, 64]`
@@ -53,7 +57,10 @@ export function fluxNoise(seed: number | bigint, n: number, grid: Grid): Float32
   return latents;
 }
 
-/** Sixteen or more numbers: all uniforms first, then Box–Muller in blocks; a ragged end draws sixteen fresh ones over the last block. */
+/**
+ * Sixteen or more numbers: all uniforms first, then Box–Muller in blocks. Where a block is left
+ * incomplete, sixteen new uniforms replace the last sixteen numbers.
+ */
 function fillBlocks(out: Float32Array, generator: Mt19937): void {
   for (let i = 0; i < out.length; i++) out[i] = uniform24(generator);
   for (let start = 0; start + BLOCK <= out.length; start += BLOCK) boxMullerBlock(out, start);

@@ -6,7 +6,8 @@ function hex(values: Float32Array): string {
 }
 
 describe('eulerStep', () => {
-  // FlowMatchEulerDiscreteScheduler.step twice, same velocity — diffusers 0.42.1, torch 2.13.0; every bit
+  // FlowMatchEulerDiscreteScheduler.step twice, same velocity — diffusers 0.42.1, torch 2.13.0;
+  // every bit
   it('equals two steps of diffusers', () => {
     const sigmas = [1, 0.91847163438797, 0.8243773579597473] as const;
     const velocity = new Float32Array([0.3, 0.9, -1.7, 123.456]);

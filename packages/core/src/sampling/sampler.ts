@@ -1,9 +1,11 @@
 const f = Math.fround;
 
 /**
- * One Euler step of the flow: x + (σ_next − σ)·v, each operation rounded to float32 as diffusers' scheduler does.
+ * One Euler step of the flow: x + (σ_next − σ)·v, each operation rounded to float32 as diffusers'
+ * scheduler does.
  *
- * x(σ) = (1 − σ)·picture + σ·noise, so the velocity dx/dσ = noise − picture and σ falls from 1 to 0.
+ * x(σ) = (1 − σ)·picture + σ·noise, so the velocity dx/dσ = noise − picture and σ falls from 1 to
+ * 0.
  *
  * @param latents `[…]` at noise level `sigma`
  * @param velocity same shape

@@ -19,7 +19,8 @@ describe('muForTokens', () => {
   });
 });
 
-// FlowMatchEulerDiscreteScheduler.set_timesteps(sigmas=np.linspace(1, 1/7, 7), …).sigmas — diffusers 0.42.1, numpy 2.4.6; every bit
+// FlowMatchEulerDiscreteScheduler.set_timesteps(sigmas=np.linspace(1, 1/7, 7), …).sigmas —
+// diffusers 0.42.1, numpy 2.4.6; every bit
 describe('fluxSigmas', () => {
   it('equals diffusers with dynamic shifting (mu 0.63, 1024 tokens)', () => {
     expect([...fluxSigmas(7, 1024, scheduler)]).toEqual([

@@ -1,7 +1,8 @@
 import type { SchedulerConfig } from '../model/config.ts';
 
 /**
- * How far the schedule is shifted towards noise: a line through (256 tokens, 0.5) and (4096 tokens, 1.15), not clamped.
+ * How far the schedule is shifted towards noise: a line through (256 tokens, 0.5) and (4096 tokens,
+ * 1.15), not clamped.
  *
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/pipelines/flux/pipeline_flux.py `calculate_shift`
  */
@@ -14,9 +15,10 @@ export function muForTokens(tokens: number, scheduler: SchedulerConfig): number 
 /**
  * Noise levels of a run, from 1 (pure noise) down to 0 (picture).
  *
- * linspace(1, 1/steps, steps), then dynamic shift σ' = e^mu / (e^mu + 1/σ − 1) or static shift σ' = s·σ / (1 + (s − 1)·σ), then 0.
- * diffusers makes the line in float64, rounds it to float32 and shifts in float32 (NumPy keeps float32 beside Python floats);
- * every `fround` below is one of its roundings.
+ * linspace(1, 1/steps, steps), then dynamic shift σ' = e^mu / (e^mu + 1/σ − 1) or static shift σ' =
+ * s·σ / (1 + (s − 1)·σ), then 0. diffusers makes the line in float64, rounds it to float32 and
+ * shifts in float32 (NumPy keeps float32 beside Python floats); every `fround` below is one of its
+ * roundings.
  *
  * @returns `[steps + 1]`, strictly decreasing
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/schedulers/scheduling_flow_match_euler_discrete.py `set_timesteps`

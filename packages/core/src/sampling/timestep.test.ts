@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { modelTimestep, sinusoidalEmbedding } from './timestep.ts';
 
-// Frequencies are equal to torch's in every bit; cos and sin are rounded from float64 here, from SLEEF there: one unit at 1.
+// Frequencies are equal to torch's in every bit; cos and sin are rounded from float64 here, from
+// SLEEF there: one unit at 1.
 const ATOL = 6e-8;
 
 function expectNear(actual: number | undefined, expected: number): void {
@@ -9,7 +10,8 @@ function expectNear(actual: number | undefined, expected: number): void {
 }
 
 describe('sinusoidalEmbedding', () => {
-  // Timesteps(256, flip_sin_to_cos=True, downscale_freq_shift=0)(sigma / 1000 * 1000) — diffusers 0.42.1, the second sigma of mu 0.63, 7 steps
+  // Timesteps(256, flip_sin_to_cos=True, downscale_freq_shift=0)(sigma / 1000 * 1000) — diffusers
+  // 0.42.1, the second sigma of mu 0.63, 7 steps
   it('equals diffusers, cosines before sines, multiplied by 1000 once', () => {
     const row = sinusoidalEmbedding([0.3, modelTimestep(0.91847163438797)]).subarray(256);
     const expected = {

@@ -2,8 +2,9 @@ const f = Math.fround;
 const LN_MAX_PERIOD = f(-Math.log(10000));
 
 /**
- * Two of the 128 frequencies that PyTorch's float32 exp (Intel MKL) rounds up where the nearest float32 is below, seen with torch 2.13.0
- * at every CPU capability. At 1000 radians the unit in the last place is 3e-5 of the embedding.
+ * Two of the 128 frequencies that PyTorch's float32 exp (Intel MKL) rounds up where the nearest
+ * float32 is below, seen with torch 2.13.0 at every CPU capability. At 1000 radians the unit in the
+ * last place is 3e-5 of the embedding.
  */
 const ROUNDED_UP = new Map([
   [12, 0.4216965138912201],
@@ -16,7 +17,8 @@ export const TIMESTEP_DIMS = 256;
 /**
  * Sinusoidal embedding of noise levels or guidance: [cos | sin] of 1000·value·10000^(−i/128).
  *
- * The ×1000 is applied here, once, in float32. A sigma goes through `modelTimestep` first; guidance goes in as it is (3.5).
+ * The ×1000 is applied here, once, in float32. A sigma goes through `modelTimestep` first; guidance
+ * goes in as it is (3.5).
  *
  * @param values R numbers
  * @returns `[R, dims]`
@@ -38,8 +40,9 @@ export function sinusoidalEmbedding(values: readonly number[], dims = TIMESTEP_D
 }
 
 /**
- * A sigma as the model receives it: diffusers' scheduler multiplies by 1000 and its pipeline divides again, both rounding to float32.
- * Angles reach 1000 radians, so the one unit this moves some sigmas by shows as 6e-5 in the embedding.
+ * A sigma as the model receives it. diffusers' scheduler multiplies it by 1000 and its pipeline
+ * divides it again, and both round to float32. Angles reach 1000 radians, so the one unit this
+ * moves some sigmas by shows as 6e-5 in the embedding.
  */
 export function modelTimestep(sigma: number): number {
   return f(f(f(sigma) * 1000) / 1000);

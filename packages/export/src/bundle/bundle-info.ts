@@ -1,4 +1,4 @@
-import { InputError, type Manifest } from '@flux-srpo/core';
+import { FLUX_SRPO_DEFAULTS, FLUX_SRPO_SIZES, InputError, LIMITS, type Manifest } from '@flux-srpo/core';
 import { isObject } from '../sources/source-folder.ts';
 
 /** What a bundle says of itself beyond what the checkpoint says. */
@@ -20,16 +20,9 @@ export const FLUX_SRPO_INFO: BundleInfo = {
     notice:
       'Converted weights of FLUX.1 [dev] (FLUX.1 [dev] Non-Commercial License) as fine-tuned by SRPO (academic use only). Both licences apply.',
   },
-  sizes: {
-    square_hd: { width: 1024, height: 1024 },
-    square: { width: 512, height: 512 },
-    portrait_4_3: { width: 768, height: 1024 },
-    portrait_16_9: { width: 576, height: 1024 },
-    landscape_4_3: { width: 1024, height: 768 },
-    landscape_16_9: { width: 1024, height: 576 },
-  },
-  defaults: { size: 'landscape_4_3', num_inference_steps: 28, guidance_scale: 4.5 },
-  max_sequence_length: 512,
+  sizes: FLUX_SRPO_SIZES,
+  defaults: FLUX_SRPO_DEFAULTS,
+  max_sequence_length: LIMITS.max_sequence_length[1],
 };
 
 const FIELDS = [
