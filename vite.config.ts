@@ -58,8 +58,8 @@ export default defineConfig({
   test: {
     projects: [
       inNode('unit', ['packages/*/src/**/*.test.ts', 'models/*/scenes/**/*.test.ts'], UNIT_TEST_MS),
-      inNode('contract', ['test/contract/**/*.test.ts'], UNIT_TEST_MS),
       inNode('repository', ['test/repository/**/*.test.ts'], SLOW_TEST_MS),
+      inNode('contract', ['test/contract/**/*.test.ts'], UNIT_TEST_MS),
       inNode('parity', ['test/parity/**/*.test.ts'], SLOW_TEST_MS),
       inNode('cli', ['test/cli/**/*.test.ts'], SLOW_TEST_MS),
       // The tiers below run one file at a time: their files would share two cores and one software

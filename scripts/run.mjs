@@ -32,7 +32,7 @@ const COMMANDS = {
   async test() {
     const chromium = findOrInstallChromium();
     const results = [await lint(), await typecheck()];
-    for (const tier of ['unit', 'contract', 'repository', 'parity', 'cli', 'gpu']) results.push(await vitest(tier));
+    for (const tier of ['unit', 'repository', 'contract', 'parity', 'cli', 'gpu']) results.push(await vitest(tier));
     for (const tier of ['browser', 'package', 'e2e'])
       results.push(chromium === undefined ? couldNotRun(tier) : await vitest(tier));
     return printTally(results);
