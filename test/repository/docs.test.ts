@@ -85,7 +85,7 @@ describe('the documentation', () => {
 
   it('is what "npm run docs" makes of the code today, every public symbol documented', async () => {
     const made = await mkdtemp(join(tmpdir(), 'flux-srpo-docs-'));
-    const script = "import { writeDocs } from '../e2e/scripts/docs.ts'; writeDocs(process.argv[1]);";
+    const script = "import { writeDocs } from './scripts/docs.ts'; writeDocs(process.argv[1]);";
     await run(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script, made], { cwd: ROOT });
     const files = await readdir(made, { recursive: true });
     const stale: string[] = [];
