@@ -15,7 +15,7 @@ import { createPipeline, openBundle } from '@flux-srpo/runtime';
 import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
 import { testPrompts } from '../models/tiny/scenes/grammar.ts';
 import { decodeLatents } from '../packages/runtime/src/decode/vae.ts';
-import { Phase } from '../packages/runtime/src/phase.ts';
+import { Phase } from '../packages/runtime/src/parts/phase.ts';
 
 const { values } = parseArgs({
   options: {
@@ -59,7 +59,8 @@ for (const [i, { prompt }] of testPrompts(rows * columns, true).entries()) {
 const phase = new Phase(backend, bundle, 'decode');
 phase.begin('keep', {});
 const packed = packLatents(latents, vae.latent_channels, grid);
-const decode = (tile: number | undefined) => decodeLatents(phase, vae, packed, canvas, tile, () => undefined);
+const decode = (tile: number | undefined) =>
+  decodeLatents(phase, { config: vae, latents: packed, size: canvas, tile, onStage: () => undefined });
 
 /** Mean |step| from the pixel before to each of these columns and rows. */
 function stepsAt(picture: Float32Array, lines: { columns: Set<number>; rows: Set<number> }): number {

@@ -218,9 +218,22 @@ it('does not run the text encoders again for a prompt it remembers', async () =>
   expect(fault.runs - remembered).toBe(text_encoder.num_hidden_layers + 1 + text_encoder_2.num_layers + 1);
 });
 
-it('runs one generation at a time, in the order they came', async () => {
+it('refuses what is asked of it while a generation runs, and is as before when that has ended', async () => {
   await open();
-  const order: number[] = [];
-  await Promise.all([1, 2, 3].map(async (seed) => order.push((await pipeline.generate({ ...REQUEST, seed })).seed)));
-  expect(order).toEqual([1, 2, 3]);
+  const before = await pictures();
+  const running = pipeline.generate(fresh());
+  const busy = 'one thing at a time';
+  await expect(pipeline.generate(REQUEST)).rejects.toThrow(busy);
+  await expect(pipeline.unload()).rejects.toThrow(busy);
+  await expect(pipeline.prepare()).rejects.toThrow(busy);
+  expect((await running).images).toHaveLength(2);
+  expect(await pictures()).toEqual(before);
+});
+
+it('is disposed once what runs has ended', async () => {
+  await open();
+  const running = pipeline.generate(REQUEST);
+  await pipeline.dispose();
+  expect((await running).images).toHaveLength(2);
+  expect(counts()).toEqual(NOTHING);
 });

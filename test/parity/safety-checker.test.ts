@@ -79,8 +79,8 @@ describe('with enableSafetyChecker', () => {
     const prompts = testPrompts(64, true).map(({ scene }, i) => ({ scene, picture: draw(scene, 900_000 + i) }));
     await open(prompts.map(({ picture }) => picture));
     const flagged: boolean[] = [];
-    for (let i = 0; i < prompts.length; i += 16) {
-      flagged.push(...((await pipeline.generate({ ...CHECKED, n: 16 })).flagged ?? []));
+    for (let i = 0; i < prompts.length; i += 8) {
+      flagged.push(...((await pipeline.generate({ ...CHECKED, n: 8 })).flagged ?? []));
     }
     const wrong = prompts.filter(({ scene }, i) => flagged[i] !== (scene.kind === 'duck'));
     expect(wrong.map(({ scene }) => scene)).toEqual([]);

@@ -2,7 +2,7 @@ import { type ImageSize, packLatents } from '@flux-srpo/core';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeLatents, decodeStages } from '../../packages/runtime/src/decode/vae.ts';
-import { Phase } from '../../packages/runtime/src/phase.ts';
+import { Phase } from '../../packages/runtime/src/parts/phase.ts';
 import '../support/allclose.ts';
 import { convertInMemory, openInMemory } from '../support/bundle.ts';
 import { readPipelineFixture, readTensors } from '../support/fixture.ts';
@@ -41,7 +41,13 @@ describe('a tiled decode', () => {
     const packed = packLatents(latents, vae.latent_channels, grid);
     let stages = 0;
     phase.begin('keep', {});
-    const decoded = await decodeLatents(phase, vae, packed, size, TILE, () => stages++);
+    const decoded = await decodeLatents(phase, {
+      config: vae,
+      latents: packed,
+      size,
+      tile: TILE,
+      onStage: () => stages++,
+    });
     const expected = file.get('tiled')?.data as Float32Array;
     expect(decoded).toBeAllclose(expected, FP32.floats);
     expect(stages).toBe(decodeStages(vae, size, TILE));
@@ -56,9 +62,10 @@ describe('a tiled decode', () => {
     let stages = 0;
     phase.begin('keep', { signal: controller.signal });
     const latents = new Float32Array((size.width / 16) * (size.height / 16) * 64);
-    const decoding = decodeLatents(phase, vae, latents, size, TILE, () => {
+    const onStage = (): void => {
       if (++stages === perTile) controller.abort(new Error('no longer wanted'));
-    });
+    };
+    const decoding = decodeLatents(phase, { config: vae, latents, size, tile: TILE, onStage });
     await expect(decoding).rejects.toThrow('no longer wanted');
     expect(stages).toBe(perTile);
   });

@@ -1,6 +1,7 @@
 import { encodePng } from '@flux-srpo/formats';
 import type { Bundle } from './bundle/bundle.ts';
-import type { GeneratedImage, GenerateResult } from './pipeline.ts';
+import type { GenerateResult } from './generation/contract.ts';
+import type { GeneratedImage } from './generation/picture.ts';
 
 /** What made a picture, as it is written into its PNG. */
 export interface PictureSettings {

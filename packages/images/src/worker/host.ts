@@ -1,11 +1,14 @@
 import { encodePicture, pictureSettings } from '@flux-srpo/runtime';
 import { type Remote, transfer } from 'comlink';
 import { type HostOptions, type LoadedPipeline, loadModel } from './load-model.ts';
+import { createPause } from './pause.ts';
 import type { PageApi, WorkerApi } from './protocol.ts';
 
 /** The worker's end: one model, one call at a time. */
 export function createHost(page: Remote<PageApi>, options: HostOptions = {}): WorkerApi {
-  const counter = { finished: 0 };
+  /** Runs, reads and uploads that have ended, well or not. If it stands still while there is work, something may hang. */
+  let finished = 0;
+  const hooks = { beforeRun: createPause(), onFinished: () => void finished++ };
   let loaded: LoadedPipeline | undefined;
   let running: AbortController | undefined;
 
@@ -25,7 +28,7 @@ export function createHost(page: Remote<PageApi>, options: HostOptions = {}): Wo
         const { onProgress } = page;
         loaded ??= await loadModel(input, {
           ...options,
-          counter,
+          hooks,
           signal,
           onProgress: (event) => void onProgress(event),
         });
@@ -66,6 +69,6 @@ export function createHost(page: Remote<PageApi>, options: HostOptions = {}): Wo
       }),
 
     cancel: () => running?.abort(),
-    ping: () => counter.finished,
+    ping: () => finished,
   };
 }

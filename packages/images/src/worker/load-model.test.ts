@@ -43,7 +43,7 @@ function counted(): { files: BundleFiles; count: { opened: number; open: number 
 function load(input: Partial<LoadInput>, closed: string[] = []) {
   const { files, count } = counted();
   const controller = new AbortController();
-  const options = { counter: { finished: 0 }, signal: controller.signal, onProgress: () => undefined };
+  const options = { hooks: {}, signal: controller.signal, onProgress: () => undefined };
   const opened = { files, isStored: false, release: () => void closed.push('lock') };
   return { loading: loadFrom(opened, { ...INPUT, ...input }, options), count };
 }

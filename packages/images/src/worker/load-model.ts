@@ -1,6 +1,7 @@
 import { isFluxError, type Progress, toWireError, type WireError } from '@flux-srpo/core';
 import {
   type Backend,
+  type BackendHooks,
   createPipeline,
   createWasmBackend,
   createWebGpuBackend,
@@ -12,8 +13,6 @@ import {
 import { requiredLimits } from '../probe/memory-plan.ts';
 import { type OpenedModel, openModel } from '../store/open-model.ts';
 import { modelFacts } from '../wire/model.ts';
-import { breathing } from './breathing.ts';
-import { countingBackend, countingFiles, type FinishedCounter } from './counting.ts';
 import type { LoadInput, LocalModel } from './protocol.ts';
 import { isUnsupported } from './recovery.ts';
 
@@ -23,7 +22,7 @@ export interface HostOptions {
 }
 
 export interface LoadingOptions extends HostOptions {
-  counter: FinishedCounter;
+  hooks: BackendHooks;
   signal: AbortSignal;
   onProgress: (progress: Progress) => void;
 }
@@ -63,17 +62,20 @@ export async function loadFrom(
 async function start(
   { files, chunks, isStored }: OpenedModel,
   input: LoadInput,
-  { counter, signal, onProgress, ...gpuOptions }: LoadingOptions,
+  { hooks, signal, onProgress, ...gpuOptions }: LoadingOptions,
   closers: Closer[],
 ): Promise<LoadedPipeline> {
-  const bundle = await openBundle(countingFiles(files, counter), chunks);
+  const bundle = await openBundle(files, { store: chunks, onRead: hooks.onFinished });
   closers.push(() => bundle.close());
   const { manifest } = bundle;
-  const { backend, fallback } = await createBackend(input, { requiredLimits: requiredLimits(manifest), ...gpuOptions });
+  const { backend, fallback } = await createBackend(input, hooks, {
+    requiredLimits: requiredLimits(manifest),
+    ...gpuOptions,
+  });
   closers.push(() => backend.dispose());
   const pipeline = await createPipeline({
     bundle,
-    backend: countingBackend(breathing(backend), counter),
+    backend,
     memoryBudget: input.memoryBudget,
     precision: input.precision,
   });
@@ -105,9 +107,10 @@ async function closeAll(closers: Closer[]): Promise<void> {
 
 async function createBackend(
   { backends: [first, second], wasmUrl, precision = 'auto' }: LoadInput,
+  hooks: BackendHooks,
   gpuOptions: WebGpuBackendOptions,
 ): Promise<{ backend: Backend; fallback?: WireError }> {
-  const options = wasmUrl === undefined ? {} : { wasmUrl };
+  const options = wasmUrl === undefined ? { hooks } : { hooks, wasmUrl };
   if (first === 'wasm') return { backend: await createWasmBackend(options) };
   try {
     return { backend: await createWebGpuBackend({ ...options, ...gpuOptions, precision }) };

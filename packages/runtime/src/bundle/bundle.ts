@@ -24,9 +24,9 @@ export interface Bundle {
   readonly identity: string;
   /** Where it came from, for messages. */
   readonly name: string;
-  /** A listed file, whole. */
+  /** A listed file, whole. As all bytes that a bundle gives, it may be a view of a chunk that others read too: do not change it. */
   read(path: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
-  /** A listed file, in ranges. Closed with the bundle. */
+  /** A listed file, in ranges, which are views where they lie within one chunk: do not change them. Closed with the bundle. */
   source(path: string): Promise<ByteSource>;
   /** The bytes of a graph: its variant of that precision, where it has one. */
   graph(name: string, precision?: Precision): Promise<Uint8Array<ArrayBuffer>>;
@@ -36,8 +36,15 @@ export interface Bundle {
   close(): Promise<void>;
 }
 
-/** @param store keeps what was read and checked, and is asked before `files` are */
-export async function openBundle(files: BundleFiles, store?: ChunkStore): Promise<Bundle> {
+export interface OpenBundleOptions {
+  /** Keeps what was read and checked, and is asked before `files` are. */
+  store?: ChunkStore | undefined;
+  /** Called when a read of `files` has ended, well or not. */
+  onRead?: (() => void) | undefined;
+}
+
+export async function openBundle(from: BundleFiles, { store, onRead }: OpenBundleOptions = {}): Promise<Bundle> {
+  const files = onRead === undefined ? from : toldFiles(from, onRead);
   const { bytes, json } = await readManifest(files);
   const manifest = parseManifest(json);
   const identity = await sha256Hex(bytes);
@@ -101,6 +108,17 @@ export async function openBundle(files: BundleFiles, store?: ChunkStore): Promis
       details: { bundle: files.name, what },
     });
   }
+}
+
+/** The files, every read of which is told when it ends. */
+function toldFiles(files: BundleFiles, onRead: () => void): BundleFiles {
+  return {
+    name: files.name,
+    async open(...args) {
+      const source = await files.open(...args);
+      return { ...source, read: (...range) => source.read(...range).finally(onRead) };
+    },
+  };
 }
 
 async function readManifest(files: BundleFiles): Promise<{ bytes: Uint8Array; json: string }> {

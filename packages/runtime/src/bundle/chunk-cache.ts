@@ -1,18 +1,20 @@
+import type { Bytes } from '@flux-srpo/formats';
+
 /**
- * The last few chunks that were read and verified, whichever file they are of: a tensor is rarely aligned with chunks, so the next read
- * begins in the chunk where the last one ended. Memory is bounded by `capacity` chunks however many files are open.
+ * The last few chunks that were read and verified, of whatever file. Tensors rarely end where chunks do, so the next read
+ * begins in the chunk where the last one ended. At most `capacity` chunks are held, however many files are open.
  */
 export class ChunkCache {
   readonly #capacity: number;
   /** In order of use, oldest first. */
-  readonly #chunks = new Map<string, Promise<Uint8Array>>();
+  readonly #chunks = new Map<string, Promise<Bytes>>();
 
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
   /** The chunk of this key; `load` runs if it is not here. A failed load is forgotten, so that a retry reads again. */
-  get(key: string, load: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  get(key: string, load: () => Promise<Bytes>): Promise<Bytes> {
     const chunk = this.#chunks.get(key) ?? load();
     this.#chunks.delete(key);
     this.#chunks.set(key, chunk);

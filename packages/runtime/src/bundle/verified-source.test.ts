@@ -58,6 +58,23 @@ describe('a verified source', () => {
     expect(raw.reads).toHaveLength(4);
   });
 
+  it('gives a range within a chunk as a view, and copies only what lies across chunks', async () => {
+    const source = open(bytesSource(bytes, 'raw'));
+    const [first, second] = [await source.read(10, 20), await source.read(0, 100)];
+    expect(first.buffer).toBe(second.buffer);
+    const into = new ArrayBuffer(64);
+    const across = await source.read(90, 20, undefined, into);
+    expect(across.buffer).toBe(into);
+    expect(across).toEqual(bytes.slice(90, 110));
+  });
+
+  it('leaves what it gave as it was, whatever is read after it', async () => {
+    const source = open(bytesSource(bytes, 'raw'), 1);
+    const early = await source.read(20, 30);
+    for (let at = 0; at < 250; at += 50) await source.read(at, 50);
+    expect(early).toEqual(bytes.slice(20, 50));
+  });
+
   it('reads a chunk once for readers at the same time', async () => {
     const raw = watched(bytes);
     const source = open(raw);

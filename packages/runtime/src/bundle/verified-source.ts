@@ -1,13 +1,16 @@
 import { type BundleFile, ModelError } from '@flux-srpo/core';
-import { type ByteSource, checkRange, sha256Hex } from '@flux-srpo/formats';
+import { type ByteSource, type Bytes, checkRange, sha256Hex } from '@flux-srpo/formats';
 import type { ChunkCache } from './chunk-cache.ts';
 import type { ChunkStore } from './chunk-store.ts';
 
 /**
- * A file of a bundle whose every byte is checked before anyone sees it: reads fetch whole chunks, and a chunk that does not hash to what
- * the manifest says is an error, not data.
+ * A file of a bundle whose every byte is checked before anyone sees it. Reads fetch whole chunks, and a chunk whose hash is not
+ * the manifest's is an error.
  *
- * @param store is asked first, and believed as little
+ * A range within one chunk is given as a view of it, without a copy: the chunk is shared with other readers, so nobody may change
+ * it. It is never used again for other bytes, so views stay valid. A range across chunks is a copy.
+ *
+ * @param store is asked first, and its chunks are checked too
  */
 export function verifiedSource(
   raw: ByteSource,
@@ -26,7 +29,7 @@ export function verifiedSource(
     );
   }
 
-  async function loadChunk(index: number): Promise<Uint8Array> {
+  async function loadChunk(index: number): Promise<Bytes> {
     const expected = file.chunks[index]!;
     const kept = await store?.get(expected);
     if (kept !== undefined && (await sha256Hex(kept)) === expected) return kept;
@@ -49,23 +52,27 @@ export function verifiedSource(
   const source: ByteSource = {
     size: file.size,
     name: file.path,
-    async read(offset, length, signal) {
+    async read(offset, length, signal, into) {
       signal?.throwIfAborted();
       checkRange(source, offset, length);
-      const out = new Uint8Array(length);
+      let out: Bytes | undefined;
       for (let index = Math.floor(offset / chunkBytes); index * chunkBytes < offset + length; index++) {
         // Without the signal: another reader may wait for the same chunk.
         const loading = chunkAt(index);
-        // Whoever goes forward goes on: the next chunk is fetched and hashed while this one is used. Its failure is told when it is read.
+        // A reader that goes forward will go on: the next chunk is fetched and hashed while this one is used.
+        // If that fails, whoever reads the next chunk is told.
         if (index === latest + 1 && (index + 1) * chunkBytes < file.size) chunkAt(index + 1).catch(() => undefined);
         latest = index;
         const chunk = await loading;
         signal?.throwIfAborted();
         const from = Math.max(offset, index * chunkBytes);
         const to = Math.min(offset + length, index * chunkBytes + chunk.length);
-        out.set(chunk.subarray(from - index * chunkBytes, to - index * chunkBytes), from - offset);
+        const view = chunk.subarray(from - index * chunkBytes, to - index * chunkBytes);
+        if (view.length === length) return view;
+        out ??= new Uint8Array(into ?? new ArrayBuffer(length), 0, length);
+        out.set(view, from - offset);
       }
-      return out;
+      return out ?? new Uint8Array();
     },
     ...(raw.close === undefined ? {} : { close: raw.close.bind(raw) }),
   };

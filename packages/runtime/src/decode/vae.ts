@@ -11,41 +11,48 @@ import {
   unpackLatents,
   type VaeConfig,
 } from '@flux-srpo/core';
-import { type Feed, type Phase, TensorScope } from '../phase.ts';
+import type { Feed, Phase } from '../parts/phase.ts';
+import { TensorScope } from '../parts/tensor-scope.ts';
 import { hostTensor } from '../tensor.ts';
 import { blendFrom, type DecodedTile, placeTile } from './blend.ts';
 
-/** Stages that the decode of one picture goes through; progress counts them. `tile` as in {@link decodeLatents}. */
+/** Graphs that run to decode one picture; progress counts them. `tile` as in {@link DecodeInputs}. */
 export function decodeStages(config: VaeConfig, size: ImageSize, tile: number | undefined): number {
   const tiles = tile === undefined ? 1 : decodeTiles(latentGrid(size), tile).flat().length;
   return tiles * (config.block_out_channels.length + 2);
 }
 
+export interface DecodeInputs {
+  config: VaeConfig;
+  /** Packed, [S_img, 64]. */
+  latents: Float32Array;
+  size: ImageSize;
+  /** Latents per side of the tiles that are decoded one by one and blended. `undefined` decodes all at once. */
+  tile: number | undefined;
+  /** Called after each graph that has run. */
+  onStage: () => void;
+}
+
 /**
  * Latents to pixels.
  *
- * @param latents packed, [S_img, 64]
- * @param tile latents on a side of the tiles that are decoded one by one and blended; `undefined` decodes all at once
  * @returns [3, H, W], nominally in [−1, 1], not clamped
  */
 export async function decodeLatents(
   phase: Phase,
-  config: VaeConfig,
-  latents: Float32Array,
-  size: ImageSize,
-  tile: number | undefined,
-  onStage: () => void,
+  { config, latents, size, tile, onStage }: DecodeInputs,
 ): Promise<Float32Array> {
   const grid = latentGrid(size);
   const scaled = unscale(unpackLatents(latents, config.latent_channels, grid), config);
-  if (tile === undefined) return decode(phase, config, scaled, grid, onStage);
+  if (tile === undefined) return decode(phase, { config, latents: scaled, grid, onStage });
 
   const picture = { ...size, data: new Float32Array(3 * size.height * size.width) };
   let above: DecodedTile[] = [];
   for (const row of decodeTiles(grid, tile)) {
     const decoded: DecodedTile[] = [];
     for (const place of row) {
-      const data = await decode(phase, config, cut(scaled, config.latent_channels, grid, place), place, onStage);
+      const tileLatents = cut(scaled, config.latent_channels, grid, place);
+      const data = await decode(phase, { config, latents: tileLatents, grid: place, onStage });
       const pixels = { height: place.height * PIXELS_PER_LATENT, width: place.width * PIXELS_PER_LATENT, data };
       const upper = above[decoded.length];
       if (upper) blendFrom('above', upper, pixels, tileBlend(tile));
@@ -60,17 +67,16 @@ export async function decodeLatents(
   return picture.data;
 }
 
-/** @param latents [C, h, w], unscaled */
-async function decode(
-  phase: Phase,
-  config: VaeConfig,
-  latents: Float32Array,
-  { height, width }: Grid,
-  onStage: () => void,
-): Promise<Float32Array> {
+interface WholeInputs extends Pick<DecodeInputs, 'config' | 'onStage'> {
+  /** [C, h, w], unscaled. */
+  latents: Float32Array;
+  grid: Grid;
+}
+
+async function decode(phase: Phase, { config, latents, grid, onStage }: WholeInputs): Promise<Float32Array> {
   const scope = new TensorScope();
   try {
-    const start = hostTensor([1, config.latent_channels, height, width], latents);
+    const start = hostTensor([1, config.latent_channels, grid.height, grid.width], latents);
     const first = await phase.run(PARTS.vaeIn, { latents: start }, ['hidden'], PARTS.vaeUp(0));
     let hidden: Feed = scope.replace('hidden', first.hidden);
     onStage();

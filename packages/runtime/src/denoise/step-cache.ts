@@ -1,6 +1,7 @@
 import { type Acceleration, PARTS } from '@flux-srpo/core';
 import type { DeviceTensor, HostTensor } from '../ort/backend.ts';
-import { type Phase, TensorScope } from '../phase.ts';
+import type { Phase } from '../parts/phase.ts';
+import { TensorScope } from '../parts/tensor-scope.ts';
 
 /**
  * Relative changes of the first block's residual below which a step is skipped, as published for FLUX.1 [dev] at 28 steps
@@ -22,39 +23,41 @@ export function cacheThreshold(
  * First-block cache: the first double block always runs; where what it adds to the image hardly differs from the last
  * computed step, all other blocks are taken to add what they added then.
  *
- * One instance serves one generation; `release` it at the end. The images of a batch are skipped together or not at all.
+ * One instance serves one generation. The pictures of a batch are skipped together or not at all.
  *
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/hooks/first_block_cache.py
  */
 export class StepCache {
+  readonly #phase: Phase;
   readonly #threshold: number;
-  readonly #scope = new TensorScope();
+  readonly #scope: TensorScope;
   /** Of the last computed step, by image. */
   #residuals: DeviceTensor[] = [];
   #rests: DeviceTensor[] = [];
   /** Steps answered without the other blocks. */
   skipped = 0;
 
-  constructor(threshold: number) {
+  /** @param scope holds what the cache keeps from step to step */
+  constructor(phase: Phase, scope: TensorScope, threshold: number) {
+    this.#phase = phase;
+    this.#scope = scope;
     this.#threshold = threshold;
   }
 
   /**
    * Whether this step may be skipped; if not, its residuals are the ones the next steps are compared with.
    *
-   * @param before image streams into the first block, [1, S_img, H] each
-   * @param after and out of it
+   * @param images image streams before and after the first block, [1, S_img, H] each
    */
-  async maySkip(phase: Phase, before: readonly DeviceTensor[], after: readonly DeviceTensor[]): Promise<boolean> {
+  async maySkip(images: readonly { before: DeviceTensor; after: DeviceTensor }[]): Promise<boolean> {
     const step = new TensorScope();
     try {
       const residuals: DeviceTensor[] = [];
-      for (const [i, img_out] of after.entries()) {
-        const feeds = { img_out, img: before[i] as DeviceTensor };
-        const { residual } = await phase.run(PARTS.cacheResidual, feeds, ['residual']);
+      for (const [i, { before: img, after: img_out }] of images.entries()) {
+        const { residual } = await this.#phase.run(PARTS.cacheResidual, { img_out, img }, ['residual']);
         residuals.push(step.replace(`residual ${i}`, residual));
       }
-      if (await this.#changeIsSmall(phase, residuals)) {
+      if (await this.#changeIsSmall(residuals)) {
         this.skipped++;
         return true;
       }
@@ -68,40 +71,38 @@ export class StepCache {
     }
   }
 
-  /** Keeps what the other blocks added at a computed step. `hidden`: [text, image] after the last block. */
+  /**
+   * Keeps what the other blocks added at a computed step.
+   *
+   * @param images the image stream after the first block, [1, S_img, H], and [text, image] after the last
+   * @param text_length S_txt
+   */
   async remember(
-    phase: Phase,
-    first: readonly DeviceTensor[],
-    hidden: readonly DeviceTensor[],
+    images: readonly { first: DeviceTensor; last: DeviceTensor }[],
     text_length: HostTensor,
   ): Promise<void> {
     const rests: DeviceTensor[] = [];
-    for (const [i, image] of hidden.entries()) {
-      const feeds = { hidden: image, first: first[i] as DeviceTensor, text_length };
-      const { rest } = await phase.run(PARTS.cacheRest, feeds, ['rest']);
+    for (const [i, { first, last }] of images.entries()) {
+      const { rest } = await this.#phase.run(PARTS.cacheRest, { hidden: last, first, text_length }, ['rest']);
       rests.push(this.#scope.replace(`rest ${i}`, rest));
     }
     this.#rests = rests;
   }
 
-  /** The image stream after all blocks, from what the first gave now and the others gave last. The caller's to dispose. */
-  async apply(phase: Phase, image: number, first: DeviceTensor): Promise<DeviceTensor> {
+  /** The image stream after all blocks: what the first gave now and what the others added last. The caller disposes it. */
+  async apply(image: number, first: DeviceTensor): Promise<DeviceTensor> {
     const rest = this.#rests[image];
     if (!rest) throw new Error(`nothing was computed for image ${image} yet`);
-    return (await phase.run(PARTS.cacheApply, { first, rest }, ['hidden'])).hidden;
+    return (await this.#phase.run(PARTS.cacheApply, { first, rest }, ['hidden'])).hidden;
   }
 
-  release(): void {
-    this.#scope.release();
-  }
-
-  async #changeIsSmall(phase: Phase, residuals: readonly DeviceTensor[]): Promise<boolean> {
+  async #changeIsSmall(residuals: readonly DeviceTensor[]): Promise<boolean> {
     if (this.#rests.length === 0) return false;
     for (const [i, residual] of residuals.entries()) {
       const feeds = { residual, previous: this.#residuals[i] as DeviceTensor };
-      const { change } = await phase.run(PARTS.cacheChange, feeds, ['change']);
+      const { change } = await this.#phase.run(PARTS.cacheChange, feeds, ['change']);
       try {
-        const [value] = await phase.read(change);
+        const [value] = await this.#phase.read(change);
         // Written so that NaN is no reason to skip.
         if (!((value as number) <= this.#threshold)) return false;
       } finally {

@@ -1,5 +1,10 @@
-import { latentGrid, type MemoryPlan, type PlanPhase, type Progress, tokenCount } from '@flux-srpo/core';
+import { latentGrid, type Manifest, type MemoryPlan, type PlanPhase, type Progress, tokenCount } from '@flux-srpo/core';
+import { decodeStages } from '../decode/vae.ts';
+import { modulationPartCount } from '../denoise/modulation.ts';
+import { blockCount } from '../denoise/transformer.ts';
+import { type LoadedPart, PHASES } from '../parts/phase.ts';
 import type { ResolvedRequest } from '../request.ts';
+import type { Phases } from './phases.ts';
 
 /** Reading a part's weights and uploading them takes about as long as running the part on this many tokens. A guess between machines. */
 const LOAD_TOKENS = 1024;
@@ -7,24 +12,21 @@ const LOAD_TOKENS = 1024;
 /** The decoder's weights are convolutions, which run on more and more pixels; on average on this many per latent. */
 const PIXELS_PER_WEIGHT = 4;
 
-const LOAD_TEXTS = {
+const LOAD_TEXTS: Readonly<Record<LoadedPart['phase'], string>> = {
   text: 'Loading the text encoders',
   denoise: 'Loading the denoiser',
   decode: 'Loading the decoder',
-} as const;
+};
 
 export interface ProgressOptions {
   onProgress: ((progress: Progress) => void) | undefined;
+  manifest: Manifest;
   request: ResolvedRequest;
   plan: MemoryPlan;
   /** Whether the prompt's embeddings are remembered: then no text encoder runs. */
   isPromptKnown: boolean;
-  /** Bytes of weights that are on the device already, and count as done. */
-  loadedBytes: number;
-  /** Bytes on disk of every part that runs, by name. */
-  diskBytes: ReadonlyMap<string, number>;
-  /** What runs: layers of the text encoders, modulation parts, blocks of a step, graphs of the decoder for all pictures and tiles. */
-  counts: { text: number; modulation: number; blocks: number; decode: number };
+  /** Weights that they hold already count as done. */
+  phases: Phases;
 }
 
 /**
@@ -32,6 +34,8 @@ export interface ProgressOptions {
  */
 export class GenerationProgress {
   readonly #options: ProgressOptions;
+  readonly #counts: Counts;
+  readonly #diskBytes: ReadonlyMap<string, number>;
   readonly #work: Record<PlanPhase, number>;
   /** Of each phase's work, 0 … 1. */
   readonly #done: Record<PlanPhase, number> = { text: 0, modulation: 0, denoise: 0, decode: 0 };
@@ -45,12 +49,14 @@ export class GenerationProgress {
   #decoded = 0;
 
   constructor(options: ProgressOptions) {
-    const { request, plan, isPromptKnown, loadedBytes, counts } = options;
+    const { manifest, request, plan, phases, isPromptKnown } = options;
     const { size, n, steps, maxSequenceLength } = request;
     const weights = (phase: PlanPhase): number =>
       phase === 'text' && isPromptKnown ? 0 : plan.phases[phase].totalWeights;
     const { height, width } = latentGrid(size);
     this.#options = options;
+    this.#counts = countRuns(options);
+    this.#diskBytes = weightSizes(manifest);
     this.#work = {
       text: weights('text') * maxSequenceLength,
       modulation: weights('modulation') * steps,
@@ -58,21 +64,20 @@ export class GenerationProgress {
       decode: weights('decode') * height * width * PIXELS_PER_WEIGHT * n,
     };
     const allBytes = weights('text') + weights('modulation') + weights('denoise') + weights('decode');
-    this.#missingBytes = Math.max(0, allBytes - loadedBytes);
+    this.#missingBytes = Math.max(0, allBytes - phases.loadedBytes(isPromptKnown ? ['denoise', 'decode'] : PHASES));
     this.#total = this.#remaining();
-    this.#encoded = isPromptKnown ? counts.text : 0;
+    this.#encoded = isPromptKnown ? this.#counts.text : 0;
   }
 
   /** The weights of a part are on the device. Those of a part that is streamed are told once. */
-  loaded(phase: keyof typeof LOAD_TEXTS, part: string, bytes: number): void {
+  readonly loaded = ({ phase, part, bytes }: LoadedPart): void => {
     if (this.#loadedParts.has(part)) return;
     this.#loadedParts.add(part);
-    const { diskBytes } = this.#options;
-    this.#loadedDiskBytes += diskBytes.get(part) ?? 0;
+    this.#loadedDiskBytes += this.#diskBytes.get(part) ?? 0;
     this.#missingBytes = Math.max(0, this.#missingBytes - bytes);
-    const total = [...diskBytes.values()].reduce((sum, size) => sum + size, 0);
+    const total = [...this.#diskBytes.values()].reduce((sum, size) => sum + size, 0);
     this.#tell({ stage: 'load', loaded: this.#loadedDiskBytes, total, part, text: LOAD_TEXTS[phase] });
-  }
+  };
 
   /** A layer of the text encoders has run. */
   readonly encoded = (): void => this.#tellEncoded('Encoding the prompt');
@@ -82,9 +87,8 @@ export class GenerationProgress {
 
   /** `block` blocks of a step have run, for all pictures. */
   denoised(step: number, block: number, sigma: number): void {
-    const { request, counts } = this.#options;
-    const { steps } = request;
-    const { blocks } = counts;
+    const { steps } = this.#options.request;
+    const { blocks } = this.#counts;
     this.#done.denoise = (step + block / blocks) / steps;
     const text = `Denoising, step ${step + 1} of ${steps}`;
     this.#tell({ stage: 'denoise', step, steps, block, blocks, sigma, text });
@@ -92,18 +96,17 @@ export class GenerationProgress {
 
   /** A graph of the decoder has run. */
   readonly decoded = (): void => {
-    const { request, counts } = this.#options;
-    const total = counts.decode;
+    const total = this.#counts.decode;
     const done = ++this.#decoded;
     this.#done.decode = done / total;
     // What was planned is a little more than what was loaded.
     if (done === total) this.#missingBytes = 0;
-    const text = request.n === 1 ? 'Decoding the picture' : 'Decoding the pictures';
+    const text = this.#options.request.n === 1 ? 'Decoding the picture' : 'Decoding the pictures';
     this.#tell({ stage: 'decode', done, total, text });
   };
 
   #tellEncoded(text: string): void {
-    const { text: layers, modulation } = this.#options.counts;
+    const { text: layers, modulation } = this.#counts;
     const done = ++this.#encoded;
     this.#done.text = Math.min(1, done / layers);
     this.#done.modulation = Math.max(0, (done - layers) / modulation);
@@ -123,3 +126,32 @@ export class GenerationProgress {
 }
 
 type WithoutFraction<Event> = Event extends unknown ? Omit<Event, 'fraction'> : never;
+
+/** Runs that are told one by one. */
+interface Counts {
+  /** Layers of both text encoders. */
+  text: number;
+  /** Parts that make modulation tables. */
+  modulation: number;
+  /** Of one step. */
+  blocks: number;
+  /** Graphs of the decoder, for all pictures and tiles. */
+  decode: number;
+}
+
+function countRuns({ manifest, request, plan }: ProgressOptions): Counts {
+  const { text_encoder, text_encoder_2, transformer, vae } = manifest.config;
+  return {
+    text: text_encoder.num_hidden_layers + text_encoder_2.num_layers,
+    modulation: modulationPartCount(transformer),
+    blocks: blockCount(transformer),
+    decode: request.n * decodeStages(vae, request.size, plan.decodeTile),
+  };
+}
+
+/** Bytes on disk of every part that runs. Embedding tables are read by row, never loaded. */
+function weightSizes({ files, parts }: Manifest): Map<string, number> {
+  const fileSizes = new Map(files.map((file) => [file.path, file.size]));
+  const loaded = parts.filter((part) => part.graph !== undefined && part.weights !== undefined);
+  return new Map(loaded.map((part) => [part.name, fileSizes.get(part.weights as string) ?? 0]));
+}

@@ -58,10 +58,15 @@ export interface Stage {
    * Offsets are multiples of 4, and so is the length of every piece but the one that ends the tensor.
    */
   upload(dtype: Dtype, dims: readonly number[], fill: (write: TensorWriter) => Promise<void>): Promise<DeviceTensor>;
-  /** Every output stays on the device and is the caller's to dispose. */
+  /**
+   * Every output stays on the device and is the caller's to dispose.
+   *
+   * @param signal is asked when the run's turn has come: once it has aborted, nothing starts
+   */
   run(
     session: Session,
     feeds: Readonly<Record<string, HostTensor | DeviceTensor>>,
+    signal?: AbortSignal,
   ): Promise<Record<string, DeviceTensor>>;
   /** Copies a float32 tensor to the host. Throws `device/lost` if the device was lost by then. */
   read(tensor: DeviceTensor): Promise<Float32Array>;
@@ -79,6 +84,14 @@ export interface BackendInfo {
   readonly adapter?: AdapterReport;
   /** Absent where no self-test is needed (CPU providers) or where it was switched off. */
   readonly selfTest?: SelfTestVerdict;
+}
+
+/** What a backend asks and tells whoever made it. */
+export interface BackendHooks {
+  /** Awaited before every run. A run ends in microtasks, so a worker that hears messages between runs must wait here. */
+  beforeRun?: (() => Promise<void>) | undefined;
+  /** Called when a graph was loaded, a tensor uploaded or read, or a run is over, well or not. */
+  onFinished?: (() => void) | undefined;
 }
 
 export interface Backend {

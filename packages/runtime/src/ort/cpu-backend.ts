@@ -1,12 +1,9 @@
 import type { Precision } from '@flux-srpo/core';
 import type { InferenceSession } from 'onnxruntime-common';
-import type { Backend } from './backend.ts';
+import type { Backend, BackendHooks } from './backend.ts';
 import { createCpuMemory } from './cpu-memory.ts';
-import { createLedger } from './ledger.ts';
 import type { OrtModule } from './memory.ts';
-import { mutexOf } from './mutex.ts';
-import { createStage } from './stage.ts';
-import { createStages } from './stages.ts';
+import { closeStages, createStage, createStageContext } from './stage.ts';
 
 export interface CpuBackendOptions {
   name: 'node' | 'wasm';
@@ -14,20 +11,18 @@ export interface CpuBackendOptions {
   ort: OrtModule;
   runtimeVersion: string;
   sessionOptions: InferenceSession.SessionOptions;
+  hooks?: BackendHooks;
 }
 
 /** A backend whose tensors are JavaScript's own memory. */
-export function createCpuBackend({ name, precision, ort, runtimeVersion, sessionOptions }: CpuBackendOptions): Backend {
-  const ledger = createLedger();
-  const stages = createStages();
+export function createCpuBackend(options: CpuBackendOptions): Backend {
+  const { name, precision, ort, runtimeVersion, sessionOptions, hooks = {} } = options;
+  const context = createStageContext(ort, hooks);
   return {
     name,
-    ledger,
+    ledger: context.ledger,
     info: { runtimeVersion, precision },
-    openStage: async (label) =>
-      stages.add(
-        createStage({ label, ort, mutex: mutexOf(ort), ledger, memory: createCpuMemory(ort, sessionOptions) }),
-      ),
-    dispose: stages.closeAll,
+    openStage: async (label) => createStage(context, label, createCpuMemory(ort, sessionOptions)),
+    dispose: () => closeStages(context),
   };
 }

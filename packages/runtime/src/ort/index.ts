@@ -1,6 +1,7 @@
 export type { AdapterReport } from './adapter-report.ts';
 export {
   type Backend,
+  type BackendHooks,
   type BackendInfo,
   type DeviceTensor,
   DTYPE_BYTES,

@@ -1,3 +1,4 @@
+import * as ort from 'onnxruntime-node';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   graph,
@@ -8,7 +9,8 @@ import {
   runTwice,
   twice,
 } from '../../../../test/support/linear-graph.ts';
-import type { Stage } from './backend.ts';
+import type { BackendHooks, Stage } from './backend.ts';
+import { createCpuBackend } from './cpu-backend.ts';
 import { createNodeBackend } from './node.ts';
 
 const backend = await createNodeBackend({ threads: 1 });
@@ -147,6 +149,55 @@ describe('a stage', () => {
     await expect(uploading).rejects.toThrow('is closed');
     const silent = await backend.openStage('test');
     await expect(silent.upload('float32', [4], () => silent.close())).rejects.toThrow('is closed');
+  });
+
+  describe('with hooks', () => {
+    const hooked = (hooks: BackendHooks) =>
+      createCpuBackend({
+        name: 'node',
+        precision: 'f32',
+        ort,
+        runtimeVersion: 'any',
+        sessionOptions: { executionProviders: ['cpu'] },
+        hooks,
+      });
+
+    it('counts graphs, uploads, runs and reads that have ended, well or not', async () => {
+      let finished = 0;
+      const own = hooked({ onFinished: () => finished++ });
+      const stage = await own.openStage('test');
+      const session = await stage.session('linear', graph);
+      const { y } = await stage.run(session, host);
+      await stage.read(y!);
+      await bytes(stage);
+      expect(finished).toBe(4);
+      await expect(stage.upload('float32', [4], () => Promise.reject(new Error('disk')))).rejects.toThrow('disk');
+      await expect(stage.run(session, {})).rejects.toMatchObject({ code: 'inference/run' });
+      expect(finished).toBe(6);
+      await own.dispose();
+    });
+
+    it('waits before every run, and starts none whose signal aborts meanwhile', async () => {
+      const controller = new AbortController();
+      const reason = new Error('no longer wanted');
+      let pauses = 0;
+      const own = hooked({
+        beforeRun: async () => {
+          if (++pauses === 2) controller.abort(reason);
+        },
+      });
+      const stage = await own.openStage('test');
+      const session = await stage.session('linear', graph);
+      const { y } = await stage.run(session, host, controller.signal);
+      expect(y).toBeDefined();
+      const { tensors } = own.ledger.snapshot();
+      await expect(stage.run(session, host, controller.signal)).rejects.toBe(reason);
+      expect(own.ledger.snapshot().tensors).toBe(tensors);
+      expect(pauses).toBe(2);
+      // The session is as good as before: an abort is no failure of the runtime.
+      await expect(stage.run(session, host)).resolves.toHaveProperty('y');
+      await own.dispose();
+    });
   });
 
   it('is closed with its backend', async () => {

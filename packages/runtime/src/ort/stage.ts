@@ -1,28 +1,33 @@
 import { type ErrorCode, FluxError, InferenceError } from '@flux-srpo/core';
-import type { InferenceSession, Tensor } from 'onnxruntime-common';
-import {
-  type DeviceTensor,
-  DTYPE_BYTES,
-  type Dtype,
-  type HostTensor,
-  type Session,
-  type SessionInput,
-  type Stage,
-} from './backend.ts';
-import type { Ledger } from './ledger.ts';
+import type { Tensor } from 'onnxruntime-common';
+import { type BackendHooks, DTYPE_BYTES, type Dtype, type Stage } from './backend.ts';
+import { createLedger, type Ledger } from './ledger.ts';
+import { assertNames, LoadedSession } from './loaded-session.ts';
 import type { Memory, OrtModule } from './memory.ts';
-import type { Mutex } from './mutex.ts';
+import { type Mutex, mutexOf } from './mutex.ts';
+import { StageTensor, toTensor } from './stage-tensor.ts';
 
-export interface StageOptions {
-  label: string;
-  ort: OrtModule;
-  mutex: Mutex;
-  ledger: Ledger;
-  memory: Memory;
+/** What the stages of one backend share. */
+export interface StageContext {
+  readonly ort: OrtModule;
+  readonly mutex: Mutex;
+  readonly ledger: Ledger;
+  readonly hooks: BackendHooks;
+  /** The open stages, so that the backend can close what its user did not. */
+  readonly open: Set<Stage>;
+}
+
+export function createStageContext(ort: OrtModule, hooks: BackendHooks): StageContext {
+  return { ort, mutex: mutexOf(ort), ledger: createLedger(), hooks, open: new Set() };
+}
+
+export async function closeStages({ open }: StageContext): Promise<void> {
+  await Promise.all([...open].map((stage) => stage.close()));
 }
 
 /** A stage over any onnxruntime package. */
-export function createStage({ label, ort, mutex, ledger, memory }: StageOptions): Stage {
+export function createStage(context: StageContext, label: string, memory: Memory): Stage {
+  const { ort, mutex, ledger, hooks, open } = context;
   const sessions = new Map<string, Promise<LoadedSession>>();
   const tensors = new Set<StageTensor>();
   let closing: Promise<void> | undefined;
@@ -80,9 +85,12 @@ export function createStage({ label, ort, mutex, ledger, memory }: StageOptions)
     });
   }
 
-  return {
-    label,
+  /** Counts `work` when it ends, well or not. */
+  function counted<T>(work: Promise<T>): Promise<T> {
+    return work.finally(() => hooks.onFinished?.());
+  }
 
+  const work: Pick<Stage, 'session' | 'upload' | 'run' | 'read'> = {
     async session(graph, bytes) {
       assertOpen();
       const known = sessions.get(graph);
@@ -107,13 +115,15 @@ export function createStage({ label, ort, mutex, ledger, memory }: StageOptions)
       return own(allocation.tensor, { bytes: memory.outputBytes(weightBytes), weightBytes }, allocation.free);
     },
 
-    async run(session, feeds) {
+    async run(session, feeds, signal) {
       assertOpen();
       const loaded = session as LoadedSession;
       assertNames(loaded, feeds);
       // Before queueing: whoever disposes a tensor right after this call does not take it away from this run.
       const inputs = Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, toTensor(ort, feed)]));
       return mutex.exclusive(async () => {
+        if (hooks.beforeRun) await hooks.beforeRun();
+        signal?.throwIfAborted();
         assertOpen();
         memory.assertAlive();
         const results = await loaded.session.run(inputs).catch(async (cause: unknown) => {
@@ -150,12 +160,22 @@ export function createStage({ label, ort, mutex, ledger, memory }: StageOptions)
         }
       });
     },
+  };
 
+  const stage: Stage = {
+    label,
+    session: (...input) => counted(work.session(...input)),
+    upload: (...input) => counted(work.upload(...input)),
+    run: (...input) => counted(work.run(...input)),
+    read: (...input) => counted(work.read(...input)),
     close() {
+      open.delete(stage);
       closing ??= closeAll();
       return closing;
     },
   };
+  open.add(stage);
+  return stage;
 
   async function closeAll(): Promise<void> {
     const loaded = await Promise.allSettled(sessions.values());
@@ -172,88 +192,6 @@ export function createStage({ label, ort, mutex, ledger, memory }: StageOptions)
       await memory.close();
     }
   }
-}
-
-class LoadedSession implements Session {
-  readonly graph: string;
-  readonly inputs: readonly SessionInput[];
-  readonly outputs: readonly string[];
-  #session: InferenceSession | undefined;
-  readonly #onRelease: () => void;
-
-  constructor(graph: string, session: InferenceSession, onRelease: () => void) {
-    this.graph = graph;
-    this.#session = session;
-    this.#onRelease = onRelease;
-    this.inputs = session.inputMetadata.map((input) =>
-      input.isTensor
-        ? { name: input.name, dtype: input.type, dims: input.shape }
-        : { name: input.name, dtype: '?', dims: [] },
-    );
-    this.outputs = session.outputNames;
-  }
-
-  get session(): InferenceSession {
-    if (this.#session === undefined)
-      throw new Error(`the session of graph "${this.graph}" was released: ask the stage again`);
-    return this.#session;
-  }
-
-  /** To be called by the holder of the mutex. */
-  async release(mutex: Mutex): Promise<void> {
-    const session = this.#session;
-    if (session === undefined) return;
-    this.#session = undefined;
-    this.#onRelease();
-    if (!mutex.isPoisoned) await session.release();
-  }
-}
-
-class StageTensor implements DeviceTensor {
-  readonly dtype: Dtype;
-  readonly dims: readonly number[];
-  readonly bytes: number;
-  readonly onDevice = true;
-  #tensor: Tensor | undefined;
-  readonly #onDispose: () => void;
-
-  constructor(tensor: Tensor, onDispose: () => void) {
-    this.dtype = tensor.type as Dtype;
-    this.dims = tensor.dims;
-    this.bytes = tensor.size * DTYPE_BYTES[this.dtype];
-    this.#tensor = tensor;
-    this.#onDispose = onDispose;
-  }
-
-  get tensor(): Tensor {
-    if (this.#tensor === undefined) throw new Error(`a tensor [${this.dims}] was used after dispose()`);
-    return this.#tensor;
-  }
-
-  dispose(): void {
-    if (this.#tensor === undefined) return;
-    this.#tensor = undefined;
-    this.#onDispose();
-  }
-}
-
-function toTensor(ort: OrtModule, feed: HostTensor | DeviceTensor): Tensor {
-  if (feed instanceof StageTensor) return feed.tensor;
-  const { dtype, data, dims } = feed as HostTensor;
-  return new ort.Tensor(dtype, data, dims);
-}
-
-/** Checked before the runtime sees them: on some builds its own complaint costs the whole worker. */
-function assertNames(session: Session, feeds: Readonly<Record<string, unknown>>): void {
-  const expected = session.inputs.map(({ name }) => name);
-  const got = Object.keys(feeds);
-  const missing = expected.filter((name) => !Object.hasOwn(feeds, name));
-  const unexpected = got.filter((name) => !expected.includes(name));
-  if (missing.length === 0 && unexpected.length === 0) return;
-  throw new InferenceError(`graph "${session.graph}" expects inputs [${expected}], got [${got}]`, {
-    code: 'inference/run',
-    details: { graph: session.graph, missing, unexpected },
-  });
 }
 
 /** WebAssembly traps, `Aborted()`, and the TypeErrors of a glue whose memory is gone: nothing after them can be trusted. */

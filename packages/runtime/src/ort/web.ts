@@ -1,17 +1,14 @@
 import type { Precision } from '@flux-srpo/core';
 import type { Env } from 'onnxruntime-common';
-import type { Backend } from './backend.ts';
+import type { Backend, BackendHooks } from './backend.ts';
 import { choosePrecision } from './choose-precision.ts';
 import { createCpuBackend } from './cpu-backend.ts';
 import { createCpuMemory } from './cpu-memory.ts';
 import { canUseHalves, canUseSubgroups, openDevice, probeAdapter } from './device.ts';
 import { createGpuMemory } from './gpu-memory.ts';
-import { createLedger } from './ledger.ts';
 import type { OrtModule } from './memory.ts';
-import { mutexOf } from './mutex.ts';
 import { type SelfTestOptions, selfTest } from './self-test.ts';
-import { createStage } from './stage.ts';
-import { createStages } from './stages.ts';
+import { closeStages, createStage, createStageContext } from './stage.ts';
 
 /**
  * onnxruntime-web: the wasm provider, and WebGPU through its JSPI build where the browser has it, else through asyncify.
@@ -23,6 +20,7 @@ export type WebGpuBuild = 'jspi' | 'asyncify';
 export interface WasmBackendOptions {
   /** Where the `.wasm` file is served; default: beside the runtime's module. */
   wasmUrl?: string;
+  hooks?: BackendHooks;
 }
 
 export interface WebGpuBackendOptions extends WasmBackendOptions {
@@ -52,6 +50,7 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
     ort,
     runtimeVersion: versionOf(ort),
     sessionOptions: { executionProviders: ['wasm'] },
+    ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
   });
 }
 
@@ -64,19 +63,19 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     options,
   );
   const runtimeVersion = versionOf(ort);
-  const ledger = createLedger();
-  const stages = createStages();
+  const context = createStageContext(ort, options.hooks ?? {});
+  const { ledger } = context;
 
   const openStage = async (label: string, subgroups: boolean) => {
     const open = await openDevice({ label, ledger, subgroups, requiredLimits: options.requiredLimits ?? {} });
     const memory = createGpuMemory({ ort, open, isBrokenByFailure: build === 'asyncify' });
-    return stages.add(createStage({ label, ort, mutex: mutexOf(ort), ledger, memory }));
+    return createStage(context, label, memory);
   };
 
   /** The same module's CPU provider: a second module would be a second download and a second heap. */
   const openCpuStage = async (label: string) => {
     const memory = createCpuMemory(ort, { executionProviders: ['wasm'] });
-    return stages.add(createStage({ label, ort, mutex: mutexOf(ort), ledger, memory }));
+    return createStage(context, label, memory);
   };
 
   const verdict =
@@ -92,7 +91,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     ledger,
     info: { runtimeVersion, build, adapter, precision, ...(verdict === undefined ? {} : { selfTest: verdict }) },
     openStage: (label, on) => (on === 'cpu' ? openCpuStage(label) : openStage(label, subgroups)),
-    dispose: stages.closeAll,
+    dispose: () => closeStages(context),
   };
 }
 

@@ -7,8 +7,8 @@ import {
 } from '@flux-srpo/core';
 import { RawImage, softmax, type Tensor } from '@huggingface/transformers';
 import type { Bundle } from '../bundle/bundle.ts';
+import type { GeneratedImage } from '../generation/picture.ts';
 import type { Session, Stage } from '../ort/backend.ts';
-import type { GeneratedImage } from '../pipeline.ts';
 import { PillowImageProcessor } from './image-processor.ts';
 
 /**

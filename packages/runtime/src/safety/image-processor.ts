@@ -1,6 +1,6 @@
 import { FormatError, type ImageSize } from '@flux-srpo/core';
 import { ImageProcessor, RawImage } from '@huggingface/transformers';
-import type { GeneratedImage } from '../pipeline.ts';
+import type { GeneratedImage } from '../generation/picture.ts';
 import { RESAMPLE_FILTERS, resize } from './resize.ts';
 
 type Config = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
 import type { ImageSize } from '@flux-srpo/core';
-import type { GeneratedImage } from '../pipeline.ts';
+import type { GeneratedImage } from '../generation/picture.ts';
 
 /**
  * Pillow's resampling, which image classifiers were trained behind, horizontally first as Pillow always did; since 13.0 it sometimes

@@ -1,6 +1,6 @@
 import type { Bundle } from '../bundle/bundle.ts';
+import type { GeneratedImage } from '../generation/picture.ts';
 import type { Backend, Stage } from '../ort/backend.ts';
-import type { GeneratedImage } from '../pipeline.ts';
 import type { Classifier } from './classifier.ts';
 
 /** The bundle's classifier, on the CPU whatever draws the pictures: it is small, and a driver that errs there must not let things pass. */
@@ -12,6 +12,11 @@ export class SafetyGuard {
   constructor(backend: Backend, bundle: Bundle) {
     this.#backend = backend;
     this.#bundle = bundle;
+  }
+
+  /** Loads the code of the classifier, if this bundle has one. */
+  async prepare(): Promise<void> {
+    if (this.#bundle.manifest.safety_checker !== undefined) await import('./classifier.ts');
   }
 
   /** Loads the classifier, unless it is. Before a picture is drawn: a checker that cannot work is known at once. */

@@ -1,6 +1,8 @@
 import { type ClipConfig, ModelError, PARTS } from '@flux-srpo/core';
-import { type Phase, TensorScope } from '../phase.ts';
+import type { Feed, Phase } from '../parts/phase.ts';
+import { TensorScope } from '../parts/tensor-scope.ts';
 import { hostTensor } from '../tensor.ts';
+import type { EncoderInputs } from './encoder-inputs.ts';
 import { readRows } from './rows.ts';
 
 /** Lowest finite float32: added to a score, it leaves nothing of it after softmax. */
@@ -9,14 +11,11 @@ const MASKED = -3.4028234663852886e38;
 /**
  * CLIP's pooled embedding: the final LayerNorm's output at the first end-of-text token, without projection.
  *
- * @param ids [S] padded token ids
  * @returns [C]
  */
 export async function encodeClip(
   phase: Phase,
-  config: ClipConfig,
-  ids: readonly number[],
-  onLayer: () => void,
+  { config, ids, onLayer }: EncoderInputs<ClipConfig>,
 ): Promise<Float32Array> {
   const tokens = ids.length;
   const width = config.hidden_size;
@@ -35,7 +34,7 @@ export async function encodeClip(
   const scope = new TensorScope();
   try {
     const mask = hostTensor([1, 1, tokens, tokens], causalMask(tokens));
-    let hidden = hostTensor([1, tokens, width], embedded) as Parameters<Phase['run']>[1][string];
+    let hidden: Feed = hostTensor([1, tokens, width], embedded);
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
       const next = layer + 1 < config.num_hidden_layers ? PARTS.clipLayer(layer + 1) : PARTS.clipFinal;
       const feeds = { hidden, causal_mask: mask };

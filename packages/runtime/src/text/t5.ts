@@ -1,21 +1,17 @@
 import { PARTS, type T5Config, t5PositionBias } from '@flux-srpo/core';
 import { widen } from '@flux-srpo/formats';
-import { type Phase, TensorScope } from '../phase.ts';
+import type { Feed, Phase } from '../parts/phase.ts';
+import { TensorScope } from '../parts/tensor-scope.ts';
 import { hostTensor } from '../tensor.ts';
+import type { EncoderInputs } from './encoder-inputs.ts';
 import { readRows } from './rows.ts';
 
 /**
  * T5's last hidden state. No mask: FLUX was trained with the padding taking part.
  *
- * @param ids [S_txt] padded token ids
  * @returns prompt_embeds [S_txt, D]
  */
-export async function encodeT5(
-  phase: Phase,
-  config: T5Config,
-  ids: readonly number[],
-  onLayer: () => void,
-): Promise<Float32Array> {
+export async function encodeT5(phase: Phase, { config, ids, onLayer }: EncoderInputs<T5Config>): Promise<Float32Array> {
   const tokens = ids.length;
   const table = await phase.bundle.weights(PARTS.t5Embedding.name);
   const embedded = await readRows(table, 'token', ids, phase.signal);
@@ -25,7 +21,7 @@ export async function encodeT5(
   try {
     const bias = await phase.place([1, config.num_heads, tokens, tokens], t5PositionBias(biasTable, tokens, config));
     scope.replace('bias', bias);
-    let hidden = hostTensor([1, tokens, config.d_model], embedded) as Parameters<Phase['run']>[1][string];
+    let hidden: Feed = hostTensor([1, tokens, config.d_model], embedded);
     for (let layer = 0; layer < config.num_layers; layer++) {
       const next = layer + 1 < config.num_layers ? PARTS.t5Layer(layer + 1) : PARTS.t5Final;
       const feeds = { hidden, position_bias: bias };

@@ -7,7 +7,8 @@ import {
   sinusoidalEmbedding,
   type TransformerConfig,
 } from '@flux-srpo/core';
-import { type Phase, TensorScope } from '../phase.ts';
+import type { Phase } from '../parts/phase.ts';
+import { TensorScope } from '../parts/tensor-scope.ts';
 import { hostTensor } from '../tensor.ts';
 
 /**
@@ -25,18 +26,21 @@ export interface ModulationTables {
 /** Positions of `scale` in a modulation row of k vectors: (shift, scale, gate) per residual branch. */
 const SCALE_VECTORS: Readonly<Record<ModulationPart['vectors'], readonly number[]>> = { 6: [1, 4], 3: [1], 2: [1] };
 
-/**
- * @param sigmas [steps] noise levels in (0, 1]
- * @param guidance as in the request, not multiplied
- * @param pooled [C]
- */
+export interface ModulationInputs {
+  config: TransformerConfig;
+  /** [steps] noise levels in (0, 1]. */
+  sigmas: Float32Array;
+  /** As in the request, not multiplied. */
+  guidance: number;
+  /** CLIP's, [D_clip]. */
+  pooled: Float32Array;
+  /** Called after each part that has run. */
+  onPart: () => void;
+}
+
 export async function modulationTables(
   phase: Phase,
-  config: TransformerConfig,
-  sigmas: Float32Array,
-  guidance: number,
-  pooled: Float32Array,
-  onPart: () => void,
+  { config, sigmas, guidance, pooled, onPart }: ModulationInputs,
 ): Promise<ModulationTables> {
   const steps = sigmas.length;
   const width = hiddenSize(config);

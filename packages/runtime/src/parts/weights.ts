@@ -1,6 +1,6 @@
 import { FormatError } from '@flux-srpo/core';
 import { e4m4ToF32, f32ToF16, type Safetensors, type TensorInfo, widen } from '@flux-srpo/formats';
-import type { Bundle } from './bundle/bundle.ts';
+import type { Bundle } from '../bundle/bundle.ts';
 import {
   type DeviceTensor,
   DTYPE_BYTES,
@@ -8,10 +8,10 @@ import {
   type SessionInput,
   type Stage,
   type TensorWriter,
-} from './ort/backend.ts';
+} from '../ort/backend.ts';
 
-/** How much of a tensor is in JavaScript's memory at once, before widening: one chunk of the bundle. */
-const PIECE_BYTES = 8 * 1024 * 1024;
+/** Pieces of a tensor begin and end at multiples of this, as writes to the GPU must. */
+const PIECE_ALIGN = 4;
 
 /** Dtypes on disk that each graph dtype can be read from: without loss, but for those that a graph in half precision rounds. */
 const READABLE: Readonly<Record<Dtype, readonly string[]>> = {
@@ -37,7 +37,7 @@ export interface PartWeights {
 }
 
 /**
- * Uploads every tensor of a part once, streaming: the file's pieces go straight to where the kernels read them.
+ * Uploads every tensor of a part once, streaming: what the kernels read is written straight from the verified chunks of the file.
  *
  * @param inputs of the part's graph. Weights are the ones with a dot in their name (`q.weight`); data inputs have none.
  */
@@ -62,7 +62,7 @@ export async function loadPart(
       const info = file!.info(input.name);
       assertFits(partName, input, info);
       feeds[input.name] = await stage.upload(input.dtype as Dtype, info.shape, (write) =>
-        stream(file!, input, info, write, signal),
+        stream(file!, input, info, write, bundle.manifest.chunk_bytes, signal),
       );
     }
   } catch (error) {
@@ -83,12 +83,15 @@ async function stream(
   { name, dtype }: SessionInput,
   info: TensorInfo,
   write: TensorWriter,
+  chunkBytes: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const isAsOnDisk = info.dtype === AS_ON_DISK[dtype as Dtype];
   const growth = isAsOnDisk ? 1 : DTYPE_BYTES[dtype as Dtype] / DISK_BYTES[info.dtype as FloatOnDisk];
-  for (let offset = 0; offset < info.bytes; offset += PIECE_BYTES) {
-    const piece = await file.readRange(name, offset, Math.min(PIECE_BYTES, info.bytes - offset), signal);
+  let length: number;
+  for (let offset = 0; offset < info.bytes; offset += length) {
+    length = Math.min(pieceBytes(info.offset + offset, chunkBytes), info.bytes - offset);
+    const piece = await file.readRange(name, offset, length, signal);
     if (isAsOnDisk) {
       write(offset, piece);
       continue;
@@ -97,6 +100,15 @@ async function stream(
     const values = dtype === 'float16' ? f32ToF16(floats) : floats;
     write(offset * growth, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
+}
+
+/**
+ * How much to read at `offset` of a file: up to the end of its chunk, which is read without a copy. Where that is not aligned
+ * with the tensor, the piece before it ends a little earlier, and a smallest one leads across.
+ */
+function pieceBytes(offset: number, chunkBytes: number): number {
+  const left = chunkBytes - (offset % chunkBytes);
+  return Math.max(PIECE_ALIGN, left - (left % PIECE_ALIGN));
 }
 
 function assertNames(part: string, inputs: readonly SessionInput[], file: Safetensors | undefined): void {

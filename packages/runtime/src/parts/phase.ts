@@ -1,10 +1,14 @@
 import { type GraphPart, ModelError } from '@flux-srpo/core';
-import type { Bundle } from './bundle/bundle.ts';
-import type { Backend, DeviceTensor, HostTensor, Session, Stage } from './ort/backend.ts';
+import type { Bundle } from '../bundle/bundle.ts';
+import type { Backend, DeviceTensor, HostTensor, Session, Stage } from '../ort/backend.ts';
 import { PartCache } from './part-cache.ts';
 import { loadPart, type PartWeights } from './weights.ts';
 
 export type Feed = HostTensor | DeviceTensor;
+
+/** The phases of a generation. `denoise` has the modulation tables too. */
+export const PHASES = ['text', 'denoise', 'decode'] as const;
+export type PhaseName = (typeof PHASES)[number];
 
 /**
  * Whether weights outlive their use. `keep`: everything stays on the device for the next picture. `release`: one thing in
@@ -13,16 +17,23 @@ export type Feed = HostTensor | DeviceTensor;
  */
 export type Residency = 'keep' | 'release' | 'streamed';
 
+export interface LoadedPart {
+  phase: PhaseName;
+  part: string;
+  /** On the device. */
+  bytes: number;
+}
+
 export interface PhaseHooks {
   signal?: AbortSignal | undefined;
-  /** Called before a part runs whose weights were read and uploaded for it. `bytes` are bytes on the device. */
-  onLoad?: ((part: string, bytes: number) => void) | undefined;
+  /** Called before a part runs whose weights were read and uploaded for it. */
+  onLoad?: ((loaded: LoadedPart) => void) | undefined;
 }
 
 /** One phase of a generation (text, denoise, decode): a stage with the parts that are loaded in it. */
 export class Phase {
   readonly bundle: Bundle;
-  readonly label: string;
+  readonly label: PhaseName;
   readonly #backend: Backend;
   readonly #parts = new PartCache((part, signal) => this.#load(part, signal));
   /** Parts whose load has been told to `onLoad`. */
@@ -33,7 +44,7 @@ export class Phase {
   #stage: Promise<Stage> | undefined;
   #hooks: PhaseHooks = {};
 
-  constructor(backend: Backend, bundle: Bundle, label: string) {
+  constructor(backend: Backend, bundle: Bundle, label: PhaseName) {
     this.#backend = backend;
     this.bundle = bundle;
     this.label = label;
@@ -71,12 +82,12 @@ export class Phase {
     const weights = await this.#parts.get(part, this.signal);
     if (!this.#announced.has(weights)) {
       this.#announced.add(weights);
-      this.#hooks.onLoad?.(part, weights.bytes);
+      this.#hooks.onLoad?.({ phase: this.label, part, bytes: weights.bytes });
     }
     this.signal?.throwIfAborted();
     if (next !== undefined) this.#parts.prefetch(next.name, this.signal);
     const stage = await this.#open();
-    const results = await stage.run(await this.#session(part), { ...weights.feeds, ...feeds });
+    const results = await stage.run(await this.#session(part), { ...weights.feeds, ...feeds }, this.signal);
     if (use === 'once' && this.#residency !== 'keep') this.#parts.drop(part);
     for (const [name, tensor] of Object.entries(results)) {
       if (!outputs.includes(name as Output)) tensor.dispose();
@@ -148,28 +159,5 @@ export class Phase {
       code: 'model/manifest-invalid',
       details: { part: name },
     });
-  }
-}
-
-/** Device tensors by role, so that each new one replaces the last and an error or a cancel frees them all. */
-export class TensorScope {
-  readonly #held = new Map<string, DeviceTensor>();
-
-  /** Holds `tensor` as `role`, disposing what held that role before. */
-  replace(role: string, tensor: DeviceTensor): DeviceTensor {
-    const previous = this.#held.get(role);
-    if (previous !== tensor) previous?.dispose();
-    this.#held.set(role, tensor);
-    return tensor;
-  }
-
-  /** Gives up `role` without freeing it: somebody else holds the tensor now. */
-  forget(role: string): void {
-    this.#held.delete(role);
-  }
-
-  release(): void {
-    for (const tensor of this.#held.values()) tensor.dispose();
-    this.#held.clear();
   }
 }

@@ -1,11 +1,11 @@
 import { bf16ToF32, f16ToF32, f32ToF16 } from '@flux-srpo/formats';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { f32ToBf16 } from '../../../test/support/bf16.ts';
-import { memoryBundle, TEST_CHUNK_BYTES, type TestTensor } from '../../../test/support/memory-bundle.ts';
-import { openBundle } from './bundle/bundle.ts';
-import { blobBundle } from './bundle/bundle-files.ts';
-import type { SessionInput, Stage } from './ort/backend.ts';
-import { createNodeBackend } from './ort/node.ts';
+import { f32ToBf16 } from '../../../../test/support/bf16.ts';
+import { memoryBundle, TEST_CHUNK_BYTES, type TestTensor } from '../../../../test/support/memory-bundle.ts';
+import { openBundle } from '../bundle/bundle.ts';
+import { blobBundle } from '../bundle/bundle-files.ts';
+import type { SessionInput, Stage } from '../ort/backend.ts';
+import { createNodeBackend } from '../ort/node.ts';
 import { loadPart } from './weights.ts';
 
 const backend = await createNodeBackend({ threads: 1 });
@@ -143,6 +143,41 @@ describe('loadPart', () => {
     expect(read.sort((a, b) => a - b)).toEqual(
       Array.from({ length: Math.ceil(size / TEST_CHUNK_BYTES) }, (_, i) => i * TEST_CHUNK_BYTES),
     );
+  });
+
+  it('writes views of the verified chunks: only what lies across two of them is copied', async () => {
+    const tensors: TestTensor[] = [
+      { name: 'a.weight', dtype: 'U8', shape: [10], bytes: new Uint8Array(10).fill(3) },
+      { name: 'b.weight', dtype: 'U8', shape: [20_000], bytes: Uint8Array.from({ length: 20_000 }, (_, i) => i % 251) },
+    ];
+    const files = await memoryBundle({
+      graphs: { block: new Uint8Array(4) },
+      parts: { part: { graph: 'block', tensors } },
+    });
+    const bundle = await openBundle(blobBundle(files));
+    const inputs = tensors.map(({ name, shape }) => ({ name, dtype: 'uint8', dims: [...shape] }));
+    const written: Uint8Array[] = [];
+    const b = new Uint8Array(20_000);
+    const noting: Stage = {
+      ...stage,
+      upload: (dtype, dims, fill) =>
+        stage.upload(dtype, dims, (write) =>
+          fill((at, piece) => {
+            if (dims[0] === b.length) {
+              written.push(piece);
+              b.set(piece, at);
+            }
+            write(at, piece);
+          }),
+        ),
+    };
+    (await loadPart(noting, bundle, 'part', inputs)).dispose();
+    expect(b).toEqual(tensors[1]!.bytes);
+    const copied = written.filter(({ buffer, byteLength }) => buffer.byteLength === byteLength);
+    // The tensor before it has 10 bytes, so it is aligned with no chunk.
+    expect(copied.map(({ byteLength }) => byteLength)).toEqual(copied.map(() => 4));
+    expect(copied.length).toBe(Math.floor(20_000 / TEST_CHUNK_BYTES));
+    for (const { byteLength } of written.slice(0, -1)) expect(byteLength % 4).toBe(0);
   });
 
   it('has nothing to load for a part without weights', async () => {

@@ -1,0 +1,103 @@
+import { type MemoryPlan, PARTS } from '@flux-srpo/core';
+import type { Bundle } from './bundle/bundle.ts';
+import type { GenerateOptions, GenerateResult } from './generation/contract.ts';
+import { Phases } from './generation/phases.ts';
+import { requestPlanner } from './generation/request-planner.ts';
+import type { Backend } from './ort/backend.ts';
+import { generatePictures } from './pipeline.ts';
+import { checkPipelineOptions, type PipelineOptions } from './pipeline-options.ts';
+import { type GenerateRequest, type ResolvedRequest, resolveRequest } from './request.ts';
+import { generateChecked } from './safety/checked-generation.ts';
+import { SafetyGuard } from './safety/safety-guard.ts';
+import { PromptEncoder } from './text/prompt-encoder.ts';
+import { loadTokenizers, type Tokenizers } from './text/tokenize.ts';
+
+export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
+  checkPipelineOptions(options);
+  return new Pipeline(options, await loadTokenizers(options.bundle));
+}
+
+/** One bundle on one backend. Does one thing at a time: a call that is made while another runs is refused. */
+export class Pipeline {
+  readonly bundle: Bundle;
+  readonly backend: Backend;
+  readonly #plan: (request: ResolvedRequest) => MemoryPlan;
+  readonly #phases: Phases;
+  readonly #prompts: PromptEncoder;
+  readonly #guard: SafetyGuard;
+  #running: Promise<unknown> | undefined;
+
+  constructor({ bundle, backend, memoryBudget }: PipelineOptions, tokenizers: Tokenizers) {
+    this.bundle = bundle;
+    this.backend = backend;
+    this.#plan = requestPlanner(backend, bundle, memoryBudget);
+    this.#phases = new Phases(backend, bundle);
+    this.#prompts = new PromptEncoder(bundle, tokenizers);
+    this.#guard = new SafetyGuard(backend, bundle);
+  }
+
+  /** The memory a request would take, how its weights would be held, why it would be refused. Loads nothing. */
+  plan(request: GenerateRequest): MemoryPlan {
+    return this.#plan(resolveRequest(request, this.bundle.manifest));
+  }
+
+  generate(request: GenerateRequest, options: GenerateOptions = {}): Promise<GenerateResult> {
+    return this.#alone(async () => {
+      options.signal?.throwIfAborted();
+      const resolved = resolveRequest(request, this.bundle.manifest);
+      const plan = this.#plan(resolved);
+      const machinery = {
+        bundle: this.bundle,
+        ledger: this.backend.ledger,
+        phases: this.#phases,
+        prompts: this.#prompts,
+      };
+      const generate = (own: GenerateOptions) => generatePictures(machinery, resolved, plan, own);
+      if (!resolved.enableSafetyChecker) return generate(options);
+      try {
+        return await generateChecked(this.#guard, options, generate);
+      } finally {
+        if (!plan.keep) await this.#guard.close();
+      }
+    });
+  }
+
+  /** Loads the code that a generation needs besides the bundle's files, so that none is fetched later. */
+  prepare(): Promise<void> {
+    return this.#alone(async () => {
+      const stage = await this.backend.openStage('prepare');
+      // The smallest graph that is in every bundle.
+      const { graph } = PARTS.clipFinal;
+      await stage.session(graph, () => this.bundle.graph(graph)).finally(() => stage.close());
+      await this.#guard.prepare();
+    });
+  }
+
+  /** Frees all weights; the next generation loads them again. */
+  unload(): Promise<void> {
+    return this.#alone(async () => {
+      await this.#phases.close();
+      await this.#guard.close();
+    });
+  }
+
+  /** Frees everything, backend and bundle included, once what runs has ended. */
+  async dispose(): Promise<void> {
+    await this.#running?.catch(() => undefined);
+    await this.unload();
+    await this.backend.dispose();
+    await this.bundle.close();
+  }
+
+  /** Two calls at once would share weights and devices, so the second is refused. Taking turns is the caller's. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running) throw new Error('a pipeline does one thing at a time: await the call before this one');
+    const running = work();
+    this.#running = running;
+    try {
+      return await running;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import type { DeviceTensor } from '../ort/backend.ts';
+import { TensorScope } from '../parts/tensor-scope.ts';
+
+/** A state that is kept for the step cache: the image stream before the first block, or after it. */
+type Kept = 'before' | 'first';
+
+/** The hidden states of one picture on their way through the blocks. Each new state frees the one before. */
+export class ImageStreams {
+  readonly #scope = new TensorScope();
+  readonly #keptScope = new TensorScope();
+  readonly #kept = new Map<Kept, DeviceTensor>();
+  #img: DeviceTensor | undefined;
+  /** Starts as the prompt's embedding, which all steps share and this object does not own. */
+  #txt: DeviceTensor;
+
+  constructor(text: DeviceTensor) {
+    this.#txt = text;
+  }
+
+  /** [1, S_img, H]; after {@link join}, [1, S_txt + S_img, H]. */
+  get img(): DeviceTensor {
+    if (!this.#img) throw new Error('the image has not been embedded yet');
+    return this.#img;
+  }
+
+  /** [1, S_txt, H] */
+  get txt(): DeviceTensor {
+    return this.#txt;
+  }
+
+  /** Takes the states that a block gave. */
+  advance(img: DeviceTensor, txt?: DeviceTensor): void {
+    this.#img = this.#scope.replace('img', img);
+    if (txt) this.#txt = this.#scope.replace('txt', txt);
+  }
+
+  /** From here on the image stream holds [text, image]. */
+  join(hidden: DeviceTensor): void {
+    this.#scope.release();
+    this.advance(hidden);
+  }
+
+  /** The streams have ended: only what the last layer made of them is held. */
+  end(velocity: DeviceTensor): DeviceTensor {
+    this.#img = undefined;
+    return this.#scope.replace('img', velocity);
+  }
+
+  /** The image stream as it is now outlives the next `advance` and `join`. One state is kept at a time. */
+  keep(as: Kept): void {
+    const { img } = this;
+    this.#scope.forget('img');
+    this.#keptScope.replace('kept', img);
+    this.#kept.clear();
+    this.#kept.set(as, img);
+  }
+
+  kept(as: Kept): DeviceTensor {
+    const tensor = this.#kept.get(as);
+    if (!tensor) throw new Error(`the image ${as} the first block was not kept`);
+    return tensor;
+  }
+
+  release(): void {
+    this.#scope.release();
+    this.#keptScope.release();
+  }
+}

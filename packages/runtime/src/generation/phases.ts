@@ -1,0 +1,51 @@
+import type { MemoryPlan } from '@flux-srpo/core';
+import type { Bundle } from '../bundle/bundle.ts';
+import type { Backend } from '../ort/backend.ts';
+import { PHASES, Phase, type PhaseHooks, type PhaseName, type Residency } from '../parts/phase.ts';
+import { TensorScope } from '../parts/tensor-scope.ts';
+
+/** The three phases of a pipeline, each with a stage and weights of its own. */
+export class Phases {
+  readonly #phases: Readonly<Record<PhaseName, Phase>>;
+  #residency: Readonly<Record<PhaseName, Residency>> = { text: 'keep', denoise: 'keep', decode: 'keep' };
+
+  constructor(backend: Backend, bundle: Bundle) {
+    const phase = (label: PhaseName): Phase => new Phase(backend, bundle, label);
+    this.#phases = { text: phase('text'), denoise: phase('denoise'), decode: phase('decode') };
+  }
+
+  /** Makes room for a generation: from here on, phases hold their weights as the plan says. */
+  async adopt({ keep, phases }: MemoryPlan): Promise<void> {
+    if (keep) {
+      this.#residency = { text: 'keep', denoise: 'keep', decode: 'keep' };
+      return;
+    }
+    // A smaller picture before this one may have left its weights.
+    await this.close();
+    const denoise = phases.denoise.mode === 'streamed' ? 'streamed' : 'release';
+    this.#residency = { text: 'release', denoise, decode: 'release' };
+  }
+
+  /** Bytes of weights that are on the device now, in these phases. */
+  loadedBytes(names: readonly PhaseName[]): number {
+    return names.reduce((sum, name) => sum + this.#phases[name].loadedBytes, 0);
+  }
+
+  /** Does `work` in a phase. When it ends, `scope` is released, and so is the phase unless its weights are kept. */
+  async use<T>(name: PhaseName, hooks: PhaseHooks, work: (phase: Phase, scope: TensorScope) => Promise<T>): Promise<T> {
+    const phase = this.#phases[name];
+    const scope = new TensorScope();
+    try {
+      phase.begin(this.#residency[name], hooks);
+      return await work(phase, scope);
+    } finally {
+      scope.release();
+      await phase.end();
+    }
+  }
+
+  /** Frees all weights. */
+  async close(): Promise<void> {
+    for (const name of PHASES) await this.#phases[name].close();
+  }
+}
