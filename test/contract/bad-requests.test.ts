@@ -1,5 +1,6 @@
+import { gzipSync } from 'node:zlib';
 import { createLocalFetch, MAX_BODY_BYTES } from 'flux-srpo/fetch';
-import { type ImageRequest, toHttpError } from 'flux-srpo/wire';
+import { type ImageRequest, type ImageResponse, toHttpError } from 'flux-srpo/wire';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenEngine, openEngine, tinyBundle } from '../support/engine.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
@@ -10,6 +11,8 @@ interface Refusal {
   status: number;
   body: unknown;
   retry: string | null;
+  /** `Accept-Encoding`, which says what may be sent. */
+  accepts: string | null;
 }
 
 let local: OpenEngine;
@@ -30,7 +33,7 @@ async function byFunction(body: unknown): Promise<Refusal> {
     await local.engine.images.generate(body as ImageRequest);
   } catch (error) {
     const { status, headers, body } = toHttpError(error);
-    return { status, body, retry: headers['x-should-retry'] ?? null };
+    return { status, body, retry: headers['x-should-retry'] ?? null, accepts: null };
   }
   throw new Error('the request was not refused');
 }
@@ -39,7 +42,9 @@ async function byFetch(fetch: typeof globalThis.fetch, origin: string, init: Req
   const headers = { 'content-type': 'application/json', ...init.headers };
   const response = await fetch(`${origin}/v1/images/generations`, { method: 'POST', ...init, headers });
   expect(response.headers.get('x-request-id')).toMatch(/^req_[0-9a-f]{24}$/);
-  return { status: response.status, body: await response.json(), retry: response.headers.get('x-should-retry') };
+  const { status, headers: answered } = response;
+  const [retry, accepts] = [answered.get('x-should-retry'), answered.get('accept-encoding')];
+  return { status, body: await response.json(), retry, accepts };
 }
 
 const locally = (init: RequestInit) => byFetch(createLocalFetch(local.engine), 'http://local', init);
@@ -62,6 +67,7 @@ describe('a bad request is refused alike by the function call, the local fetch a
       status,
       body: { error: { message: expect.any(String), type, param, code } },
       retry: 'false',
+      accepts: null,
     });
     expect(schemaErrors('Error', refused.body)).toEqual([]);
     expect(await remotely({ body: json })).toEqual(refused);
@@ -71,7 +77,15 @@ describe('a bad request is refused alike by the function call, the local fetch a
 
 describe('what is no JSON is refused alike by the local fetch and the server', () => {
   const INVALID_JSON = { status: 400, code: 'invalid_json' };
-  const cases: [string, RequestInit, { status: number; code: string }][] = [
+  const INVALID_ENCODING = { status: 400, code: 'invalid_encoding' };
+  const WITH_CAFE = JSON.stringify({ ...GOOD_REQUEST, prompt: 'a café at night' });
+  interface Expected {
+    status: number;
+    code: string;
+    /** The header of that name. */
+    accepts?: string;
+  }
+  const cases: [string, RequestInit, Expected][] = [
     ['an empty body', { body: '' }, INVALID_JSON],
     ['half an object', { body: '{"model":' }, INVALID_JSON],
     ['NaN', { body: '{"seed":NaN}' }, INVALID_JSON],
@@ -80,7 +94,24 @@ describe('what is no JSON is refused alike by the local fetch and the server', (
     ['a number with a leading zero', { body: '{"seed":07}' }, INVALID_JSON],
     ['two values', { body: '{}{}' }, INVALID_JSON],
     ['a raw line break in a text', { body: '{"prompt":"a\nb"}' }, INVALID_JSON],
-    ['bytes that are no UTF-8', { body: Uint8Array.of(0xff, 0xfe, 0x00, 0x80) }, INVALID_JSON],
+    ['bytes that are no UTF-8', { body: Uint8Array.of(0xff, 0xfe, 0x00, 0x80) }, INVALID_ENCODING],
+    ['a prompt in Latin-1', { body: Buffer.from(WITH_CAFE, 'latin1') }, INVALID_ENCODING],
+    ['a character that is cut at the end', { body: Buffer.from('{"prompt":"é').subarray(0, -1) }, INVALID_ENCODING],
+    [
+      'another charset',
+      { body: WITH_CAFE, headers: { 'content-type': 'application/json; charset=ISO-8859-1' } },
+      INVALID_ENCODING,
+    ],
+    [
+      'another charset, in quotes',
+      { body: WITH_CAFE, headers: { 'content-type': 'application/json;charset="utf-16le"' } },
+      INVALID_ENCODING,
+    ],
+    ...['gzip', 'br', 'zstd', 'gzip, identity'].map((encoding): [string, RequestInit, Expected] => [
+      `a body compressed with ${encoding}`,
+      { body: gzipSync(WITH_CAFE), headers: { 'content-encoding': encoding } },
+      { status: 415, code: 'unsupported_content_encoding', accepts: 'identity' },
+    ]),
     [
       'plain text',
       { body: '{}', headers: { 'content-type': 'text/plain' } },
@@ -104,11 +135,12 @@ describe('what is no JSON is refused alike by the local fetch and the server', (
     ['a body of eight mebibytes', { body: ' '.repeat(8 * MAX_BODY_BYTES) }, { status: 413, code: 'request_too_large' }],
   ];
 
-  it.each(cases)('%s', async (_, init, { status, code }) => {
+  it.each(cases)('%s', async (_, init, { status, code, accepts = null }) => {
     const expected = {
       status,
       body: { error: { message: expect.any(String), type: 'invalid_request_error', param: null, code } },
       retry: 'false',
+      accepts,
     };
     expect(await locally(init)).toEqual(expected);
     expect(await remotely(init)).toEqual(expected);
@@ -163,6 +195,44 @@ describe('what JSON cannot say is refused by the function call', () => {
     expect(status).toBe(400);
     expect(answer).toMatchObject({ error: { type: 'invalid_request_error', code } });
     expect(answer).toMatchObject({ error: { param } });
+  });
+});
+
+describe('what clients send, and no more than that, is understood', () => {
+  const { size: _size, output_format: _format, ...SMALL_REQUEST } = GOOD_REQUEST;
+  const NULLS = { n: null, size: null, quality: null, response_format: null, user: null, negative_prompt: null };
+  const WITH_NULLS = { ...SMALL_REQUEST, ...NULLS, image_size: { width: 48, height: 32 } };
+
+  it('null in an optional field, by every way in, as if it were not there', async () => {
+    const { data, seed, warnings } = await local.engine.images.generate(WITH_NULLS);
+    expect([data.length, seed, warnings]).toEqual([1, 7, []]);
+    for (const send of [locally, remotely]) {
+      const { status, body } = await send({ body: JSON.stringify(WITH_NULLS) });
+      expect([status, body]).toMatchObject([200, { seed: 7, warnings: [] }]);
+      expect(Object.keys((body as ImageResponse).data[0]!)).toEqual(['url']);
+      expect(schemaErrors('ImageResponse', body)).toEqual([]);
+    }
+    expect(schemaErrors('ImageRequest', WITH_NULLS)).toEqual([]);
+  });
+
+  it.each([
+    { 'content-type': 'application/json; charset=utf-8' },
+    { 'content-type': 'Application/JSON;charset="UTF-8"' },
+    { 'content-encoding': 'identity' },
+  ])('the headers %j', async (headers) => {
+    for (const send of [locally, remotely]) {
+      expect((await send({ body: JSON.stringify(GOOD_REQUEST), headers })).status).toBe(200);
+    }
+  });
+
+  it('a function call without a model, which draws with the model of the client', async () => {
+    const { model, ...call } = GOOD_REQUEST;
+    const [named, own] = await Promise.all([
+      local.engine.images.generate(GOOD_REQUEST as ImageRequest),
+      local.engine.images.generate(call as ImageRequest),
+    ]);
+    expect(own.model).toBe(model);
+    expect(own.data).toEqual(named.data);
   });
 });
 

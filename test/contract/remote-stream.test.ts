@@ -114,6 +114,13 @@ describe('a streamed request', () => {
     expect(response.warnings).toEqual([{ field: 'n', reason: 'the service made 2 of 3 pictures' }]);
   });
 
+  it('keeps a flag with its picture where one before it did not come', async () => {
+    const two = streams(completed({ image_index: 0 }), completed({ image_index: 2, has_nsfw_concept: true }));
+    const { response } = await collect(two, { n: 3 });
+    expect(response.has_nsfw_concepts).toEqual([false, true]);
+    expect(response.data.map(({ url }) => url !== undefined)).toEqual([true, false]);
+  });
+
   it('takes a whole answer from a service that does not stream, and says so', async () => {
     const { response } = await collect((response_) => {
       response_.writeHead(200, { 'content-type': 'application/json' });

@@ -312,21 +312,33 @@ describe('the clocks', () => {
 });
 
 describe('the key', () => {
-  it.each(['sk-raw', 'Bearer sk-1', 'Key abc:def', 'Basic dXNlcjpwYXNz', 'two  blanks'])(
-    'goes over as given: %s',
-    async (apiKey) => {
-      await using server = await startServer((response) => json(response, OK));
-      await connect(server, { apiKey }).generate(REQUEST);
-      expect(server.requests[0]?.headers.authorization).toBe(apiKey);
-      expect(server.requests[0]?.url).toBe('/v1/images/generations');
-      expect(server.requests[0]?.body).not.toContain(apiKey);
-    },
-  );
+  it.each([
+    ['sk-raw', 'Bearer sk-raw'],
+    ['Bearer sk-1', 'Bearer sk-1'],
+    ['Key abc:def', 'Key abc:def'],
+    ['Basic dXNlcjpwYXNz', 'Basic dXNlcjpwYXNz'],
+    ['two  blanks', 'two  blanks'],
+  ])('goes over as the service wants it, and as given where it has a scheme: %s as %s', async (apiKey, sent) => {
+    await using server = await startServer((response) => json(response, OK));
+    await connect(server, { apiKey }).generate(REQUEST);
+    expect(server.requests[0]?.headers.authorization).toBe(sent);
+    expect(server.requests[0]?.url).toBe('/v1/images/generations');
+    expect(server.requests[0]?.body).not.toContain(apiKey);
+  });
+
+  it('goes over with the scheme of its service, and verbatim as a header', async () => {
+    await using server = await startServer((response) =>
+      json(response, { ...OK, images: [{ url: `data:image/png;base64,${PNG}` }] }),
+    );
+    await connect(server, { apiKey: 'id:secret', service: 'fal' }).generate(REQUEST);
+    await connect(server, { apiKey: undefined, headers: { authorization: 'sk-raw' } } as never).generate(REQUEST);
+    expect(server.requests.map(({ headers }) => headers.authorization)).toEqual(['Key id:secret', 'sk-raw']);
+  });
 
   it('goes into the header that the service has for it, and without a key none is sent', async () => {
     await using server = await startServer((response) => json(response, OK));
     const { SERVICES } = await import('../../packages/images/src/remote/index.ts');
-    await connect(server, { service: { ...SERVICES['flux-srpo'], authHeader: 'X-Api-Key' } }).generate(REQUEST);
+    await connect(server, { service: { ...SERVICES['flux-srpo'], auth: { header: 'X-Api-Key' } } }).generate(REQUEST);
     await createRemote({ baseURL: server.baseURL }).generate(REQUEST);
     expect(server.requests[0]?.headers).toMatchObject({ 'x-api-key': CANARY });
     expect(server.requests[0]?.headers.authorization).toBeUndefined();
@@ -353,7 +365,11 @@ describe('the key', () => {
     expect(count).toBe(0);
     await remote.generate(REQUEST);
     await remote.generate(REQUEST);
-    expect(server.requests.map(({ headers }) => headers.authorization)).toEqual(['token-1', 'token-2', 'token-3']);
+    expect(server.requests.map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer token-1',
+      'Bearer token-2',
+      'Bearer token-3',
+    ]);
   });
 
   it('whose function fails sends nothing; its own error comes out', async () => {

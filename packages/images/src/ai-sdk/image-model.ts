@@ -1,5 +1,6 @@
 import { type ImageSize, InputError, LIMITS, type Manifest } from '@flux-srpo/core';
 import type { ImageEngine } from '../fetch/engine.ts';
+import { present } from '../wire/present.ts';
 import type { CheckedRequest, ImageRequest } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
 import { sizeForRatio } from './aspect-ratio.ts';
@@ -70,11 +71,9 @@ function toResult(
     providerMetadata: {
       fluxSrpo: {
         images: responses.flatMap((response) =>
-          response.data.map((image, i) => {
-            const seed = image.seed ?? response.seed;
-            const flagged = response.has_nsfw_concepts?.[i];
-            return { ...(seed === undefined ? {} : { seed }), ...(flagged === undefined ? {} : { flagged }) };
-          }),
+          response.data.map((image, i) =>
+            present({ seed: image.seed ?? response.seed, flagged: response.has_nsfw_concepts?.[i] }),
+          ),
         ),
         backend: first.backend,
         skippedSteps: responses.reduce((sum, { skipped_steps = 0 }) => sum + skipped_steps, 0),
@@ -114,9 +113,7 @@ async function toRequest(
     prompt: prompt as string,
     n,
     output_format: 'b64_json',
-    ...(size === undefined ? {} : { size }),
-    ...(image_size === undefined ? {} : { image_size }),
-    ...(seed === undefined ? {} : { seed }),
+    ...present({ size, image_size, seed }),
   };
 }
 

@@ -27,11 +27,17 @@ export function errorAnswer(error: unknown, { requestId, onError }: AnswerContex
 }
 
 /** For what has no error class because only HTTP can get it wrong: a method, a content type, a body that is not JSON. */
-export function protocolError(status: number, code: string, message: string, { requestId }: AnswerContext): Response {
+export function protocolError(
+  status: number,
+  code: string,
+  message: string,
+  { requestId }: AnswerContext,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
   return refusal(
     {
       status,
-      headers: { 'content-type': 'application/json', 'x-should-retry': 'false' },
+      headers: { ...headers, 'content-type': 'application/json', 'x-should-retry': 'false' },
       body: { error: { message, type: 'invalid_request_error', param: null, code } },
     },
     requestId,

@@ -1,27 +1,71 @@
-import { InputError } from '@flux-srpo/core';
+import { boundedPieces, InputError } from '@flux-srpo/core';
 
 /** Far above the longest prompt (32,000 characters), far below what hurts. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
-/** The body as text; no more than `MAX_BODY_BYTES` and a piece are ever held, whatever the headers promise. */
-export async function readBody(request: Request): Promise<string> {
-  if (request.body === null) return '';
-  const reader = request.body.getReader();
-  const decoder = new TextDecoder();
-  let text = '';
-  let bytes = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    bytes += value.length;
-    if (bytes > MAX_BODY_BYTES) {
-      // Not awaited: a peer that keeps sending must not hold up the answer.
-      reader.cancel().catch(() => undefined);
-      throw new InputError(`a request body must be at most ${MAX_BODY_BYTES} bytes, got more`, {
-        code: 'input/too-large',
-        details: { max: MAX_BODY_BYTES },
-      });
-    }
-    text += decoder.decode(value, { stream: true });
+/** What only HTTP can get wrong, and the status that says so. */
+export class BodyProblem extends Error {
+  readonly status: 400 | 415;
+  readonly code: string;
+  /** Of the answer: what is accepted. */
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: 400 | 415, code: string, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.headers = headers;
   }
+}
+
+/** The JSON of a request's body: uncompressed, in UTF-8, of at most `MAX_BODY_BYTES`. @throws BodyProblem, InputError */
+export async function readJsonBody(request: Request): Promise<unknown> {
+  checkHeaders(request.headers);
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decode = (piece?: Uint8Array): string => {
+    try {
+      return decoder.decode(piece, { stream: piece !== undefined });
+    } catch {
+      throw new BodyProblem(400, 'invalid_encoding', 'the request body must be UTF-8, got other bytes; encode it anew');
+    }
+  };
+  let text = '';
+  for await (const piece of boundedPieces(request, { maxBytes: MAX_BODY_BYTES, tooLarge })) text += decode(piece);
+  text += decode();
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new BodyProblem(400, 'invalid_json', 'the request body must be JSON');
+  }
+}
+
+function checkHeaders(headers: Headers): void {
+  const [type = '', ...parameters] = (headers.get('content-type') ?? '').split(';').map((part) => part.trim());
+  // A page elsewhere can post plain text without asking; JSON needs CORS to allow it.
+  if (type.toLowerCase() !== 'application/json') {
+    throw new BodyProblem(415, 'unsupported_media_type', 'content-type must be application/json');
+  }
+  const charset = parameters.map((each) => /^charset\s*=\s*"?([^"]*)"?$/i.exec(each)?.[1]).find((each) => each);
+  if (charset !== undefined && !/^utf-?8$/i.test(charset)) {
+    const got = JSON.stringify(charset.slice(0, 40));
+    throw new BodyProblem(400, 'invalid_encoding', `the request body must be UTF-8, got the charset ${got}`);
+  }
+  const encoding = headers.get('content-encoding')?.trim() ?? '';
+  if (encoding !== '' && encoding.toLowerCase() !== 'identity') {
+    const got = JSON.stringify(encoding.slice(0, 40));
+    // RFC 9110 §12.5.3: the answer says what is accepted.
+    throw new BodyProblem(
+      415,
+      'unsupported_content_encoding',
+      `the request body must not be compressed, got content-encoding ${got}; send it as it is`,
+      { 'accept-encoding': 'identity' },
+    );
+  }
+}
+
+function tooLarge(max: number): InputError {
+  return new InputError(`a request body must be at most ${max} bytes, got more`, {
+    code: 'input/too-large',
+    details: { max },
+  });
 }

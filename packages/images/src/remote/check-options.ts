@@ -1,56 +1,85 @@
-import { InputError } from '@flux-srpo/core';
+import { InputError, strict } from '@flux-srpo/core';
 import { resolveEndpoint } from './endpoint.ts';
-import { checkHeaderValue, isSecretHeader } from './header-value.ts';
-import type { RemoteOptions } from './options.ts';
+import type { RemoteOptions, RemoteTimeouts } from './options.ts';
 import { SERVICE_NAMES } from './service-names.ts';
 
 /** RFC 9110 `token` */
-const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
+export const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
+
+const SECRET_HEADER = /auth|key|token|secret|cookie/i;
+
+export function isSecretHeader(name: string): boolean {
+  return SECRET_HEADER.test(name);
+}
+
+/**
+ * What `fetch` can send as it is. Its own complaints quote the value, so it never gets to make them.
+ * @see https://fetch.spec.whatwg.org/#header-value
+ */
+export const readHeaderValue = strict.secret(
+  strict.matching(
+    /^[\x21-\x7e\x80-\xff]([\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?$/,
+    'one line of Latin-1 without blanks at its ends (is there a line break behind it?)',
+  ),
+);
+
+const { optional } = strict;
+
+const any: strict.Read<unknown> = (value) => value;
+const asIs = any as strict.Read<never>;
+const milliseconds = optional(strict.numeric('milliseconds above 0, or Infinity', (ms) => ms > 0));
+
+const read = strict.object<RemoteOptions>({
+  baseURL: asIs,
+  apiKey: optional((value, path) => (typeof value === 'function' ? (value as never) : readHeaderValue(value, path))),
+  model: optional(strict.text(200)),
+  service: optional((value, path) =>
+    typeof value === 'object' && value !== null ? (value as never) : strict.oneOf(...SERVICE_NAMES)(value, path),
+  ),
+  fetch: optional(asIs),
+  headers: optional((value, path) => {
+    const names = strict.matching(HEADER_NAME, 'the name of a header');
+    return strict.record((name) => names(name, path), readHeaderValue, 100)(value, path);
+  }),
+  timeouts: optional(
+    strict.object<Partial<RemoteTimeouts>>({
+      key: milliseconds,
+      headers: milliseconds,
+      stall: milliseconds,
+      total: milliseconds,
+    }),
+  ),
+  maxBytes: optional(strict.integer(1, Number.POSITIVE_INFINITY)),
+  imageOrigins: optional((value, path) => {
+    const origin = strict.matching(/^https?:\/\/[^/]+\/?$/, 'origins such as "https://images.example"');
+    const isOrigin = strict.such(origin, 'origins such as "https://images.example"', (text) => URL.canParse(text));
+    return strict.list((each) => isOrigin(each, path), 0, 1000)(value, path);
+  }),
+  dangerouslyAllowBrowser: optional(strict.boolean),
+});
 
 /** Refuses what can be known to be wrong before the first request. Apart from the rest, which is loaded when it is used. */
-export function checkOptions({
-  service = 'flux-srpo',
-  baseURL,
-  apiKey,
-  headers = {},
-  maxBytes = 1,
-  timeouts = {},
-  imageOrigins = [],
-  dangerouslyAllowBrowser,
-}: RemoteOptions): void {
-  if (typeof service === 'string' && !(SERVICE_NAMES as readonly string[]).includes(service)) {
-    throw invalid('service', `one of ${SERVICE_NAMES.join(', ')}, or a description`);
-  }
+export function checkOptions(options: RemoteOptions): RemoteOptions {
+  const checked = read(options, '');
+  const { baseURL, apiKey, headers = {}, service, dangerouslyAllowBrowser } = checked;
   resolveEndpoint(baseURL, '');
-  if (apiKey !== undefined && typeof apiKey !== 'function') checkHeaderValue(apiKey, 'apiKey');
   // All named services take the key there.
-  const authHeader = typeof service === 'string' ? 'Authorization' : service.authHeader;
-  for (const [name, value] of Object.entries(headers)) {
-    if (!HEADER_NAME.test(name)) throw invalid('headers', 'an object of header names and values');
-    checkHeaderValue(value, `headers.${name}`);
-    if (apiKey !== undefined && name.toLowerCase() === authHeader.toLowerCase()) {
-      throw new InputError(`apiKey and headers.${name} exclude each other, got both`, {
-        code: 'input/conflict',
-        details: { field: 'apiKey' },
-      });
-    }
+  const authHeader = typeof service === 'object' ? service.auth?.header : 'Authorization';
+  const twice = Object.keys(headers).find((name) => name.toLowerCase() === String(authHeader).toLowerCase());
+  if (apiKey !== undefined && twice !== undefined) {
+    throw conflict(`apiKey and headers.${twice} exclude each other, got both`);
   }
   const holdsKey = typeof apiKey === 'string' || Object.keys(headers).some(isSecretHeader);
   if (holdsKey && isBrowser() && dangerouslyAllowBrowser !== true) {
-    throw new InputError(
+    throw conflict(
       'apiKey must not be in a web page, where everyone can read it; let a relay on your server add it, pass a function that fetches a short-lived token, or set dangerouslyAllowBrowser: true',
-      { code: 'input/conflict', details: { field: 'apiKey' } },
     );
   }
-  if (!(Number.isInteger(maxBytes) && maxBytes > 0)) throw invalid('maxBytes', 'a whole number of bytes above 0');
-  for (const [name, ms] of Object.entries(timeouts)) {
-    if (!(typeof ms === 'number' && ms > 0)) throw invalid(`timeouts.${name}`, 'milliseconds above 0, or Infinity');
-  }
-  for (const origin of imageOrigins) {
-    if (!URL.canParse(origin) || !/^https?:\/\/[^/]+\/?$/.test(origin)) {
-      throw invalid('imageOrigins', 'origins such as "https://images.example"');
-    }
-  }
+  return checked;
+}
+
+function conflict(message: string): InputError {
+  return new InputError(message, { code: 'input/conflict', details: { field: 'apiKey' } });
 }
 
 function isBrowser(): boolean {
@@ -58,10 +87,3 @@ function isBrowser(): boolean {
 }
 
 declare const importScripts: unknown;
-
-function invalid(field: string, expected: string): InputError {
-  return new InputError(`${field} must be ${expected}, got something else`, {
-    code: 'input/out-of-range',
-    details: { field },
-  });
-}

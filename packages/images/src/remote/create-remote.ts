@@ -1,19 +1,23 @@
-import { InputError, isFluxError, type NetworkError, randomSeed } from '@flux-srpo/core';
+import { InputError, parseRetryAfter, randomSeed, retry, sleep } from '@flux-srpo/core';
 import { parseRequest } from '../wire/parse-request.ts';
-import type { CheckedRequest, ImageRequest, ParsedRequest, RequestWarning } from '../wire/request.ts';
+import { present } from '../wire/present.ts';
+import type { CheckedRequest, ImageRequest, RequestWarning } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
 import { type Answer, AnswerProblem, readAnswer } from './answer.ts';
-import { type Call, isEventStream, readJson, readStream, refusalOf, send } from './call.ts';
-import { showUrl } from './endpoint.ts';
-import { withExchange } from './failures.ts';
+import { Exchange, isEventStream } from './exchange.ts';
 import { handOver } from './hand-over.ts';
 import { fetchModels, modelsUrl } from './models.ts';
-import { type RemoteOptions, type RemoteSettings, resolveOptions } from './options.ts';
+import type { RemoteOptions } from './options.ts';
 import { writeRequest } from './request-body.ts';
-import { MAX_POSTS, pauseBeforeRetry } from './retry.ts';
-import { Redactor } from './secrets.ts';
+import { type RemoteSettings, resolveOptions } from './settings.ts';
 import { type StreamedPartial, StreamReader } from './stream-reader.ts';
-import { Watch } from './watch.ts';
+
+/** Posts of one request at most: the first and two more. */
+const MAX_POSTS = 3;
+/** A server that wants a longer pause is not waited for. */
+const MAX_PAUSE_MS = 60_000;
+/** Statuses that say, together with `Retry-After`, that the request was not taken on. */
+const NOT_ACCEPTED: readonly number[] = [429, 503];
 
 /** How to follow and end one request. */
 export interface RemoteCallOptions {
@@ -43,17 +47,19 @@ export interface Remote {
 export function createRemote(options: RemoteOptions): Remote {
   const settings = resolveOptions(options);
 
-  async function withCall<T>(url: URL, signal: AbortSignal | undefined, work: (call: Call) => Promise<T>): Promise<T> {
+  async function withExchange<T>(
+    url: URL,
+    signal: AbortSignal | undefined,
+    work: (exchange: Exchange) => Promise<T>,
+  ): Promise<T> {
     signal?.throwIfAborted();
-    const watch = new Watch(signal, settings.timeouts.total);
-    const exchange = { service: settings.service.name, url: showUrl(url), posts: 0 };
+    const exchange = new Exchange(settings, url, signal);
     try {
-      return await work({ settings, watch, redactor: new Redactor(), exchange });
+      return await work(exchange);
     } catch (error) {
-      // The clocks know nothing of the request they end.
-      throw isFluxError(error) && error === watch.signal.reason ? withExchange(error, exchange) : error;
+      throw error instanceof AnswerProblem ? exchange.invalid(error) : error;
     } finally {
-      watch.close();
+      exchange.watch.close();
     }
   }
 
@@ -66,93 +72,105 @@ export function createRemote(options: RemoteOptions): Remote {
         tell(onWarning, warning);
       };
       const parsed = parseRequest(body, { mayOmitModel: true });
-      for (const warning of parsed.warnings) warn(warning);
-      const request = withSeed(withModel(parsed.request, settings), settings);
+      parsed.warnings.forEach(warn);
+      const request = completed(parsed.request, settings);
       const payload = JSON.stringify(writeRequest(settings.service, request, parsed.transport, warn));
-
-      return withCall(settings.url, signal, async (call) => {
-        const answer = await ask(call, { ...parsed, request }, payload, warn, (partial) => tell(onPartial, partial));
-        for (const warning of answer.warnings) warn(warning);
-        const seed = answer.seed ?? request.seed;
-        return {
+      return withExchange(settings.url, signal, async (exchange) => {
+        const answer = await ask(exchange, request, payload, warn, (partial) => tell(onPartial, partial));
+        const { pictures } = answer;
+        const { n = 1, model } = request;
+        if (pictures.length < n) warn({ field: 'n', reason: `the service made ${pictures.length} of ${n} pictures` });
+        answer.warnings.forEach(warn);
+        const isChecked = pictures.some(({ isFlagged }) => isFlagged !== undefined);
+        return present({
           created: answer.created,
-          data: await handOver(answer.pictures, parsed.transport, call, warn),
-          ...(seed === undefined ? {} : { seed }),
-          ...(request.model === undefined ? {} : { model: request.model }),
-          backend: 'remote',
+          data: await handOver(pictures, parsed.transport, exchange, warn),
+          seed: answer.seed ?? request.seed,
+          model,
+          backend: 'remote' as const,
           warnings,
-          ...(answer.flagged === undefined ? {} : { has_nsfw_concepts: answer.flagged }),
-        };
+          has_nsfw_concepts: isChecked ? pictures.map(({ isFlagged = false }) => isFlagged) : undefined,
+        });
       });
     },
 
     async models({ signal } = {}) {
-      return withCall(modelsUrl(settings), signal, fetchModels);
+      return withExchange(modelsUrl(settings), signal, fetchModels);
     },
   };
 }
 
-/** The client's name for the service's model where the request has none. */
-function withModel(request: CheckedRequest, { service, model }: RemoteSettings): CheckedRequest {
-  if (request.model !== undefined || service.request.fields.model === undefined) return request;
-  if (model !== undefined) return { ...request, model };
-  throw new InputError(
-    'model is required, as the server calls it: in the request, or for all of them in remote.model',
-    {
-      code: 'input/required',
-      details: { field: 'model' },
-    },
-  );
-}
-
-/** A seed of our own where the caller gives none, so that it can be reported; as many bits as torch's generator takes. */
-function withSeed(request: CheckedRequest, { service }: RemoteSettings): CheckedRequest {
-  const field = service.request.fields.seed;
-  if (request.seed !== undefined || field === undefined || field.warning !== undefined) return request;
-  return { ...request, seed: randomSeed() };
+/** The request with the client's name for the model, and a seed that can be reported, where the caller gives none. */
+function completed(request: CheckedRequest, { service, model }: RemoteSettings): CheckedRequest {
+  const { fields } = service.request;
+  if (fields.model !== undefined && request.model === undefined && model === undefined) {
+    throw new InputError(
+      'model is required, by the name that the server has for it: in the request, or as remote.model',
+      {
+        code: 'input/required',
+        details: { field: 'model' },
+      },
+    );
+  }
+  // A service that may ignore the seed is not told one.
+  const takesSeed = fields.seed !== undefined && fields.seed.warning === undefined;
+  return {
+    ...(fields.model === undefined ? {} : present({ model })),
+    ...(takesSeed ? { seed: randomSeed() } : {}),
+    ...request,
+  };
 }
 
 async function ask(
-  call: Call,
-  { request }: ParsedRequest,
+  exchange: Exchange,
+  { stream, partial_images = 0, n = 1, enable_safety_checker }: CheckedRequest,
   payload: string,
   warn: (warning: RequestWarning) => void,
   onPartial: (partial: StreamedPartial) => void,
 ): Promise<Answer> {
-  const { stream, partial_images = 0, n = 1 } = request;
-  const response = await post(call, payload, stream === true);
+  const response = await post(exchange, payload, stream === true);
   if (stream === true && isEventStream(response)) {
     // Nothing may be shown of a picture before it was checked, whatever the service thinks of that.
-    const partials = request.enable_safety_checker === true ? 0 : partial_images;
-    return readStream(call, response, new StreamReader(n, partials, onPartial), warn);
+    const reader = new StreamReader(n, enable_safety_checker === true ? 0 : partial_images, onPartial);
+    await exchange.readEvents(response, reader);
+    return reader.answer();
   }
-  const { json, invalid } = await readJson(call, response);
+  const json = await exchange.readJson(response);
   if (stream === true) warn({ field: 'stream', reason: 'the service answered as a whole, without rough pictures' });
-  return checked(() => readAnswer(call.settings.service, json, n, warn), invalid);
+  return readAnswer(exchange.settings.service, json, n);
 }
 
 /** Sends the request until it is accepted or refused: the answer to the last one, which is a 2xx. */
-async function post(call: Call, payload: string, isStream: boolean): Promise<Response> {
-  const { settings, watch, exchange } = call;
+async function post(exchange: Exchange, body: string, isStream: boolean): Promise<Response> {
+  const { watch } = exchange;
   const accept = isStream ? 'text/event-stream, application/json' : 'application/json';
-  for (;;) {
-    const response = await send(call, { method: 'POST', url: settings.url, body: payload, accept });
-    if (response.ok) return response;
-    const error = await refusalOf(call, response);
-    const pause = pauseBeforeRetry(response);
-    if (watch.signal.aborted || pause === undefined || exchange.posts >= MAX_POSTS || pause >= watch.remainingMs) {
-      throw error;
-    }
-    await watch.sleep(pause);
-  }
+  let pause: number | undefined;
+  return retry(
+    async () => {
+      pause = undefined;
+      const response = await exchange.send({ method: 'POST', body, accept });
+      if (response.ok) return response;
+      pause = pauseBeforeRetry(response);
+      throw await exchange.refusal(response);
+    },
+    {
+      pauseAfter: (_, tries) => {
+        const mayTry = !watch.signal.aborted && tries < MAX_POSTS && pause !== undefined && pause < watch.remainingMs;
+        return mayTry ? pause : undefined;
+      },
+      wait: (milliseconds) => sleep(milliseconds, watch.signal),
+    },
+  );
 }
 
-function checked(read: () => Answer, invalid: (expectedAndGot: string) => NetworkError): Answer {
-  try {
-    return read();
-  } catch (error) {
-    throw error instanceof AnswerProblem ? invalid(error.message) : error;
-  }
+/**
+ * Milliseconds until the request may be sent again; `undefined` when it must not be. A picture costs time and money, so a second
+ * request is sent only where the server has said that it did not accept the first, and when it wants the next.
+ */
+function pauseBeforeRetry({ status, headers }: Response): number | undefined {
+  if (!NOT_ACCEPTED.includes(status) || headers.get('x-should-retry') === 'false') return undefined;
+  const milliseconds = parseRetryAfter(headers.get('retry-after'));
+  return milliseconds !== undefined && milliseconds <= MAX_PAUSE_MS ? milliseconds : undefined;
 }
 
 /** An exception of the caller's own callback is the page's to report; it does not end the request. */

@@ -5,22 +5,6 @@ import { InputError } from '@flux-srpo/core';
  * the other are taken once: `https://host/v1` and `/v1/images/generations` give `https://host/v1/images/generations`.
  */
 export function resolveEndpoint(baseURL: string | URL, path: string): URL {
-  const url = parse(baseURL);
-  const base = segments(url.pathname);
-  const rest = segments(path);
-  let shared = Math.min(base.length, rest.length);
-  while (base.slice(base.length - shared).join('/') !== rest.slice(0, shared).join('/')) shared--;
-  url.pathname = [...base, ...rest.slice(shared)].join('/');
-  url.hash = '';
-  return url;
-}
-
-/** A URL for messages: without its query, where some put keys. */
-export function showUrl(url: URL): string {
-  return url.origin + url.pathname;
-}
-
-function parse(baseURL: string | URL): URL {
   const page = typeof document === 'undefined' ? undefined : document.baseURI;
   if (!URL.canParse(baseURL, page)) throw invalid('input/type', 'a URL, absolute or relative to the page');
   const url = new URL(baseURL, page);
@@ -28,6 +12,12 @@ function parse(baseURL: string | URL): URL {
   if (url.username !== '' || url.password !== '') {
     throw invalid('input/out-of-range', 'a URL without user name and password; keys go into apiKey');
   }
+  const base = segments(url.pathname);
+  const rest = segments(path);
+  let shared = Math.min(base.length, rest.length);
+  while (base.slice(base.length - shared).join('/') !== rest.slice(0, shared).join('/')) shared--;
+  url.pathname = [...base, ...rest.slice(shared)].join('/');
+  url.hash = '';
   return url;
 }
 

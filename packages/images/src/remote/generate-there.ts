@@ -1,8 +1,9 @@
+import { LIMITS } from '@flux-srpo/core';
 import type { Preview } from '@flux-srpo/runtime';
+import { pngSize } from '../wire/png-size.ts';
 import type { ImageRequest } from '../wire/request.ts';
 import { type ImageResponse, partialWarnings } from '../wire/response.ts';
 import type { Remote } from './create-remote.ts';
-import { partialPreview } from './partial-preview.ts';
 import type { StreamedPartial } from './stream-reader.ts';
 
 /** How to follow and end a request on the server. */
@@ -43,4 +44,23 @@ function missingPartials(request: ImageRequest, undecoded: number): string | und
   if (withheld !== undefined) return withheld.reason;
   if ((request.partial_images ?? 0) === 0) return 'a server sends rough pictures only with partial_images: 1 to 3';
   return undecoded > 0 ? `${undecoded} could not be decoded here` : undefined;
+}
+
+/**
+ * A rough picture of a stream as pixels, which is what a local run gives: with the browser's own decoder, and not before its header has
+ * said that it is no larger than pictures are. `undefined` where there is no decoder, or nothing to decode.
+ */
+async function partialPreview({ image, index, base64 }: StreamedPartial): Promise<Preview | undefined> {
+  const { width, height } = pngSize(base64);
+  const isPicture = width > 0 && height > 0 && Math.max(width, height) <= LIMITS.side[1];
+  if (!isPicture || typeof createImageBitmap === 'undefined' || typeof OffscreenCanvas === 'undefined')
+    return undefined;
+  const file = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+  const bitmap = await createImageBitmap(new Blob([file], { type: 'image/png' })).catch(() => undefined);
+  const context = new OffscreenCanvas(width, height).getContext('2d');
+  if (bitmap === undefined || context === null) return undefined;
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  const rgba = context.getImageData(0, 0, width, height).data as Uint8ClampedArray<ArrayBuffer>;
+  return { image, step: index, width, height, rgba };
 }

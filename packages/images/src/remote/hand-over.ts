@@ -1,9 +1,10 @@
+import { readBounded } from '@flux-srpo/core';
+import { present } from '../wire/present.ts';
 import type { RequestWarning, Transport } from '../wire/request.ts';
 import { type ResponseImage, toBase64 } from '../wire/response.ts';
 import type { AnsweredPicture } from './answer.ts';
-import type { Call } from './call.ts';
+import type { Exchange } from './exchange.ts';
 import { dataUrlPicture, mediaTypeOf } from './picture.ts';
-import { readBytes } from './read-body.ts';
 
 /**
  * Pictures the way the request wants them. Base64 becomes a `data:` URL where URLs are wanted. A URL becomes base64 only by fetching
@@ -12,27 +13,20 @@ import { readBytes } from './read-body.ts';
 export async function handOver(
   pictures: readonly AnsweredPicture[],
   transport: Transport,
-  call: Call,
+  exchange: Exchange,
   warn: (warning: RequestWarning) => void,
 ): Promise<ResponseImage[]> {
-  let bytesLeft = call.settings.maxBytes;
+  let bytesLeft = exchange.settings.maxBytes;
   const data: ResponseImage[] = [];
   for (const { url, base64, revisedPrompt, seed } of pictures) {
     let file = base64;
     if (transport === 'b64_json' && file === undefined && url !== undefined) {
-      file = dataUrlPicture(url) ?? (await fetchPicture(url, bytesLeft, call, warn));
+      file = dataUrlPicture(url) ?? (await fetchPicture(url, bytesLeft, exchange, warn));
       bytesLeft -= file?.length ?? 0;
     }
+    const asFile = transport === 'b64_json' ? file : undefined;
     const asUrl = url ?? (file && `data:${mediaTypeOf(file)};base64,${file}`);
-    data.push({
-      ...(transport === 'b64_json' && file !== undefined
-        ? { b64_json: file }
-        : asUrl === undefined
-          ? {}
-          : { url: asUrl }),
-      ...(revisedPrompt === undefined ? {} : { revised_prompt: revisedPrompt }),
-      ...(seed === undefined ? {} : { seed }),
-    });
+    data.push(present({ b64_json: asFile, url: asFile ? undefined : asUrl, revised_prompt: revisedPrompt, seed }));
   }
   return data;
 }
@@ -41,15 +35,15 @@ export async function handOver(
 async function fetchPicture(
   url: string,
   maxBytes: number,
-  { settings, watch }: Call,
+  { settings: { fetch, imageOrigins, timeouts }, watch }: Exchange,
   warn: (warning: RequestWarning) => void,
 ): Promise<string | undefined> {
   const { origin } = new URL(url);
-  const { imageOrigins, fetch, timeouts } = settings;
   const keepUrl = (why: string): undefined => {
     warn({ field: 'output_format', reason: `the picture comes as a url: ${why}` });
   };
   if (!imageOrigins.has(origin)) return keepUrl(`${origin} is not one of imageOrigins`);
+  const tooLarge = new Error();
   try {
     const sent = fetch(url, {
       signal: watch.signal,
@@ -59,12 +53,16 @@ async function fetchPicture(
     });
     const response = await watch.race("the picture's headers", 'headers', timeouts.headers, sent);
     if (!response.ok) return keepUrl(`${origin} answered ${response.status}`);
-    const bytes = await readBytes(response, { maxBytes, stallMs: timeouts.stall }, watch);
-    if (bytes === undefined) return keepUrl('it is larger than maxBytes');
-    const base64 = toBase64(bytes);
+    const base64 = toBase64(
+      await readBounded(response, {
+        maxBytes,
+        tooLarge: () => tooLarge,
+        guard: (read) => watch.race('the next piece of the picture', 'stall', timeouts.stall, read()),
+      }),
+    );
     return mediaTypeOf(base64) === undefined ? keepUrl(`${origin} answered with no PNG, JPEG or WebP file`) : base64;
-  } catch {
+  } catch (error) {
     if (watch.signal.aborted) throw watch.signal.reason;
-    return keepUrl(`${origin} could not be read`);
+    return keepUrl(error === tooLarge ? 'it is larger than maxBytes' : `${origin} could not be read`);
   }
 }

@@ -1,11 +1,11 @@
 export { createRemote, type Remote, type RemoteCallOptions } from './create-remote.ts';
 export { type GenerateThereOptions, generateThere } from './generate-there.ts';
+export { type RemoteModel, remoteModel } from './models.ts';
 export type { RemoteOptions, RemoteTimeouts } from './options.ts';
-export { type RemoteModel, remoteModel } from './remote-model.ts';
 export type {
   AnswerDescription,
+  AuthDescription,
   FieldDescription,
-  Path,
   RequestDescription,
   ServiceDescription,
   ServiceField,

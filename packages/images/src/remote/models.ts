@@ -1,12 +1,32 @@
-import { InputError } from '@flux-srpo/core';
-import { type Call, readJson, refusalOf, send } from './call.ts';
+import { InputError, type Manifest, strict } from '@flux-srpo/core';
+import { readPath } from '../wire/json-path.ts';
+import type { ModelFacts } from '../wire/model.ts';
+import { readAnswered } from './answer.ts';
+import type { Remote } from './create-remote.ts';
 import { resolveEndpoint } from './endpoint.ts';
-import { readPath } from './json-path.ts';
-import type { RemoteSettings } from './options.ts';
+import type { Exchange } from './exchange.ts';
+import { PRESET_PIXELS } from './preset-pixels.ts';
+import type { RemoteSettings } from './settings.ts';
 
-/** Most models of a list that are looked at, and characters of a name. */
+/** A server's model as far as the contract tells: what `load` gives of a local one, but for what only a bundle knows. */
+export interface RemoteModel extends ModelFacts {
+  backend: 'remote';
+  /** Everything the server has; `model` is the first. */
+  models: string[];
+  name: string;
+  /** `unknown`: the server says which models it has, and no more. */
+  licence: Manifest['licence'];
+  examples: string[];
+  fallback?: undefined;
+}
+
+/** Most models of a list that are looked at. */
 const MAX_MODELS = 1000;
-const MAX_NAME = 200;
+const readName = strict.such(
+  strict.string,
+  'a name of 1 to 200 characters',
+  ({ length }) => length > 0 && length <= 200,
+);
 
 /** Where the list of models is. */
 export function modelsUrl({ service, baseURL }: RemoteSettings): URL {
@@ -18,13 +38,30 @@ export function modelsUrl({ service, baseURL }: RemoteSettings): URL {
 }
 
 /** Names of the models that the service says it has, at least one. */
-export async function fetchModels(call: Call): Promise<string[]> {
-  const response = await send(call, { method: 'GET', url: modelsUrl(call.settings) });
-  if (!response.ok) throw await refusalOf(call, response);
-  const { json, invalid } = await readJson(call, response);
-  const list = readPath(json, 'data');
-  const names = Array.isArray(list) ? list.slice(0, MAX_MODELS).map((model) => readPath(model, 'id')) : [];
-  const areNames = names.every((name) => typeof name === 'string' && name !== '' && name.length <= MAX_NAME);
-  if (names.length === 0 || !areNames) throw invalid('data must be a list of models with an id, got something else');
-  return names as string[];
+export async function fetchModels(exchange: Exchange): Promise<string[]> {
+  const response = await exchange.send({ method: 'GET' });
+  if (!response.ok) throw await exchange.refusal(response);
+  const data = readPath(await exchange.readJson(response), 'data');
+  const first = Array.isArray(data) ? data.slice(0, MAX_MODELS) : data;
+  const readId: strict.Read<string> = (entry, path) => readName(readPath(entry, 'id'), `${path}.id`);
+  return readAnswered(() => strict.list(readId, 1, MAX_MODELS)(first, 'data'));
+}
+
+/** Asks the server which models it has. */
+export async function remoteModel(remote: Remote, signal: AbortSignal): Promise<RemoteModel> {
+  const models = await remote.models({ signal });
+  const [model] = models as [string];
+  return {
+    backend: 'remote',
+    model,
+    models,
+    name: model,
+    licence: { id: 'unknown' },
+    examples: [],
+    sizes: PRESET_PIXELS,
+    defaults: { size: 'landscape_4_3', num_inference_steps: 28, guidance_scale: 4.5 },
+    // Fields of the contract; a server that cannot do it says so when it is asked.
+    hasSafetyChecker: true,
+    hasStepCache: true,
+  };
 }

@@ -1,28 +1,23 @@
 /** Base64 of a picture, as it comes from outside. */
 
-export type MediaType = 'image/png' | 'image/jpeg' | 'image/webp';
-
 /** First bytes, as they look in base64. @see https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern */
-const SIGNATURES: readonly [RegExp, MediaType][] = [
+const SIGNATURES = [
   [/^iVBORw0KGgo/, 'image/png'],
   [/^\/9j\//, 'image/jpeg'],
   // "RIFF", four bytes of length, "WEBP"
   [/^UklGR.{6}XRUJQ/, 'image/webp'],
-];
-
-const DATA_URL = /^data:image\/(?:png|jpeg|webp);base64,/;
+] as const;
 
 /** What picture the base64 holds; `undefined` when it is not base64, or of something else. */
-export function mediaTypeOf(base64: string): MediaType | undefined {
+export function mediaTypeOf(base64: string): (typeof SIGNATURES)[number][1] | undefined {
   return isBase64(base64) ? SIGNATURES.find(([signature]) => signature.test(base64))?.[1] : undefined;
 }
 
 /** The base64 of a `data:` URL of a picture; `undefined` when it is none. */
 export function dataUrlPicture(url: string): string | undefined {
-  const prefix = DATA_URL.exec(url.slice(0, 40))?.[0];
-  if (prefix === undefined) return undefined;
-  const base64 = url.slice(prefix.length);
-  return mediaTypeOf(base64) === undefined ? undefined : base64;
+  const prefix = /^data:image\/(?:png|jpeg|webp);base64,/.exec(url.slice(0, 40))?.[0];
+  const base64 = prefix && url.slice(prefix.length);
+  return base64 && mediaTypeOf(base64) !== undefined ? base64 : undefined;
 }
 
 /** Searches for what does not belong, rather than matching all that does: a match of many megabytes overflows some engines' stack. */

@@ -1,21 +1,11 @@
 import { InputError, isSizePreset, parseSize } from '@flux-srpo/core';
+import { writePath } from '../wire/json-path.ts';
 import type { CheckedRequest, RequestWarning, Transport } from '../wire/request.ts';
-import { writePath } from './json-path.ts';
-import { PRESET_PIXELS, type ServiceDescription, type ServiceField } from './service.ts';
+import { PRESET_PIXELS } from './preset-pixels.ts';
+import { SERVICE_FIELDS, type ServiceDescription, type ServiceField } from './service.ts';
 
 /** Values that ask for nothing, so that a service without the field does the same. */
 const NEUTRAL: Partial<Record<ServiceField, unknown>> = { acceleration: 'none', enable_safety_checker: false, n: 1 };
-
-const FIELDS: readonly ServiceField[] = [
-  'model',
-  'n',
-  'seed',
-  'num_inference_steps',
-  'guidance_scale',
-  'acceleration',
-  'enable_safety_checker',
-  'max_sequence_length',
-];
 
 /**
  * A parsed request in the service's words.
@@ -36,9 +26,10 @@ export function writeRequest(
   }
   const body: Record<string, unknown> = { ...constants };
   const embedded: Record<string, unknown> = {};
-  for (const name of FIELDS) {
+  for (const name of SERVICE_FIELDS) {
     const value = request[name];
-    if (value === undefined || omitted.includes(name)) continue;
+    // The prompt comes last: it may carry the others.
+    if (name === 'prompt' || value === undefined || omitted.includes(name)) continue;
     const field = fields[name];
     if (field === undefined) {
       if (value !== NEUTRAL[name]) throw unsupported(service, name, 'leave it out');

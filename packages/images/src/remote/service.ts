@@ -1,40 +1,59 @@
-import type { ImageSize, SizePreset } from '@flux-srpo/core';
+import type { Path } from '../wire/json-path.ts';
+import type { ErrorPaths } from '../wire/remote-errors.ts';
 import type { CheckedRequest, Transport } from '../wire/request.ts';
 
 /**
- * How a service spells the endpoint's contract. Services differ in data alone; no code asks which one it talks to.
+ * How a service spells the endpoint's contract. Services differ in this plain data alone; no code asks which one it talks to.
+ * `remote: { service: { … } }` takes a description of your own, and refuses one with a mistake in it before anything is sent.
  *
- * A `Path` leads into a JSON body: keys from the outside in, joined by dots, whole numbers for places in lists (`detail.0.msg`).
+ * @example
+ * const service: ServiceDescription = {
+ *   name: 'mine',
+ *   path: '/draw',
+ *   auth: { header: 'Authorization', scheme: 'Bearer' },
+ *   request: {
+ *     fields: { prompt: { to: ['input.text'] }, seed: { to: ['input.seed'] } },
+ *     presets: { to: 'input.size', as: 'WIDTHxHEIGHT' },
+ *     pixels: { to: 'input.size', as: 'WIDTHxHEIGHT' },
+ *   },
+ *   answer: { images: 'pictures', image: { b64_json: 'png' } },
+ * };
  */
 export interface ServiceDescription {
   /** For messages. */
   name: string;
-  /** Comes after `baseURL`; where the two overlap (`…/v1` and `/v1/images/generations`), once. */
+  /** Comes after `baseURL`. Where the two overlap (`…/v1` and `/v1/images/generations`), the common part is taken once. */
   path: string;
-  /** Where the list of models is, likewise; absent where there is none. */
+  /** Where the list of models is, likewise. Absent where there is none. */
   models?: string;
-  /** Carries the key, verbatim. */
-  authHeader: string;
+  auth: AuthDescription;
   request: RequestDescription;
   answer: AnswerDescription;
-  /** Where a refusal says what; the first path that leads to something counts. */
-  error: Record<'message' | 'type' | 'param' | 'code', readonly Path[]>;
+  /** Where a refusal says what. @default OpenAI's places, and FastAPI's */
+  error?: ErrorPaths;
 }
 
-/** Keys from the outside in, joined by dots. */
-export type Path = string;
+/** How a service takes the key. */
+export interface AuthDescription {
+  header: string;
+  /** Comes before a bare key, with a blank between. Absent where the service wants the key alone. */
+  scheme?: string;
+}
 
 /** Fields whose value goes over as it is, under the service's name. */
-export type ServiceField =
-  | 'model'
-  | 'prompt'
-  | 'n'
-  | 'seed'
-  | 'num_inference_steps'
-  | 'guidance_scale'
-  | 'acceleration'
-  | 'enable_safety_checker'
-  | 'max_sequence_length';
+export type ServiceField = (typeof SERVICE_FIELDS)[number];
+
+export const SERVICE_FIELDS = [
+  'model',
+  'prompt',
+  'n',
+  'seed',
+  'num_inference_steps',
+  'guidance_scale',
+  'acceleration',
+  'enable_safety_checker',
+  'max_sequence_length',
+] as const;
 
 /** How a service takes a request. */
 export interface RequestDescription {
@@ -43,9 +62,9 @@ export interface RequestDescription {
   /** Fields that the service has no use for, and that may be left out. */
   omitted?: readonly ServiceField[];
   /** Sent for a field that the request leaves open, where the service's own default is not the contract's. */
-  defaults: Partial<Pick<CheckedRequest, ServiceField | 'size'>>;
+  defaults?: Partial<Pick<CheckedRequest, ServiceField | 'size'>>;
   /** Sent always. */
-  constants: Readonly<Record<string, unknown>>;
+  constants?: Readonly<Record<string, unknown>>;
   presets: SizeSpelling<'name' | 'WIDTHxHEIGHT'>;
   pixels: SizeSpelling<'object' | 'WIDTHxHEIGHT'>;
   /** Absent where the service has one way to hand over pictures. */
@@ -64,7 +83,7 @@ export interface RequestDescription {
 export interface FieldDescription {
   to: readonly Path[];
   /** Inside the prompt, between the marks of `embedding`. */
-  isEmbedded?: true;
+  isEmbedded?: boolean;
   /** What the caller is warned of when sending the field. */
   warning?: string;
 }
@@ -78,9 +97,9 @@ export interface SizeSpelling<As extends string> {
 /** Where an answer has what. */
 export interface AnswerDescription {
   images: Path;
-  /** Within one picture. Absent or `""`: not in this answer. */
+  /** Within one picture. Absent, `null` or `""`: not in this answer. */
   image: Partial<Record<'url' | 'b64_json' | 'revised_prompt' | 'seed', Path>>;
-  /** Unix seconds, required; a service without it gets the time of arrival. */
+  /** Unix seconds, required. A service without it gets the time of arrival. */
   created?: Path;
   seed?: Path;
   /** One boolean per picture. */
@@ -88,13 +107,3 @@ export interface AnswerDescription {
   /** A list of `{ field, reason }`. */
   warnings?: Path;
 }
-
-/** The preset names in pixels, for services that know pixels only. @see https://docs.fal.ai/documentation/model-apis/model-arguments */
-export const PRESET_PIXELS: Readonly<Record<SizePreset, ImageSize>> = {
-  square_hd: { width: 1024, height: 1024 },
-  square: { width: 512, height: 512 },
-  portrait_4_3: { width: 768, height: 1024 },
-  portrait_16_9: { width: 576, height: 1024 },
-  landscape_4_3: { width: 1024, height: 768 },
-  landscape_16_9: { width: 1024, height: 576 },
-};

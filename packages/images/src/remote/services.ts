@@ -1,16 +1,11 @@
+import { ERROR_PATHS } from '../wire/remote-errors.ts';
 import type { ServiceDescription } from './service.ts';
 import type { ServiceName } from './service-names.ts';
 
 const same = <const Name extends string>(...names: Name[]) =>
   Object.fromEntries(names.map((name) => [name, { to: [name] }])) as Record<Name, { to: [Name] }>;
 
-/** `{ error: { message, type, param, code } }`, and what stands in for it behind proxies and in FastAPI. */
-const OPENAI_ERROR: ServiceDescription['error'] = {
-  message: ['error.message', 'message', 'error', 'detail.0.msg', 'detail'],
-  type: ['error.type', 'detail.0.type'],
-  param: ['error.param', 'detail.0.loc'],
-  code: ['error.code'],
-};
+const BEARER: ServiceDescription['auth'] = { header: 'Authorization', scheme: 'Bearer' };
 
 const OPENAI_ANSWER: ServiceDescription['answer'] = {
   images: 'data',
@@ -25,7 +20,7 @@ const FLUX_SRPO: ServiceDescription = {
   name: 'flux-srpo',
   path: '/v1/images/generations',
   models: '/v1/models',
-  authHeader: 'Authorization',
+  auth: BEARER,
   request: {
     fields: same(
       'model',
@@ -40,7 +35,6 @@ const FLUX_SRPO: ServiceDescription = {
     ),
     // Siraya's default is `regular`.
     defaults: { acceleration: 'none' },
-    constants: {},
     presets: { to: 'size', as: 'name' },
     pixels: { to: 'image_size', as: 'object' },
     transport: { to: 'output_format', values: { url: 'url', b64_json: 'b64_json' } },
@@ -53,7 +47,6 @@ const FLUX_SRPO: ServiceDescription = {
     flagged: 'has_nsfw_concepts',
     warnings: 'warnings',
   },
-  error: OPENAI_ERROR,
 };
 
 const EXTENSION = "not part of OpenAI's API: a server that does not know it may ignore it, and draw another picture";
@@ -66,7 +59,7 @@ const OPENAI: ServiceDescription = {
   name: 'openai',
   path: '/v1/images/generations',
   models: '/v1/models',
-  authHeader: 'Authorization',
+  auth: BEARER,
   request: {
     fields: {
       ...same('model', 'prompt', 'n'),
@@ -82,7 +75,6 @@ const OPENAI: ServiceDescription = {
     stream: STREAM,
   },
   answer: OPENAI_ANSWER,
-  error: OPENAI_ERROR,
 };
 
 /** The self-hosted servers give whole answers alone. */
@@ -124,14 +116,14 @@ const SD_SERVER: ServiceDescription = {
     embedding: { open: '<sd_cpp_extra_args>', close: '</sd_cpp_extra_args>' },
   },
   // `{"error": "prompt required"}` and `{"error": "server_error", "message": …}`
-  error: { ...OPENAI_ERROR, code: ['error.code', 'error'] },
+  error: { ...ERROR_PATHS, code: ['error.code', 'error'] },
 };
 
 /** fal, without its queue: `baseURL` is the model's own URL, https://fal.run/fal-ai/flux/srpo. */
 const FAL: ServiceDescription = {
   name: 'fal',
   path: '',
-  authHeader: 'Authorization',
+  auth: { header: 'Authorization', scheme: 'Key' },
   request: {
     fields: {
       ...same('prompt', 'seed', 'num_inference_steps', 'guidance_scale', 'acceleration', 'enable_safety_checker'),
@@ -146,12 +138,7 @@ const FAL: ServiceDescription = {
     transport: { to: 'sync_mode', values: { url: false, b64_json: true } },
   },
   answer: { images: 'images', image: { url: 'url' }, seed: 'seed', flagged: 'has_nsfw_concepts' },
-  error: {
-    message: ['detail.0.msg', 'detail', 'error.message', 'message', 'error'],
-    type: ['detail.0.type', 'error.type', 'error_type'],
-    param: ['detail.0.loc', 'error.param'],
-    code: ['detail.0.type', 'error.code'],
-  },
+  error: { ...ERROR_PATHS, type: ['detail.0.type', 'error.type', 'error_type'], code: ['detail.0.type', 'error.code'] },
 };
 
 /** The services that are known by name. */

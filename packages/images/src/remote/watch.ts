@@ -10,13 +10,20 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 export class Watch {
   readonly #controller = new AbortController();
   readonly #caller: AbortSignal | undefined;
-  readonly #total: ReturnType<typeof setTimeout> | undefined;
+  readonly #ended: Promise<never>;
   readonly #endsAt: number;
-  #phase: ReturnType<typeof setTimeout> | undefined;
+  readonly #total: ReturnType<typeof setTimeout> | undefined;
+  readonly #details: () => Record<string, unknown>;
 
-  constructor(caller: AbortSignal | undefined, totalMs: number) {
+  /** @param details what the errors of the clocks say beside the limit */
+  constructor(caller: AbortSignal | undefined, totalMs: number, details: () => Record<string, unknown>) {
     this.#caller = caller;
+    this.#details = details;
     this.#endsAt = performance.now() + totalMs;
+    this.#ended = new Promise((_, reject) => {
+      this.signal.addEventListener('abort', () => reject(this.signal.reason));
+    });
+    this.#ended.catch(() => undefined);
     this.#total = this.#startClock('the whole request', 'total', totalMs);
     if (caller?.aborted) this.#followCaller();
     else caller?.addEventListener('abort', this.#followCaller);
@@ -37,34 +44,17 @@ export class Watch {
 
   /** Rejects with the signal's reason or `network/timeout`, unless `work` settles first; `what` must come within `ms`. */
   async race<T>(what: string, limit: string, ms: number, work: Promise<T>): Promise<T> {
-    const { signal } = this.#controller;
-    let end: (() => void) | undefined;
+    const clock = this.#startClock(what, limit, ms);
     try {
-      return await new Promise<T>((resolve, reject) => {
-        end = () => reject(signal.reason);
-        if (signal.aborted) end();
-        else signal.addEventListener('abort', end);
-        this.#phase = this.#startClock(what, limit, ms);
-        work.then(resolve, reject);
-      });
+      return await Promise.race([this.#ended, work]);
     } finally {
-      clearTimeout(this.#phase);
-      if (end !== undefined) signal.removeEventListener('abort', end);
+      clearTimeout(clock);
     }
-  }
-
-  async sleep(ms: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const wait = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms);
-    });
-    await this.race('the pause', 'total', Number.POSITIVE_INFINITY, wait).finally(() => clearTimeout(timer));
   }
 
   /** Stops the clocks, and whatever still goes over the network. */
   close(): void {
     clearTimeout(this.#total);
-    clearTimeout(this.#phase);
     this.#caller?.removeEventListener('abort', this.#followCaller);
     this.#controller.abort();
   }
@@ -77,7 +67,7 @@ export class Watch {
       this.#controller.abort(
         new NetworkError(`${what} must come within ${ms} ms, got nothing; raise timeouts.${limit} if that is normal`, {
           code: 'network/timeout',
-          details: { limit, ms },
+          details: { ...this.#details(), limit, ms },
         }),
       );
     }, ms);

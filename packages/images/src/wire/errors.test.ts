@@ -1,7 +1,7 @@
 import { DeviceError, type ErrorCode, FluxError, InputError } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
 import { toHttpError } from './errors.ts';
-import { fromHttpError, parseRetryAfter } from './remote-errors.ts';
+import { fromHttpError } from './remote-errors.ts';
 import { STATUSES } from './statuses.ts';
 
 const CODES = Object.keys(STATUSES) as ErrorCode[];
@@ -102,22 +102,7 @@ describe('fromHttpError', () => {
       retryAfterMs: 7000,
       remote: { status: 429, requestId: 'req_1' },
     });
-  });
-});
-
-describe('parseRetryAfter', () => {
-  const now = Date.parse('2026-01-01T00:00:00Z');
-  it.each([
-    ['2', 2000],
-    ['0', 0],
-    ['0.5', 500],
-    ['86400', 60_000],
-    ['Thu, 01 Jan 2026 00:00:10 GMT', 10_000],
-    ['Wed, 31 Dec 2025 00:00:00 GMT', 0],
-    ['-1', 0],
-    ['soon', undefined],
-    ['', undefined],
-  ])('reads "%s"', (header, ms) => {
-    expect(parseRetryAfter(header, now)).toBe(ms);
+    const tomorrow = new Headers({ 'retry-after': '86400' });
+    expect(fromHttpError(503, null, tomorrow).details.retryAfterMs).toBe(60_000);
   });
 });

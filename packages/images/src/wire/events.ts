@@ -1,6 +1,7 @@
 import { type ImageSize, InputError } from '@flux-srpo/core';
 import type { HttpError } from './errors.ts';
 import { pngSize } from './png-size.ts';
+import { present } from './present.ts';
 import type { CheckedRequest, RequestWarning } from './request.ts';
 import type { ImageResponse } from './response.ts';
 
@@ -84,22 +85,19 @@ export function partialImageEvent(
 
 /** The events that end a stream: one for each picture of the response. */
 export function completedEvents({ data, created, seed, warnings, has_nsfw_concepts }: ImageResponse): CompletedEvent[] {
-  return data.map((picture, index) => {
-    const pictureSeed = picture.seed ?? seed;
-    const isFlagged = has_nsfw_concepts?.[index];
-    return {
-      type: 'image_generation.completed',
-      ...(picture.b64_json === undefined
-        ? {}
-        : { b64_json: picture.b64_json, size: sizeText(pngSize(picture.b64_json)) }),
+  return data.map((picture, index) =>
+    present({
+      type: 'image_generation.completed' as const,
+      b64_json: picture.b64_json,
       created_at: created,
+      size: picture.b64_json && sizeText(pngSize(picture.b64_json)),
       ...CONSTANTS,
-      ...(pictureSeed === undefined ? {} : { seed: pictureSeed }),
+      seed: picture.seed ?? seed,
       image_index: index,
       warnings,
-      ...(isFlagged === undefined ? {} : { has_nsfw_concept: isFlagged }),
-    };
-  });
+      has_nsfw_concept: has_nsfw_concepts?.[index],
+    }),
+  );
 }
 
 /** Refuses a stream of pictures as addresses: events carry them in base64. */

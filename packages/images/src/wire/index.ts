@@ -9,9 +9,16 @@ export {
   type PartialPicture,
   partialImageEvent,
 } from './events.ts';
+export type { Path } from './json-path.ts';
 export { type ModelFacts, modelFacts, sizeOf, toEngineRequest } from './model.ts';
 export { parseRequest } from './parse-request.ts';
-export { fromHttpError, type HeadersLike, parseRetryAfter } from './remote-errors.ts';
+export {
+  ERROR_PATHS,
+  type ErrorPaths,
+  type ErrorReading,
+  fromHttpError,
+  type HeadersLike,
+} from './remote-errors.ts';
 export type {
   CheckedRequest,
   ImageRequest,

@@ -1,6 +1,7 @@
 import {
   DeviceError,
   type ErrorCode,
+  type ErrorDetails,
   FluxError,
   type FluxErrorOptions,
   FormatError,
@@ -8,15 +9,39 @@ import {
   InputError,
   ModelError,
   NetworkError,
+  parseRetryAfter,
   StorageError,
 } from '@flux-srpo/core';
 import type { RemoteAnswer } from './errors.ts';
+import { type Path, readPath } from './json-path.ts';
+import { present } from './present.ts';
 import { STATUSES } from './statuses.ts';
 
 /** The part of `Headers` that is read. */
 export interface HeadersLike {
   /** The value of a header, by name in any case. */
   get(name: string): string | null;
+}
+
+/** Where a refusal says what: the first path that leads to a text or a number counts. */
+export type ErrorPaths = Readonly<Record<'message' | 'type' | 'param' | 'code', readonly Path[]>>;
+
+/** `{ error: { message, type, param, code } }`, and what stands in for it behind proxies and in FastAPI. */
+export const ERROR_PATHS: ErrorPaths = {
+  message: ['error.message', 'message', 'detail.0.msg', 'detail', 'error'],
+  type: ['error.type', 'detail.0.type'],
+  param: ['error.param', 'detail.0.loc'],
+  code: ['error.code'],
+};
+
+/** How an answer is read. */
+export interface ErrorReading {
+  /** @default ERROR_PATHS */
+  paths?: ErrorPaths;
+  /** Makes the server's text fit for a message. @default one short line without control characters */
+  clean?: (text: string) => string;
+  /** What else is known of the request, for the error's `details`. */
+  details?: ErrorDetails;
 }
 
 /** Longest text of a server that gets into a message. */
@@ -52,49 +77,37 @@ const CODE_BY_STATUS: ReadonlyMap<number, ErrorCode> = new Map([
 
 /**
  * The typed error behind an HTTP answer that is not a picture. Never throws, whatever the body: JSON of this endpoint and of its
- * neighbours (`{ error: { message } }`, `{ error: "…" }`, `{ detail: "…" | [{ loc, msg }] }`), HTML, text, nothing.
+ * neighbours, HTML, text, nothing.
  *
  * @param body parsed JSON, or the text as it came
  */
-export function fromHttpError(status: number, body: unknown, headers?: HeadersLike): FluxError {
-  const said = readBody(body);
+export function fromHttpError(
+  status: number,
+  body: unknown,
+  headers?: HeadersLike,
+  { paths = ERROR_PATHS, clean = oneLine, details }: ErrorReading = {},
+): FluxError {
+  const textAt = (field: keyof ErrorPaths): string | undefined => firstText(body, paths[field], clean);
+  const said = { type: textAt('type'), param: textAt('param'), code: textAt('code') };
+  const message = (typeof body === 'string' && clean(body)) || textAt('message');
   const code = codeOf(status, said);
   const Class = CLASSES[code.slice(0, code.indexOf('/'))] ?? FluxError;
   const requestId = headers?.get('x-request-id');
   const retryAfterMs = parseRetryAfter(headers?.get('retry-after'));
-  const remote: RemoteAnswer = {
-    status,
-    ...(said.type === undefined ? {} : { type: said.type }),
-    ...(said.param === undefined ? {} : { param: said.param }),
-    ...(said.code === undefined ? {} : { code: said.code }),
-    ...(requestId ? { requestId: clean(requestId) } : {}),
-  };
-  return new Class(said.message ?? `the server answered ${status} and did not say why`, {
+  const remote: RemoteAnswer = present({ status, ...said, requestId: requestId ? clean(requestId) : undefined });
+  return new Class(message || `the server answered ${status} and did not say why`, {
     code,
-    details: {
+    details: present({
       status,
       remote,
-      ...(said.param === undefined ? {} : { field: said.param }),
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    },
+      field: said.param,
+      retryAfterMs: retryAfterMs && Math.min(MAX_RETRY_AFTER_MS, retryAfterMs),
+      ...details,
+    }),
   });
 }
 
-/** Milliseconds of a `Retry-After` header in seconds or as a date, at most a minute; `undefined` where it says nothing. */
-export function parseRetryAfter(header: string | null | undefined, now = Date.now()): number | undefined {
-  if (!header) return undefined;
-  const ms = /^\d+(\.\d+)?$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - now;
-  return Number.isNaN(ms) ? undefined : Math.min(MAX_RETRY_AFTER_MS, Math.max(0, ms));
-}
-
-interface Said {
-  message?: string | undefined;
-  type?: string | undefined;
-  param?: string | undefined;
-  code?: string | undefined;
-}
-
-function codeOf(status: number, { code, type }: Said): ErrorCode {
+function codeOf(status: number, { code, type }: { code: string | undefined; type: string | undefined }): ErrorCode {
   const known = CODES.get(code ?? '');
   if (known !== undefined) return known;
   const isPolicy = [code, type].some((word) => word === 'content_policy_violation' || word === 'moderation_blocked');
@@ -102,37 +115,21 @@ function codeOf(status: number, { code, type }: Said): ErrorCode {
   return CODE_BY_STATUS.get(status) ?? 'network/status';
 }
 
-function readBody(body: unknown): Said {
-  if (typeof body === 'string') return { message: nonEmpty(body) };
-  const { error, detail, message } = fields(body);
-  if (typeof error === 'object') {
-    const inner = fields(error);
-    return {
-      message: nonEmpty(inner.message),
-      type: nonEmpty(inner.type),
-      param: nonEmpty(inner.param),
-      // Some send the status as a number; ours and OpenAI's are words.
-      code: typeof inner.code === 'number' ? String(inner.code) : nonEmpty(inner.code),
-    };
+/** Lists (FastAPI's `["body", "size"]`) become text with dots between. */
+function firstText(body: unknown, paths: readonly Path[], clean: (text: string) => string): string | undefined {
+  for (const path of paths) {
+    const value = readPath(body, path);
+    const parts = (Array.isArray(value) ? value.filter((part) => part !== 'body') : [value]).filter((part) =>
+      ['string', 'number'].includes(typeof part),
+    );
+    const text = clean(parts.join('.'));
+    if (text !== '') return text;
   }
-  if (Array.isArray(detail)) {
-    const { loc, msg, type } = fields(detail[0]);
-    const path = Array.isArray(loc) ? loc.filter((step) => step !== 'body').join('.') : undefined;
-    return { message: nonEmpty(msg), type: nonEmpty(type), param: nonEmpty(path) };
-  }
-  return { message: nonEmpty(message) ?? nonEmpty(detail) ?? nonEmpty(error) };
-}
-
-function fields(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function nonEmpty(value: unknown): string | undefined {
-  return typeof value === 'string' && value.trim() !== '' ? clean(value) : undefined;
+  return undefined;
 }
 
 /** One line without control characters, short. */
-function clean(text: string): string {
+function oneLine(text: string): string {
   const line = text
     .slice(0, 4 * MAX_MESSAGE)
     .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')

@@ -1,4 +1,5 @@
 import type { Timings } from '@flux-srpo/runtime';
+import { present } from './present.ts';
 import type { ImageRequest, RequestWarning, Transport } from './request.ts';
 
 /** The endpoint's `200` body. Everything after `data` is an addition. A field that would hold nothing is left out. */
@@ -63,7 +64,7 @@ export interface LocalAnswer {
 export function localResponse(run: LocalRun, answer: LocalAnswer): ImageResponse {
   const { files, flagged, seed, skippedSteps, dropped, timings } = run;
   const { transport, model, device, warnings, publish } = answer;
-  return {
+  return present({
     created: unixSeconds(),
     data: files.map((png, i) => {
       if (flagged?.[i] === true) return {};
@@ -71,13 +72,13 @@ export function localResponse(run: LocalRun, answer: LocalAnswer): ImageResponse
     }),
     seed,
     model,
-    backend: 'local',
+    backend: 'local' as const,
     device,
     timings,
     skipped_steps: skippedSteps,
     warnings: [...warnings, ...promptWarnings(dropped)],
-    ...(flagged === undefined ? {} : { has_nsfw_concepts: flagged }),
-  };
+    has_nsfw_concepts: flagged,
+  });
 }
 
 /** What a prompt that is too long for an encoder loses there, which changes the picture. Counts of tokens. */

@@ -1,4 +1,5 @@
-import type { Path } from './service.ts';
+/** Leads into a JSON body: keys from the outside in, joined by dots; whole numbers for places in lists (`detail.0.msg`). */
+export type Path = string;
 
 /** What stands at `path`, among the own fields of plain JSON; `undefined` when nothing does. */
 export function readPath(value: unknown, path: Path): unknown {
