@@ -403,7 +403,7 @@ function setNibble(at: usize, isHigh: usize, code: u32): void {
   store<u8>(at, isHigh ? (other & 15) | (code << 4) : (other & 0xf0) | code);
 }
 
-// ---- e4m4, an unsigned 8-bit float: packages/formats/src/e4m4.ts ----
+// ---- e4m4, an unsigned 8-bit float: packages/formats/src/numbers/e4m4.ts ----
 
 function e4m4(code: i32): f32 {
   return code === 0 ? 0 : reinterpret<f32>((code + (112 << 4)) << 19);

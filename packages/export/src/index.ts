@@ -1,13 +1,14 @@
 export { type BundleInfo, FLUX_SRPO_INFO, parseBundleInfo } from './bundle/bundle-info.ts';
 export type { BundleSink, ResumableSink } from './bundle/bundle-writer.ts';
-export { type ConvertNotice, convertPipeline } from './convert/convert.ts';
+export { convertPipeline } from './convert/convert.ts';
+export type { ConvertNotice } from './convert/convert-options.ts';
 export type { ConvertProgress } from './convert/convert-progress.ts';
 export { type ConversionForecast, foreseeConversion } from './convert/foresee.ts';
 export { buildGraph, type ClassOf, HALF_GRAPHS, planParts, type WeightSlot, weightInputs } from './graphs/index.ts';
 export { type BundleReport, inspectBundle } from './inspect/bundle.ts';
 export { inspectTensorFile, type TensorFileReport } from './inspect/tensor-file.ts';
 export { readTensor } from './inspect/tensor-values.ts';
-export type { UnusedTensor } from './key-maps/bind.ts';
+export type { UnusedTensor } from './key-maps/binding.ts';
 export { COMPONENTS, type Component } from './key-maps/index.ts';
 export type { LoraSource } from './lora/open-loras.ts';
 export { quantizeQ4, quantizeQ4m, quantizeQ8 } from './quantize/kernels.ts';

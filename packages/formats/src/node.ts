@@ -2,9 +2,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { StorageError } from '@flux-srpo/core';
-import type { ByteSink } from './byte-sink.ts';
-import { type ByteSource, checkRange, truncated } from './byte-source.ts';
-import { changed, type FileState } from './changed.ts';
+import type { ByteSink } from './sources/byte-sink.ts';
+import { type ByteSource, checkRange, truncated } from './sources/byte-source.ts';
+import { changed, type FileState } from './sources/changed.ts';
 
 /** A source over a file; the caller closes it. What was read before the file changed is of it as it was, later reads are refused. */
 export async function fileSource(path: string): Promise<ByteSource> {

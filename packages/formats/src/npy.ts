@@ -1,7 +1,7 @@
 /**
  * The start of a NumPy .npy file of little-endian float32 in row-major order; the values follow.
  *
- * @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+ * @see https://github.com/numpy/numpy/blob/9b84c11/doc/neps/nep-0001-npy-format.rst
  */
 export function npyHeader(shape: readonly number[]): Uint8Array<ArrayBuffer> {
   // Python's tuples: (), (3,), (3, 4)

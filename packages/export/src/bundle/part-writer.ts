@@ -9,9 +9,9 @@ import {
 } from '@flux-srpo/core';
 import { e4m4ToF32, widen, writeSafetensors } from '@flux-srpo/formats';
 import { type FixedInput, fixInputs } from '@flux-srpo/formats/onnx';
-import { buildGraph, type ClassOf, HALF_GRAPHS, type PartPlan } from '../graphs/index.ts';
-import type { BoundSlot } from '../key-maps/bind.ts';
+import { type BuiltGraph, buildGraph, type ClassOf, HALF_GRAPHS, type PartPlan } from '../graphs/index.ts';
 import type { Component } from '../key-maps/index.ts';
+import type { MergedSlot } from '../lora/merged-slot.ts';
 import type { RowQuantizer } from '../quantize/rows.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import { keepBlocks } from '../weights/kept-blocks.ts';
@@ -37,19 +37,19 @@ export interface BlockOrigin {
   readonly isKept: boolean;
 }
 
-/**
- * Chooses how each slot of a part is stored; reads all its weights once.
- *
- * @param onSlot hears of each slot that is read
- */
-export async function planPart(
-  slots: readonly BoundSlot[],
-  checkpoints: Readonly<Record<Component, Checkpoint>>,
-  classOf: ClassOf,
-  quantizer: RowQuantizer | undefined,
-  signal: AbortSignal | undefined,
-  onSlot: (bound: BoundSlot) => void,
-): Promise<StoredPart> {
+/** What {@link planPart} reads weights from, and with. */
+export interface PlanContext {
+  readonly checkpoints: Readonly<Record<Component, Checkpoint>>;
+  readonly classOf: ClassOf;
+  readonly quantizer: RowQuantizer | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** Called after each slot that was read. */
+  onSlot(slot: MergedSlot): void;
+}
+
+/** Chooses how each slot of a part is stored; reads all its weights once. */
+export async function planPart(slots: readonly MergedSlot[], context: PlanContext): Promise<StoredPart> {
+  const { checkpoints, classOf, quantizer, signal, onSlot } = context;
   const tensors: StoredTensor[] = [];
   const fallbacks: QuantizationFallback[] = [];
   const blocks: BlockOrigin[] = [];
@@ -110,15 +110,13 @@ export async function writeGraphs(
   return { graphs, graphs_f16 };
 }
 
-/** Writes a part's own graph with its weights inside, and returns its path. Holds the part in memory. */
+/** Writes a part's own graph with its weights inside, and returns its path. Holds the whole part in memory. */
 export async function writeBaked(
   writer: BundleWriter,
-  part: PartPlan & { graph?: string },
+  part: PartPlan,
   tensors: readonly StoredTensor[],
-  config: ModelConfig,
-  classOf: ClassOf,
+  { bytes, weights }: BuiltGraph,
 ): Promise<string> {
-  const { bytes, weights } = buildGraph(part.graph!, config, classOf);
   const stored = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const inputs: FixedInput[] = [];
   for (const input of weights) inputs.push({ ...input, bytes: await graphBytes(stored.get(input.name)!) });

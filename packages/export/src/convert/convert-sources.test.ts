@@ -29,7 +29,8 @@ import {
   transformerShapes,
   vaeShapes,
 } from '../test-support/tiny-pipeline.ts';
-import { type ConvertSummary, convertPipeline } from './convert.ts';
+import { convertPipeline } from './convert.ts';
+import type { ConvertSummary } from './convert-options.ts';
 
 // A conversion takes half a second on an idle machine; this one may not be.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -382,7 +383,7 @@ describe('GGUF files of quantized weights', () => {
   const convertFile = async (raw: ReadonlyMap<string, RawTensor>, dtype: WeightClass) =>
     convert({ folder: await folderWith({}), files: { transformer: sourceFile('flux.gguf', rawGguf(raw)) } }, dtype);
 
-  // What the numbers of each type are is the gguf package's word (packages/formats/src/gguf.test.ts).
+  // What the numbers of each type are is the gguf package's word (packages/formats/src/gguf/gguf.test.ts).
   it.each(['Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0', 'Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K'] as const)(
     'of %s give, as float32, what their numbers give',
     async (type) => {

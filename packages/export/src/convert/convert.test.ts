@@ -5,7 +5,8 @@ import { f32ToBf16 } from '../../../../test/support/bf16.ts';
 import { dequantizeQ4, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
 import { type Files, type MemoryBundle, memoryBundle, memorySource } from '../test-support/memory.ts';
 import { safetensorsBytes, type TinyTensors, tinyPipeline, tinyTensors } from '../test-support/tiny-pipeline.ts';
-import { type ConvertOptions, type ConvertSummary, convertPipeline } from './convert.ts';
+import { convertPipeline } from './convert.ts';
+import type { ConvertOptions, ConvertSummary } from './convert-options.ts';
 
 // A conversion takes half a second on an idle machine; this one may not be.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });

@@ -2,9 +2,11 @@ import type { ModelConfig } from '@flux-srpo/core';
 import { readModelConfig } from '../config/pipeline.ts';
 import { planParts } from '../graphs/index.ts';
 import type { PartPlan } from '../graphs/slots.ts';
-import { type Binding, bindParts } from '../key-maps/bind.ts';
+import { bindParts } from '../key-maps/bind.ts';
+import type { Binding } from '../key-maps/binding.ts';
 import { COMPONENTS, type Component } from '../key-maps/index.ts';
 import { mergeLoras } from '../lora/merge-loras.ts';
+import type { MergedSlot } from '../lora/merged-slot.ts';
 import type { OpenLora } from '../lora/open-loras.ts';
 import { type Checkpoint, openCheckpoint } from '../sources/checkpoint.ts';
 import type { SourceFolder } from '../sources/source-folder.ts';
@@ -23,7 +25,7 @@ export interface Headers {
   readonly checkpoints: Readonly<Record<Component, Checkpoint>>;
   readonly config: ModelConfig;
   readonly plan: readonly PartPlan[];
-  readonly binding: Binding;
+  readonly binding: Binding<MergedSlot>;
 }
 
 /**

@@ -3,7 +3,7 @@ import { DTYPE_BITS, GGML_TYPES } from '@flux-srpo/formats';
 import type { ClassOf, PartPlan } from '../graphs/index.ts';
 import type { WeightSlot } from '../graphs/slots.ts';
 import { weightInputs } from '../graphs/weights.ts';
-import type { BoundSlot } from '../key-maps/bind.ts';
+import type { BoundSlot } from '../key-maps/binding.ts';
 import type { Component } from '../key-maps/index.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import type { PartWork } from './convert-progress.ts';

@@ -1,4 +1,4 @@
-import type { UnusedTensor } from '../key-maps/bind.ts';
+import type { UnusedTensor } from '../key-maps/binding.ts';
 import type { Component } from '../key-maps/index.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 

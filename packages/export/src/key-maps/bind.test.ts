@@ -4,7 +4,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { planParts } from '../graphs/index.ts';
 import { elementCount } from '../inspect/tensor-file.ts';
 import { FLUX1_SIZES, type Shapes, transformerShapes } from '../test-support/tiny-pipeline.ts';
-import { type Binding, bindParts } from './bind.ts';
+import { bindParts } from './bind.ts';
+import type { Binding } from './binding.ts';
 import type { Component, TensorShapes } from './index.ts';
 
 /** Lists of every tensor of the published checkpoints; large, so kept beside the repository and not in it. */

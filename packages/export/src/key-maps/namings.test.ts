@@ -11,7 +11,8 @@ import {
   transformerShapes,
   vaeShapes,
 } from '../test-support/tiny-pipeline.ts';
-import { type BoundSlot, bindParts, type Range } from './bind.ts';
+import { bindParts } from './bind.ts';
+import type { BoundSlot, Range } from './binding.ts';
 import type { Component } from './index.ts';
 
 const DIFFUSERS = transformerShapes(FLUX1_SIZES);

@@ -1,8 +1,8 @@
 import { FormatError } from '@flux-srpo/core';
-import type { Range } from '../key-maps/bind.ts';
+import type { Range } from '../key-maps/binding.ts';
 import { toFloat32 } from '../tensors/numbers.ts';
 import type { Pieces } from '../weights/plan-storage.ts';
-import type { SlotDelta } from './slot-delta.ts';
+import type { SlotDelta } from './merged-slot.ts';
 
 /**
  * W' = W + Σ scale · up · down, in the pieces of W. Sums are float64 and rounded to float32 once per LoRA. Of a LoRA,

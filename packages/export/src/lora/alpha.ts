@@ -1,6 +1,7 @@
 import { FormatError } from '@flux-srpo/core';
 import { isObject } from '../sources/source-folder.ts';
-import { readValues, type TensorStore } from '../tensors/store.ts';
+import type { TensorStore } from '../tensors/store.ts';
+import { readNumber } from './alpha-number.ts';
 import type { LoraPair } from './pairs.ts';
 
 /** Alpha over rank of each pair: the factor between up · down and what is added at strength 1. */
@@ -26,25 +27,6 @@ export async function readScales(
     scales.set(pair, alpha / (isStabilized ? Math.sqrt(pair.rank) : pair.rank));
   }
   return scales;
-}
-
-/** How an alpha may be stored besides the dtypes of weights: trainers save whatever Python's number became as a tensor. */
-const OTHER_NUMBERS: Readonly<Record<string, (view: DataView) => number>> = {
-  F64: (view) => view.getFloat64(0, true),
-  I64: (view) => Number(view.getBigInt64(0, true)),
-  I32: (view) => view.getInt32(0, true),
-};
-
-/** Whether a dtype is none of weights, but can be that of an alpha. */
-export function isOtherNumber(dtype: string): boolean {
-  return Object.hasOwn(OTHER_NUMBERS, dtype);
-}
-
-async function readNumber(store: TensorStore, tensor: string, signal?: AbortSignal): Promise<number> {
-  const { dtype } = store.tensors.get(tensor)!;
-  if (!isOtherNumber(dtype)) return (await readValues(store, tensor, 0, 1, signal))[0]!;
-  const { buffer, byteOffset } = await store.readBytes(tensor, signal);
-  return OTHER_NUMBERS[dtype]!(new DataView(buffer, byteOffset));
 }
 
 interface Adapter {

@@ -1,10 +1,11 @@
 import { FormatError } from '@flux-srpo/core';
 import type { PartPlan } from '../graphs/slots.ts';
-import { type Binding, type BoundSlot, cutAmong, sharedShape, type UnusedTensor } from '../key-maps/bind.ts';
+import type { Binding, BoundSlot, UnusedTensor } from '../key-maps/binding.ts';
+import { cutAmong, sharedShape } from '../key-maps/claims.ts';
 import { readValues } from '../tensors/store.ts';
+import type { MergedSlot, SlotDelta } from './merged-slot.ts';
 import type { OpenLora } from './open-loras.ts';
 import type { LoraPair } from './pairs.ts';
-import type { SlotDelta } from './slot-delta.ts';
 import { type LoraTarget, loraTargets } from './targets.ts';
 
 /**
@@ -12,7 +13,11 @@ import { type LoraTarget, loraTargets } from './targets.ts';
  * own naming, so it does not matter in which naming the checkpoint is. A pair changes a layer of this model, or is known
  * to be unneeded and listed, or is refused by name.
  */
-export function mergeLoras(binding: Binding, plan: readonly PartPlan[], loras: readonly OpenLora[]): Binding {
+export function mergeLoras(
+  binding: Binding,
+  plan: readonly PartPlan[],
+  loras: readonly OpenLora[],
+): Binding<MergedSlot> {
   if (loras.length === 0) return binding;
   const findTarget = loraTargets(plan);
   /** By `part/slot`. */
@@ -38,7 +43,7 @@ export function mergeLoras(binding: Binding, plan: readonly PartPlan[], loras: r
       }
     }
   }
-  const withDeltas = (part: string, bound: BoundSlot): BoundSlot => {
+  const withDeltas = (part: string, bound: BoundSlot): MergedSlot => {
     const own = deltas.get(`${part}/${bound.slot.name}`);
     return own === undefined ? bound : { ...bound, deltas: own };
   };

@@ -1,6 +1,6 @@
 import { FormatError } from '@flux-srpo/core';
 import type { TensorDescription, TensorStore } from '../tensors/store.ts';
-import { isOtherNumber } from './alpha.ts';
+import { isOtherNumber } from './alpha-number.ts';
 
 /** The two matrices that change one layer, as a file holds them. */
 export interface LoraPair {

@@ -1,5 +1,5 @@
 import type { PartPlan } from '../graphs/slots.ts';
-import { type Claim, findClaims, groupBySource } from '../key-maps/bind.ts';
+import { type Claim, findClaims, groupBySource } from '../key-maps/claims.ts';
 import { type Component, NAMINGS } from '../key-maps/index.ts';
 import type { KeyRule } from '../key-maps/rules.ts';
 import { XLABS_KEYS } from './xlabs.ts';
@@ -28,7 +28,7 @@ interface LoraNetwork {
 }
 
 /**
- * @see https://github.com/kohya-ss/sd-scripts/blob/sd3/networks/lora_flux.py (lora_unet, lora_te1, lora_te3)
+ * @see https://github.com/kohya-ss/sd-scripts/blob/3265f2e/networks/lora_flux.py (lora_unet, lora_te1, lora_te3)
  * @see https://github.com/Comfy-Org/ComfyUI/blob/a125cd84/comfy/lora.py `model_lora_keys_unet`, `model_lora_keys_clip`
  * @see https://github.com/huggingface/diffusers/blob/v0.42.1/src/diffusers/loaders/lora_conversion_utils.py
  */

@@ -15,7 +15,7 @@ function stream(name: 'img' | 'txt', number: 1 | 2): KeyRule[] {
 /**
  * XLabs' LoRAs sit on attention processors: of linear1 they change the rows of q, k and v alone.
  *
- * @see https://github.com/XLabs-AI/x-flux/blob/main/src/flux/modules/layers.py `DoubleStreamBlockLoraProcessor`
+ * @see https://github.com/XLabs-AI/x-flux/blob/433b0b2/src/flux/modules/layers.py `DoubleStreamBlockLoraProcessor`
  */
 export const XLABS_KEYS: readonly KeyRule[] = [
   ...stream('img', 1),

@@ -1,7 +1,7 @@
 /**
  * Seeded random 32-bit words, any of them without the ones before: word `i` of a stream is a hash of `i` and the stream's key.
  *
- * @see Chris Wellons, "Hash Function Prospector", https://github.com/skeeto/hash-prospector: lowbias32, (16 21f0aaad 15 d35a2d97 15)
+ * @see https://github.com/skeeto/hash-prospector/blob/6958c28/README.md "Two round functions": [16 21f0aaad 15 d35a2d97 15]
  */
 export class RandomWords {
   readonly #key: number;

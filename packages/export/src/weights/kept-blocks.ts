@@ -1,7 +1,7 @@
 import { FormatError, isBlockClass, type WeightClass } from '@flux-srpo/core';
 import { f32ToF16, type GgmlTypeName } from '@flux-srpo/formats';
 import { weightInputs } from '../graphs/weights.ts';
-import type { BoundSlot } from '../key-maps/bind.ts';
+import type { MergedSlot } from '../lora/merged-slot.ts';
 import { BLOCK, scaleDtype } from '../quantize/blocks.ts';
 import { isExactIn, type Levels, packLevels, padScales, readLevels } from '../quantize/ggml-blocks.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
@@ -20,7 +20,7 @@ export interface KeptSlot extends SlotStorage {
  * cannot hold them exactly, where a cut goes through a block, or where a LoRA changes the numbers; then the weights are dequantized and quantized again.
  */
 export async function keepBlocks(
-  { slot, tensor, rows, rowLength, columns, deltas }: BoundSlot,
+  { slot, tensor, rows, rowLength, columns, deltas }: MergedSlot,
   checkpoint: Checkpoint,
   weightClass: WeightClass,
   signal?: AbortSignal,

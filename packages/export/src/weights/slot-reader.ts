@@ -1,5 +1,6 @@
-import type { BoundSlot, Range } from '../key-maps/bind.ts';
+import type { BoundSlot, Range } from '../key-maps/binding.ts';
 import { addDeltas } from '../lora/add-deltas.ts';
+import type { MergedSlot } from '../lora/merged-slot.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import { cutColumns, type Numbers } from '../tensors/numbers.ts';
 import type { Pieces } from './plan-storage.ts';
@@ -8,7 +9,7 @@ import type { Pieces } from './plan-storage.ts';
 const PIECE_WEIGHTS = 4 * 1024 * 1024;
 
 /** The weights of a slot, read from the checkpoint in whole rows, LoRAs merged. A piece is [rows, columns of the slot]. */
-export function slotPieces(bound: BoundSlot, checkpoint: Checkpoint, signal?: AbortSignal): Pieces {
+export function slotPieces(bound: MergedSlot, checkpoint: Checkpoint, signal?: AbortSignal): Pieces {
   const pieces = storedPieces(bound, checkpoint, signal);
   return bound.deltas === undefined ? pieces : addDeltas(pieces, bound.columns, bound.deltas, signal);
 }

@@ -1,4 +1,4 @@
-import { f16Table } from '../half.ts';
+import { f16Table } from '../numbers/half.ts';
 
 /**
  * Turns whole blocks into numbers.

@@ -1,4 +1,4 @@
-import { widen } from '../widen.ts';
+import { widen } from '../numbers/widen.ts';
 import type { GgmlType } from './block.ts';
 
 /** Plain floats, little-endian: blocks of one. */

@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { f32ToF16 } from '../half.ts';
+import { f32ToF16 } from '../numbers/half.ts';
 import { createModel, encodeModel } from './model.ts';
 import {
   type AttributeProtoSchema,

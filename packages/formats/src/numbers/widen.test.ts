@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { bytesSource } from './byte-source.ts';
+import { readSafetensors } from '../safetensors/safetensors.ts';
+import { bytesSource } from '../sources/byte-source.ts';
 import type { Dtype } from './dtype.ts';
-import { readSafetensors } from './safetensors.ts';
 import { isRoundable, roundToF32, widen } from './widen.ts';
 
-const FP8 = new URL('../../../test/fixtures/formats/fp8.safetensors', import.meta.url);
+const FP8 = new URL('../../../../test/fixtures/formats/fp8.safetensors', import.meta.url);
 
 describe('widen', () => {
   it('reads little-endian F32, F16 and BF16 from any offset', () => {

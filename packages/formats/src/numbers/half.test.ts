@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { f32ToBf16 } from '../../../test/support/bf16.ts';
+import { f32ToBf16 } from '../../../../test/support/bf16.ts';
 import { bf16ToF32, f16ToF32, f32ToF16 } from './half.ts';
 
 const hex = (bits: Uint16Array) => Array.from(bits, (value) => value.toString(16).padStart(4, '0')).join(' ');

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { FormatError } from '@flux-srpo/core';
 import { expect, it } from 'vitest';
-import { type ByteSource, bytesSource } from './byte-source.ts';
-import { GGML_TYPES } from './ggml/index.ts';
+import { GGML_TYPES } from '../ggml/index.ts';
+import { type ByteSource, bytesSource } from '../sources/byte-source.ts';
+import { integers, mutate } from '../test-support/mutate.ts';
 import { MAX_GGUF_HEADER_BYTES, readGguf } from './gguf.ts';
-import { integers, mutate } from './test-support/mutate.ts';
 
 /** A file of the gguf package with a tensor of every type (test/reference/gguf_vectors.py). */
-const FILE = new Uint8Array(readFileSync(new URL('../../../test/fixtures/formats/ggml.gguf', import.meta.url)));
+const FILE = new Uint8Array(readFileSync(new URL('../../../../test/fixtures/formats/ggml.gguf', import.meta.url)));
 const HEADER_BYTES = 1100;
 
 const CASES = process.env.TEST_FULL ? 200_000 : 10_000;

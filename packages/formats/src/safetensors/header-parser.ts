@@ -1,5 +1,5 @@
 import { FormatError } from '@flux-srpo/core';
-import { type Dtype, isDtype, tensorBytes } from './dtype.ts';
+import { type Dtype, isDtype } from '../numbers/dtype.ts';
 
 /**
  * The JSON header of a safetensors file, parsed strictly in one pass.
@@ -10,94 +10,33 @@ import { type Dtype, isDtype, tensorBytes } from './dtype.ts';
  * @see https://github.com/huggingface/safetensors/blob/24b0b28/safetensors/src/tensor.rs `Metadata::validate`
  */
 
-/** The reference's limit on the header. */
-export const MAX_HEADER_BYTES = 100_000_000;
-
 /** Far above any model (FLUX.1 has 1,160 tensors), far below what 100 MB of `"a":{…}` would cost as objects. */
 const MAX_KEYS = 200_000;
 
 const MAX_RANK = 32;
 
-export interface TensorInfo {
-  readonly dtype: Dtype;
-  /** Outermost first; empty for a scalar. */
-  readonly shape: readonly number[];
-  /** Bytes from the start of the file. */
-  readonly offset: number;
-  /** Length in bytes. */
-  readonly bytes: number;
-}
-
-export interface SafetensorsHeader {
-  /** The file's own `__metadata__`. */
-  metadata: ReadonlyMap<string, string>;
-  /** In the order of their data. */
-  tensors: ReadonlyMap<string, TensorInfo>;
-}
-
-interface Entry {
+/** A tensor as the header describes it. */
+export interface Entry {
   name: string;
   dtype: Dtype;
   shape: number[];
+  /** Bytes from the start of the data. */
   begin: number;
   end: number;
 }
 
-/**
- * Parses and validates the header of `name`.
- *
- * @param bytes the header alone, without its length
- * @param dataStart where tensor data begins in the file
- * @param fileSize bytes of the whole file, which the last tensor must end at exactly
- */
-export function parseHeader(bytes: Uint8Array, name: string, dataStart: number, fileSize: number): SafetensorsHeader {
-  const { metadata, entries } = new HeaderParser(decodeUtf8(bytes, name), name).parse();
-  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
-  const tensors = new Map<string, TensorInfo>();
-  let at = 0;
-  for (const { name: tensor, dtype, shape, begin, end } of entries) {
-    if (begin !== at) {
-      const what = begin > at ? 'leave no hole' : 'not overlap';
-      throw offsetError(name, `tensor "${show(tensor)}" must ${what}: expected data at ${at}, got ${begin}`, {
-        tensor,
-      });
-    }
-    const expected = tensorBytes(dtype, shape);
-    if (expected !== end - begin) {
-      throw new FormatError(
-        `${name}: tensor "${show(tensor)}" of ${dtype} [${shape.join(', ')}] must take ${expected} bytes, got ${end - begin}`,
-        { code: 'format/shape-mismatch', details: { name, tensor, expected, got: end - begin } },
-      );
-    }
-    tensors.set(tensor, { dtype, shape, offset: dataStart + begin, bytes: end - begin });
-    at = end;
-  }
-  if (dataStart + at !== fileSize) {
-    const code = dataStart + at > fileSize ? 'format/truncated' : 'format/offset-out-of-range';
-    throw new FormatError(
-      `${name}: the file must end with its last tensor: expected ${dataStart + at} bytes, got ${fileSize}`,
-      { code, details: { name, expected: dataStart + at, got: fileSize } },
-    );
-  }
-  return { metadata, tensors };
-}
-
-function decodeUtf8(bytes: Uint8Array, name: string): string {
-  try {
-    // A byte order mark stays in, so that it is refused like anything else before the brace.
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    throw headerError(name, 'must be UTF-8, got bytes that are not', undefined, cause);
-  }
-}
-
-class HeaderParser {
+/** Reads one header from its start to its end. */
+export class HeaderParser {
   readonly #text: string;
   readonly #name: string;
   #at = 0;
 
-  constructor(text: string, name: string) {
-    this.#text = text;
+  /**
+   * @param bytes the header alone, without its length
+   * @param name of the file, for messages
+   */
+  constructor(bytes: Uint8Array, name: string) {
+    this.#text = decodeUtf8(bytes, name);
     this.#name = name;
   }
 
@@ -243,8 +182,17 @@ const BACKSLASH = 0x5c;
 const INTEGER = /(?:0|[1-9]\d{0,15})(?![\d.eE])/y;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
+function decodeUtf8(bytes: Uint8Array, name: string): string {
+  try {
+    // A byte order mark stays in, so that it is refused like anything else before the brace.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw headerError(name, 'must be UTF-8, got bytes that are not', undefined, cause);
+  }
+}
+
 /** A hostile name must not flood the message. */
-function show(text: string): string {
+export function show(text: string): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
@@ -256,7 +204,8 @@ function headerError(name: string, rule: string, details?: Record<string, unknow
   });
 }
 
-function offsetError(name: string, problem: string, details: { tensor: string }): FormatError {
+/** The error for data that lies where it must not. */
+export function offsetError(name: string, problem: string, details: { tensor: string }): FormatError {
   return new FormatError(`${name}: ${problem}`, {
     code: 'format/offset-out-of-range',
     details: { name, tensor: show(details.tensor) },

@@ -2,8 +2,8 @@ import { appendFile, mkdtemp, rm, truncate, utimes, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fileSink, fileSource } from '../node.ts';
 import { type ByteSource, blobSource, bytesSource } from './byte-source.ts';
-import { fileSink, fileSource } from './node.ts';
 
 /** The resolution of a file's dates is milliseconds on some systems: one that is long past cannot be this one. */
 const OLD = new Date('2020-01-01');

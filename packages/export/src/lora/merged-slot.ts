@@ -1,4 +1,4 @@
-import type { Range } from '../key-maps/bind.ts';
+import type { BoundSlot, Range } from '../key-maps/binding.ts';
 import type { LoraPair } from './pairs.ts';
 
 /** What one LoRA adds to a slot: scale · up[rows] · down[:, columns]. */
@@ -12,4 +12,9 @@ export interface SlotDelta {
   readonly columns: Range;
   /** Values `start` up to `end` of a tensor of the LoRA's file, row-major. */
   read(tensor: string, start: number, end: number, signal?: AbortSignal): Promise<Float32Array>;
+}
+
+/** A bound slot, and what LoRAs add to it in their order. */
+export interface MergedSlot extends BoundSlot {
+  readonly deltas?: readonly SlotDelta[];
 }

@@ -1,48 +1,24 @@
 import { FormatError } from '@flux-srpo/core';
-import { type ByteSource, type Bytes, checkRange } from './byte-source.ts';
+import type { ByteSource, Bytes } from '../sources/byte-source.ts';
+import { TensorFile } from '../sources/tensor-file.ts';
 import { MAX_HEADER_BYTES, parseHeader, type SafetensorsHeader, type TensorInfo } from './safetensors-header.ts';
 
 /** Bytes of the header's length: a little-endian u64 at the start of the file. */
 const LENGTH_BYTES = 8;
 
 /** An open safetensors file: its header, and its tensors in ranges. */
-export class Safetensors implements SafetensorsHeader {
+export class Safetensors extends TensorFile<TensorInfo> {
+  /** The file's own `__metadata__`. */
   readonly metadata: ReadonlyMap<string, string>;
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
-  readonly #source: ByteSource;
 
-  constructor(source: ByteSource, header: SafetensorsHeader) {
-    this.#source = source;
-    this.metadata = header.metadata;
-    this.tensors = header.tensors;
-  }
-
-  /** What the header says of a tensor; throws when there is none of that name. */
-  info(name: string): TensorInfo {
-    const info = this.tensors.get(name);
-    if (info !== undefined) return info;
-    throw new FormatError(`${this.#source.name}: expected a tensor "${name}", got none`, {
-      code: 'format/tensor-missing',
-      details: { name: this.#source.name, tensor: name },
-    });
+  constructor(source: ByteSource, { metadata, tensors }: SafetensorsHeader) {
+    super(source, tensors);
+    this.metadata = metadata;
   }
 
   /** All bytes of a tensor, little-endian, row-major. */
   read(name: string, signal?: AbortSignal): Promise<Bytes> {
     return this.readRange(name, 0, this.info(name).bytes, signal);
-  }
-
-  /** `length` bytes from `byteOffset` within a tensor: some rows of an embedding table, or a tensor in pieces. */
-  async readRange(
-    name: string,
-    byteOffset: number,
-    length: number,
-    signal?: AbortSignal,
-    into?: ArrayBuffer,
-  ): Promise<Bytes> {
-    const { offset, bytes } = this.info(name);
-    checkRange({ size: bytes, name: `${this.#source.name} "${name}"` }, byteOffset, length);
-    return await this.#source.read(offset + byteOffset, length, signal, into);
   }
 }
 

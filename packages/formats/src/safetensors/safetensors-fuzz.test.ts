@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { FormatError } from '@flux-srpo/core';
 import { expect, it } from 'vitest';
-import { bytesSource } from './byte-source.ts';
+import { bytesSource } from '../sources/byte-source.ts';
+import { integers, mutate } from '../test-support/mutate.ts';
 import { readSafetensors } from './safetensors.ts';
-import { integers, mutate } from './test-support/mutate.ts';
 
 /** A file of the safetensors package (test/reference/gguf_vectors.py). */
-const FILE = new Uint8Array(readFileSync(new URL('../../../test/fixtures/formats/ggml.safetensors', import.meta.url)));
+const FILE = new Uint8Array(
+  readFileSync(new URL('../../../../test/fixtures/formats/ggml.safetensors', import.meta.url)),
+);
 /** Length and JSON, without the data. */
 const HEADER_BYTES = 8 + Number(new DataView(FILE.buffer).getBigUint64(0, true));
 

@@ -1,6 +1,6 @@
 import { FormatError } from '@flux-srpo/core';
-import type { ByteSink } from './byte-sink.ts';
-import { DTYPE_BITS, type Dtype, tensorBytes } from './dtype.ts';
+import { DTYPE_BITS, type Dtype, tensorBytes } from '../numbers/dtype.ts';
+import type { ByteSink } from '../sources/byte-sink.ts';
 import { MAX_HEADER_BYTES } from './safetensors-header.ts';
 
 export interface TensorSpec {

@@ -1,8 +1,8 @@
 import { FormatError, isFluxError } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
-import { bytesSource } from './byte-source.ts';
+import { bytesSource } from '../sources/byte-source.ts';
+import { type GgufDraft, type GgufTensorDraft, ggufBytes } from '../test-support/gguf-bytes.ts';
 import { readGguf } from './gguf.ts';
-import { type GgufDraft, type GgufTensorDraft, ggufBytes } from './test-support/gguf-bytes.ts';
 
 /** Type and value of a metadata entry, as 32-bit words. */
 const words = (...values: number[]) => new Uint8Array(Uint32Array.from(values).buffer);

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type ByteSource, bytesSource } from './byte-source.ts';
-import { GGML_TYPES, type GgmlTypeName } from './ggml/index.ts';
+import { GGML_TYPES, type GgmlTypeName } from '../ggml/index.ts';
+import { widen } from '../numbers/widen.ts';
+import { readSafetensors } from '../safetensors/safetensors.ts';
+import { type ByteSource, bytesSource } from '../sources/byte-source.ts';
+import { type GgufDraft, ggufBytes } from '../test-support/gguf-bytes.ts';
 import { dequantize, readGguf } from './gguf.ts';
-import { readSafetensors } from './safetensors.ts';
-import { type GgufDraft, ggufBytes } from './test-support/gguf-bytes.ts';
-import { widen } from './widen.ts';
 
 /** Made by the gguf package (test/reference/gguf_vectors.py): random blocks of each type, and the numbers it makes of them. */
-const FIXTURES = new URL('../../../test/fixtures/formats/', import.meta.url);
+const FIXTURES = new URL('../../../../test/fixtures/formats/', import.meta.url);
 const fixture = (name: string) => bytesSource(readFileSync(new URL(name, FIXTURES)), name);
 
 const READABLE = Object.entries(GGML_TYPES)

@@ -1,6 +1,6 @@
 import { FormatError, isFluxError } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
-import { type ByteSource, bytesSource, checkRange } from './byte-source.ts';
+import { type ByteSource, bytesSource, checkRange } from '../sources/byte-source.ts';
 import { readSafetensors } from './safetensors.ts';
 
 const text = new TextEncoder();

@@ -1,8 +1,11 @@
 import { FormatError } from '@flux-srpo/core';
-import { type ByteSource, type Bytes, checkRange } from './byte-source.ts';
-import { GGML_TYPES, type GgmlTypeName } from './ggml/index.ts';
+import { GGML_TYPES, type GgmlTypeName } from '../ggml/index.ts';
+import type { ByteSource, Bytes } from '../sources/byte-source.ts';
+import { TensorFile } from '../sources/tensor-file.ts';
 import { GgufCursor, NeedMore } from './gguf-cursor.ts';
-import { type GgufHeader, type GgufTensorInfo, type GgufValue, parseGgufHeader } from './gguf-header.ts';
+import { type GgufHeader, parseGgufHeader } from './gguf-header.ts';
+import type { GgufValue } from './gguf-metadata.ts';
+import type { GgufTensorInfo } from './gguf-tensors.ts';
 
 /** Enough for the header of an image model; one with a tokenizer inside takes a few more reads. */
 const FIRST_READ_BYTES = 128 * 1024;
@@ -11,38 +14,12 @@ const FIRST_READ_BYTES = 128 * 1024;
 export const MAX_GGUF_HEADER_BYTES = 32 * 1024 * 1024;
 
 /** An open GGUF file: its header, and its tensors in ranges. */
-export class Gguf implements GgufHeader {
+export class Gguf extends TensorFile<GgufTensorInfo> {
   readonly metadata: ReadonlyMap<string, GgufValue>;
-  readonly tensors: ReadonlyMap<string, GgufTensorInfo>;
-  readonly #source: ByteSource;
 
-  constructor(source: ByteSource, header: GgufHeader) {
-    this.#source = source;
-    this.metadata = header.metadata;
-    this.tensors = header.tensors;
-  }
-
-  /** What the header says of a tensor; throws when there is none of that name. */
-  info(name: string): GgufTensorInfo {
-    const info = this.tensors.get(name);
-    if (info !== undefined) return info;
-    throw new FormatError(`${this.#source.name}: expected a tensor "${name}", got none`, {
-      code: 'format/tensor-missing',
-      details: { name: this.#source.name, tensor: name },
-    });
-  }
-
-  /** `length` bytes from `byteOffset` within a tensor, as the file has them. */
-  async readRange(
-    name: string,
-    byteOffset: number,
-    length: number,
-    signal?: AbortSignal,
-    into?: ArrayBuffer,
-  ): Promise<Bytes> {
-    const { offset, bytes } = this.info(name);
-    checkRange({ size: bytes, name: `${this.#source.name} "${name}"` }, byteOffset, length);
-    return await this.#source.read(offset + byteOffset, length, signal, into);
+  constructor(source: ByteSource, { metadata, tensors }: GgufHeader) {
+    super(source, tensors);
+    this.metadata = metadata;
   }
 
   /** The weights from `start` up to `end` of a tensor, row-major, as float32; only the blocks that hold them are read. */

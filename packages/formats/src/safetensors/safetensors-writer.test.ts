@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { bytesSink } from './byte-sink.ts';
-import { bytesSource } from './byte-source.ts';
+import { bytesSink } from '../sources/byte-sink.ts';
+import { bytesSource } from '../sources/byte-source.ts';
 import { readSafetensors } from './safetensors.ts';
 import { planSafetensors, type TensorSpec, writeSafetensors } from './safetensors-writer.ts';
 

@@ -1,0 +1,54 @@
+import type { Manifest, WeightClass } from '@flux-srpo/core';
+import type { BundleInfo } from '../bundle/bundle-info.ts';
+import type { UnusedTensor } from '../key-maps/binding.ts';
+import type { LoraSource } from '../lora/open-loras.ts';
+import type { RowQuantizer } from '../quantize/rows.ts';
+import type { Recipe } from '../recipes/recipe.ts';
+import type { SourceFolder } from '../sources/source-folder.ts';
+import type { ConvertProgress } from './convert-progress.ts';
+
+export interface ConvertOptions {
+  dtype: WeightClass;
+  /** Replaces single classes of the recipe that `dtype` names. */
+  recipe?: Partial<Recipe>;
+  /** @default FLUX.1 SRPO's */
+  info?: BundleInfo;
+  /**
+   * Puts each part's weights into a graph of its own: faster on native CPUs, impossible to stream.
+   *
+   * @default false
+   */
+  bake?: boolean;
+  /** Merged into the weights, in this order, before they are quantized. */
+  loras?: readonly LoraSource[];
+  /** The folder of an image classifier, for `enable_safety_checker`. */
+  safetyChecker?: SourceFolder | undefined;
+  /**
+   * What quantizes. Every quantizer gives the same bytes. Whoever made it closes it.
+   *
+   * @default this thread
+   */
+  quantizer?: RowQuantizer;
+  signal?: AbortSignal;
+  onProgress?: (progress: ConvertProgress) => void;
+  /** What becomes of an interrupted conversion's work. */
+  onNotice?: (notice: ConvertNotice) => void;
+}
+
+export type ConvertNotice =
+  /** This conversion goes on where an interrupted one stopped. */
+  | { type: 'continued' }
+  /** The work of an interrupted conversion was removed, for this reason. */
+  | { type: 'started-over'; reason: string }
+  /** This conversion was interrupted. The next one of the same source, options and destination goes on. */
+  | { type: 'suspended' };
+
+export interface ConvertSummary {
+  manifest: Manifest;
+  /** The bundle's identity: SHA-256 of `manifest.json`. */
+  identity: string;
+  /** Bytes of all files, the manifest included. */
+  bytes: number;
+  /** Tensors of the source that a picture does not need. */
+  unused: readonly UnusedTensor[];
+}

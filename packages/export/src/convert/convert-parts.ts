@@ -1,0 +1,68 @@
+import type { BundleWriter } from '../bundle/bundle-writer.ts';
+import { planPart, writeBaked, writeWeights } from '../bundle/part-writer.ts';
+import { buildGraph, type ClassOf, type PartPlan } from '../graphs/index.ts';
+import type { RowQuantizer } from '../quantize/rows.ts';
+import type { FinishedPart, Journal } from '../resume/journal.ts';
+import { type ConvertProgress, type PartWork, ProgressMeter } from './convert-progress.ts';
+import type { Headers } from './headers.ts';
+import { partWork, sourceBytes } from './part-work.ts';
+
+/** What every part of a conversion is made with. */
+export interface PartsContext extends Headers {
+  readonly writer: BundleWriter;
+  readonly classOf: ClassOf;
+  readonly bake: boolean;
+  /** Absent: the destination keeps nothing of an interrupted conversion. */
+  readonly journal: Journal | undefined;
+  readonly quantizer: RowQuantizer | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: ConvertProgress) => void) | undefined;
+}
+
+/** Writes the weights of every part in run order, or takes over what the journal has. */
+export async function convertParts(context: PartsContext): Promise<FinishedPart[]> {
+  const { plan, binding, checkpoints, writer, journal, signal, onProgress } = context;
+  const work = plan.map((part) => partWork(part, binding.parts.get(part.name)!, checkpoints));
+  const meter = new ProgressMeter(work);
+  const parts: FinishedPart[] = [];
+  for (const [i, part] of plan.entries()) {
+    signal?.throwIfAborted();
+    const found = await journal?.find(part.name, signal);
+    if (found?.file !== undefined) writer.adopt(found.file);
+    const finished = found ?? (await convertPart(part, work[i]!, meter, context));
+    if (found === undefined && finished.file !== undefined) await journal?.add(finished);
+    parts.push(finished);
+    onProgress?.(meter.advance(work[i]!, found !== undefined));
+  }
+  return parts;
+}
+
+async function convertPart(
+  part: PartPlan,
+  work: PartWork,
+  meter: ProgressMeter,
+  context: PartsContext,
+): Promise<FinishedPart> {
+  const { writer, config, classOf, checkpoints, onProgress } = context;
+  let bytes = 0;
+  const { tensors, fallbacks, blocks } = await planPart(context.binding.parts.get(part.name)!, {
+    ...context,
+    onSlot(slot) {
+      bytes += sourceBytes(slot, checkpoints);
+      // The last slot's event is the part's own, once it is written.
+      if (bytes < work.bytes) onProgress?.(meter.reach(work, bytes));
+    },
+  });
+  const before = writer.files.length;
+  const isBaked = context.bake && part.graph !== undefined;
+  const graph = isBaked ? await writeBaked(writer, part, tensors, buildGraph(part.graph!, config, classOf)) : undefined;
+  const entry = isBaked ? { name: part.name, graph: part.name } : await writeWeights(writer, part, tensors);
+  const file = writer.files[before];
+  return {
+    entry,
+    ...(graph === undefined ? {} : { graph }),
+    ...(file === undefined ? {} : { file }),
+    blocks,
+    fallbacks: fallbacks.map((fallback) => ({ ...fallback, tensor: `${part.name}/${fallback.tensor}` })),
+  };
+}

@@ -1,0 +1,119 @@
+import { type GgufCursor, show } from './gguf-cursor.ts';
+
+/** Published files have 3 (FLUX.1) to about 60. */
+const MAX_METADATA = 65_536;
+
+/** The specification's. */
+const MAX_KEY_BYTES = 65_535;
+
+/** Far above the longest in use, chat templates of some 10 KB. */
+const MAX_STRING_BYTES = 1024 * 1024;
+
+const DEFAULT_ALIGNMENT = 32;
+
+/** Files are aligned for memory maps, whose pages are 4 to 64 KB. */
+const MAX_ALIGNMENT = 65_536;
+
+/** Numbers and text as they are. Of a list only what it is: tokenizers' are long and not needed here. */
+export type GgufValue = number | bigint | boolean | string | { readonly type: string; readonly length: number };
+
+const STRING = 8;
+const ARRAY = 9;
+
+/** Value types by number, with the bytes of one. */
+const VALUE_TYPES: readonly (readonly [name: string, bytes: number])[] = [
+  ['u8', 1],
+  ['i8', 1],
+  ['u16', 2],
+  ['i16', 2],
+  ['u32', 4],
+  ['i32', 4],
+  ['f32', 4],
+  ['bool', 1],
+  ['string', 0],
+  ['array', 0],
+  ['u64', 8],
+  ['i64', 8],
+  ['f64', 8],
+];
+
+/** How many metadata entries follow the count of tensors, and the entries. */
+export function readMetadata(cursor: GgufCursor): ReadonlyMap<string, GgufValue> {
+  const count = cursor.count('metadata entries', MAX_METADATA);
+  const metadata = new Map<string, GgufValue>();
+  for (let i = 0; i < count; i++) {
+    const key = cursor.text('a metadata key', MAX_KEY_BYTES);
+    if (metadata.has(key)) throw cursor.error(`must not repeat metadata key "${show(key)}"`);
+    metadata.set(key, readValue(cursor, key));
+  }
+  return metadata;
+}
+
+function readValue(cursor: GgufCursor, key: string): GgufValue {
+  const type = cursor.u32();
+  if (type !== ARRAY) return readScalar(cursor, key, type);
+  const itemType = cursor.u32();
+  const [name, bytes] = valueType(cursor, key, itemType);
+  if (itemType === ARRAY) throw cursor.error(`must not nest lists, as "${show(key)}" does`);
+  if (itemType !== STRING) {
+    const length = cursor.length(`items of "${show(key)}"`, bytes);
+    cursor.skip(length * bytes);
+    return { type: name, length };
+  }
+  // Each string has at least its length of 8 bytes.
+  const length = cursor.length(`items of "${show(key)}"`, 8);
+  for (let i = 0; i < length; i++) cursor.skip(cursor.count(`bytes of an item of "${show(key)}"`, MAX_STRING_BYTES));
+  return { type: name, length };
+}
+
+function readScalar(cursor: GgufCursor, key: string, type: number): GgufValue {
+  switch (valueType(cursor, key, type)[0]) {
+    case 'string':
+      return cursor.string(`the text of "${show(key)}"`, MAX_STRING_BYTES);
+    case 'bool': {
+      const byte = cursor.view(1).getUint8(0);
+      if (byte > 1) throw cursor.error(`must have 0 or 1 for "${show(key)}", got ${byte}`);
+      return byte === 1;
+    }
+    case 'u8':
+      return cursor.view(1).getUint8(0);
+    case 'i8':
+      return cursor.view(1).getInt8(0);
+    case 'u16':
+      return cursor.view(2).getUint16(0, true);
+    case 'i16':
+      return cursor.view(2).getInt16(0, true);
+    case 'u32':
+      return cursor.u32();
+    case 'i32':
+      return cursor.view(4).getInt32(0, true);
+    case 'f32':
+      return cursor.view(4).getFloat32(0, true);
+    case 'u64':
+      return cursor.view(8).getBigUint64(0, true);
+    case 'i64':
+      return cursor.view(8).getBigInt64(0, true);
+    default:
+      return cursor.view(8).getFloat64(0, true);
+  }
+}
+
+function valueType(cursor: GgufCursor, key: string, type: number): readonly [name: string, bytes: number] {
+  const found = VALUE_TYPES[type];
+  if (found !== undefined) return found;
+  throw cursor.error(`must have value types 0 to 12, got ${type} for "${show(key)}"`);
+}
+
+/** Bytes that each tensor's data begins at a multiple of. */
+export function readAlignment(cursor: GgufCursor, metadata: ReadonlyMap<string, GgufValue>): number {
+  const alignment = metadata.get('general.alignment') ?? DEFAULT_ALIGNMENT;
+  const isPowerOf2 = typeof alignment === 'number' && Number.isInteger(Math.log2(alignment));
+  if (isPowerOf2 && alignment >= 8 && alignment <= MAX_ALIGNMENT) return alignment;
+  throw cursor.error(
+    `must have general.alignment as a power of 2 from 8 to ${MAX_ALIGNMENT}, got ${show(describe(alignment))}`,
+  );
+}
+
+function describe(value: GgufValue): string {
+  return typeof value === 'object' ? `a list of ${value.type}` : String(value);
+}

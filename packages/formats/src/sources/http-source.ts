@@ -1,0 +1,207 @@
+import { boundedPieces } from '@flux-srpo/core';
+import {
+  contentRange,
+  isSameVersion,
+  plainLength,
+  type Validators,
+  validatorsOf,
+  versionOf,
+} from './answer-headers.ts';
+import { type ByteSource, type Bytes, checkRange } from './byte-source.ts';
+import { changed } from './changed.ts';
+import { badAnswer, badStatus, noRange, noSize, shortBody } from './http-errors.ts';
+import { guardNetwork } from './network-guard.ts';
+import { shortName, withoutSecrets } from './shown-url.ts';
+
+/** A server that ignores `Range` is read through from the start, but no further than this before the wanted bytes. */
+const MAX_SKIPPED_BYTES = 16 * 1024 * 1024;
+
+export interface HttpSourceOptions {
+  fetch?: typeof fetch;
+  headers?: Readonly<Record<string, string>>;
+  /** Aborts opening, and every read. */
+  signal?: AbortSignal;
+  /** Bytes of the file where they are known, from a manifest for instance; else the server is asked. */
+  size?: number;
+  /** Milliseconds without a byte after which a request is given up. @default 30 seconds */
+  stallMs?: number;
+}
+
+/**
+ * A source over a URL, with one `Range` request per read. Nothing is retried here, and every answer is checked. Where the server was
+ * asked for the size, each later answer must have the same size, entity tag and time of change.
+ */
+export async function httpSource(url: string | URL, options: HttpSourceOptions = {}): Promise<ByteSource> {
+  const name = shortName(url);
+  const request = new RangeRequest(url, name, options);
+  const size = options.size ?? (await request.askSize());
+  if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`size must be a number of bytes, got ${size}`);
+  const source: ByteSource = {
+    size,
+    name,
+    url: withoutSecrets(url),
+    ...(request.version === undefined ? {} : { version: request.version }),
+    async read(offset, length, signal) {
+      signal?.throwIfAborted();
+      options.signal?.throwIfAborted();
+      checkRange(source, offset, length);
+      return length === 0 ? new Uint8Array(0) : await request.read(offset, length, size, signal);
+    },
+  };
+  return source;
+}
+
+class RangeRequest {
+  readonly #url: string | URL;
+  readonly #name: string;
+  readonly #options: HttpSourceOptions;
+  /** What the server said of the file when asked for its size. Undefined where the size was known. */
+  #opened: (Validators & { size: number }) | undefined;
+
+  constructor(url: string | URL, name: string, options: HttpSourceOptions) {
+    this.#url = url;
+    this.#name = name;
+    this.#options = options;
+  }
+
+  get version(): string | undefined {
+    return this.#opened && versionOf(this.#opened);
+  }
+
+  async askSize(): Promise<number> {
+    const response = await this.#fetch({ headers: { range: 'bytes=0-0' } });
+    await response.body?.cancel();
+    const size = await this.#sizeBy(response);
+    this.#opened = { ...validatorsOf(response), size };
+    return size;
+  }
+
+  /** The file's size: from `Content-Range`, or where cross-origin rules hide it, from `HEAD`. */
+  async #sizeBy(response: Response): Promise<number> {
+    let size: number | undefined;
+    if (response.status === 206) {
+      size = contentRange(response)?.total ?? plainLength(await this.#fetch({ method: 'HEAD' }));
+    } else if (response.status === 416) {
+      // An empty file has no byte 0.
+      size = contentRange(response)?.total;
+      if (size === undefined) throw badStatus(this.#name, response);
+    } else {
+      if (response.status !== 200) throw badStatus(this.#name, response);
+      this.#refusePage(response);
+      size = plainLength(response);
+    }
+    if (size === undefined) throw noSize(this.#name, response);
+    return size;
+  }
+
+  async read(offset: number, length: number, size: number, signal: AbortSignal | undefined): Promise<Bytes> {
+    const end = offset + length;
+    const response = await this.#fetch({ headers: { range: `bytes=${offset}-${end - 1}` } }, signal);
+    try {
+      if (![200, 206, 416].includes(response.status)) throw badStatus(this.#name, response);
+      if (response.status === 200) this.#refusePage(response);
+      this.#checkState(response);
+      if (response.status === 206) {
+        this.#checkContentRange(response, offset, end, size);
+        return await this.#body(response, { skip: 0, length, mustEnd: true }, signal);
+      }
+      if (response.status === 416) throw noRange(this.#name, size, offset, length);
+      const whole = plainLength(response);
+      if (whole !== undefined && whole !== size) {
+        throw badAnswer(this.#name, `must have ${size} bytes, got ${whole}`);
+      }
+      if (offset > MAX_SKIPPED_BYTES) {
+        const problem = 'must answer range requests with 206, got 200; serve it from a host that supports ranges';
+        throw badAnswer(this.#name, problem, { status: 200 });
+      }
+      return await this.#body(response, { skip: offset, length, mustEnd: end === size }, signal);
+    } catch (error) {
+      // Frees the connection: nobody reads the body any more.
+      await response.body?.cancel().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** `length` bytes after the first `skip`. With `mustEnd`, one byte more means that the server lied about the length. */
+  async #body(
+    response: Response,
+    { skip, length, mustEnd }: { skip: number; length: number; mustEnd: boolean },
+    signal: AbortSignal | undefined,
+  ): Promise<Bytes> {
+    const out = new Uint8Array(length);
+    const wanted = skip + length;
+    let seen = 0;
+    const pieces = boundedPieces(response, {
+      maxBytes: mustEnd ? wanted : Number.POSITIVE_INFINITY,
+      tooLarge: () => badAnswer(this.#name, `must answer with ${length} bytes, got more`),
+      guard: (read) => this.#guard(read, signal),
+    });
+    for await (const piece of pieces) {
+      const from = Math.max(skip - seen, 0);
+      const part = piece.subarray(from, Math.max(wanted - seen, 0));
+      if (part.length > 0) out.set(part, seen + from - skip);
+      seen += piece.length;
+      if (seen >= wanted && !mustEnd) break;
+    }
+    if (seen < wanted) throw shortBody(this.#name, wanted, seen);
+    return out;
+  }
+
+  /** Throws for an answer from another file than the one that was opened. */
+  #checkState(response: Response): void {
+    const opened = this.#opened;
+    if (opened === undefined) return;
+    const now = validatorsOf(response);
+    const total = response.status === 200 ? plainLength(response) : contentRange(response)?.total;
+    // With 416 some servers send the tag and date of their error page instead of the file's.
+    const isSame = response.status === 416 || isSameVersion(opened, now);
+    if (isSame && (total === undefined || total === opened.size)) return;
+    throw changed(
+      withoutSecrets(this.#url),
+      { size: opened.size, version: versionOf(opened) },
+      { size: total ?? opened.size, version: versionOf(now) },
+    );
+  }
+
+  #checkContentRange(response: Response, offset: number, end: number, size: number): void {
+    const encoding = response.headers.get('content-encoding') ?? 'identity';
+    if (encoding !== 'identity') {
+      throw badAnswer(this.#name, `must answer ranges uncompressed, got content-encoding "${encoding}"`);
+    }
+    const range = contentRange(response);
+    // Hidden from cross-origin pages unless the server exposes it; the length of the body is checked either way.
+    if (range === undefined) return;
+    if (range.start === offset && range.end === end && (range.total === undefined || range.total === size)) return;
+    const got = response.headers.get('content-range');
+    throw badAnswer(this.#name, `must answer with bytes ${offset}-${end - 1}/${size}, got "${got}"`);
+  }
+
+  #refusePage(response: Response): void {
+    // Servers of single-page apps answer a missing file with their index page and status 200.
+    if (response.headers.get('content-type')?.includes('text/html')) {
+      throw badAnswer(this.#name, 'must be a file, got an HTML page');
+    }
+  }
+
+  async #fetch(init: { method?: string; headers?: Record<string, string> }, signal?: AbortSignal): Promise<Response> {
+    const given = new AbortController();
+    const signals = [given.signal, signal, this.#options.signal].filter((each) => each !== undefined);
+    const { fetch: fetcher = fetch, headers } = this.#options;
+    return await this.#guard(
+      () =>
+        fetcher(this.#url, {
+          ...init,
+          // A compressed answer would count its bytes differently. Browsers ask for identity with ranges by themselves.
+          headers: { 'accept-encoding': 'identity', ...headers, ...init.headers },
+          signal: AbortSignal.any(signals),
+        }),
+      signal,
+      () => given.abort(),
+    );
+  }
+
+  #guard<T>(act: () => Promise<T>, signal: AbortSignal | undefined, giveUp?: () => void): Promise<T> {
+    const { stallMs, signal: own } = this.#options;
+    return guardNetwork(act, { name: this.#name, stallMs, signals: [signal, own], giveUp });
+  }
+}

@@ -1,0 +1,40 @@
+import { isFluxError } from '@flux-srpo/core';
+import { silentServer, unreachable } from './http-errors.ts';
+
+/** A request that brings no byte for so long is given up. */
+const STALL_MS = 30_000;
+/** So many looks without a byte make a stall. A thread that was busy itself for minutes has looked only once. */
+const STALL_LOOKS = 10;
+
+export interface GuardOptions {
+  /** Of the file, for messages. */
+  readonly name: string;
+  /** Milliseconds without a byte after which `act` is given up. @default 30 seconds */
+  readonly stallMs?: number | undefined;
+  /** Whose aborts are passed on as they are. */
+  readonly signals: readonly (AbortSignal | undefined)[];
+  /** Ends `act` after a stall. */
+  readonly giveUp?: (() => void) | undefined;
+}
+
+/** Runs one step over the network. Its failure, or the server's silence, becomes a `NetworkError`, unless the caller aborted. */
+export async function guardNetwork<T>(act: () => Promise<T>, options: GuardOptions): Promise<T> {
+  const { name, stallMs = STALL_MS, signals, giveUp } = options;
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const stall = new Promise<never>((_, reject) => {
+    let looks = 0;
+    timer = setInterval(() => {
+      if (++looks < STALL_LOOKS) return;
+      reject(silentServer(name, stallMs));
+      giveUp?.();
+    }, stallMs / STALL_LOOKS);
+  });
+  try {
+    return await Promise.race([act(), stall]);
+  } catch (cause) {
+    for (const signal of signals) signal?.throwIfAborted();
+    throw isFluxError(cause) ? cause : unreachable(name, cause);
+  } finally {
+    clearInterval(timer);
+  }
+}
