@@ -1,25 +1,8 @@
 import { offsetColumns, type Precision, QUANT_BLOCK, storedWidth, type TensorClass } from '@flux-srpo/core';
-import {
-  type Attributes,
-  CONTRIB_DOMAIN,
-  elementType,
-  encodeGraph,
-  type GraphNode,
-  type TensorInit,
-  type ValueInfo,
-} from '@flux-srpo/formats/onnx';
+import { elementType } from '@flux-srpo/formats/onnx';
+import { NodeBuilder, type Value } from './node-builder.ts';
 import type { ClassOf, WeightSlot } from './slots.ts';
 import { type WeightInput, weightInputs } from './weights.ts';
-
-/** A size known when the graph is built, or the name of one that is known only when it runs. */
-export type Dim = number | string;
-
-/** A value of the graph under construction: its ONNX name and what is known of its shape. */
-export interface Value {
-  readonly name: string;
-  readonly dtype: 'float32' | 'float16' | 'int64';
-  readonly dims: readonly Dim[];
-}
 
 export interface LinearOptions {
   /** Default true. */
@@ -33,24 +16,17 @@ export interface LinearOptions {
  * The block functions beside this file call it in the order of the paper's equations; the weights they touch are
  * recorded as {@link WeightSlot}s, so the plan of what a checkpoint must provide and the graph come from one description.
  */
-export class GraphBuilder {
+export class GraphBuilder extends NodeBuilder {
   readonly slots: WeightSlot[] = [];
-  readonly #name: string;
   readonly #classOf: ClassOf;
   readonly #precision: Precision;
-  readonly #nodes: GraphNode[] = [];
-  readonly #inputs: ValueInfo[] = [];
-  readonly #outputs: ValueInfo[] = [];
-  readonly #valueInfo: ValueInfo[] = [];
-  readonly #initializers = new Map<string, TensorInit>();
   readonly #weights: WeightInput[] = [];
   /** By activation: the same followed by its block sums. */
   readonly #withSums = new Map<string, Value>();
-  #counter = 0;
 
   /** @param precision what {@link narrow} makes of a value: the only thing in which a graph's two variants differ */
   constructor(name: string, classOf: ClassOf, precision: Precision = 'f32') {
-    this.#name = name;
+    super(name);
     this.#classOf = classOf;
     this.#precision = precision;
   }
@@ -58,22 +34,6 @@ export class GraphBuilder {
   /** What must be fed at every run besides the data inputs, in order. */
   get weightInputs(): readonly WeightInput[] {
     return this.#weights;
-  }
-
-  input(name: string, dims: readonly Dim[], dtype: 'float32' | 'int64' = 'float32'): Value {
-    this.#inputs.push({ name, dtype, dims });
-    return { name, dtype, dims };
-  }
-
-  /** Names `value` as an output of the graph. */
-  output(name: string, value: Value): void {
-    const producer = this.#nodes.findLast((node) => node.outputs.includes(value.name));
-    if (!producer) throw new Error(`output ${name} of ${this.#name} is not produced by any node`);
-    for (const node of this.#nodes) node.inputs = node.inputs.map((input) => (input === value.name ? name : input));
-    producer.outputs = producer.outputs.map((output) => (output === value.name ? name : output));
-    const known = this.#valueInfo.findIndex((info) => info.name === value.name);
-    if (known >= 0) this.#valueInfo.splice(known, 1);
-    this.#outputs.push({ name, dtype: 'float32', dims: value.dims });
   }
 
   /** A weight that is used as it is stored: a norm's scale, a bias, a convolution kernel. `dtype` is what it is used with. */
@@ -126,49 +86,9 @@ export class GraphBuilder {
     });
   }
 
-  node(op: string, inputs: readonly (Value | string)[], dims: readonly Dim[], attributes: Attributes = {}): Value {
-    return this.#emit(op, '', inputs, [dims], attributes)[0] as Value;
-  }
-
-  /** A node with several outputs. */
-  nodes(
-    op: string,
-    inputs: readonly (Value | string)[],
-    dims: readonly (readonly Dim[])[],
-    attributes: Attributes = {},
-  ): Value[] {
-    return this.#emit(op, '', inputs, dims, attributes);
-  }
-
-  /** A node of ONNX Runtime's own operator set; its shape is written down, since no checker can infer it. */
-  contrib(op: string, inputs: readonly (Value | string)[], dims: readonly Dim[], attributes: Attributes = {}): Value {
-    const value = this.#emit(op, CONTRIB_DOMAIN, inputs, [dims], attributes)[0] as Value;
-    this.#valueInfo.push({ name: value.name, dtype: value.dtype, dims });
-    return value;
-  }
-
-  /** A small constant, shared by every use of the same name. */
-  constant(name: string, dtype: TensorInit['dtype'], dims: readonly number[], values: readonly number[]): string {
-    this.#initializers.set(name, { name, dtype, dims, values });
-    return name;
-  }
-
-  /** `dims` may use 0 (keep) and −1 (the rest), as ONNX's Reshape does; `result` is what comes out. */
-  reshape(x: Value, dims: readonly number[], result: readonly Dim[]): Value {
-    const shape = this.constant(`shape_${dims.join('_').replaceAll('-', 'm')}`, 'int64', [dims.length], dims);
-    return this.node('Reshape', [x, shape], result);
-  }
-
+  /** The model file: data inputs first, then weights. */
   build(): Uint8Array {
-    const graph = {
-      name: this.#name,
-      nodes: this.#nodes,
-      inputs: [...this.#inputs, ...this.#weights.map(({ name, dtype, dims }) => ({ name, dtype, dims }))],
-      outputs: this.#outputs,
-      initializers: [...this.#initializers.values()],
-      valueInfo: this.#valueInfo,
-    };
-    return encodeGraph(graph, 'flux-srpo');
+    return this.encode(this.#weights);
   }
 
   /** [..., K] → [..., K + 2·padded]: x, then twice the sums over its blocks of 32, which the offsets of `q4m` multiply. */
@@ -198,25 +118,5 @@ export class GraphBuilder {
 
   #cast(x: Value, dtype: 'float32' | 'float16'): Value {
     return { ...this.node('Cast', [x], x.dims, { to: elementType(dtype) }), dtype };
-  }
-
-  #emit(
-    op: string,
-    domain: string,
-    inputs: readonly (Value | string)[],
-    dims: readonly (readonly Dim[])[],
-    attributes: Attributes,
-  ): Value[] {
-    // Every operator here but Cast gives what it takes.
-    const { dtype } = inputs.find((input) => typeof input !== 'string') ?? { dtype: 'float32' as const };
-    const outputs = dims.map((shape) => ({ name: `${op}_${++this.#counter}`, dtype, dims: shape }));
-    this.#nodes.push({
-      op,
-      domain,
-      inputs: inputs.map((input) => (typeof input === 'string' ? input : input.name)),
-      outputs: outputs.map((value) => value.name),
-      attributes,
-    });
-    return outputs;
   }
 }

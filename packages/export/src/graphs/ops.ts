@@ -1,5 +1,6 @@
 import { mlpChunks, type TensorClass } from '@flux-srpo/core';
-import type { Dim, GraphBuilder, LinearOptions, Value } from './builder.ts';
+import type { GraphBuilder, LinearOptions } from './builder.ts';
+import type { Dim, Value } from './node-builder.ts';
 
 /** x·sigmoid(x) */
 export function silu(g: GraphBuilder, x: Value): Value {

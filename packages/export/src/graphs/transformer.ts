@@ -1,5 +1,6 @@
 import { hiddenSize, MLP_RATIO, TIMESTEP_DIMS, type TransformerConfig } from '@flux-srpo/core';
-import type { Dim, GraphBuilder, Value } from './builder.ts';
+import type { GraphBuilder } from './builder.ts';
+import type { Dim, Value } from './node-builder.ts';
 import {
   adaLayerNorm,
   add,

@@ -1,5 +1,6 @@
 import { decoderChannels, VAE_QUERY_CHUNKS, type VaeConfig } from '@flux-srpo/core';
-import type { Dim, GraphBuilder, Value } from './builder.ts';
+import type { GraphBuilder } from './builder.ts';
+import type { Dim, Value } from './node-builder.ts';
 import { add, silu } from './ops.ts';
 
 /*
