@@ -7,6 +7,8 @@ import {
   ModelError,
   type Progress,
 } from 'flux-srpo';
+import { createLocalFetch } from 'flux-srpo/fetch';
+import type { ImageEvent } from 'flux-srpo/wire';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
 import { REAL_WORKER, rejection, SMALL, watchWorkers, workerUrl } from './support/page.ts';
@@ -163,6 +165,48 @@ describe('the client with its worker', () => {
     await short.dispose();
     await expect(fetch(data[0]!.url!)).rejects.toThrow();
     expect(await rejection(short.load())).toBeInstanceOf(InputError);
+  });
+});
+
+describe('stream: true', () => {
+  let flux: FluxSrpo;
+  beforeAll(() => {
+    flux = createFluxSrpo({ model: url, backend: 'wasm' });
+  });
+  afterAll(() => flux.dispose());
+  const request = { ...SMALL, num_inference_steps: 6, n: 2, stream: true, partial_images: 2 } as const;
+
+  it('gives the events that the endpoint gives', async () => {
+    const { model } = await flux.load();
+    const events: ImageEvent[] = [];
+    for await (const event of await flux.images.generate({ model, ...request })) events.push(event);
+    const response = await createLocalFetch(flux)('/v1/images/generations', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model, ...request }),
+    });
+    const sent = (await response.text()).match(/(?<=^data: ).*/gm)!.map((data): ImageEvent => JSON.parse(data));
+    const atAnyTime = (event: ImageEvent) => ({ ...event, created_at: 0 });
+    expect(events.map(atAnyTime)).toEqual(sent.map(atAnyTime));
+    expect(events.map(({ type, image_index }) => `${type.replace('image_generation.', '')} ${image_index}`)).toEqual([
+      'partial_image 0',
+      'partial_image 1',
+      'partial_image 0',
+      'partial_image 1',
+      'completed 0',
+      'completed 1',
+    ]);
+  });
+
+  it('ends the run when the loop is left, and the next call is served', async () => {
+    const long = { ...request, num_inference_steps: 1000, partial_images: 3 };
+    const partials: string[] = [];
+    const follow = { onProgress: ({ stage }: Progress) => stage === 'denoise' && void stream.return() };
+    const stream = await flux.images.generate(long, follow);
+    // Left long before the first rough picture, which comes after 250 steps.
+    for await (const { type } of stream) partials.push(type);
+    expect(partials).toEqual([]);
+    expect((await flux.images.generate(SMALL)).data).toHaveLength(1);
   });
 });
 

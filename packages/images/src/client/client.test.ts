@@ -152,6 +152,85 @@ describe('backend "remote"', () => {
   });
 });
 
+describe('stream: true', () => {
+  const HEAD = { created_at: 1, quality: 'auto', background: 'opaque', output_format: 'png' };
+  const partial = (index: number, size: string) => ({
+    type: 'image_generation.partial_image',
+    ...HEAD,
+    b64_json: PNG,
+    size,
+    partial_image_index: index,
+    image_index: 0,
+  });
+  const completed = { type: 'image_generation.completed', ...HEAD, b64_json: PNG, seed: 7 };
+
+  /** A server whose stream ends when the test says so, and what it was asked. */
+  function streamingServer() {
+    let controller: ReadableStreamDefaultController<Uint8Array>;
+    const asked: { body: Record<string, unknown>; signal: AbortSignal }[] = [];
+    const fetch = (async (_url: RequestInfo | URL, init?: RequestInit) => {
+      asked.push({ body: JSON.parse(String(init?.body)), signal: init?.signal as AbortSignal });
+      const body = new ReadableStream<Uint8Array>({
+        start: (begun) => {
+          controller = begun;
+        },
+      });
+      return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
+    }) as typeof globalThis.fetch;
+    const send = (event: { type: string }): void =>
+      controller.enqueue(new TextEncoder().encode(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`));
+    const remote = { baseURL: 'https://server.example/v1', fetch };
+    return { asked, send, end: () => controller.close(), flux: createFluxSrpo({ backend: 'remote', remote }) };
+  }
+
+  it('gives the events of a server as they come, with its own files and sizes', async () => {
+    const { asked, send, end, flux } = streamingServer();
+    const stream = await flux.images.generate({ ...REQUEST, stream: true, partial_images: 2 });
+    expect(asked).toEqual([]);
+    const first = stream.next();
+    await expect.poll(() => asked.length).toBe(1);
+    expect(asked[0]!.body).toMatchObject({ stream: true, partial_images: 2 });
+    send(partial(0, '1024x768'));
+    expect((await first).value).toMatchObject({ ...partial(0, '1024x768'), created_at: expect.any(Number) });
+    send(partial(1, 'huge'));
+    send(completed);
+    end();
+    const rest = [];
+    for await (const event of stream) rest.push(event);
+    // A size that is none is that of the file.
+    expect(rest).toMatchObject([{ size: '1x1', partial_image_index: 1 }, completed]);
+  });
+
+  it('closes the connection when the loop is left', async () => {
+    const { asked, send, flux } = streamingServer();
+    const stream = await flux.images.generate({ ...REQUEST, stream: true, partial_images: 2 });
+    const first = stream.next();
+    await expect.poll(() => asked.length).toBe(1);
+    send(partial(0, '1024x768'));
+    await first;
+    expect(asked[0]!.signal.aborted).toBe(false);
+    await stream.return();
+    expect(asked[0]!.signal.aborted).toBe(true);
+  });
+
+  it('refuses addresses of pictures before anything is asked', async () => {
+    const { asked, flux } = streamingServer();
+    const error = await rejection(flux.images.generate({ ...REQUEST, stream: true, response_format: 'url' }));
+    expect(isFluxError(error, 'input/conflict')).toBe(true);
+    expect(asked).toEqual([]);
+  });
+
+  it('is what rough pictures for a callback are asked with', async () => {
+    const { asked, send, end, flux } = streamingServer();
+    const response = flux.images.generate({ ...REQUEST, partial_images: 1 }, { onPartialImage: () => undefined });
+    await expect.poll(() => asked.length).toBe(1);
+    expect(asked[0]!.body).toMatchObject({ stream: true, partial_images: 1 });
+    send(completed);
+    end();
+    expect((await response).data).toHaveLength(1);
+  });
+});
+
 describe('createFluxSrpo', () => {
   it.each([
     ['no model', {}, 'model'],

@@ -71,6 +71,15 @@ describe('the stream of a generation', () => {
     expect(await stream.next()).toEqual({ done: true, value: undefined });
   });
 
+  it('is left at once, even while the next event is awaited', async () => {
+    const { stream, fail, state } = generation();
+    const first = stream.next();
+    const left = stream.return();
+    expect(state().signal?.aborted).toBe(true);
+    fail(state().signal?.reason);
+    expect(await Promise.all([first, left])).toEqual(Array(2).fill({ done: true, value: undefined }));
+  });
+
   it('throws what the generation fails with, after the events before that', async () => {
     const { stream, emit, fail } = generation();
     const first = stream.next();
