@@ -13,10 +13,7 @@ export async function openCacheBundle(
   files: BundleFiles,
 ): Promise<{ files: BundleFiles; chunks?: ChunkStore }> {
   const name = cacheName(url);
-  const isRefused = await caches.has(name).then(
-    () => false,
-    () => true,
-  );
+  const isRefused = (await caches.has(name).catch(() => undefined)) === undefined;
   if (isRefused) return { files };
   // Opening creates a cache. So it is opened only to keep something, and a server that does not
   // answer leaves none.

@@ -17,6 +17,13 @@ export async function opfsSink(models: FileSystemDirectoryHandle, name: string):
   });
   const retain = (paths: ReadonlySet<string>) => guard(() => removeOthers(folder, new Set([...paths, JOURNAL])));
 
+  const writeJournal = (text: string, at: number) =>
+    guard(async () => {
+      journal.truncate(at);
+      writeAll(journal, new TextEncoder().encode(text), at, name);
+      journal.flush();
+    });
+
   return {
     create: (path) =>
       withStorageErrors(path, async () => {
@@ -56,19 +63,10 @@ export async function opfsSink(models: FileSystemDirectoryHandle, name: string):
         journal.read(bytes, { at: 0 });
         return new TextDecoder().decode(bytes);
       },
-      replace: (text) =>
-        guard(async () => {
-          // A crash between these two leaves a journal without a whole first line. Then the next
-          // import starts over.
-          journal.truncate(0);
-          writeAll(journal, new TextEncoder().encode(text), 0, name);
-          journal.flush();
-        }),
-      append: (text) =>
-        guard(async () => {
-          writeAll(journal, new TextEncoder().encode(text), journal.getSize(), name);
-          journal.flush();
-        }),
+      // A crash inside this leaves a journal without a whole first line. Then the next import starts
+      // over.
+      replace: (text) => writeJournal(text, 0),
+      append: (text) => writeJournal(text, journal.getSize()),
     },
     async reserve(bytes) {
       const needed = Math.max(0, bytes - (await bytesOf(folder)));
