@@ -1,3 +1,4 @@
+import { modelParts } from '@flux-srpo/core';
 import { type BundleFiles, blobBundle, createWebGpuBackend, httpBundle, openBundle } from '@flux-srpo/runtime';
 import { type LoadRates, measureLoading } from '../support/loading.ts';
 import { answerOnce } from '../support/worker.ts';
@@ -23,8 +24,10 @@ async function copyToPrivateFiles(files: BundleFiles): Promise<BundleFiles> {
   await close();
   const folder = await navigator.storage.getDirectory();
   const copies = new Map<string, Blob>();
+  const blocks = new Set(modelParts(manifest.config).flatMap(({ name, use }) => (use === 'step' ? [name] : [])));
+  const unused = new Set(manifest.parts.flatMap(({ name, weights = '' }) => (blocks.has(name) ? [] : [weights])));
   for (const path of ['manifest.json', ...manifest.files.map((file) => file.path)]) {
-    if (/^weights\/(?!double_block|single_block)/.test(path)) continue;
+    if (unused.has(path)) continue;
     const source = await files.open(path);
     const handle = await folder.getFileHandle(path.replace('/', '-'), { create: true });
     const file = await handle.createWritable();

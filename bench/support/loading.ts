@@ -1,3 +1,4 @@
+import { modelParts } from '@flux-srpo/core';
 import type { ByteSource } from '@flux-srpo/formats';
 import { type Backend, type Bundle, type BundleFiles, loadPart, openBundle, type Stage } from '@flux-srpo/runtime';
 
@@ -22,7 +23,8 @@ export interface LoadRates {
 export async function measureLoading(files: BundleFiles, backend: Backend, rounds: number): Promise<LoadRates> {
   const bundle = await openBundle(files);
   const stage = await backend.openStage('load');
-  const parts = bundle.manifest.parts.filter(({ name }) => /^(double|single)_block\./.test(name));
+  const blocks = modelParts(bundle.manifest.config).filter(({ use }) => use === 'step');
+  const parts = blocks.map(({ name }) => bundle.part(name));
   const listed = new Map(bundle.manifest.files.map(({ path, size }) => [path, size]));
   const paths = parts.map(({ weights }) => weights as string);
   const bytes = paths.reduce((sum, path) => sum + (listed.get(path) ?? 0), 0);

@@ -71,7 +71,9 @@ function describe(graph: string, config: ModelConfig, classOf: ClassOf, precisio
  * Graphs that have a variant in half precision: where the work and the weights are. What the others compute goes straight into the
  * float32 streams, or is the decoder, whose activations overflow halves.
  */
-export const HALF_GRAPHS: readonly string[] = ['t5_layer', 'double_block', 'single_block'];
+export const HALF_GRAPHS: readonly string[] = [PARTS.t5Layer(0), PARTS.doubleBlock(0), PARTS.singleBlock(0)].map(
+  ({ graph }) => graph,
+);
 
 export interface BuiltGraph {
   /** A complete ONNX model. */
