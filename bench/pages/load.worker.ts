@@ -1,5 +1,6 @@
 import { modelParts } from '@flux-srpo/core';
-import { type BundleFiles, blobBundle, createWebGpuBackend, httpBundle, openBundle } from '@flux-srpo/runtime';
+import { type BundleFiles, createWebGpuBackend, httpBundle, openBundle } from '@flux-srpo/runtime';
+import { blobBundle } from '../../test/support/blob-bundle.ts';
 import { type LoadRates, measureLoading } from '../support/loading.ts';
 import { answerOnce } from '../support/worker.ts';
 

@@ -1,8 +1,9 @@
 import { FLUX1_DEV, type ModelConfig, type WeightClass } from '@flux-srpo/core';
 import { synthesizeBundle, virtualBundle } from '@flux-srpo/export';
 import { bytesSink } from '@flux-srpo/formats';
-import { type BundleFiles, blobBundle } from '@flux-srpo/runtime';
+import type { BundleFiles } from '@flux-srpo/runtime';
 import { folderBundle } from '@flux-srpo/runtime/node';
+import { blobBundle } from '../../test/support/blob-bundle.ts';
 
 /**
  * The files of a bundle on disk, whole or written by `synth --virtual`. Without a folder: a virtual

@@ -91,11 +91,17 @@ describe.each(LOCAL_BACKENDS)('cancelling on %s', (_backend, options) => {
     const { timings } = await flux.images.generate({ model, ...SMALLEST });
     const long = { model, ...SMALLEST, num_inference_steps: 200 };
     const controller = new AbortController();
-    const onProgress = ({ stage }: Progress) => stage === 'denoise' && controller.abort();
+    const told: string[] = [];
+    const onProgress = ({ stage }: Progress) => {
+      told.push(controller.signal.aborted ? 'long, aborted' : 'long');
+      if (stage === 'denoise') controller.abort();
+    };
     await rejection(flux.images.generate(long, { signal: controller.signal, onProgress }));
     const abortedAt = performance.now();
     // It waits in the worker until the first has stopped.
-    const next = await flux.images.generate({ model, ...SMALLEST });
+    const next = await flux.images.generate({ model, ...SMALLEST }, { onProgress: () => told.push('next') });
+    expect(told).not.toContain('long, aborted');
+    expect(told.lastIndexOf('long')).toBeLessThan(told.indexOf('next'));
     const waited = performance.now() - abortedAt - next.timings!.total;
     // 200 steps take far longer than this picture of one; what is waited for is one block of it,
     // and some messages.

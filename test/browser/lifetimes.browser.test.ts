@@ -59,16 +59,23 @@ it.each<[string, (progress: Progress) => boolean]>([
   ['the first block', (p) => p.stage === 'denoise' && p.step === 0 && p.block === 1],
   ['the last block', (p) => p.stage === 'denoise' && p.step === 1 && p.block === p.blocks],
   ['decoding', ({ stage }) => stage === 'decode'],
-])('holds the same sessions, tensors and GPU buffers after every cancel while %s', async (_stage, when) => {
-  const reason = new Error('no longer wanted');
-  await repeatedly(async () => {
-    const controller = new AbortController();
-    const onProgress = (progress: Progress) => {
-      if (when(progress)) controller.abort(reason);
-    };
-    await expect(pipeline.generate(fresh(), { signal: controller.signal, onProgress })).rejects.toBe(reason);
-  });
-});
+])(
+  'starts nothing and holds the same sessions, tensors and GPU buffers after every cancel while %s',
+  async (_stage, when) => {
+    const reason = new Error('no longer wanted');
+    await repeatedly(async () => {
+      const controller = new AbortController();
+      let runsAtAbort: number | undefined;
+      const onProgress = (progress: Progress) => {
+        if (!when(progress)) return;
+        controller.abort(reason);
+        runsAtAbort ??= fault.runs;
+      };
+      await expect(pipeline.generate(fresh(), { signal: controller.signal, onProgress })).rejects.toBe(reason);
+      expect(fault.runs).toBe(runsAtAbort);
+    });
+  },
+);
 
 it('holds the same sessions, tensors and GPU buffers after a failure in each phase', async () => {
   fault.runs = 0;

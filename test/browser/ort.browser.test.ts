@@ -1,13 +1,7 @@
 import { f16ToF32, f32ToF16 } from '@flux-srpo/formats';
-import {
-  type Backend,
-  blobBundle,
-  createWasmBackend,
-  createWebGpuBackend,
-  loadPart,
-  openBundle,
-} from '@flux-srpo/runtime';
+import { type Backend, createWasmBackend, createWebGpuBackend, loadPart, openBundle } from '@flux-srpo/runtime';
 import { describe, expect, it } from 'vitest';
+import { blobBundle } from '../support/blob-bundle.ts';
 import {
   codeOf,
   graph,

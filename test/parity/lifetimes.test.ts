@@ -73,17 +73,22 @@ describe.each([
     ['the first block of the first step', (p) => p.stage === 'denoise' && p.step === 0 && p.block === 1],
     ['the last block of the last step', (p) => p.stage === 'denoise' && p.step === 1 && p.block === p.blocks],
     ['decoding', ({ stage }) => stage === 'decode'],
-  ])('frees everything after a cancel while %s', async (_stage, when) => {
+  ])('starts nothing and frees everything after a cancel while %s', async (_stage, when) => {
     await open(memoryBudget);
     if (when({ stage: 'load', loaded: 0, total: 0, part: '', fraction: 0, text: '' })) await pipeline.unload();
     else await pictures();
     const baseline = counts();
     const controller = new AbortController();
     const reason = new Error('no longer wanted');
+    let runsAtAbort: number | undefined;
     const onProgress = (progress: Progress) => {
-      if (when(progress)) controller.abort(reason);
+      if (!when(progress)) return;
+      controller.abort(reason);
+      runsAtAbort ??= fault.runs;
     };
     await expect(pipeline.generate(fresh(), { signal: controller.signal, onProgress })).rejects.toBe(reason);
+    // Events come between runs: the one that was under way has ended, and no other began.
+    expect(fault.runs).toBe(runsAtAbort);
     if (baseline.sessions === 0) await pipeline.unload();
     expect(counts()).toEqual(baseline);
     expect(await pictures()).toHaveLength(2);

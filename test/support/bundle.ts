@@ -1,7 +1,8 @@
 import type { WeightClass } from '@flux-srpo/core';
 import { type BundleSink, convertPipeline, type LoraSource, type SourceFolder } from '@flux-srpo/export';
 import { bytesSink, bytesSource } from '@flux-srpo/formats';
-import { type Bundle, blobBundle, openBundle } from '@flux-srpo/runtime';
+import { type Bundle, openBundle } from '@flux-srpo/runtime';
+import { blobBundle } from './blob-bundle.ts';
 import type { PipelineFolder } from './synthesize.ts';
 
 /** The files of a bundle, by path. */

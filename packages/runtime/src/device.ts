@@ -1,3 +1,3 @@
-export type { AdapterReport } from './ort/adapter-report.ts';
 /** For the main thread: what the machine offers, without onnxruntime. */
-export { probeAdapter } from './ort/device.ts';
+export { probeAdapter } from './ort/adapter.ts';
+export type { AdapterReport } from './ort/adapter-report.ts';

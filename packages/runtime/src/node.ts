@@ -1,2 +1,2 @@
 export { folderBundle } from './bundle/folder.ts';
-export { createNodeBackend, type NodeBackendOptions } from './ort/node.ts';
+export { createNodeBackend } from './ort/node.ts';

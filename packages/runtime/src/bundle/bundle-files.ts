@@ -1,5 +1,5 @@
 import { InputError, isFluxError, ModelError } from '@flux-srpo/core';
-import { type ByteSource, blobSource, httpSource } from '@flux-srpo/formats';
+import { type ByteSource, httpSource } from '@flux-srpo/formats';
 
 /** Where the files of a bundle come from. Nothing here is trusted: sizes and hashes are checked by whoever reads. */
 export interface BundleFiles {
@@ -11,18 +11,6 @@ export interface BundleFiles {
    * @param size what the manifest says, which saves asking a server
    */
   open(path: string, size?: number): Promise<ByteSource>;
-}
-
-/** A bundle in memory, or picked by the user: path → contents. */
-export function blobBundle(files: ReadonlyMap<string, Blob>, name = 'files'): BundleFiles {
-  return {
-    name,
-    async open(path) {
-      const blob = files.get(path);
-      if (blob === undefined) throw fileMissing(name, path);
-      return blobSource(blob, path);
-    },
-  };
 }
 
 /**

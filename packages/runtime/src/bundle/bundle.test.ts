@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { sha256Hex } from '@flux-srpo/formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { blobBundle } from '../../../../test/support/blob-bundle.ts';
 import { memoryBundle } from '../../../../test/support/memory-bundle.ts';
 import { openBundle } from './bundle.ts';
-import { type BundleFiles, blobBundle, httpBundle } from './bundle-files.ts';
+import { type BundleFiles, httpBundle } from './bundle-files.ts';
 import { folderBundle } from './folder.ts';
 
 const graph = Uint8Array.from({ length: 10_000 }, (_, i) => (i * 31) & 255);

@@ -1,5 +1,6 @@
 import { DTYPE_BYTES } from './backend.ts';
-import { createBuffer, type OpenDevice } from './device.ts';
+import type { OpenDevice } from './device.ts';
+import { createBuffer } from './gpu-buffers.ts';
 import type { Memory, OrtModule } from './memory.ts';
 
 /** `queue.writeBuffer` keeps a copy of each piece until the GPU has taken it: wait before more than this is in flight. */

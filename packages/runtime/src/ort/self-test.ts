@@ -1,7 +1,7 @@
 import { DeviceError, isFluxError, type Precision } from '@flux-srpo/core';
+import { canUseHalves, canUseSubgroups } from './adapter.ts';
 import type { AdapterReport } from './adapter-report.ts';
 import type { Stage } from './backend.ts';
-import { canUseHalves, canUseSubgroups } from './device.ts';
 import { HALF_KERNEL_CASES, KERNEL_CASES, type KernelCase } from './kernel-cases.ts';
 import type { SelfTestVerdict, VerdictStore } from './verdict.ts';
 import { defaultVerdictStore } from './verdict-store.ts';

@@ -1,10 +1,11 @@
 import type { Precision } from '@flux-srpo/core';
 import type { Env } from 'onnxruntime-common';
+import { canUseHalves, canUseSubgroups, probeAdapter } from './adapter.ts';
 import type { Backend, BackendHooks } from './backend.ts';
 import { choosePrecision } from './choose-precision.ts';
 import { createCpuBackend } from './cpu-backend.ts';
 import { createCpuMemory } from './cpu-memory.ts';
-import { canUseHalves, canUseSubgroups, openDevice, probeAdapter } from './device.ts';
+import { openDevice } from './device.ts';
 import { createGpuMemory } from './gpu-memory.ts';
 import type { OrtModule } from './memory.ts';
 import { type SelfTestOptions, selfTest } from './self-test.ts';

@@ -1,8 +1,9 @@
 import type { GraphPart } from '@flux-srpo/core';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { blobBundle } from '../../../../test/support/blob-bundle.ts';
 import { memoryBundle, type TestTensor } from '../../../../test/support/memory-bundle.ts';
 import { openBundle } from '../bundle/bundle.ts';
-import { blobBundle } from '../bundle/bundle-files.ts';
+
 import type { Backend } from '../ort/backend.ts';
 import { kernelGraph } from '../ort/kernel-graph.ts';
 import { createNodeBackend } from '../ort/node.ts';

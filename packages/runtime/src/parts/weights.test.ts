@@ -1,9 +1,10 @@
 import { bf16ToF32, f16ToF32, f32ToF16 } from '@flux-srpo/formats';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { f32ToBf16 } from '../../../../test/support/bf16.ts';
+import { blobBundle } from '../../../../test/support/blob-bundle.ts';
 import { memoryBundle, TEST_CHUNK_BYTES, type TestTensor } from '../../../../test/support/memory-bundle.ts';
 import { openBundle } from '../bundle/bundle.ts';
-import { blobBundle } from '../bundle/bundle-files.ts';
+
 import type { SessionInput, Stage } from '../ort/backend.ts';
 import { createNodeBackend } from '../ort/node.ts';
 import { loadPart } from './weights.ts';

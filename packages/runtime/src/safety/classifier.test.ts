@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import type { SafetyChecker } from '@flux-srpo/core';
 import { encodeGraph } from '@flux-srpo/formats/onnx';
 import { afterEach, describe, expect, it } from 'vitest';
+import { blobBundle } from '../../../../test/support/blob-bundle.ts';
 import { memoryBundle } from '../../../../test/support/memory-bundle.ts';
 import { openBundle } from '../bundle/bundle.ts';
-import { blobBundle } from '../bundle/bundle-files.ts';
+
 import { createNodeBackend } from '../ort/node.ts';
 import { patternPicture } from '../test-support/pattern-picture.ts';
 import { loadClassifier } from './classifier.ts';

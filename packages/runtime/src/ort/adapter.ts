@@ -1,0 +1,78 @@
+import { DeviceError } from '@flux-srpo/core';
+import type { AdapterReport } from './adapter-report.ts';
+import { limitTooSmall } from './device-errors.ts';
+
+/** WebGPU adapters: the only file that touches `navigator.gpu`. */
+
+/** A GPU process that is still starting answers null; an adapter refused once may come a moment later. */
+const ADAPTER_RETRY_DELAYS_MS = [0, 100, 300, 1000];
+
+/** What the runtime itself would ask for: a device has only the defaults (128 MiB bindings) unless it is asked for more. */
+export const LIMITS = [
+  'maxBindGroups',
+  'maxStorageBuffersPerShaderStage',
+  'maxStorageBufferBindingSize',
+  'maxBufferSize',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupSizeZ',
+  'maxComputeWorkgroupsPerDimension',
+] as const;
+
+/** What this machine offers, without making a device. */
+export async function probeAdapter(): Promise<AdapterReport> {
+  return reportAdapter(await requestAdapter());
+}
+
+/** False where the driver's subgroups are known to give wrong numbers: with 4 lanes FlashAttention's shuffle kernel does (onnxruntime 1.30). */
+export function canUseSubgroups(report: AdapterReport): boolean {
+  return report.features.includes('subgroups') && report.subgroupMinSize !== 4;
+}
+
+/** False where shaders cannot compute in half precision. */
+export function canUseHalves(report: AdapterReport): boolean {
+  return report.features.includes('shader-f16');
+}
+
+export async function requestAdapter(): Promise<GPUAdapter> {
+  const gpu: GPU | undefined = globalThis.navigator?.gpu;
+  if (gpu === undefined) {
+    throw new DeviceError('this environment has no WebGPU (navigator.gpu is missing)', {
+      code: 'device/no-webgpu',
+      details: { reason: 'no-navigator-gpu' },
+    });
+  }
+  for (const delayMs of ADAPTER_RETRY_DELAYS_MS) {
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+    if (adapter !== null) return adapter;
+  }
+  throw new DeviceError('the browser has WebGPU but offers no adapter: it may be switched off or the driver blocked', {
+    code: 'device/no-webgpu',
+    details: { reason: 'no-adapter', attempts: ADAPTER_RETRY_DELAYS_MS.length },
+  });
+}
+
+function reportAdapter(adapter: GPUAdapter): AdapterReport {
+  const { info } = adapter;
+  return {
+    vendor: info.vendor,
+    architecture: info.architecture,
+    device: info.device,
+    description: info.description,
+    isFallback: info.isFallbackAdapter,
+    features: [...adapter.features].sort(),
+    limits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
+    ...(info.subgroupMinSize === undefined ? {} : { subgroupMinSize: info.subgroupMinSize }),
+    ...(info.subgroupMaxSize === undefined ? {} : { subgroupMaxSize: info.subgroupMaxSize }),
+  };
+}
+
+export function assertLimits(adapter: GPUAdapter, required: Readonly<Record<string, number>>): void {
+  for (const [name, needed] of Object.entries(required)) {
+    const offered = adapter.limits[name as (typeof LIMITS)[number]];
+    if (!(offered >= needed)) throw limitTooSmall(name, needed, offered);
+  }
+}
