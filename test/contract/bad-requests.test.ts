@@ -225,6 +225,14 @@ describe('what clients send, and no more than that, is understood', () => {
     }
   });
 
+  it('guidance for a model that takes none, which is said', async () => {
+    await using without = await openEngine(await tinyBundle('b-2x64'));
+    const response = await without.engine.images.generate({ ...GOOD_REQUEST, guidance_scale: 9 } as ImageRequest);
+    expect(response.warnings.map(({ field }) => field)).toEqual(['guidance_scale']);
+    const silent = await without.engine.images.generate(GOOD_REQUEST as ImageRequest);
+    expect(silent.warnings).toEqual([]);
+  });
+
   it('a function call without a model, which draws with the model of the client', async () => {
     const { model, ...call } = GOOD_REQUEST;
     const [named, own] = await Promise.all([

@@ -1,6 +1,6 @@
-import type { ImageRequest } from 'flux-srpo';
+import { createFluxSrpo, type ImageRequest } from 'flux-srpo';
+import { createRemote, type RemoteOptions, SERVICES, type ServiceDescription } from 'flux-srpo/remote';
 import { describe, expect, it } from 'vitest';
-import { createRemote, type RemoteOptions, SERVICES } from '../../packages/images/src/remote/index.ts';
 import { PNG } from './support/remote-hostile.ts';
 import { json, type Received, type RemoteServer, startServer } from './support/remote-server.ts';
 
@@ -301,6 +301,122 @@ describe('a service of the caller', () => {
     expect(to).toBe('/draw');
     expect(sent).toEqual({ version: 3, input: { text: PROMPT, seed: 1, size: '1024x1024' }, inline: 1 });
     expect(response.data[0]?.b64_json).toBe(PNG);
+  });
+});
+
+/** As a page that knows nothing of the package's inside would write it, and as JSON could carry it. */
+const MINE: ServiceDescription = JSON.parse(`{
+  "name": "mine",
+  "path": "/v2/draw",
+  "models": "/v2/models",
+  "auth": { "header": "X-Token", "scheme": "Token" },
+  "request": {
+    "fields": {
+      "model": { "to": ["engine"] },
+      "prompt": { "to": ["input.text"] },
+      "seed": { "to": ["input.seed"] },
+      "num_inference_steps": { "to": ["input.steps"], "warning": "may be rounded" }
+    },
+    "presets": { "to": "input.size", "as": "WIDTHxHEIGHT" },
+    "pixels": { "to": "input.size", "as": "WIDTHxHEIGHT" }
+  },
+  "answer": { "images": "result.pictures", "image": { "b64_json": "png", "url": "href" }, "seed": "result.seed" },
+  "error": { "message": ["why"], "type": ["kind"], "param": ["which"], "code": ["kind"] }
+}`);
+
+describe('a service that the package does not know', () => {
+  it('is described in plain data, given to the client, and asked in its own words', async () => {
+    await using server = await startServer((response) =>
+      json(response, { result: { pictures: [{ png: PNG }], seed: 7 } }),
+    );
+    await using flux = createFluxSrpo({
+      backend: 'remote',
+      remote: { baseURL: server.baseURL, service: MINE, model: 'their-name', apiKey: 'abc' },
+    });
+    const response = await flux.images.generate({ prompt: PROMPT, size: 'square', seed: 1, num_inference_steps: 4 });
+    const [received] = server.requests as [Received];
+    expect([received.url, received.headers['x-token']]).toEqual(['/v2/draw', 'Token abc']);
+    expect(JSON.parse(received.body)).toEqual({
+      engine: 'their-name',
+      input: { text: PROMPT, size: '512x512', seed: 1, steps: 4 },
+    });
+    expect(response).toStrictEqual({
+      created: expect.any(Number),
+      data: [{ url: `data:image/png;base64,${PNG}` }],
+      seed: 7,
+      model: 'their-name',
+      backend: 'remote',
+      warnings: [{ field: 'num_inference_steps', reason: 'may be rounded' }],
+    });
+  });
+
+  it('says in its own places what is wrong', async () => {
+    await using server = await startServer((response) =>
+      json(response, { why: 'too many steps', kind: 'limit', which: 'num_inference_steps' }, 400),
+    );
+    const remote = createRemote({ baseURL: server.baseURL, service: MINE });
+    await expect(remote.generate(REQUEST)).rejects.toMatchObject({
+      message: 'too many steps',
+      details: { field: 'num_inference_steps', remote: { type: 'limit', code: 'limit' } },
+    });
+  });
+
+  it.each<[string, object, string]>([
+    ['without a path', { path: undefined }, 'service.path'],
+    ['with a path that is another URL', { path: 'https://other.example/' }, 'service.path'],
+    ['with a field that does not exist', { method: 'PUT' }, 'service.method'],
+    ['with a header that none can be', { auth: { header: 'a b' } }, 'service.auth.header'],
+    ['with a scheme of two words', { auth: { header: 'A', scheme: 'a b' } }, 'service.auth.scheme'],
+    [
+      'with a field of the request that does not exist',
+      { request: { ...MINE.request, fields: { steps: { to: ['steps'] } } } },
+      'service.request.fields.steps',
+    ],
+    [
+      'with a place inside a prototype',
+      { request: { ...MINE.request, fields: { prompt: { to: ['__proto__.text'] } } } },
+      'service.request.fields.prompt.to[0]',
+    ],
+    [
+      'with a size in another form',
+      { request: { ...MINE.request, pixels: { to: 'size', as: 'name' } } },
+      'service.request.pixels.as',
+    ],
+    ['without a place for pictures', { answer: { image: {} } }, 'service.answer.images'],
+    ['with one place where a list is due', { error: { ...MINE.error, code: 'kind' } }, 'service.error.code'],
+  ])('is refused %s, before anything is sent', (_, mistake, field) => {
+    const service = { ...MINE, ...mistake } as ServiceDescription;
+    expect(() => createRemote({ baseURL: 'http://127.0.0.1:9', service })).toThrow(
+      expect.objectContaining({ name: 'InputError', details: expect.objectContaining({ field }) }),
+    );
+  });
+
+  it('is what the known ones are: each passes the same check', () => {
+    for (const service of Object.values(SERVICES)) {
+      expect(() => createRemote({ baseURL: 'http://127.0.0.1:9', service: { ...service } })).not.toThrow();
+    }
+  });
+});
+
+describe('a request without a model', () => {
+  const answer = { created: 1, data: [{ b64_json: PNG }], images: [{ url: `data:image/png;base64,${PNG}` }] };
+  const { model: _, ...UNNAMED } = REQUEST;
+
+  it("gets the client's name for the server's model; one that names a model keeps its own", async () => {
+    const unnamed = await exchange('openai', UNNAMED, answer, { model: 'theirs' });
+    expect([unnamed.sent.model, unnamed.response.model]).toEqual(['theirs', 'theirs']);
+    const named = await exchange('openai', { ...REQUEST, model: 'mine' }, answer, { model: 'theirs' });
+    expect([named.sent.model, named.response.model]).toEqual(['mine', 'mine']);
+  });
+
+  it('is refused where the service needs a name and the client has none, and goes over where it needs none', async () => {
+    const remote = createRemote({ baseURL: 'http://127.0.0.1:9' });
+    await expect(remote.generate(UNNAMED)).rejects.toMatchObject({
+      code: 'input/required',
+      details: { field: 'model' },
+    });
+    const { response } = await exchange('fal', UNNAMED, answer);
+    expect(response).not.toHaveProperty('model');
   });
 });
 

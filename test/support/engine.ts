@@ -7,8 +7,8 @@ import { readNodeFixture } from './node-fixtures.ts';
 import { synthesizeFolder } from './synthesize.ts';
 
 /** A whole pipeline of a few hundred kilobytes: random weights, real graphs. */
-export async function tinyBundle(): Promise<BundleFolder> {
-  const fixture = await readPipelineFixture(readNodeFixture, 'a-3x32');
+export async function tinyBundle(name: 'a-3x32' | 'b-2x64' = 'a-3x32'): Promise<BundleFolder> {
+  const fixture = await readPipelineFixture(readNodeFixture, name);
   return convertInMemory(await synthesizeFolder(readNodeFixture, fixture), { dtype: 'f32' });
 }
 

@@ -37,7 +37,7 @@ export type { ImageStream } from './client/image-stream.ts';
 export type { FallbackPolicy, FluxSrpoOptions } from './client/options.ts';
 export type { QueueState } from './client/queue.ts';
 export type { ProbeReport } from './probe/probe-report.ts';
-export type { RemoteModel, RemoteOptions } from './remote/index.ts';
+export type { RemoteModel, RemoteOptions, ServiceDescription } from './remote/index.ts';
 export type {
   ImportFile,
   ImportFolder,

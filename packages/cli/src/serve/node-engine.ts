@@ -4,6 +4,7 @@ import {
   localResponse,
   type ModelFacts,
   modelFacts,
+  modelWarnings,
   parseRequest,
   partialWarnings,
   toEngineRequest,
@@ -43,7 +44,11 @@ export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }
         const files = result.images.map(
           (image, i) => encodePicture(image, pictureSettings(result, i, pipeline.bundle)) as Uint8Array<ArrayBuffer>,
         );
-        const said = [...warnings, ...partialWarnings(request, onPartialImage !== undefined)];
+        const said = [
+          ...warnings,
+          ...modelWarnings(request, model),
+          ...partialWarnings(request, onPartialImage !== undefined),
+        ];
         return localResponse(
           { ...result, files },
           { transport, model: model.model, device: 'node', warnings: said, publish },

@@ -1,6 +1,6 @@
 import { type FluxError, randomSeed } from '@flux-srpo/core';
 import { imageEvents } from '../fetch/image-events.ts';
-import { toEngineRequest } from '../wire/model.ts';
+import { modelWarnings, toEngineRequest } from '../wire/model.ts';
 import { parseRequest } from '../wire/parse-request.ts';
 import type { CheckedRequest, ImageRequest } from '../wire/request.ts';
 import { type ImageResponse, localResponse, partialWarnings } from '../wire/response.ts';
@@ -33,15 +33,15 @@ export class LocalClient implements ImageClient {
     const { request, transport, warnings } = parseRequest(body, { mayOmitModel: true });
     // Drawn here, so that a second try gives the same picture.
     const { seed = randomSeed() } = request;
-    const [output, { model, backend: device }] = await this.#ifSupported(() =>
+    const [output, model] = await this.#ifSupported(() =>
       this.#engine.generate((model) => toEngineRequest({ ...request, seed }, model), withEvents(request, call)),
     );
     const wantsPartials = call.onPartialImage !== undefined || call.onEvent !== undefined;
     return localResponse(output, {
       transport,
-      model,
-      device,
-      warnings: [...warnings, ...partialWarnings(request, wantsPartials)],
+      model: model.model,
+      device: model.backend,
+      warnings: [...warnings, ...modelWarnings(request, model), ...partialWarnings(request, wantsPartials)],
       publish: this.#publish,
     });
   }

@@ -1,7 +1,8 @@
-import { createRemote, type Remote } from '../remote/create-remote.ts';
+import { createRemote } from '../remote/create-remote.ts';
 import { generateThere } from '../remote/generate-there.ts';
 import { type RemoteModel, remoteModel } from '../remote/models.ts';
 import type { RemoteOptions } from '../remote/options.ts';
+import type { Remote } from '../remote/remote.ts';
 import { partialImageEvent } from '../wire/events.ts';
 import { pngSize } from '../wire/png-size.ts';
 import type { ImageRequest } from '../wire/request.ts';

@@ -1,13 +1,13 @@
 import { InputError, parseRetryAfter, randomSeed, retry, sleep } from '@flux-srpo/core';
 import { parseRequest } from '../wire/parse-request.ts';
 import { present } from '../wire/present.ts';
-import type { CheckedRequest, ImageRequest, RequestWarning } from '../wire/request.ts';
-import type { ImageResponse } from '../wire/response.ts';
+import type { CheckedRequest, RequestWarning } from '../wire/request.ts';
 import { type Answer, AnswerProblem, readAnswer } from './answer.ts';
 import { Exchange, isEventStream } from './exchange.ts';
 import { handOver } from './hand-over.ts';
 import { fetchModels, modelsUrl } from './models.ts';
 import type { RemoteOptions } from './options.ts';
+import type { Remote } from './remote.ts';
 import { writeRequest } from './request-body.ts';
 import { type RemoteSettings, resolveOptions } from './settings.ts';
 import { type StreamedPartial, StreamReader } from './stream-reader.ts';
@@ -18,24 +18,6 @@ const MAX_POSTS = 3;
 const MAX_PAUSE_MS = 60_000;
 /** Statuses that say, together with `Retry-After`, that the request was not taken on. */
 const NOT_ACCEPTED: readonly number[] = [429, 503];
-
-/** How to follow and end one request. */
-export interface RemoteCallOptions {
-  /** Rejects with the signal's reason and closes the connection. */
-  signal?: AbortSignal | undefined;
-  /** Called as warnings arise; all of them are in the response, too. */
-  onWarning?: ((warning: RequestWarning) => void) | undefined;
-  /** Called with the rough pictures that `stream` and `partial_images` ask for. */
-  onPartial?: ((partial: StreamedPartial) => void) | undefined;
-}
-
-/** The endpoint on a server. */
-export interface Remote {
-  /** The same request and response as locally. The prompt goes to the service, and to nobody else. */
-  generate(request: ImageRequest, options?: RemoteCallOptions): Promise<ImageResponse>;
-  /** Names of the models that the service has. */
-  models(options?: Pick<RemoteCallOptions, 'signal'>): Promise<string[]>;
-}
 
 /**
  * The endpoint on a server. Sends nothing before `generate` is called, and then the request once; again only where the server said
@@ -77,11 +59,10 @@ export function createRemote(options: RemoteOptions): Remote {
       const payload = JSON.stringify(writeRequest(settings.service, request, parsed.transport, warn));
       return withExchange(settings.url, signal, async (exchange) => {
         const answer = await ask(exchange, request, payload, warn, (partial) => tell(onPartial, partial));
-        const { pictures } = answer;
+        const { pictures, flagged } = answer;
         const { n = 1, model } = request;
         if (pictures.length < n) warn({ field: 'n', reason: `the service made ${pictures.length} of ${n} pictures` });
         answer.warnings.forEach(warn);
-        const isChecked = pictures.some(({ isFlagged }) => isFlagged !== undefined);
         return present({
           created: answer.created,
           data: await handOver(pictures, parsed.transport, exchange, warn),
@@ -89,7 +70,7 @@ export function createRemote(options: RemoteOptions): Remote {
           model,
           backend: 'remote' as const,
           warnings,
-          has_nsfw_concepts: isChecked ? pictures.map(({ isFlagged = false }) => isFlagged) : undefined,
+          has_nsfw_concepts: flagged,
         });
       });
     },
@@ -137,7 +118,7 @@ async function ask(
   }
   const json = await exchange.readJson(response);
   if (stream === true) warn({ field: 'stream', reason: 'the service answered as a whole, without rough pictures' });
-  return readAnswer(exchange.settings.service, json, n);
+  return readAnswer(exchange.settings.service.answer, json, n);
 }
 
 /** Sends the request until it is accepted or refused: the answer to the last one, which is a 2xx. */

@@ -1,9 +1,9 @@
-import { boundedPieces, type FluxError, NetworkError } from '@flux-srpo/core';
+import { boundedPieces, type FluxError, type NetworkError } from '@flux-srpo/core';
 import { present } from '../wire/present.ts';
-import { fromHttpError } from '../wire/remote-errors.ts';
 import { AnswerProblem } from './answer.ts';
 import { isSecretHeader, readHeaderValue } from './check-options.ts';
 import { EventParser } from './event-parser.ts';
+import { Failures, parseJson } from './failures.ts';
 import { Redactor } from './secrets.ts';
 import type { RemoteSettings } from './settings.ts';
 import { StreamedError, type StreamReader } from './stream-reader.ts';
@@ -16,11 +16,6 @@ const MID_STREAM_STATUS = 500;
 
 const EVENTS_TYPE = /^\s*text\/event-stream\s*(;|$)/i;
 const JSON_TYPE = /^\s*application\/([\w.-]+\+)?json\s*(;|$)/i;
-
-/** How Node's `fetch` (undici) calls its own time limits. */
-const NODE_TIMEOUTS = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'];
-
-const MAY_BE_MADE = 'the service may have made, and charged for, the picture all the same';
 
 /** What goes to the service. */
 export interface Sending {
@@ -36,6 +31,7 @@ export class Exchange {
   readonly watch: Watch;
   readonly #url: URL;
   readonly #redactor = new Redactor();
+  readonly #failures = new Failures(this.#redactor, () => this.#details);
   /** How often the request was sent. */
   posts = 0;
   /** What came back, for the errors. */
@@ -71,7 +67,7 @@ export class Exchange {
       return await this.watch.race("the answer's headers", 'headers', timeouts.headers, sent);
     } catch (thrown) {
       if (this.watch.signal.aborted) throw this.watch.signal.reason;
-      throw this.#noAnswer(thrown);
+      throw this.#failures.noAnswer(thrown);
     }
   }
 
@@ -91,7 +87,7 @@ export class Exchange {
     });
     if (!isJson) throw new AnswerProblem('it must be JSON, got another content-type');
     if (failure instanceof AnswerProblem) throw failure;
-    if (failure !== undefined) throw this.#cut(failure, bytes);
+    if (failure !== undefined) throw this.#failures.cut(failure, bytes);
     if (text.trim() === '') throw new AnswerProblem('it must be JSON, got nothing');
     const json = parseJson(text);
     if (json === undefined) throw new AnswerProblem('it must be JSON, got text that does not parse');
@@ -114,8 +110,8 @@ export class Exchange {
       }
     } catch (error) {
       if (this.watch.signal.aborted) throw this.watch.signal.reason;
-      if (error instanceof StreamedError) throw this.#refused(MID_STREAM_STATUS, response.headers, error.body, false);
-      throw error instanceof AnswerProblem ? error : this.#cut(error, bytes);
+      if (error instanceof StreamedError) throw this.#refused(response, error.body, false, MID_STREAM_STATUS);
+      throw error instanceof AnswerProblem ? error : this.#failures.cut(error, bytes);
     }
     if (this.watch.signal.aborted) throw this.watch.signal.reason;
   }
@@ -124,15 +120,16 @@ export class Exchange {
   async refusal(response: Response): Promise<FluxError> {
     const { text, failure } = await this.#readText(response, MAX_ERROR_BYTES);
     if (this.watch.isCallerAborted) throw this.watch.signal.reason;
-    return this.#refused(response.status, response.headers, text, failure !== undefined);
+    return this.#refused(response, text, failure !== undefined);
+  }
+
+  #refused({ status, headers }: Response, text: string, isCut: boolean, statusOfError = status): FluxError {
+    return this.#failures.refused({ status: statusOfError, headers, text, isCut }, this.settings.service.error);
   }
 
   /** The error for a 2xx answer that is not one. */
   invalid({ message }: AnswerProblem): NetworkError {
-    return new NetworkError(`the remote answer is not usable: ${message}; ${MAY_BE_MADE}`, {
-      code: 'network/response-invalid',
-      details: { ...this.#details, ...this.#answered },
-    });
+    return this.#failures.invalid(message, this.#answered);
   }
 
   /** What every error says of the request. The URL is without its query, where some put keys. */
@@ -182,48 +179,6 @@ export class Exchange {
       return { text, bytes, failure };
     }
   }
-
-  #refused(status: number, headers: Headers, text: string, isCut: boolean): FluxError {
-    const snippet = this.#redactor.snippet(text, isCut);
-    return fromHttpError(status, parseJson(text) ?? snippet, headers, {
-      ...present({ paths: this.settings.service.error }),
-      clean: (said) => this.#redactor.snippet(said),
-      details: present({ ...this.#details, snippet: snippet === '' ? undefined : snippet }),
-    });
-  }
-
-  /** What `fetch` threw before there was an answer. Browsers do not tell a refused connection, a CORS refusal and a redirect apart. */
-  #noAnswer(thrown: unknown): NetworkError {
-    const reason = reasonOf(thrown);
-    const isTimeout = NODE_TIMEOUTS.includes(reason ?? '');
-    const { url } = this.#details;
-    return new NetworkError(
-      isTimeout
-        ? `${url} did not answer in the time that this platform's fetch gives it`
-        : `${url} gave no answer: not reachable, the connection broke, a redirect (none is followed), or CORS forbids to read it`,
-      {
-        code: isTimeout ? 'network/timeout' : 'network/unreachable',
-        details: present({ ...this.#details, reason: reason && this.#redactor.snippet(reason) }),
-        cause: this.#retold(thrown),
-      },
-    );
-  }
-
-  /** The connection ended before the answer did. */
-  #cut(thrown: unknown, bytes: number): NetworkError {
-    return new NetworkError(
-      `the remote answer must come whole, got ${bytes} bytes before the connection broke; ${MAY_BE_MADE}`,
-      { code: 'network/truncated', details: { ...this.#details, bytes }, cause: this.#retold(thrown) },
-    );
-  }
-
-  /** Errors of `fetch` may quote headers, so they are retold instead of passed on. */
-  #retold(thrown: unknown): Error {
-    const told = thrown instanceof Error ? thrown : new Error(typeof thrown);
-    const cause = new Error(this.#redactor.snippet(told.message));
-    cause.name = this.#redactor.snippet(told.name);
-    return cause;
-  }
 }
 
 export function isEventStream(response: Response): boolean {
@@ -240,20 +195,4 @@ function utf8Decoder(): (piece?: Uint8Array) => string {
       throw new AnswerProblem('it must be UTF-8, got other bytes');
     }
   };
-}
-
-/** `undefined` for what is not JSON. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Node's error code (`ECONNREFUSED`), where there is one. */
-function reasonOf(thrown: unknown): string | undefined {
-  const { cause } = thrown instanceof Error ? thrown : {};
-  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
-  return typeof code === 'string' ? code : undefined;
 }

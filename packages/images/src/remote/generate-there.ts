@@ -3,7 +3,7 @@ import type { Preview } from '@flux-srpo/runtime';
 import { pngSize } from '../wire/png-size.ts';
 import type { ImageRequest } from '../wire/request.ts';
 import { type ImageResponse, partialWarnings } from '../wire/response.ts';
-import type { Remote } from './create-remote.ts';
+import type { Remote } from './remote.ts';
 import type { StreamedPartial } from './stream-reader.ts';
 
 /** How to follow and end a request on the server. */

@@ -2,7 +2,6 @@ import { readBounded } from '@flux-srpo/core';
 import { present } from '../wire/present.ts';
 import type { RequestWarning, Transport } from '../wire/request.ts';
 import { type ResponseImage, toBase64 } from '../wire/response.ts';
-import type { AnsweredPicture } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 import { dataUrlPicture, mediaTypeOf } from './picture.ts';
 
@@ -11,22 +10,22 @@ import { dataUrlPicture, mediaTypeOf } from './picture.ts';
  * it, which tells its server who looks: that is done for the origins that the caller allowed, and else said in a warning.
  */
 export async function handOver(
-  pictures: readonly AnsweredPicture[],
+  pictures: readonly ResponseImage[],
   transport: Transport,
   exchange: Exchange,
   warn: (warning: RequestWarning) => void,
 ): Promise<ResponseImage[]> {
   let bytesLeft = exchange.settings.maxBytes;
   const data: ResponseImage[] = [];
-  for (const { url, base64, revisedPrompt, seed } of pictures) {
-    let file = base64;
+  for (const { url, b64_json, ...rest } of pictures) {
+    let file = b64_json;
     if (transport === 'b64_json' && file === undefined && url !== undefined) {
       file = dataUrlPicture(url) ?? (await fetchPicture(url, bytesLeft, exchange, warn));
       bytesLeft -= file?.length ?? 0;
     }
     const asFile = transport === 'b64_json' ? file : undefined;
     const asUrl = url ?? (file && `data:${mediaTypeOf(file)};base64,${file}`);
-    data.push(present({ b64_json: asFile, url: asFile ? undefined : asUrl, revised_prompt: revisedPrompt, seed }));
+    data.push(present({ b64_json: asFile, url: asFile ? undefined : asUrl, ...rest }));
   }
   return data;
 }

@@ -1,7 +1,8 @@
-export { createRemote, type Remote, type RemoteCallOptions } from './create-remote.ts';
+export { createRemote } from './create-remote.ts';
 export { type GenerateThereOptions, generateThere } from './generate-there.ts';
 export { type RemoteModel, remoteModel } from './models.ts';
 export type { RemoteOptions, RemoteTimeouts } from './options.ts';
+export type { Remote, RemoteCallOptions } from './remote.ts';
 export type {
   AnswerDescription,
   AuthDescription,

@@ -2,10 +2,10 @@ import { InputError, type Manifest, strict } from '@flux-srpo/core';
 import { readPath } from '../wire/json-path.ts';
 import type { ModelFacts } from '../wire/model.ts';
 import { readAnswered } from './answer.ts';
-import type { Remote } from './create-remote.ts';
 import { resolveEndpoint } from './endpoint.ts';
 import type { Exchange } from './exchange.ts';
 import { PRESET_PIXELS } from './preset-pixels.ts';
+import type { Remote } from './remote.ts';
 import type { RemoteSettings } from './settings.ts';
 
 /** A server's model as far as the contract tells: what `load` gives of a local one, but for what only a bundle knows. */
@@ -61,6 +61,7 @@ export async function remoteModel(remote: Remote, signal: AbortSignal): Promise<
     sizes: PRESET_PIXELS,
     defaults: { size: 'landscape_4_3', num_inference_steps: 28, guidance_scale: 4.5 },
     // Fields of the contract; a server that cannot do it says so when it is asked.
+    hasGuidance: true,
     hasSafetyChecker: true,
     hasStepCache: true,
   };

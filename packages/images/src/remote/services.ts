@@ -80,7 +80,10 @@ const OPENAI: ServiceDescription = {
 /** The self-hosted servers give whole answers alone. */
 const { stream: _, ...WHOLE } = OPENAI.request;
 
-/** Guidance is set in the model's own configuration. @see https://github.com/mudler/LocalAI core/http/endpoints/openai/image.go */
+/**
+ * Guidance is set in the model's own configuration.
+ * @see https://github.com/mudler/LocalAI/blob/089efe05/core/http/endpoints/openai/image.go
+ */
 const LOCALAI: ServiceDescription = {
   ...OPENAI,
   name: 'localai',
@@ -90,7 +93,7 @@ const LOCALAI: ServiceDescription = {
   },
 };
 
-/** @see https://github.com/vllm-project/vllm-omni vllm_omni/entrypoints/openai/protocol/images.py `ImageGenerationRequest` */
+/** @see https://github.com/vllm-project/vllm-omni/blob/6a96e66e/vllm_omni/entrypoints/openai/protocol/images.py `ImageGenerationRequest` */
 const VLLM_OMNI: ServiceDescription = {
   ...OPENAI,
   name: 'vllm-omni',
@@ -100,7 +103,10 @@ const VLLM_OMNI: ServiceDescription = {
   },
 };
 
-/** stable-diffusion.cpp's server takes what OpenAI has no field for inside the prompt. @see its examples/server/api.md */
+/**
+ * stable-diffusion.cpp's server takes what OpenAI has no field for inside the prompt.
+ * @see https://github.com/leejet/stable-diffusion.cpp/blob/97d2990/examples/server/api.md
+ */
 const SD_SERVER: ServiceDescription = {
   ...OPENAI,
   name: 'sd-server',

@@ -1,10 +1,9 @@
 import { type ImageSize, parseSize, strict } from '@flux-srpo/core';
 import { present } from '../wire/present.ts';
-import type { RequestWarning } from '../wire/request.ts';
-import { unixSeconds } from '../wire/response.ts';
-import { type Answer, type AnsweredPicture, AnswerProblem, readAnswered, readBase64, readWarnings } from './answer.ts';
+import { type Answer, AnswerProblem, readAnswer, readAnswered, readBase64 } from './answer.ts';
 import type { ServerEvent } from './event-parser.ts';
 import { mediaTypeOf } from './picture.ts';
+import type { AnswerDescription } from './service.ts';
 
 /** A rough picture of a stream. */
 export interface StreamedPartial {
@@ -14,7 +13,7 @@ export interface StreamedPartial {
   index: number;
   /** Base64 of a PNG file. */
   base64: string;
-  /** Of the picture that this becomes, where the service says so. */
+  /** Of the picture that this becomes, where the service says it. */
   size?: ImageSize;
 }
 
@@ -28,6 +27,15 @@ export class StreamedError extends Error {
   }
 }
 
+/** The completed events of a stream, put together as one answer. */
+const COMPLETED: AnswerDescription = {
+  images: 'events',
+  image: { b64_json: 'b64_json' },
+  seed: 'seed',
+  flagged: 'flags',
+  warnings: 'events.0.warnings',
+};
+
 const readPng = strict.such(readBase64, 'base64 of a PNG file', (base64) => mediaTypeOf(base64) === 'image/png');
 
 /** How the events of a stream become an answer. A stream is believed only as far as it keeps to what was asked. */
@@ -37,10 +45,8 @@ export class StreamReader {
   readonly #onPartial: (partial: StreamedPartial) => void;
   /** Rough pictures so far, by picture. */
   readonly #seen = new Map<number, number>();
-  readonly #pictures = new Map<number, AnsweredPicture>();
-  #warnings: RequestWarning[] = [];
-  #created: number | undefined;
-  #seed: number | undefined;
+  /** Events with a picture, by picture. */
+  readonly #completed = new Map<number, Record<string, unknown>>();
 
   /**
    * @param asked pictures
@@ -53,7 +59,7 @@ export class StreamReader {
   }
 
   get isComplete(): boolean {
-    return this.#pictures.size === this.#asked;
+    return this.#completed.size === this.#asked;
   }
 
   /**
@@ -67,7 +73,7 @@ export class StreamReader {
       throw new StreamedError(data);
     }
     if (name !== '' && event.type !== name) throw new AnswerProblem("an event's name must be its type, got two");
-    // Of events that come to be in later versions nothing is known, so they are let pass.
+    // Nothing is known of events of later versions, so they are let pass.
     readAnswered(() => {
       if (event.type === 'image_generation.partial_image') this.#takePartial(event);
       else if (event.type === 'image_generation.completed') this.#takeCompleted(event);
@@ -76,20 +82,24 @@ export class StreamReader {
 
   /** @throws AnswerProblem where no picture came */
   answer(): Answer {
-    const pictures = [...this.#pictures].sort(([a], [b]) => a - b).map(([, picture]) => picture);
-    if (pictures.length === 0) throw new AnswerProblem('the stream must end with a picture, got an end without');
-    return present({
-      created: this.#created ?? unixSeconds(),
-      pictures,
-      seed: this.#seed,
-      warnings: this.#warnings,
-    });
+    const events = [...this.#completed].sort(([a], [b]) => a - b).map(([, event]) => event);
+    const flags = events.map(({ has_nsfw_concept }) => has_nsfw_concept);
+    const created = events[0]?.created_at;
+    return readAnswer(
+      typeof created === 'number' && created >= 0 ? { ...COMPLETED, created: 'events.0.created_at' } : COMPLETED,
+      {
+        events,
+        seed: events[0]?.seed,
+        flags: flags.includes(true) || flags.includes(false) ? flags.map(Boolean) : null,
+      },
+      this.#asked,
+    );
   }
 
   #takePartial(event: Record<string, unknown>): void {
-    const image = this.#imageIndex(event);
+    const image = this.#imageIndex(event, 0);
     const index = this.#seen.get(image) ?? 0;
-    if (this.#pictures.has(image)) {
+    if (this.#completed.has(image)) {
       throw new AnswerProblem('a rough picture must come before its picture, got it after');
     }
     if (event.partial_image_index !== index || index >= this.#partials) {
@@ -100,21 +110,13 @@ export class StreamReader {
   }
 
   #takeCompleted(event: Record<string, unknown>): void {
-    const image = this.#imageIndex(event, this.#pictures.size);
-    if (this.#pictures.has(image)) throw new AnswerProblem('a picture must come once, got it twice');
-    const { created_at, seed, has_nsfw_concept } = event;
-    const isFlagged = typeof has_nsfw_concept === 'boolean' ? has_nsfw_concept : undefined;
-    // Some services hand out a flagged picture as a black one.
-    const base64 = isFlagged ? undefined : readBase64(event.b64_json, 'b64_json');
-    this.#pictures.set(image, present({ base64, isFlagged }));
-    if (typeof created_at === 'number' && created_at >= 0) this.#created = Math.floor(created_at);
-    if (Number.isSafeInteger(seed) && (seed as number) >= 0) this.#seed = seed as number;
-    // Each picture of a batch repeats them.
-    if (this.#warnings.length === 0) this.#warnings = readWarnings(event.warnings);
+    const image = this.#imageIndex(event, this.#completed.size);
+    if (this.#completed.has(image)) throw new AnswerProblem('a picture must come once, got it twice');
+    this.#completed.set(image, event);
   }
 
   /** OpenAI's own events do not say which picture: one of several comes after the other. */
-  #imageIndex({ image_index }: Record<string, unknown>, next = 0): number {
+  #imageIndex({ image_index }: Record<string, unknown>, next: number): number {
     return strict.integer(0, this.#asked - 1)(image_index ?? next, 'image_index');
   }
 }

@@ -10,7 +10,7 @@ export {
   partialImageEvent,
 } from './events.ts';
 export type { Path } from './json-path.ts';
-export { type ModelFacts, modelFacts, sizeOf, toEngineRequest } from './model.ts';
+export { type ModelFacts, modelFacts, modelWarnings, sizeOf, toEngineRequest } from './model.ts';
 export { parseRequest } from './parse-request.ts';
 export {
   ERROR_PATHS,

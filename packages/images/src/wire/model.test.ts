@@ -19,6 +19,7 @@ const MODEL: ModelFacts = {
   defaults: { size: 'landscape_4_3', num_inference_steps: 28, guidance_scale: 4.5 },
   hasSafetyChecker: false,
   hasStepCache: false,
+  hasGuidance: true,
 };
 
 describe('toEngineRequest', () => {

@@ -1,6 +1,6 @@
 import { type ImageSize, isSizePreset, type Manifest, ModelError, parseSize, type SizePreset } from '@flux-srpo/core';
 import type { GenerateRequest } from '@flux-srpo/runtime';
-import type { CheckedRequest } from './request.ts';
+import type { CheckedRequest, RequestWarning } from './request.ts';
 import { unsupported } from './rules.ts';
 
 /** What the manifest says of a bundle, as far as a request needs it. Plain data. */
@@ -9,6 +9,8 @@ export interface ModelFacts {
   model: string;
   sizes: Record<SizePreset, ImageSize>;
   defaults: Manifest['defaults'];
+  /** Whether the network takes `guidance_scale`. */
+  hasGuidance: boolean;
   /** Whether the bundle holds a safety classifier. */
   hasSafetyChecker: boolean;
   /** Whether the bundle holds the graphs that compare steps, which `acceleration` needs. */
@@ -21,6 +23,7 @@ export function modelFacts(manifest: Manifest): ModelFacts {
     model: manifest.model,
     sizes: manifest.sizes,
     defaults: manifest.defaults,
+    hasGuidance: manifest.config.transformer.guidance_embeds,
     hasSafetyChecker: manifest.safety_checker !== undefined,
     hasStepCache: Object.hasOwn(manifest.graphs, 'cache_change'),
   };
@@ -57,6 +60,15 @@ export function toEngineRequest(request: CheckedRequest, model: ModelFacts): Gen
     n: request.n,
     maxSequenceLength: request.max_sequence_length,
   };
+}
+
+/** What was understood and changes nothing with this model. */
+export function modelWarnings(
+  { guidance_scale }: Pick<CheckedRequest, 'guidance_scale'>,
+  { hasGuidance }: Pick<ModelFacts, 'hasGuidance'>,
+): RequestWarning[] {
+  if (hasGuidance || guidance_scale === undefined) return [];
+  return [{ field: 'guidance_scale', reason: 'this model has no input for guidance' }];
 }
 
 /** Pixels of the pictures that a request asks for. */
