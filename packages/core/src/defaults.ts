@@ -8,7 +8,11 @@ export const FLUX_SRPO_DEFAULTS = {
   guidance_scale: 4.5,
 } as const;
 
-/** The pixels of each named size. A bundle may say otherwise for its own model. */
+/**
+ * The pixels of each named size. A bundle may say otherwise for its own model.
+ *
+ * @see https://docs.fal.ai/documentation/model-apis/model-arguments (read 2026-11-22)
+ */
 export const FLUX_SRPO_SIZES: Readonly<Record<SizePreset, ImageSize>> = {
   square_hd: { width: 1024, height: 1024 },
   square: { width: 512, height: 512 },

@@ -1,10 +1,9 @@
-import { InputError, type Manifest, strict } from '@flux-srpo/core';
+import { FLUX_SRPO_DEFAULTS, FLUX_SRPO_SIZES, InputError, type Manifest, strict } from '@flux-srpo/core';
 import { readPath } from '../wire/json-path.ts';
 import type { ModelFacts } from '../wire/model.ts';
 import { readAnswered } from './answer.ts';
 import { resolveEndpoint } from './endpoint.ts';
 import type { Exchange } from './exchange.ts';
-import { PRESET_PIXELS } from './preset-pixels.ts';
 import type { Remote } from './remote.ts';
 import type { RemoteSettings } from './settings.ts';
 
@@ -58,8 +57,8 @@ export async function remoteModel(remote: Remote, signal: AbortSignal): Promise<
     name: model,
     licence: { id: 'unknown' },
     examples: [],
-    sizes: PRESET_PIXELS,
-    defaults: { size: 'landscape_4_3', num_inference_steps: 28, guidance_scale: 4.5 },
+    sizes: FLUX_SRPO_SIZES,
+    defaults: FLUX_SRPO_DEFAULTS,
     // Fields of the contract; a server that cannot do it says so when it is asked.
     hasGuidance: true,
     hasSafetyChecker: true,

@@ -1,7 +1,6 @@
-import { InputError, isSizePreset, parseSize } from '@flux-srpo/core';
+import { FLUX_SRPO_SIZES, InputError, isSizePreset, parseSize } from '@flux-srpo/core';
 import { writePath } from '../wire/json-path.ts';
 import type { CheckedRequest, RequestWarning, Transport } from '../wire/request.ts';
-import { PRESET_PIXELS } from './preset-pixels.ts';
 import { SERVICE_FIELDS, type ServiceDescription, type ServiceField } from './service.ts';
 
 /** Values that ask for nothing, so that a service without the field does the same. */
@@ -58,7 +57,7 @@ function writeSize(service: ServiceDescription, request: CheckedRequest, body: R
   const asked = request.image_size ?? request.size;
   if (asked === undefined || asked === 'auto') return;
   if (typeof asked === 'string' && isSizePreset(asked)) {
-    const { width, height } = PRESET_PIXELS[asked];
+    const { width, height } = FLUX_SRPO_SIZES[asked];
     writePath(body, presets.to, presets.as === 'name' ? asked : `${width}x${height}`);
     return;
   }
