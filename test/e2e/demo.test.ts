@@ -74,6 +74,12 @@ describe.each([
       if (!isLocal || /house/.test(request.url() + (request.postData() ?? ''))) foreign.push(request.url());
     });
     expect(await page.textContent('#backend')).toBe(said);
+    const fractions = await page.evaluateHandle(() => {
+      const bar = document.getElementById('bar') as HTMLProgressElement;
+      const seen: number[] = [];
+      new MutationObserver(() => seen.push(bar.value)).observe(bar, { attributeFilter: ['value'] });
+      return seen;
+    });
     await draw(page, { prompt: caption(scene), steps, seed: 1 });
     const { width, height, rgba } = await readPicture(page);
     const reading = checkPicture(rgba, width, height);
@@ -82,6 +88,10 @@ describe.each([
     expect(await page.getAttribute('#picture', 'alt')).toBe(caption(scene));
     expect(await page.getAttribute('#download', 'download')).toBe('flux-srpo-1.png');
     expect(foreign).toEqual([]);
+    const shown = await fractions.jsonValue();
+    expect(shown).toEqual(shown.toSorted((a, b) => a - b));
+    expect([shown[0], shown.at(-1)]).toEqual([0, 1]);
+    expect(shown.length).toBeGreaterThan(steps);
     await page.close();
   });
 });
