@@ -116,11 +116,11 @@ describe('a conversion that is stopped with Ctrl-C', () => {
     const { code, stderr } = await stopped;
     expect(code).toBe(130);
     expect(stderr).toMatch(
-      /^what is done stays in .*stopped\.partial; the same command goes on from there\nstopped\n$/,
+      /^what is done is kept in .*stopped\.partial; run the same command to go on from there\nstopped\n$/,
     );
     expect(existsSync(at('stopped'))).toBe(false);
     const second = await outcomeOf(spawn(process.execPath, convert('stopped')));
-    expect(second.stderr).toMatch(/^going on with what an interrupted conversion left/);
+    expect(second.stderr).toMatch(/^going on with the interrupted conversion/);
     expect(JSON.parse(second.stdout).found).toBeGreaterThanOrEqual(2);
     expect(await filesOf(at('stopped'))).toEqual(expected);
   });
@@ -145,7 +145,7 @@ describe.skipIf(!hasNamespaces)('a conversion onto a disk that is full (skipped 
       cp -r '${disk}/out' '${at('from-disk')}'`;
     const { code, stderr } = await outcomeOf(spawn('unshare', SMALL_DISK(script)));
     expect(stderr).toMatch(/error: storage\/quota-exceeded: .*the disk is full/);
-    expect(stderr).toMatch(/going on with what an interrupted conversion left/);
+    expect(stderr).toMatch(/going on with the interrupted conversion/);
     expect(code).toBe(0);
     expect(await filesOf(at('from-disk'))).toEqual(expected);
   });

@@ -7,14 +7,15 @@ export interface PipelineOptions {
   bundle: Bundle;
   backend: Backend;
   /**
-   * Bytes of device memory to stay within, weights and work buffers together. Weights that fit are kept, the
-   * others are read again when they are needed, and large pictures are decoded in tiles. What does not fit
-   * even so is refused. Without a budget `DEFAULT_MEMORY_BUDGET` bytes are planned for, and nothing is refused for want of memory.
+   * Bytes of device memory to stay within, weights and work buffers together. Weights that fit are
+   * kept, the others are read again when they are needed, and large pictures are decoded in tiles.
+   * What does not fit even so is refused. Without a budget `DEFAULT_MEMORY_BUDGET` bytes are
+   * planned for, and nothing is refused for want of memory.
    */
   memoryBudget?: number | undefined;
   /**
-   * As it was asked of the backend. `f16` is refused for a bundle without graphs in half precision; `auto`
-   * runs the float32 graphs of such a bundle.
+   * As it was asked of the backend. `f16` is refused for a bundle without graphs in half precision;
+   * `auto` runs the float32 graphs of such a bundle.
    */
   precision?: 'auto' | Precision | undefined;
 }

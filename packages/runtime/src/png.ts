@@ -43,8 +43,8 @@ export function pictureSettings(result: GenerateResult, index: number, bundle: B
 }
 
 /**
- * A PNG that says how it was made: the `parameters` text that A1111 and its relatives read, and the same as JSON under `flux-srpo`.
- * The same picture and settings give the same bytes.
+ * A PNG that says how it was made: the `parameters` text that A1111 and its relatives read, and the
+ * same as JSON under `flux-srpo`. The same picture and settings give the same bytes.
  */
 export function encodePicture(image: GeneratedImage, settings: PictureSettings): Uint8Array {
   const { prompt, steps, guidance, seed, width, height, model, bundle } = settings;

@@ -10,7 +10,10 @@ import {
   strict,
 } from '@flux-srpo/core';
 
-/** What one generation needs, in the engine's own words, within `LIMITS` of core. Everything but the prompt has a default. */
+/**
+ * What one generation needs, in the engine's own words, within `LIMITS` of core. Everything but the
+ * prompt has a default.
+ */
 export interface GenerateRequest {
   prompt: string;
   size?: ImageSize | undefined;
@@ -18,7 +21,10 @@ export interface GenerateRequest {
   steps?: number | undefined;
   /** Distilled guidance, an input of the model, not a second pass. */
   guidance?: number | undefined;
-  /** Same seed, prompt, size and bundle: same picture. Random when absent. Taken modulo 2³², as torch does. */
+  /**
+   * Same seed, prompt, size and bundle: same picture. Random when absent. Taken modulo 2³², as
+   * torch does.
+   */
   seed?: number | undefined;
   /** Pictures of one batch of noise. */
   n?: number | undefined;
@@ -26,7 +32,9 @@ export interface GenerateRequest {
   maxSequenceLength?: number | undefined;
   /** Skips steps in which little changes. Default `none`: every step is computed. */
   acceleration?: Acceleration | undefined;
-  /** Withholds pictures that the bundle's classifier flags, and makes no previews. Default false. */
+  /**
+   * Withholds pictures that the bundle's classifier flags, and makes no previews. Default false.
+   */
   enableSafetyChecker?: boolean | undefined;
 }
 

@@ -85,7 +85,7 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
   }
 }
 
-/** Far above any machine's; a thread takes about 10 MB. */
+/** Far more than any machine has cores. A thread takes about 10 MB. */
 const MAX_THREADS = 256;
 
 function readThreads(value: string | undefined): number | undefined {
@@ -104,16 +104,16 @@ function progressText({ part, bytes, rate, secondsLeft }: ConvertProgress): stri
 }
 
 function noticeText(notice: ConvertNotice, out: string): string {
-  if (notice.type === 'continued') return `going on with what an interrupted conversion left in ${out}.partial`;
-  if (notice.type === 'started-over') return `starting over: ${notice.reason} (${out}.partial was of no use)`;
-  return `what is done stays in ${out}.partial; the same command goes on from there`;
+  if (notice.type === 'continued') return `going on with the interrupted conversion in ${out}.partial`;
+  if (notice.type === 'started-over') return `starting over: ${notice.reason}, so ${out}.partial cannot be used`;
+  return `what is done is kept in ${out}.partial; run the same command to go on from there`;
 }
 
 type SourceOptions = Partial<
   Record<'checkpoint' | 'transformer' | 't5' | 'clip' | 'vae' | 'tokenizers' | 'token', string>
 >;
 
-/** The folder, and whatever is given apart from it. */
+/** The pipeline folder, and the files and folders that are given instead of parts of it. */
 async function readSources(values: SourceOptions, positionals: readonly string[]): Promise<ModelSources> {
   const token = hubToken(values.token);
   const given = {
@@ -147,7 +147,7 @@ async function readInfo(path: string): Promise<BundleInfo> {
   return parseBundleInfo(json);
 }
 
-/** Whose and why; `--json` says which. */
+/** How many tensors, of which network, and why. `--json` names them. */
 function unusedText(unused: readonly UnusedTensor[]): string {
   if (unused.length === 0) return '';
   const counts = new Map<string, number>();

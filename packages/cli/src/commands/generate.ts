@@ -15,7 +15,7 @@ import { outputPaths, writeOutput } from '../output.ts';
 import { progressBar } from '../progress.ts';
 import { TensorFile } from '../tensor-file.ts';
 
-/** Beside the statuses of failures: all went well, and a picture was withheld. */
+/** Exit status if all went well and a picture was withheld. */
 const EXIT_WITHHELD = 3;
 
 export async function runGenerate(args: string[], signal: AbortSignal): Promise<void> {
@@ -109,7 +109,7 @@ function printResult(
   process.stdout.write(`${written.join(' ')}  seed ${seed}  ${formatSeconds(timings.total / 1000)}\n`);
 }
 
-/** The CPU's own is float32. */
+/** On the CPU, `auto` is float32. */
 function precisionOption(value: string): Precision {
   if (value === 'f32' || value === 'f16') return value;
   if (value === 'auto') return 'f32';

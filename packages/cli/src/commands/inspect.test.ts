@@ -8,7 +8,10 @@ import { bytesSource, readSafetensors } from '@flux-srpo/formats';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runInspect } from './inspect.ts';
 
-/** Made by the gguf package, with the numbers it makes of each tensor (test/reference/gguf_vectors.py). */
+/**
+ * Made by the gguf package, with the numbers it makes of each tensor
+ * (test/reference/gguf_vectors.py).
+ */
 const FIXTURES = fileURLToPath(new URL('../../../../test/fixtures/formats/', import.meta.url));
 const GGUF = join(FIXTURES, 'ggml.gguf');
 
@@ -97,7 +100,8 @@ describe('inspect', () => {
     await inspect(url, '--tensor', 'Q8_0', '--out', out, '--token', 'secret');
     expect(Buffer.compare((await readNpy(out)).data, await expectedBytes('Q8_0'))).toBe(0);
     const { length: size } = await readFile(GGUF);
-    // Its first byte for the size, its magic, its header (read in one piece of at most 128 KB, so all of this small file), the tensor.
+    // Its first byte for the size, its magic, its header (read in one piece of at most 128 KB, so
+    // all of this small file), the tensor.
     expect(bytesServed).toBe(1 + 4 + size + 3 * 8 * 34);
   });
 

@@ -59,7 +59,10 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
   }
 }
 
-/** What callers got wrong they are told; what went wrong here, the operator is. Neither is told a prompt. */
+/**
+ * What callers got wrong they are told; what went wrong here, the operator is. Neither is told a
+ * prompt.
+ */
 function reportInternal(error: unknown, requestId: string): void {
   if (toHttpError(error).status < 500) return;
   const text = isFluxError(error) ? `${error.code}: ${error.message}` : error instanceof Error ? error.stack : error;

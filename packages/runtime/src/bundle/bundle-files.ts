@@ -1,7 +1,10 @@
 import { InputError, isFluxError, ModelError } from '@flux-srpo/core';
 import { type ByteSource, httpSource } from '@flux-srpo/formats';
 
-/** Where the files of a bundle come from. Nothing here is trusted: sizes and hashes are checked by whoever reads. */
+/**
+ * Where the files of a bundle come from. Nothing that it gives is trusted: sizes and hashes are
+ * checked by whoever reads.
+ */
 export interface BundleFiles {
   /** For messages: a URL, a folder name. */
   readonly name: string;
@@ -42,7 +45,8 @@ function parseBase(baseUrl: string | URL): URL {
       details: { field: 'model' },
     });
   }
-  // A folder, or its last segment would be replaced by the file's name. Query and hash belong to a page, not to a folder.
+  // Without the slash, a file's name would replace the last segment. Query and hash belong to a
+  // page, not to a folder.
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   base.search = '';
   base.hash = '';

@@ -1,8 +1,9 @@
 import type { Bytes } from '@flux-srpo/formats';
 
 /**
- * The last few chunks that were read and verified, of whatever file. Tensors rarely end where chunks do, so the next read
- * begins in the chunk where the last one ended. At most `capacity` chunks are held, however many files are open.
+ * The last few chunks that were read and verified, of whatever file. Tensors rarely end where
+ * chunks do, so the next read begins in the chunk where the last one ended. At most `capacity`
+ * chunks are held, however many files are open.
  */
 export class ChunkCache {
   readonly #capacity: number;
@@ -13,7 +14,10 @@ export class ChunkCache {
     this.#capacity = capacity;
   }
 
-  /** The chunk of this key; `load` runs if it is not here. A failed load is forgotten, so that a retry reads again. */
+  /**
+   * The chunk of this key; `load` runs if it is not here. A failed load is forgotten, so that a
+   * retry reads again.
+   */
   get(key: string, load: () => Promise<Bytes>): Promise<Bytes> {
     const chunk = this.#chunks.get(key) ?? load();
     this.#chunks.delete(key);

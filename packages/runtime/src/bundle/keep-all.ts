@@ -3,10 +3,12 @@ import type { Bundle } from './bundle.ts';
 import type { ChunkStore } from './chunk-store.ts';
 
 /**
- * Fetches every chunk of a bundle that its store lacks, so that everything can be read without a network from then on.
+ * Fetches every chunk of a bundle that its store lacks, so that everything can be read without a
+ * network from then on.
  *
  * @param bundle opened with this store
- * @param onProgress hears of every chunk that was fetched, and once at the end; `loaded` counts what is here
+ * @param onProgress hears of every chunk that was fetched, and once at the end; `loaded` counts
+ *   what is here
  */
 export async function keepAll(
   { manifest, source }: Bundle,

@@ -4,11 +4,12 @@ import type { ChunkCache } from './chunk-cache.ts';
 import type { ChunkStore } from './chunk-store.ts';
 
 /**
- * A file of a bundle whose every byte is checked before anyone sees it. Reads fetch whole chunks, and a chunk whose hash is not
- * the manifest's is an error.
+ * A file of a bundle whose every byte is checked before anyone sees it. Reads fetch whole chunks,
+ * and a chunk whose hash is not the manifest's is an error.
  *
- * A range within one chunk is given as a view of it, without a copy: the chunk is shared with other readers, so nobody may change
- * it. It is never used again for other bytes, so views stay valid. A range across chunks is a copy.
+ * A range within one chunk is given as a view of it, without a copy: the chunk is shared with other
+ * readers, so nobody may change it. It is never used again for other bytes, so views stay valid. A
+ * range across chunks is a copy.
  *
  * @param store is asked first, and its chunks are checked too
  */
@@ -59,8 +60,8 @@ export function verifiedSource(
       for (let index = Math.floor(offset / chunkBytes); index * chunkBytes < offset + length; index++) {
         // Without the signal: another reader may wait for the same chunk.
         const loading = chunkAt(index);
-        // A reader that goes forward will go on: the next chunk is fetched and hashed while this one is used.
-        // If that fails, whoever reads the next chunk is told.
+        // A reader that goes forward will go on: the next chunk is fetched and hashed while this
+        // one is used. If that fails, whoever reads the next chunk is told.
         if (index === latest + 1 && (index + 1) * chunkBytes < file.size) chunkAt(index + 1).catch(() => undefined);
         latest = index;
         const chunk = await loading;

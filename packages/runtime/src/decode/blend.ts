@@ -8,10 +8,12 @@ export interface DecodedTile {
 const PLANES = 3;
 
 /**
- * Fades `tile` in place from the one above or left of it, linearly over up to `extent` pixels; what they share of the picture is the
- * end of one and the start of the other.
+ * Fades `tile` in place from the one above or left of it, linearly over up to `extent` pixels; what
+ * they share of the picture is the end of one and the start of the other.
  *
- * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/autoencoders/autoencoder_kl.py `blend_v`, `blend_h`
+ * @see
+ *   https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/autoencoders/autoencoder_kl.py
+ *   `blend_v`, `blend_h`
  */
 export function blendFrom(side: 'above' | 'left', other: DecodedTile, tile: DecodedTile, extent: number): void {
   const isAbove = side === 'above';
@@ -33,7 +35,10 @@ export function blendFrom(side: 'above' | 'left', other: DecodedTile, tile: Deco
   }
 }
 
-/** Copies the upper left `rows` × `columns` of a tile (or what there is of them) to (top, left) of the picture. */
+/**
+ * Copies the upper left `rows` × `columns` of a tile (or what there is of them) to (top, left) of
+ * the picture.
+ */
 export function placeTile(
   picture: DecodedTile,
   tile: DecodedTile,

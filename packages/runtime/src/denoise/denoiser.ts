@@ -41,7 +41,10 @@ export interface DenoiserInputs {
   onPart: () => void;
 }
 
-/** Makes the modulation tables, embeds the prompt and uploads what every step reads. `scope` holds the device tensors. */
+/**
+ * Makes the modulation tables, embeds the prompt and uploads what every step reads. `scope` holds
+ * the device tensors.
+ */
 export async function prepareDenoiser(
   phase: Phase,
   scope: TensorScope,

@@ -14,8 +14,9 @@ import { hostTensor } from '../tensor.ts';
 /**
  * Every adaLN vector of a whole generation.
  *
- * They depend on (timestep, guidance, pooled prompt) alone and all timesteps are known before the first, so each
- * modulation linear runs once, on `steps` rows, and its weights (27 % of FLUX.1) are gone before the first step.
+ * They depend on (timestep, guidance, pooled prompt) alone and all timesteps are known before the
+ * first, so each modulation linear runs once, on `steps` rows, and its weights (27 % of FLUX.1) are
+ * gone before the first step.
  */
 export interface ModulationTables {
   readonly steps: number;
@@ -23,7 +24,9 @@ export interface ModulationTables {
   row(part: ModulationPart, step: number): Float32Array;
 }
 
-/** Positions of `scale` in a modulation row of k vectors: (shift, scale, gate) per residual branch. */
+/**
+ * Positions of `scale` in a modulation row of k vectors: (shift, scale, gate) per residual branch.
+ */
 const SCALE_VECTORS: Readonly<Record<ModulationPart['vectors'], readonly number[]>> = { 6: [1, 4], 3: [1], 2: [1] };
 
 export interface ModulationInputs {
@@ -86,7 +89,10 @@ export function modulationPartCount(config: TransformerConfig): number {
   return 1 + modulationParts(config).length;
 }
 
-/** scale → 1 + scale in place, so that adaLN is LayerNormalization's own affine. table: [steps, vectors·H] */
+/**
+ * scale → 1 + scale in place, so that adaLN is LayerNormalization's own affine. table: [steps,
+ * vectors·H]
+ */
 function addOneToScales(table: Float32Array, vectors: ModulationPart['vectors'], width: number): void {
   const rowLength = vectors * width;
   for (let start = 0; start < table.length; start += rowLength) {

@@ -4,8 +4,9 @@ import type { Phase } from '../parts/phase.ts';
 import { TensorScope } from '../parts/tensor-scope.ts';
 
 /**
- * Relative changes of the first block's residual below which a step is skipped, as published for FLUX.1 [dev] at 28 steps
- * (1.55× and 1.9× faster). Fitted neither to SRPO nor to any other checkpoint: a bundle may bring its own.
+ * Relative changes of the first block's residual below which a step is skipped, as published for
+ * FLUX.1 [dev] at 28 steps (1.55× and 1.9× faster). Fitted neither to SRPO nor to any other
+ * checkpoint: a bundle may bring its own.
  *
  * @see https://github.com/chengzeyi/ParaAttention/blob/4de137c/doc/fastest_flux.md
  */
@@ -20,12 +21,13 @@ export function cacheThreshold(
 }
 
 /**
- * First-block cache: the first double block always runs; where what it adds to the image hardly differs from the last
- * computed step, all other blocks are taken to add what they added then.
+ * First-block cache. The first double block always runs. If what it adds to the image hardly
+ * differs from the last computed step, no other block runs: what they added then is added again.
  *
  * One instance serves one generation. The pictures of a batch are skipped together or not at all.
  *
- * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/hooks/first_block_cache.py
+ * @see
+ *   https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/hooks/first_block_cache.py
  */
 export class StepCache {
   readonly #phase: Phase;
@@ -45,7 +47,8 @@ export class StepCache {
   }
 
   /**
-   * Whether this step may be skipped; if not, its residuals are the ones the next steps are compared with.
+   * Whether this step may be skipped; if not, its residuals are the ones the next steps are
+   * compared with.
    *
    * @param images image streams before and after the first block, [1, S_img, H] each
    */
@@ -74,7 +77,8 @@ export class StepCache {
   /**
    * Keeps what the other blocks added at a computed step.
    *
-   * @param images the image stream after the first block, [1, S_img, H], and [text, image] after the last
+   * @param images the image stream after the first block, [1, S_img, H], and [text, image] after
+   *   the last
    * @param text_length S_txt
    */
   async remember(
@@ -89,7 +93,10 @@ export class StepCache {
     this.#rests = rests;
   }
 
-  /** The image stream after all blocks: what the first gave now and what the others added last. The caller disposes it. */
+  /**
+   * The image stream after all blocks: what the first gave now and what the others added last. The
+   * caller disposes it.
+   */
   async apply(image: number, first: DeviceTensor): Promise<DeviceTensor> {
     const rest = this.#rests[image];
     if (!rest) throw new Error(`nothing was computed for image ${image} yet`);

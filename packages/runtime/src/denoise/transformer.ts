@@ -27,8 +27,8 @@ interface Pass extends StepInputs {
 /**
  * The flow transformer: velocity = noise − image, predicted from noisy latents.
  *
- * Runs block by block, and each block picture by picture, so that weights are touched once a step however
- * many pictures there are. The denoiser's cache may answer for all blocks but the first.
+ * Runs block by block, and each block picture by picture, so that weights are touched once a step
+ * however many pictures there are. The denoiser's cache may answer for all blocks but the first.
  *
  * @returns n arrays of [S_img, 64]
  */
@@ -110,7 +110,10 @@ async function runSingleBlocks(pass: Pass): Promise<void> {
   await cache.remember(states, lengthTensor(textTokens));
 }
 
-/** Which block follows block `block` of all: after the last one the first again, unless this is the last step. */
+/**
+ * Which block follows block `block` of all: after the last one the first again, unless this is the
+ * last step.
+ */
 function nextBlock({ denoiser: { config, modulation }, step }: Pass, block: number): GraphPart | undefined {
   const isLast = block === blockCount(config) - 1;
   if (isLast && step === modulation.steps - 1) return undefined;

@@ -31,7 +31,10 @@ export class Phases {
     return names.reduce((sum, name) => sum + this.#phases[name].loadedBytes, 0);
   }
 
-  /** Does `work` in a phase. When it ends, `scope` is released, and so is the phase unless its weights are kept. */
+  /**
+   * Does `work` in a phase. When it ends, `scope` is released, and so is the phase unless its
+   * weights are kept.
+   */
   async use<T>(name: PhaseName, hooks: PhaseHooks, work: (phase: Phase, scope: TensorScope) => Promise<T>): Promise<T> {
     const phase = this.#phases[name];
     const scope = new TensorScope();

@@ -6,10 +6,16 @@ import { type LoadedPart, PHASES } from '../parts/phase.ts';
 import type { ResolvedRequest } from '../request.ts';
 import type { Phases } from './phases.ts';
 
-/** Reading a part's weights and uploading them takes about as long as running the part on this many tokens. A guess between machines. */
+/**
+ * Reading a part's weights and uploading them takes about as long as running the part on this many
+ * tokens. A guess between machines.
+ */
 const LOAD_TOKENS = 1024;
 
-/** The decoder's weights are convolutions, which run on more and more pixels; on average on this many per latent. */
+/**
+ * The decoder's weights are convolutions, which run on more and more pixels; on average on this
+ * many per latent.
+ */
 const PIXELS_PER_WEIGHT = 4;
 
 const LOAD_TEXTS: Readonly<Record<LoadedPart['phase'], string>> = {
@@ -30,7 +36,8 @@ export interface ProgressOptions {
 }
 
 /**
- * Tells how far one generation is. Work is estimated as weights times the tokens that they run on, and that of loading them.
+ * Tells how far one generation is. Work is estimated as weights times the tokens that they run on,
+ * and that of loading them.
  */
 export class GenerationProgress {
   readonly #options: ProgressOptions;

@@ -4,10 +4,16 @@ import { limitTooSmall } from './device-errors.ts';
 
 /** WebGPU adapters: the only file that touches `navigator.gpu`. */
 
-/** A GPU process that is still starting answers null; an adapter refused once may come a moment later. */
+/**
+ * A GPU process that is still starting answers null; an adapter refused once may come a moment
+ * later.
+ */
 const ADAPTER_RETRY_DELAYS_MS = [0, 100, 300, 1000];
 
-/** What the runtime itself would ask for: a device has only the defaults (128 MiB bindings) unless it is asked for more. */
+/**
+ * What the runtime itself would ask for: a device has only the defaults (128 MiB bindings) unless
+ * it is asked for more.
+ */
 export const LIMITS = [
   'maxBindGroups',
   'maxStorageBuffersPerShaderStage',
@@ -26,7 +32,10 @@ export async function probeAdapter(): Promise<AdapterReport> {
   return reportAdapter(await requestAdapter());
 }
 
-/** False where the driver's subgroups are known to give wrong numbers: with 4 lanes FlashAttention's shuffle kernel does (onnxruntime 1.30). */
+/**
+ * False where the driver's subgroups are known to give wrong numbers: with 4 lanes FlashAttention's
+ * shuffle kernel does (onnxruntime 1.30).
+ */
 export function canUseSubgroups(report: AdapterReport): boolean {
   return report.features.includes('subgroups') && report.subgroupMinSize !== 4;
 }

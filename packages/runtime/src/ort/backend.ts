@@ -4,9 +4,10 @@ import type { Ledger } from './ledger.ts';
 import type { SelfTestVerdict } from './verdict.ts';
 
 /**
- * The seam to ONNX Runtime: three providers behind four nouns. A *backend* is one runtime in this process, a *stage* one phase of a
- * generation with everything it allocates, a *session* one loaded graph, a *tensor* data where the kernels want it.
- * Everything above this folder is written against these types and never imports onnxruntime.
+ * The seam to ONNX Runtime: three providers behind four nouns. A *backend* is one runtime in this
+ * process, a *stage* one phase of a generation with everything it allocates, a *session* one loaded
+ * graph, a *tensor* data where the kernels want it. Everything above this folder is written against
+ * these types and never imports onnxruntime.
  */
 
 export type Dtype = 'float32' | 'float16' | 'uint8' | 'int64';
@@ -20,7 +21,10 @@ export interface HostTensor {
   readonly data: Float32Array | Uint16Array | Uint8Array | BigInt64Array;
 }
 
-/** A tensor where the kernels want it: a GPU buffer (WebGPU) or runtime memory (wasm, node). Owned by its stage until disposed. */
+/**
+ * A tensor where the kernels want it: a GPU buffer (WebGPU) or runtime memory (wasm, node). Owned
+ * by its stage until disposed.
+ */
 export interface DeviceTensor {
   readonly dtype: Dtype;
   readonly dims: readonly number[];
@@ -45,17 +49,24 @@ export interface Session {
   readonly outputs: readonly string[];
 }
 
-/** Streams `bytes` to `byteOffset` of the tensor being filled. The view may be reused as soon as the call returns. */
+/**
+ * Streams `bytes` to `byteOffset` of the tensor being filled. The view may be reused as soon as the
+ * call returns.
+ */
 export type TensorWriter = (byteOffset: number, bytes: Uint8Array) => void;
 
-/** One phase (text, denoise, decode). On WebGPU each has a `GPUDevice` of its own, so that its memory really goes when it closes. */
+/**
+ * One phase (text, denoise, decode). On WebGPU each has a `GPUDevice` of its own, so that its
+ * memory really goes when it closes.
+ */
 export interface Stage {
   readonly label: string;
   /** Loads a graph, once per name; `bytes` is called only the first time. */
   session(graph: string, bytes: () => Promise<Uint8Array>): Promise<Session>;
   /**
-   * Allocates a tensor and lets `fill` stream its bytes straight into it (little-endian, in order or not).
-   * Offsets are multiples of 4, and so is the length of every piece but the one that ends the tensor.
+   * Allocates a tensor and lets `fill` stream its bytes straight into it (little-endian, in order
+   * or not). Offsets are multiples of 4, and so is the length of every piece but the one that ends
+   * the tensor.
    */
   upload(dtype: Dtype, dims: readonly number[], fill: (write: TensorWriter) => Promise<void>): Promise<DeviceTensor>;
   /**
@@ -88,7 +99,10 @@ export interface BackendInfo {
 
 /** What a backend asks and tells whoever made it. */
 export interface BackendHooks {
-  /** Awaited before every run. A run ends in microtasks, so a worker that hears messages between runs must wait here. */
+  /**
+   * Awaited before every run. A run ends in microtasks, so a worker that hears messages between
+   * runs must wait here.
+   */
   beforeRun?: (() => Promise<void>) | undefined;
   /** Called when a graph was loaded, a tensor uploaded or read, or a run is over, well or not. */
   onFinished?: (() => void) | undefined;

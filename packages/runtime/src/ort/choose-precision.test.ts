@@ -18,7 +18,7 @@ describe('the precision of a backend', () => {
   });
 
   it.each([
-    ['without shader-f16', false, undefined, 'no shader-f16'],
+    ['without shader-f16', false, undefined, 'shader-f16, got one without'],
     ['whose kernels are wrong', true, wrong, 'gelu in halves is off by 1'],
   ])('is refused, not lowered, where f16 was asked for on an adapter %s', (_, hasHalves, verdict, why) => {
     const choose = () => choosePrecision('f16', hasHalves, verdict);

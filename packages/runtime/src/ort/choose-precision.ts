@@ -14,12 +14,11 @@ export function choosePrecision(
 ): Precision {
   const offered = verdict?.precision ?? (hasHalves ? 'f16' : 'f32');
   if (asked !== 'f16' || offered === 'f16') return asked === 'auto' ? offered : asked;
-  const why = hasHalves ? verdict?.steppedDown.at(-1) : 'this one has no shader-f16';
-  throw new DeviceError(
-    `precision "f16" needs a GPU that computes right in half precision, got another (${why}); ask for "auto"`,
-    {
-      code: 'device/feature-missing',
-      details: { feature: 'shader-f16' },
-    },
-  );
+  const why = hasHalves
+    ? `this GPU failed the half-precision self-test (${verdict?.steppedDown.at(-1)})`
+    : 'precision "f16" needs a GPU with shader-f16, got one without';
+  throw new DeviceError(`${why}; use precision "auto"`, {
+    code: 'device/feature-missing',
+    details: { feature: 'shader-f16' },
+  });
 }

@@ -3,8 +3,9 @@ import { DTYPE_BYTES, type Dtype, type HostTensor } from './backend.ts';
 import type { Memory, OrtModule } from './memory.ts';
 
 /**
- * Of freed tensors, kept for the next ones: a double block of FLUX.1 at q4 is 142 MB. Blocks that follow one another have tensors of the same
- * sizes, and what is left to the garbage collector instead is several blocks before it comes.
+ * Bytes of freed tensors that are kept for the next ones; a double block of FLUX.1 at q4 is 142 MB.
+ * Blocks have tensors of the same sizes. Without this, several blocks pile up before the garbage
+ * collector comes.
  */
 const MAX_IDLE_BYTES = 160_000_000;
 
@@ -13,7 +14,7 @@ export function createCpuMemory(ort: OrtModule, sessionOptions: InferenceSession
   const idle = new Map<number, ArrayBuffer[]>();
   let idleBytes = 0;
 
-  /** What is in a used one is nobody's: whoever uploads writes every byte. */
+  /** A used buffer has old bytes in it: whoever uploads writes every one. */
   function take(size: number): ArrayBuffer {
     const used = idle.get(size)?.pop();
     if (used !== undefined) idleBytes -= size;
@@ -37,7 +38,8 @@ export function createCpuMemory(ort: OrtModule, sessionOptions: InferenceSession
       await fill((byteOffset, piece) => bytes.set(piece, byteOffset));
       const data = viewAs(dtype, bytes);
       const tensor = new ort.Tensor(dtype, data, dims);
-      // Where there is a Float16Array (Node 24) the tensor makes one of the bits, of which onnxruntime-node 1.30 reads nothing.
+      // With Float16Array (Node 24) the tensor wraps the bits in one, which onnxruntime-node 1.30
+      // cannot read.
       if (dtype === 'float16') Object.defineProperty(tensor, 'data', { value: data });
       return { tensor, free: () => give(bytes.buffer) };
     },

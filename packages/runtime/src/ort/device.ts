@@ -5,11 +5,14 @@ import { countBuffers } from './gpu-buffers.ts';
 import type { Ledger } from './ledger.ts';
 
 /**
- * WebGPU devices. A lost device looks healthy (buffers are created, the queue resolves), so whoever reads results back asks
- * `assertAlive` *after* reading.
+ * WebGPU devices. A lost device looks healthy (buffers are created, the queue resolves), so whoever
+ * reads results back asks `assertAlive` *after* reading.
  */
 
-/** Loss and out-of-memory are reported by events; a failure may arrive before the event that explains it. */
+/**
+ * Loss and out-of-memory are reported by events; a failure may arrive before the event that
+ * explains it.
+ */
 const EXPLANATION_WAIT_MS = 100;
 
 const SUBGROUP_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'subgroup-size-control'];
@@ -26,7 +29,10 @@ export interface OpenDeviceOptions {
 /** A device whose buffers are counted and whose death is known. */
 export interface OpenDevice {
   readonly device: GPUDevice;
-  /** Throws `device/lost`, `device/out-of-memory`, or what the device reported outside any error scope. */
+  /**
+   * Throws `device/lost`, `device/out-of-memory`, or what the device reported outside any error
+   * scope.
+   */
   assertAlive(): void;
   /** What `assertAlive` would throw, after giving the events a moment to arrive. */
   explain(): Promise<FluxError | undefined>;
@@ -58,7 +64,7 @@ function watch(device: GPUDevice, ledger: Ledger): OpenDevice {
 
   device.lost.then(
     (info) => {
-      // Also when the reason is 'destroyed': whoever destroyed it, results of this device are not results.
+      // A device that was destroyed is lost too: whoever destroyed it, its results cannot be used.
       trouble = new DeviceError(`the GPU device was lost (${info.reason}): ${info.message || 'no message'}`, {
         code: 'device/lost',
         details: { reason: info.reason },

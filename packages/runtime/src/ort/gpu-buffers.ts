@@ -2,8 +2,8 @@ import { limitTooSmall, outOfMemory } from './device-errors.ts';
 import type { Ledger } from './ledger.ts';
 
 /**
- * Makes `device.createBuffer` tell the ledger, for us and for the runtime, which holds the same object.
- * Returns a function that notes that all its buffers are gone.
+ * Makes `device.createBuffer` tell the ledger, for us and for the runtime, which holds the same
+ * object. Returns a function that notes that all its buffers are gone.
  */
 export function countBuffers(device: GPUDevice, ledger: Ledger): () => void {
   const live = new Set<() => void>();

@@ -3,7 +3,10 @@ import type { OpenDevice } from './device.ts';
 import { createBuffer } from './gpu-buffers.ts';
 import type { Memory, OrtModule } from './memory.ts';
 
-/** `queue.writeBuffer` keeps a copy of each piece until the GPU has taken it: wait before more than this is in flight. */
+/**
+ * `queue.writeBuffer` keeps a copy of each piece until the GPU has taken it: wait before more than
+ * this is in flight.
+ */
 const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024;
 
 /** Buffer sizes and `writeBuffer` pieces are multiples of 4; the runtime binds storage in vec4s. */
@@ -30,10 +33,12 @@ export function createGpuMemory({ ort, open, isBrokenByFailure }: GpuMemoryOptio
   return {
     isBrokenByFailure,
     sessionOptions: {
-      // As an object: the string 'webgpu' would get a device of the runtime's own. NCHW, or convolutions are wrapped in transposes.
+      // As an object: the string 'webgpu' would get a device of the runtime's own. NCHW, or
+      // convolutions are wrapped in transposes.
       executionProviders: [{ name: 'webgpu', device, preferredLayout: 'NCHW' }],
       preferredOutputLocation: 'gpu-buffer',
-      // An operator without a GPU kernel is a mistake in the graph, not something to do slowly and silently.
+      // An operator without a GPU kernel is a mistake in the graph, not something to do slowly and
+      // silently.
       extra: { session: { disable_cpu_ep_fallback: '1' } },
     },
 

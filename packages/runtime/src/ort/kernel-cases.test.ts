@@ -10,8 +10,9 @@ describe('the known answers', async () => {
   const stage = await backend.openStage('kernels');
   afterAll(() => backend.dispose());
 
-  // Oracle: onnxruntime-node 1.30.0 on the CPU, which shares no code with the loops.
-  // In halves it rounds what goes in and out of the kernel, as far as it computes in halves at all; the self-test's own tolerance holds.
+  // Oracle: onnxruntime-node 1.30.0 on the CPU, which shares no code with the loops. In halves it
+  // rounds what goes in and out of the kernel, as far as it computes in halves at all; the
+  // self-test's own tolerance holds.
   for (const { kernel, graph, feeds, answer, tolerance } of [...KERNEL_CASES, ...HALF_KERNEL_CASES]) {
     it(`${kernel}: our loop agrees with onnxruntime's CPU kernel`, async () => {
       const session = await stage.session(kernel, async () => graph());

@@ -26,18 +26,21 @@ export interface KernelCase {
 }
 
 /**
- * float32 kernels were measured at 7e-7 or less (SwiftShader, 2026-11), the wrong one at 0.76; float16 accumulators would be near 1e-3.
- * 1e-4 tells them apart.
+ * float32 kernels were measured at 7e-7 or less (SwiftShader, 2026-11), the wrong one at 0.76;
+ * float16 accumulators would be near 1e-3. 1e-4 tells them apart.
  */
 const TOLERANCE = 1e-4;
 
 /**
- * float16 kernels also add in float16: over 256 products that is an error near 1e-3 of the largest value. A wrong kernel is off by
- * more than a tenth.
+ * float16 kernels also add in float16: over 256 products that is an error near 1e-3 of the largest
+ * value. A wrong kernel is off by more than a tenth.
  */
 const HALF_TOLERANCE = 1e-2;
 
-/** The answer is that of float32 inputs: in half precision, rounding them is part of what is tolerated. */
+/**
+ * The answer is that of float32 inputs: in half precision, rounding them is part of what is
+ * tolerated.
+ */
 function kernelCase([kernel, ask]: Named, precision: Precision): KernelCase {
   const isHalf = precision === 'f16';
   let question: Question | undefined;
@@ -60,8 +63,9 @@ function kernelCase([kernel, ask]: Named, precision: Precision): KernelCase {
 }
 
 /**
- * Every kernel family of the model, at its tile shapes: enough rows and columns for the tiled variants (M ≥ 64, N a multiple of 64,
- * K ≥ 128), and sizes that are no multiple of a tile. Costliest last: the first wrong answer ends the test.
+ * Every kernel family of the model, at its tile shapes: enough rows and columns for the tiled
+ * variants (M ≥ 64, N a multiple of 64, K ≥ 128), and sizes that are no multiple of a tile.
+ * Costliest last: the first wrong answer ends the test.
  */
 export const KERNEL_CASES: readonly KernelCase[] = (
   [

@@ -1,6 +1,6 @@
 /**
- * What the kernels compute, as plain loops in float64: slow, short, and sharing nothing with what they check.
- * All arrays are row-major.
+ * What the kernels compute, as plain loops in float64: slow, short, and sharing nothing with what
+ * they check. All arrays are row-major.
  */
 
 /** softmax(q·kᵀ/√D)·v per head. q: [S_q, heads·D]; k, v: [S_k, heads·D] → [S_q, heads·D]. */
@@ -127,7 +127,10 @@ export function geluTanh(x: Float32Array): Float32Array {
   return x.map((value) => (value * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (value + 0.044715 * value ** 3)))) / 2);
 }
 
-/** Rotates pairs (2p, 2p+1): (a, b) → (a·cos − b·sin, a·sin + b·cos). x: [S, heads·D]; cos, sin: [S, D/2]. */
+/**
+ * Rotates pairs (2p, 2p+1): (a, b) → (a·cos − b·sin, a·sin + b·cos). x: [S, heads·D]; cos, sin: [S,
+ * D/2].
+ */
 export function rotary(
   x: Float32Array,
   cos: Float32Array,
@@ -148,7 +151,10 @@ export function rotary(
   return out;
 }
 
-/** 3×3 convolution, padding 1, stride 1. x: [C, size, size]; w: [O, C, 3, 3]; bias: [O] → [O, size, size]. */
+/**
+ * 3×3 convolution, padding 1, stride 1. x: [C, size, size]; w: [O, C, 3, 3]; bias: [O] → [O, size,
+ * size].
+ */
 export function conv3x3(x: Float32Array, w: Float32Array, bias: Float32Array, size: number): Float32Array {
   const channels = x.length / size ** 2;
   const out = new Float32Array(bias.length * size ** 2);

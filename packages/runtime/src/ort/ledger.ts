@@ -1,6 +1,7 @@
 /**
- * What a backend holds, counted as it is taken and given back, so that "everything is released" is a number and not a hope.
- * On WebGPU every buffer of our devices is counted, the runtime's own work buffers included; elsewhere, the tensors.
+ * What a backend holds, counted as it is taken and given back, so that tests can demand that
+ * everything is released. On WebGPU every buffer of our devices is counted, the runtime's own work
+ * buffers included; elsewhere, the tensors.
  */
 
 export type Holding = 'device' | 'session' | 'tensor' | 'buffer';
@@ -20,7 +21,10 @@ export interface LedgerSnapshot {
 }
 
 export interface Ledger {
-  /** Notes that something is held. The function returned notes that it is not any more; calling it twice counts once. */
+  /**
+   * Counts something as held. The returned function counts it as given back, once however often it
+   * is called.
+   */
   hold(kind: Holding, sizes?: { bytes?: number; weightBytes?: number }): () => void;
   snapshot(): LedgerSnapshot;
   /** Peaks start again from what is held now: call between phases to learn the peak of each. */

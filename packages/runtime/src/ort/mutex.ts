@@ -1,8 +1,9 @@
 import { DeviceError } from '@flux-srpo/core';
 
 /**
- * One call into a runtime instance at a time. Overlapping create, run or release corrupts onnxruntime-web's memory or hangs its thread,
- * and after a trap nothing it returns can be trusted: then the mutex is *poisoned* and every later call rejects.
+ * One call into a runtime instance at a time. Overlapping create, run or release corrupts
+ * onnxruntime-web's memory or hangs its thread, and after a trap nothing it returns can be trusted:
+ * then the mutex is *poisoned* and every later call rejects.
  */
 export interface Mutex {
   /** Runs `task` after everything queued before it. */
@@ -42,7 +43,10 @@ function workerFailed(cause: unknown): DeviceError {
   });
 }
 
-/** A runtime module is one instance however many backends are made of it, so its mutex belongs to the module. */
+/**
+ * A runtime module is one instance however many backends are made of it, so its mutex belongs to
+ * the module.
+ */
 const mutexes = new WeakMap<object, Mutex>();
 
 /** The one mutex of an imported onnxruntime module. */

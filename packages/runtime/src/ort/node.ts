@@ -6,7 +6,8 @@ export interface NodeBackendOptions {
   /** Threads of one operator; default: one per core. */
   threads?: number;
   /**
-   * `f16` runs the graphs in half precision where a bundle has them, with exact sums: what a GPU's halves do to a picture, slowly.
+   * `f16` runs the graphs in half precision where a bundle has them, with exact sums: what a GPU's
+   * halves do to a picture, slowly.
    * @default 'f32'
    */
   precision?: Precision;
@@ -22,14 +23,15 @@ export async function createNodeBackend(options: NodeBackendOptions = {}): Promi
     runtimeVersion: ort.env.versions.node ?? ort.env.versions.common,
     sessionOptions: {
       executionProviders: ['cpu'],
-      // Threads that wait by spinning halve the speed of a machine that has anything else to do; measured on two busy cores.
+      // Threads that wait by spinning halve the speed of a machine that has anything else to do;
+      // measured on two busy cores.
       extra: { session: { intra_op: { allow_spinning: '0' } } },
       ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
     },
   });
 }
 
-/** Imported when it is needed: who converts or inspects has no use for its native part and need not install it. */
+/** Imported when it is needed: commands that only convert or inspect run without it. */
 async function importRuntime(): Promise<typeof import('onnxruntime-node')> {
   try {
     return await import('onnxruntime-node');

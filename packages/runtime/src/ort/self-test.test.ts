@@ -4,7 +4,10 @@ import { createNodeBackend } from './node.ts';
 import { type SelfTestOptions, type SelfTestSubject, selfTest } from './self-test.ts';
 import { memoryVerdictStore } from './verdict-store.ts';
 
-/** The ladder, with the kernels of onnxruntime-node standing in for a GPU's: they are right, so whatever is wrong was planted. */
+/**
+ * The ladder, with the kernels of onnxruntime-node standing in for a GPU's: they are right, so
+ * whatever is wrong was planted.
+ */
 const adapter: AdapterReport = {
   vendor: 'test',
   architecture: 'test',

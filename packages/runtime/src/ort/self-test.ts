@@ -7,9 +7,10 @@ import type { SelfTestVerdict, VerdictStore } from './verdict.ts';
 import { defaultVerdictStore } from './verdict-store.ts';
 
 /**
- * Drivers can make a kernel silently wrong (FlashAttention with 4-lane subgroups is one that was found). So each new adapter answers
- * questions whose answers are known, at the tile shapes the model uses, and steps down a ladder: with subgroups, without, not at all;
- * on the rung that holds, half precision or none.
+ * Drivers can make a kernel silently wrong (FlashAttention with 4-lane subgroups is one that was
+ * found). So each new adapter answers questions whose answers are known, at the tile shapes the
+ * model uses, and steps down a ladder: with subgroups, without, not at all; on the rung that holds,
+ * half precision or none.
  */
 
 /** Part of the key under which a verdict is remembered: raise it when the cases change. */
@@ -18,7 +19,9 @@ export const SELF_TEST_VERSION = 2;
 export interface SelfTestOptions {
   /** Default: IndexedDB, or memory where there is none. */
   store?: VerdictStore;
-  /** Changes a kernel's output [flat] in place before it is judged: how tests plant a wrong kernel. */
+  /**
+   * Changes a kernel's output [flat] in place before it is judged: how tests plant a wrong kernel.
+   */
   tamper?: (kernel: string, rung: SelfTestVerdict['rung'], output: Float32Array) => void;
 }
 
@@ -93,7 +96,8 @@ async function askKernels(
         tamper?.(kernel, rung, output);
         findings.push({ kernel, tolerance, error: relativeError(output, kernelCase.answer()) });
       } catch (cause) {
-        // A kernel that cannot be built is as bad as a wrong one; a lost device or a dead worker says nothing of kernels.
+        // A kernel that cannot be built is as bad as a wrong one; a lost device or a dead worker
+        // says nothing of kernels.
         if (!isFluxError(cause, 'inference/')) throw cause;
         findings.push({ kernel, tolerance, error: Number.NaN, failure: cause.message });
       }
@@ -105,7 +109,7 @@ async function askKernels(
   }
 }
 
-/** So that NaN is wrong. */
+/** Written so that NaN counts as wrong. */
 function isWrong({ error, tolerance }: Finding): boolean {
   return !(error <= tolerance);
 }
@@ -141,7 +145,7 @@ function verdictKey({ adapter, runtimeVersion }: SelfTestSubject): string {
   return `flux-srpo self-test ${SELF_TEST_VERSION} ${JSON.stringify([runtimeVersion, ...identity])}`;
 }
 
-/** The store is a browser's disk: what comes out of it may be of any age. */
+/** The store may give what another version wrote. */
 function isVerdict(value: unknown): value is SelfTestVerdict {
   if (typeof value !== 'object' || value === null) return false;
   const { rung, precision, errors, steppedDown } = value as Partial<SelfTestVerdict>;

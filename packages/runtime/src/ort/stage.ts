@@ -41,7 +41,8 @@ export function createStage(context: StageContext, label: string, memory: Memory
     const owned = new StageTensor(tensor, () => {
       tensors.delete(owned);
       release();
-      // After what is in flight: the run may still read this memory. On a poisoned runtime it goes with the device instead.
+      // Freed after what is in flight, which may still read this memory. A poisoned runtime frees
+      // nothing: its memory goes with the device.
       mutex.exclusive(free).catch(() => undefined);
     });
     tensors.add(owned);
@@ -63,8 +64,8 @@ export function createStage(context: StageContext, label: string, memory: Memory
   }
 
   /**
-   * After a failed run onnxruntime-web 1.30 believes that the session's inputs are bound, and computes every later run from the failed
-   * run's inputs. So the session goes, and whoever asks for the graph again gets a new one.
+   * After a failed run onnxruntime-web 1.30 keeps that run's inputs bound, and computes every later
+   * run from them. So the session is released, and whoever asks for the graph again gets a new one.
    */
   async function discard(loaded: LoadedSession): Promise<void> {
     sessions.delete(loaded.graph);
@@ -119,7 +120,8 @@ export function createStage(context: StageContext, label: string, memory: Memory
       assertOpen();
       const loaded = session as LoadedSession;
       assertNames(loaded, feeds);
-      // Before queueing: whoever disposes a tensor right after this call does not take it away from this run.
+      // Before queueing: whoever disposes a tensor right after this call does not take it away from
+      // this run.
       const inputs = Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, toTensor(ort, feed)]));
       return mutex.exclusive(async () => {
         if (hooks.beforeRun) await hooks.beforeRun();
@@ -179,7 +181,8 @@ export function createStage(context: StageContext, label: string, memory: Memory
 
   async function closeAll(): Promise<void> {
     const loaded = await Promise.allSettled(sessions.values());
-    // First what is in flight, whose outputs are tensors too. A poisoned runtime has nothing in flight.
+    // First what is in flight, whose outputs are tensors too. A poisoned runtime has nothing in
+    // flight.
     await mutex.exclusive(() => undefined).catch(() => undefined);
     for (const tensor of tensors) tensor.dispose();
     const release = async (): Promise<void> => {
@@ -194,7 +197,10 @@ export function createStage(context: StageContext, label: string, memory: Memory
   }
 }
 
-/** WebAssembly traps, `Aborted()`, and the TypeErrors of a glue whose memory is gone: nothing after them can be trusted. */
+/**
+ * WebAssembly traps, `Aborted()`, and the TypeErrors of a glue whose memory is gone: nothing after
+ * them can be trusted.
+ */
 function isTrap(error: unknown): boolean {
   return error instanceof WebAssembly.RuntimeError || error instanceof TypeError;
 }

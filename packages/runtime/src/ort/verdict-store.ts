@@ -1,7 +1,7 @@
 import { createStore, get, set } from 'idb-keyval';
 import type { SelfTestVerdict, VerdictStore } from './verdict.ts';
 
-/** For this thread's life only. */
+/** Remembers for as long as this thread lives. */
 export function memoryVerdictStore(): VerdictStore {
   const verdicts = new Map<string, SelfTestVerdict>();
   return {
@@ -12,7 +12,10 @@ export function memoryVerdictStore(): VerdictStore {
   };
 }
 
-/** IndexedDB, which workers have too; memory where it is missing or refuses (private windows): then the test runs once per worker. */
+/**
+ * Remembers in IndexedDB. Where that is missing or refuses (private windows), the self-test runs
+ * once per worker.
+ */
 export function defaultVerdictStore(): VerdictStore {
   const memory = memoryVerdictStore();
   if (typeof indexedDB === 'undefined') return memory;

@@ -12,8 +12,9 @@ import { type SelfTestOptions, selfTest } from './self-test.ts';
 import { closeStages, createStage, createStageContext } from './stage.ts';
 
 /**
- * onnxruntime-web: the wasm provider, and WebGPU through its JSPI build where the browser has it, else through asyncify.
- * Call these in a dedicated worker: a trap or a hang in WebAssembly is only survived by replacing the thread.
+ * onnxruntime-web: the wasm provider, and WebGPU through its JSPI build where the browser has it,
+ * else through asyncify. Call these in a dedicated worker: a trap or a hang in WebAssembly is only
+ * survived by replacing the thread.
  */
 
 export type WebGpuBuild = 'jspi' | 'asyncify';
@@ -25,13 +26,17 @@ export interface WasmBackendOptions {
 }
 
 export interface WebGpuBackendOptions extends WasmBackendOptions {
-  /** Default: `jspi` where WebAssembly can suspend (10 MB smaller, faster, survives a failed run), else `asyncify`. */
+  /**
+   * Default: `jspi` where WebAssembly can suspend (10 MB smaller, faster, survives a failed run),
+   * else `asyncify`.
+   */
   build?: WebGpuBuild;
   /** Least limits the caller needs, by WebGPU name; checked before a device is made. */
   requiredLimits?: Readonly<Record<string, number>>;
   /**
-   * Which variant of a graph runs, where a bundle has both. `auto` is `f16` where the adapter has `shader-f16` and its kernels passed the
-   * self-test; asking for `f16` elsewhere is an error. @default 'auto'
+   * Which variant of a graph runs, where a bundle has both. `auto` is `f16` where the adapter has
+   * `shader-f16` and its kernels passed the self-test; asking for `f16` elsewhere is an error.
+   * @default 'auto'
    */
   precision?: 'auto' | Precision;
   /** `false` skips the known-answer test: only where the same adapter was tested by other means. */
@@ -55,7 +60,10 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   });
 }
 
-/** onnxruntime-web on WebGPU, a device per stage, with kernels that have just shown, or have shown before, that they compute right. */
+/**
+ * onnxruntime-web on WebGPU, one device per stage. Its kernels must pass the self-test, now or on
+ * an earlier visit.
+ */
 export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): Promise<Backend> {
   const adapter = await probeAdapter();
   const build = options.build ?? ('Suspending' in WebAssembly ? 'jspi' : 'asyncify');
@@ -73,7 +81,9 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     return createStage(context, label, memory);
   };
 
-  /** The same module's CPU provider: a second module would be a second download and a second heap. */
+  /**
+   * The same module's CPU provider: a second module would be a second download and a second heap.
+   */
   const openCpuStage = async (label: string) => {
     const memory = createCpuMemory(ort, { executionProviders: ['wasm'] });
     return createStage(context, label, memory);
@@ -96,7 +106,10 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
   };
 }
 
-/** One thread: WebGPU needs no more, and more need cross-origin isolation. Must come before the first session. */
+/**
+ * One thread: WebGPU needs no more, and several need cross-origin isolation. To be called before
+ * the first session.
+ */
 function configure(ort: WebModule, { wasmUrl }: WasmBackendOptions): WebModule {
   ort.env.wasm.numThreads = 1;
   if (wasmUrl !== undefined) ort.env.wasm.wasmPaths = { wasm: wasmUrl };

@@ -9,7 +9,9 @@ interface Entry {
   isDropped: boolean;
 }
 
-/** The weights of parts on the device, by part: loaded once each, ahead of their use where asked. */
+/**
+ * The weights of parts on the device, by part: loaded once each, ahead of their use where asked.
+ */
 export class PartCache {
   readonly #load: (part: string, signal: AbortSignal) => Promise<PartWeights>;
   readonly #entries = new Map<string, Entry>();
@@ -30,7 +32,7 @@ export class PartCache {
     return (this.#entries.get(part) ?? this.#start(part, signal)).loading;
   }
 
-  /** Starts loading `part`. What goes wrong is told to whoever asks for the part, and to nobody if nobody does. */
+  /** Starts loading `part`. A failure is told to whoever asks for the part later. */
   prefetch(part: string, signal?: AbortSignal): void {
     if (!this.#entries.has(part)) this.#start(part, signal);
   }

@@ -11,9 +11,9 @@ export const PHASES = ['text', 'denoise', 'decode'] as const;
 export type PhaseName = (typeof PHASES)[number];
 
 /**
- * Whether weights outlive their use. `keep`: everything stays on the device for the next picture. `release`: one thing in
- * memory at a time; a part that is used once goes at once, the others with their phase. `streamed`: of the parts that every
- * step uses, too, only the one that runs and the one that runs next are on the device.
+ * How long weights stay on the device. `keep`: until the pipeline is unloaded. `release`: until
+ * their phase ends, or until they have run if they run once. `streamed`: as `release`, but of the
+ * parts that every step runs, only the one that runs and the next are on the device.
  */
 export type Residency = 'keep' | 'release' | 'streamed';
 
@@ -30,7 +30,9 @@ export interface PhaseHooks {
   onLoad?: ((loaded: LoadedPart) => void) | undefined;
 }
 
-/** One phase of a generation (text, denoise, decode): a stage with the parts that are loaded in it. */
+/**
+ * One phase of a generation (text, denoise, decode): a stage with the parts that are loaded in it.
+ */
 export class Phase {
   readonly bundle: Bundle;
   readonly label: PhaseName;
@@ -68,7 +70,8 @@ export class Phase {
   /**
    * Runs one part, loading its graph and weights on first use. Cancellation is checked before.
    *
-   * @param next the part that runs after this one: its weights are read and uploaded while this one runs
+   * @param next the part that runs after this one: its weights are read and uploaded while this one
+   *   runs
    * @returns the named outputs, on the device, owned by the caller
    */
   async run<const Output extends string>(
@@ -116,7 +119,7 @@ export class Phase {
   /** Frees everything. The phase may be used again; it starts from disk. */
   async close(): Promise<void> {
     this.#inTurn.clear();
-    // First the loads under way: they would open the stage again.
+    // Loads that are under way come first, because they would open the stage again.
     await this.#parts.clear();
     const stage = this.#stage;
     this.#stage = undefined;
@@ -146,7 +149,10 @@ export class Phase {
     return loadPart(stage, this.bundle, part, inputs, signal);
   }
 
-  /** Before `part` runs, all others but `next` go: from here on nothing that runs reads them until the next step. */
+  /**
+   * Frees all parts but `part`, which runs, and `next`: nothing reads the others before the next
+   * step.
+   */
   #moveWindow(part: string, next: string | undefined): void {
     for (const other of this.#inTurn) if (other !== part && other !== next) this.#parts.drop(other);
     this.#inTurn = new Set(next === undefined ? [part] : [part, next]);

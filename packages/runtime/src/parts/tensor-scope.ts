@@ -1,6 +1,9 @@
 import type { DeviceTensor } from '../ort/backend.ts';
 
-/** Device tensors by role, so that each new one replaces the last and an error or a cancel frees them all. */
+/**
+ * Device tensors by role, so that each new one replaces the last and an error or a cancel frees
+ * them all.
+ */
 export class TensorScope {
   readonly #held = new Map<string, DeviceTensor>();
 

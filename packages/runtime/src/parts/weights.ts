@@ -13,7 +13,10 @@ import {
 /** Pieces of a tensor begin and end at multiples of this, as writes to the GPU must. */
 const PIECE_ALIGN = 4;
 
-/** Dtypes on disk that each graph dtype can be read from: without loss, but for those that a graph in half precision rounds. */
+/**
+ * Dtypes on disk that each graph dtype can be read from. Only graphs in half precision lose
+ * something: they round wider floats.
+ */
 const READABLE: Readonly<Record<Dtype, readonly string[]>> = {
   float32: ['F32', 'F16', 'BF16'],
   float16: ['F16', 'F32', 'BF16'],
@@ -37,9 +40,11 @@ export interface PartWeights {
 }
 
 /**
- * Uploads every tensor of a part once, streaming: what the kernels read is written straight from the verified chunks of the file.
+ * Uploads every tensor of a part once, streaming: what the kernels read is written straight from
+ * the verified chunks of the file.
  *
- * @param inputs of the part's graph. Weights are the ones with a dot in their name (`q.weight`); data inputs have none.
+ * @param inputs of the part's graph. Weights are the ones with a dot in their name (`q.weight`);
+ *   data inputs have none.
  */
 export async function loadPart(
   stage: Stage,
@@ -73,7 +78,10 @@ export async function loadPart(
   return { feeds, bytes, dispose };
 }
 
-/** Each chunk of the file is then fetched and hashed once: in the graph's order, small tensors would lead back to the first at every layer. */
+/**
+ * In the file's order each chunk is fetched and hashed once. In the graph's order, the small
+ * tensors of every layer would lead back to the first chunk.
+ */
 function inFileOrder(inputs: readonly SessionInput[], file: Safetensors): SessionInput[] {
   return [...inputs].sort((a, b) => file.info(a.name).offset - file.info(b.name).offset);
 }
@@ -103,8 +111,9 @@ async function stream(
 }
 
 /**
- * How much to read at `offset` of a file: up to the end of its chunk, which is read without a copy. Where that is not aligned
- * with the tensor, the piece before it ends a little earlier, and a smallest one leads across.
+ * How much to read at `offset` of a file: up to the end of its chunk, which is read without a copy.
+ * Where that is not aligned with the tensor, the piece before it ends a little earlier, and a
+ * smallest one leads across.
  */
 function pieceBytes(offset: number, chunkBytes: number): number {
   const left = chunkBytes - (offset % chunkBytes);

@@ -3,8 +3,8 @@ import type { GenerateOptions, GenerateResult } from '../generation/contract.ts'
 import { type SafetyGuard, withheld } from './safety-guard.ts';
 
 /**
- * A generation whose pictures are checked before anyone sees them: there are no previews, and flagged
- * pictures come back black.
+ * A generation whose pictures are checked before anyone sees them: there are no previews, and
+ * flagged pictures come back black.
  *
  * @param generate draws the pictures
  */

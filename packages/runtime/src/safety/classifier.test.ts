@@ -67,7 +67,8 @@ describe('loadClassifier', () => {
     const probabilities = await classify(patternPicture(...size));
     expect([...probabilities.keys()].sort()).toEqual(Object.values(config.id2label).sort());
     for (const [i, expected] of softmax(logits).entries()) {
-      // Pixels may differ by one level of 255 (resize.ts); a wrong filter, order of channels or mean is off by 0.05 and more.
+      // Pixels may differ by one level of 255 (resize.ts); a wrong filter, order of channels or
+      // mean is off by 0.05 and more.
       expect(Math.abs(probabilities.get(config.id2label[i])! - expected)).toBeLessThan(5e-3);
     }
   });

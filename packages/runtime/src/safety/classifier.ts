@@ -12,9 +12,10 @@ import type { Session, Stage } from '../ort/backend.ts';
 import { PillowImageProcessor } from './image-processor.ts';
 
 /**
- * An image classifier of transformers: transformers.js prepares the picture and reads the answer, the bundle's verified bytes run on our
- * own onnxruntime. The library's pipelines bring another onnxruntime, 23 MB from a CDN, even to pick the largest of seven numbers;
- * here nothing is fetched that the bundle does not list.
+ * An image classifier of transformers: transformers.js prepares the picture and reads the answer,
+ * the bundle's verified bytes run on our own onnxruntime. The library's pipelines bring another
+ * onnxruntime, 23 MB from a CDN, even to pick the largest of seven numbers; here nothing is fetched
+ * that the bundle does not list.
  */
 
 /** Where the graph names a picture and the classes' scores, as transformers exports them. */
@@ -49,16 +50,22 @@ export async function loadClassifier(stage: Stage, bundle: Bundle, checker: Safe
   };
 }
 
-/** Logits of one picture; whatever is no number would pass as harmless. */
+/**
+ * Logits of one picture. Anything but finite numbers is an error, because it would count as
+ * harmless.
+ */
 async function run(stage: Stage, session: Session, { data, dims }: Tensor, count: number): Promise<Float32Array> {
   const outputs = await stage.run(session, { [INPUT]: { dtype: 'float32', dims, data: data as Float32Array } });
   try {
     const logits = await stage.read(outputs[OUTPUT]!);
     if (logits.length === count && logits.every(Number.isFinite)) return logits;
-    throw new InferenceError(`the safety checker must give ${count} finite numbers, got ${logits.length} or others`, {
-      code: 'inference/output-invalid',
-      details: { expected: count, got: logits.length },
-    });
+    throw new InferenceError(
+      `the safety checker must give ${count} finite numbers, got ${logits.length}, of which ${logits.filter(Number.isFinite).length} are finite`,
+      {
+        code: 'inference/output-invalid',
+        details: { expected: count, got: logits.length },
+      },
+    );
   } finally {
     for (const output of Object.values(outputs)) output.dispose();
   }
@@ -87,7 +94,7 @@ async function readJson(bundle: Bundle, path: string): Promise<Record<string, un
 
 async function readBounded(bundle: Bundle, path: string, limit: number): Promise<Uint8Array> {
   const { size } = await bundle.source(path);
-  if (size > limit) throw invalidFile(path, `at most ${limit} bytes, which ${size} are not`);
+  if (size > limit) throw invalidFile(path, `at most ${limit} bytes, got ${size}`);
   return bundle.read(path);
 }
 

@@ -8,14 +8,17 @@ type Config = Readonly<Record<string, unknown>>;
 /** Above any image classifier's input, far below what could exhaust memory. */
 const MAX_SIDE = 2048;
 
-/** transformers.js's processor, but for resizing and cropping, which it leaves to a canvas in browsers and to another library in Node. */
+/**
+ * transformers.js's processor with resizing and cropping of our own. The library leaves both to a
+ * canvas in browsers and to sharp in Node, which round differently.
+ */
 export class PillowImageProcessor extends ImageProcessor {
   readonly #doResize: boolean;
   readonly #crop: ImageSize | undefined;
 
   /** @param config of `preprocessor_config.json` */
   constructor(config: Config) {
-    // Absent and null are the same to transformers, but not to its processor here.
+    // transformers treats null as absent, its processor in transformers.js does not.
     const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null));
     super(given as unknown as ConstructorParameters<typeof ImageProcessor>[0]);
     if (!RESAMPLE_FILTERS.includes(this.resample)) throw refusal('resample', 'a filter of Pillow', this.resample);

@@ -2,9 +2,10 @@ import type { ImageSize } from '@flux-srpo/core';
 import type { GeneratedImage } from '../generation/picture.ts';
 
 /**
- * Pillow's resampling, which image classifiers were trained behind, horizontally first as Pillow always did; since 13.0 it sometimes
- * goes vertically first, which rounds a byte in five to its neighbour. A browser's canvas would resample in its own way, and some
- * browsers put noise into what is read back from one.
+ * Pillow's resampling, which prepared the pictures that image classifiers were trained on. It goes
+ * horizontally first, as Pillow did up to 12; from 13.0 on Pillow sometimes goes vertically first,
+ * which changes one byte in five by 1. A browser's canvas resamples in its own way, and some
+ * browsers add noise to what is read back from it.
  *
  * @see https://github.com/python-pillow/Pillow/blob/12.0.0/src/libImaging/Resample.c
  */
@@ -27,7 +28,10 @@ const FILTERS: Readonly<Record<number, Filter>> = {
 export const RESAMPLE_NEAREST = 0;
 export const RESAMPLE_FILTERS: readonly number[] = [RESAMPLE_NEAREST, ...Object.keys(FILTERS).map(Number)];
 
-/** Fixed-point bits of a weight: 32 less 8 for the byte and 2 for what a weighted sum can exceed it by. */
+/**
+ * Fixed-point bits of a weight: 32 less 8 for the byte and 2 for what a weighted sum can exceed it
+ * by.
+ */
 const ONE = 2 ** 22;
 
 /** One output pixel as a weighted sum of source pixels from `first` on. */
@@ -75,7 +79,8 @@ function windows(from: number, to: number, resample: number): Window[] {
   const scale = from / to;
   const filter = FILTERS[resample];
   if (filter === undefined) {
-    // Pillow walks, and so do its rounding errors.
+    // Pillow adds up the scale pixel by pixel. Its rounding errors add up with it, and must do so
+    // here.
     const nearest: Window[] = [];
     for (let at = scale / 2; nearest.length < to; at += scale) nearest.push({ first: Math.floor(at), weights: [ONE] });
     return nearest;

@@ -3,7 +3,10 @@ import type { GeneratedImage } from '../generation/picture.ts';
 import type { Backend, Stage } from '../ort/backend.ts';
 import type { Classifier } from './classifier.ts';
 
-/** The bundle's classifier, on the CPU whatever draws the pictures: it is small, and a driver that errs there must not let things pass. */
+/**
+ * The bundle's classifier. It runs on the CPU on every backend: it is small, and a faulty GPU
+ * driver must not let pictures pass.
+ */
 export class SafetyGuard {
   readonly #bundle: Bundle;
   readonly #backend: Backend;
@@ -19,13 +22,16 @@ export class SafetyGuard {
     if (this.#bundle.manifest.safety_checker !== undefined) await import('./classifier.ts');
   }
 
-  /** Loads the classifier, unless it is. Before a picture is drawn: a checker that cannot work is known at once. */
+  /**
+   * Loads the classifier, once. Called before pictures are drawn, so that a checker that cannot
+   * work fails at once.
+   */
   async load(): Promise<void> {
     const checker = this.#bundle.manifest.safety_checker;
     if (this.#loaded !== undefined || checker === undefined) return;
     const stage = await this.#backend.openStage('safety', 'cpu');
     try {
-      // The library is loaded by those only who ask for checks.
+      // The library behind it is large, and loaded only for those who ask for checks.
       const { loadClassifier } = await import('./classifier.ts');
       this.#loaded = { stage, classifier: await loadClassifier(stage, this.#bundle, checker) };
     } catch (error) {
@@ -34,7 +40,7 @@ export class SafetyGuard {
     }
   }
 
-  /** Whether a picture must be withheld. After `load`. */
+  /** Whether a picture must be withheld. To be called after `load`. */
   async isFlagged(image: GeneratedImage): Promise<boolean> {
     const checker = this.#bundle.manifest.safety_checker;
     if (this.#loaded === undefined || checker === undefined) throw new Error('isFlagged must come after load');
@@ -51,7 +57,7 @@ export class SafetyGuard {
   }
 }
 
-/** What is handed out for a flagged picture: its size, and nothing else of it. */
+/** Stands in for a flagged picture: black, of the same size. */
 export function withheld({ width, height }: GeneratedImage): GeneratedImage {
   return { width, height, rgb: new Uint8Array(3 * width * height) };
 }

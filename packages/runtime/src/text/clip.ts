@@ -5,11 +5,12 @@ import { hostTensor } from '../tensor.ts';
 import type { EncoderInputs } from './encoder-inputs.ts';
 import { readRows } from './rows.ts';
 
-/** Lowest finite float32: added to a score, it leaves nothing of it after softmax. */
+/** Lowest finite float32: a score with this added is 0 after softmax. */
 const MASKED = -3.4028234663852886e38;
 
 /**
- * CLIP's pooled embedding: the final LayerNorm's output at the first end-of-text token, without projection.
+ * CLIP's pooled embedding: the final LayerNorm's output at the first end-of-text token, without
+ * projection.
  *
  * @returns [C]
  */

@@ -9,7 +9,10 @@ export interface PromptTokens {
   dropped: number;
 }
 
-/** Longest piece of a prompt that is tokenized at all; a token is at most a few dozen characters, so nothing that fits is cut. */
+/**
+ * Longest piece of a prompt that is tokenized at all; a token is at most a few dozen characters, so
+ * nothing that fits is cut.
+ */
 const MAX_PROMPT_CHARACTERS = 100_000;
 
 type Encode = (text: string) => number[];
@@ -30,8 +33,8 @@ export class PromptTokenizer {
   }
 
   /**
-   * Tokenizes as diffusers' FLUX pipeline does (`padding="max_length", truncation=True`): the prompt is cut so that the
-   * special tokens still fit, then padded to `maxLength`.
+   * Tokenizes as diffusers' FLUX pipeline does (`padding="max_length", truncation=True`): the
+   * prompt is cut so that the special tokens still fit, then padded to `maxLength`.
    */
   tokenize(prompt: string, maxLength: number): PromptTokens {
     const { bos, eos, pad } = this.#special;
@@ -48,7 +51,10 @@ export interface Tokenizers {
   t5: PromptTokenizer;
 }
 
-/** Both tokenizers of a bundle, through transformers.js. Loaded lazily: the library is larger than the rest of the worker. */
+/**
+ * Both tokenizers of a bundle, through transformers.js. Loaded lazily: the library is larger than
+ * the rest of the worker.
+ */
 export async function loadTokenizers(bundle: Bundle): Promise<Tokenizers> {
   const { tokenizer, tokenizer_2 } = bundle.manifest.tokenizers;
   const [clip, t5] = await Promise.all([
