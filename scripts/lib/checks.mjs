@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { ROOT, runNode } from './process.mjs';
 
 /**
- * @typedef {{ name: string, passed: number, failures: string[], skipped: { name: string, reason: string }[], seconds: number }} Tally
+ * @typedef {{
+ *   name: string,
+ *   passed: number,
+ *   failures: string[],
+ *   skipped: { name: string, reason: string }[],
+ *   seconds: number,
+ * }} Tally
  */
 
 /** @returns {Promise<Tally>} */

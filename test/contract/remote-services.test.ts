@@ -304,7 +304,9 @@ describe('a service of the caller', () => {
   });
 });
 
-/** As a page that knows nothing of the package's inside would write it, and as JSON could carry it. */
+/**
+ * As a page that knows nothing of the package's inside would write it, and as JSON could carry it.
+ */
 const MINE: ServiceDescription = JSON.parse(`{
   "name": "mine",
   "path": "/v2/draw",
