@@ -90,13 +90,13 @@ export {
 } from './model/weight-blocks.ts';
 export { checkPicture } from './picture/checks.ts';
 export {
-  checkSize,
   type Grid,
   type ImageSize,
   latentGrid,
   PIXELS_PER_LATENT,
   PIXELS_PER_TOKEN,
   parseSize,
+  readSize,
   tokenCount,
   tokenGrid,
 } from './picture/geometry.ts';

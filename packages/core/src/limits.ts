@@ -1,6 +1,6 @@
 /**
- * The words of a request and their limits, in one table: the endpoint, the engine, the command line, the AI SDK adapter and the demo
- * page all read them here.
+ * The words of a request and their limits, in one table: the endpoint, the engine, the command
+ * line, the AI SDK adapter and the demo page all read them here.
  */
 
 /** Lowest and highest value that is taken, both included. */
@@ -16,7 +16,9 @@ export const LIMITS = {
   /** With more, the schedule no longer changes the picture, and a run takes hours. */
   num_inference_steps: [1, 1000],
   guidance_scale: [0, 100],
-  /** All integers that a JavaScript number holds exactly. torch's generator uses the low 32 bits. */
+  /**
+   * All integers that a JavaScript number holds exactly. torch's generator uses the low 32 bits.
+   */
   seed: [0, Number.MAX_SAFE_INTEGER],
   /**
    * T5 tokens.
@@ -28,14 +30,23 @@ export const LIMITS = {
    * @see https://github.com/openai/openai-node/blob/7b7d6ca/src/resources/images.ts `ImageGenerateParams.partial_images`
    */
   partial_images: [0, 3],
-  /** Pixels of a width or height, in multiples of 16. Up to 4096, rope positions stay below 256, where even bfloat16 counts exactly. */
+  /**
+   * Pixels of a width or height, in multiples of 16. Up to 4096, rope positions stay below 256,
+   * where even bfloat16 counts exactly.
+   */
   side: [16, 4096],
 } as const satisfies Record<string, Range>;
 
-/** UTF-16 units of a prompt, as OpenAI limits it: about eight times what 512 tokens hold. A longer one is refused unread. */
+/**
+ * UTF-16 units of a prompt, as OpenAI limits it: about eight times what 512 tokens hold. A longer
+ * one is refused unread.
+ */
 export const MAX_PROMPT_CHARACTERS = 32_000;
 
-/** How many steps the step cache may skip: `none` is exact, `high` skips the most, and fine detail suffers. */
+/**
+ * How many steps the step cache may skip: `none` is exact, `high` skips the most, and fine detail
+ * suffers.
+ */
 export type Acceleration = (typeof ACCELERATIONS)[number];
 
 /** Every {@link Acceleration}, the exact one first. */

@@ -1,12 +1,12 @@
 import {
   ACCELERATIONS,
   type Acceleration,
-  checkSize,
   type ImageSize,
   LIMITS,
   type Manifest,
   ModelError,
   randomSeed,
+  readSize,
   strict,
 } from '@flux-srpo/core';
 
@@ -40,15 +40,9 @@ export interface GenerateRequest {
 
 export type ResolvedRequest = { [Key in keyof GenerateRequest]-?: NonNullable<GenerateRequest[Key]> };
 
-const size: strict.Read<ImageSize> = (value, path) => {
-  const { width, height } = strict.object<ImageSize>({ width: pixels, height: pixels })(value, path);
-  return checkSize({ width, height });
-};
-const pixels = strict.numeric('pixels', () => true);
-
 const fields = strict.object<Pick<ResolvedRequest, 'prompt'> & Partial<ResolvedRequest>>({
   prompt: strict.string,
-  size: strict.optional(size),
+  size: strict.optional(readSize),
   steps: strict.optional(strict.integer(...LIMITS.num_inference_steps)),
   guidance: strict.optional(strict.number(...LIMITS.guidance_scale)),
   seed: strict.optional(strict.integer(...LIMITS.seed)),

@@ -1,5 +1,4 @@
 import {
-  checkSize,
   DEFAULT_MEMORY_BUDGET,
   DEFAULT_WEIGHT_CLASS,
   formatBytes,
@@ -44,7 +43,7 @@ export async function runPlan(args: string[]): Promise<void> {
       ? await ofShape(values.shape as string, values.dtype, values.f16)
       : await ofBundle(values.model, values.f16);
   const { f16 } = model;
-  const size = checkSize(parseSize(values.size));
+  const size = parseSize(values.size, '--size');
   const budget = values.budget === undefined ? DEFAULT_MEMORY_BUDGET : bytesOption(values.budget, 'budget');
   const limit = (value: string | undefined, name: string) =>
     value === undefined ? Number.POSITIVE_INFINITY : bytesOption(value, name);

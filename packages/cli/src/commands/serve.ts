@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { InputError, isFluxError } from '@flux-srpo/core';
+import { isFluxError, strict } from '@flux-srpo/core';
 import { createPipeline } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { toHttpError } from 'flux-srpo/wire';
@@ -30,8 +30,9 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
   const port = integerOption(values.port, 'port', 0, 65_535);
   const maxWaiting = integerOption(values.queue, 'queue', 0, 10_000);
   const lifetimeMs = 1000 * integerOption(values['image-lifetime'], 'image-lifetime', 1, 30 * 24 * 3600);
-  const origins = values.cors.map(originOption);
-  const publicUrl = values['public-url'] === undefined ? undefined : urlOption(values['public-url']);
+  const origins = values.cors.map((origin) => readOrigin(origin, '--cors'));
+  const publicUrl =
+    values['public-url'] === undefined ? undefined : new URL(readPublicUrl(values['public-url'], '--public-url'));
   const apiKey = values['api-key'] ?? process.env[API_KEY_VARIABLE];
   if (apiKey === '') throw new UsageError('--api-key must not be empty; leave it out for none');
 
@@ -70,32 +71,20 @@ function reportInternal(error: unknown, requestId: string): void {
 }
 
 function integerOption(value: string, name: string, min: number, max: number): number {
-  const number = numberOption(value, name) as number;
-  if (Number.isInteger(number) && number >= min && number <= max) return number;
-  throw new InputError(`--${name} must be an integer from ${min} to ${max}, got ${value}`, {
-    code: 'input/out-of-range',
-    details: { field: name, min, max },
-  });
+  return strict.integer(min, max)(numberOption(value, name), `--${name}`);
 }
 
-function originOption(value: string): string {
-  if (value === '*' || (URL.canParse(value) && new URL(value).origin === value)) return value;
-  throw new InputError(`--cors must be an origin like https://example.com, or *, got "${value}"`, {
-    code: 'input/out-of-range',
-    details: { field: 'cors' },
-  });
-}
+const readOrigin = strict.such(
+  strict.string,
+  'an origin like https://example.com, or *',
+  (value) => value === '*' || (URL.canParse(value) && new URL(value).origin === value),
+);
 
-function urlOption(value: string): URL {
-  if (/^https?:\/\//.test(value) && URL.canParse(value)) {
-    const url = new URL(value);
-    if (url.href === `${url.origin}/`) return url;
-  }
-  throw new InputError(`--public-url must be like https://images.example, got "${value}"`, {
-    code: 'input/out-of-range',
-    details: { field: 'public-url' },
-  });
-}
+const readPublicUrl = strict.such(
+  strict.matching(/^https?:\/\//, 'like https://images.example'),
+  'like https://images.example',
+  (value) => URL.canParse(value) && new URL(value).href === `${new URL(value).origin}/`,
+);
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));

@@ -19,7 +19,10 @@ interface Entry {
 /** 128 bits: who was not given the address cannot guess it. */
 const ID_BYTES = 16;
 
-/** The pictures behind `url` answers, in memory: the oldest go when they expire, or earlier when there are too many. */
+/**
+ * The pictures behind `url` answers, in memory: the oldest go when they expire, or earlier when
+ * there are too many.
+ */
 export class ImageStore {
   readonly #entries = new Map<string, Entry>();
   readonly #lifetimeMs: number;
@@ -48,7 +51,10 @@ export class ImageStore {
     return this.#entries.size;
   }
 
-  /** Keeps a picture, even one larger than all the room there is, and returns its path: `/images/<id>.png`. */
+  /**
+   * Keeps a picture, even one larger than all the room there is, and returns its path:
+   * `/images/<id>.png`.
+   */
   add(png: Uint8Array<ArrayBuffer>): string {
     const id = randomBytes(ID_BYTES).toString('base64url');
     this.#entries.set(id, { png, expires: this.#now() + this.#lifetimeMs });

@@ -2,7 +2,10 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** What of a refused body may still come before the answer is sent, so that the connection can be kept; and for how long it may. */
+/**
+ * What of a refused body may still come before the answer is sent, so that the connection can be
+ * kept; and for how long it may.
+ */
 const REST_BYTES = 1024 * 1024;
 const REST_MS = 100;
 /** nginx's lingering_time and lingering_timeout, and a bound that it has not. */
@@ -19,15 +22,19 @@ const PARSE_ERRORS: Readonly<Record<string, string>> = {
 
 const lingering = new WeakSet<Duplex>();
 
-/** Whether this connection has had its last answer: what still arrives on it is no request (RFC 9112 §9.6). */
+/**
+ * Whether this connection has had its last answer: what still arrives on it is no request (RFC 9112
+ * §9.6).
+ */
 export function isClosing(socket: Socket): boolean {
   return lingering.has(socket);
 }
 
 /**
- * Makes the server end connections as RFC 9112 §9.6 asks: it ends its own side, then reads on and discards until the client has ended
- * the other, or sent `LINGER_BYTES`, or taken too long. Node closes at once, and where bytes of the client are unread by then, TCP answers
- * with a reset, at which the client's system may throw away the answer that it holds.
+ * Makes the server end connections as RFC 9112 §9.6 asks: it ends its own side, then reads on and
+ * discards until the client has ended the other, or sent `LINGER_BYTES`, or taken too long. Node
+ * closes at once, and where bytes of the client are unread by then, TCP answers with a reset, at
+ * which the client's system may throw away the answer that it holds.
  */
 export function lingerOnClose(server: Server): void {
   server.on('connection', (socket: Socket) => {
@@ -69,8 +76,8 @@ function linger(socket: Socket): void {
 }
 
 /**
- * Discards what is left of a body whose answer is ready. True when it was little and is there: the connection can be kept. False when more
- * comes: the answer must say `connection: close`.
+ * Discards what is left of a body whose answer is ready. True when it was little and is there: the
+ * connection can be kept. False when more comes: the answer must say `connection: close`.
  */
 export function discardRest(incoming: IncomingMessage): Promise<boolean> {
   if (incoming.complete || incoming.destroyed) return Promise.resolve(true);

@@ -77,7 +77,8 @@ describe('a connection whose body the server does not want', { timeout: 20_000 }
         length === 'chunked' ? Buffer.concat([Buffer.from('100000\r\n'), PIECE, Buffer.from('\r\n')]) : PIECE,
       );
     }
-    // A request on a connection that the server said it will close is not to be answered (RFC 9112, section 9.6).
+    // A request on a connection that the server said it will close is not to be answered (RFC 9112,
+    // section 9.6).
     await send(socket, `${length === 'chunked' ? '0\r\n\r\n' : ''}GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
     const received = receive(socket);
     socket.once('end', () => socket.end()).resume();
@@ -132,7 +133,8 @@ describe('a connection whose body the server does not want', { timeout: 20_000 }
     await expect(sending()).rejects.toThrow();
     expect((await received).text).toContain(REFUSAL);
     expect(sent).toBeGreaterThan(LINGER_BYTES);
-    // What was read in the 20 ms between two looks, and what both systems hold: at most some ten mebibytes.
+    // What was read in the 20 ms between two looks, and what both systems hold: at most some ten
+    // mebibytes.
     expect(sent).toBeLessThan(2 * LINGER_BYTES);
   });
 

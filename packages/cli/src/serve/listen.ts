@@ -9,8 +9,8 @@ import { discardRest, isClosing, lingerOnClose } from './linger.ts';
 const GRACE_MS = 10_000;
 const SWEEP_MS = 50;
 /**
- * How long an idle connection is kept: longer than proxies (60 s) and clients keep theirs. Node's 5 s would end it under a request that a
- * busy client is just sending.
+ * How long an idle connection is kept: longer than proxies (60 s) and clients keep theirs. Node's 5
+ * s would end it under a request that a busy client is just sending.
  */
 const KEEP_ALIVE_MS = 75_000;
 
@@ -66,7 +66,8 @@ export async function listen(app: Hono, host: string, port: number): Promise<Lis
     close: () =>
       new Promise((resolve) => {
         const sweep = setInterval(() => {
-          // A connection that was busy is idle after its answer, and would be kept for the next request.
+          // A connection that was busy is idle after its answer, and would be kept for the next
+          // request.
           server.closeIdleConnections();
           // Browsers open some ahead of need, and to Node they are busy with a first request.
           for (const socket of unused) socket.destroy();

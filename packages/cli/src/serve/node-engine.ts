@@ -24,7 +24,9 @@ export interface NodeEngine extends ImageEngine {
   readonly queue: QueueState;
 }
 
-/** A pipeline as what `createFluxSrpo` gives in a page: same requests, same responses, same errors. */
+/**
+ * A pipeline as what `createFluxSrpo` gives in a page: same requests, same responses, same errors.
+ */
 export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }: NodeEngineOptions): NodeEngine {
   const model = modelFacts(pipeline.bundle.manifest);
   const queue = new Queue(maxWaiting);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isFluxError } from '../errors.ts';
-import { checkSize, latentGrid, parseSize, tokenCount, tokenGrid } from './geometry.ts';
+import { latentGrid, parseSize, readSize, tokenCount, tokenGrid } from './geometry.ts';
 
 function codeOf(act: () => unknown): string | undefined {
   try {
@@ -42,8 +42,8 @@ describe('geometry', () => {
   });
 
   it.each([8, 0, -16, 24, 4112, 16.5, Number.NaN, Number.POSITIVE_INFINITY])('refuses a side of %s pixels', (side) => {
-    expect(codeOf(() => checkSize({ width: side, height: 64 }))).toBe('input/size-unsupported');
-    expect(codeOf(() => checkSize({ width: 64, height: side }))).toBe('input/size-unsupported');
+    expect(codeOf(() => readSize({ width: side, height: 64 }, 'size'))).toBe('input/size-unsupported');
+    expect(codeOf(() => readSize({ width: 64, height: side }, 'size'))).toBe('input/size-unsupported');
   });
 
   it('says what was expected and what came', () => {

@@ -1,5 +1,5 @@
-import { InputError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { numeric, object, type Read, refusal } from '../strict.ts';
 
 /**
  * Pixels, latent cells and tokens.
@@ -41,29 +41,31 @@ export function tokenCount(size: ImageSize): number {
   return height * width;
 }
 
-/** `"1024x768"` (width first) as a checked size. */
-export function parseSize(text: string): ImageSize {
-  const match = /^(\d{1,6})x(\d{1,6})$/.exec(text);
-  if (match === null) throw unsupported(text);
-  return checkSize({ width: Number(match[1]), height: Number(match[2]) });
+const RULE = `WIDTHxHEIGHT in multiples of ${PIXELS_PER_TOKEN} from ${MIN_SIDE} to ${MAX_SIDE}`;
+
+/** `"1024x768"` (width first) as a checked size. @param path for the message */
+export function parseSize(text: string, path = 'size'): ImageSize {
+  const [, width, height] = /^(\d{1,6})x(\d{1,6})$/.exec(text) ?? [];
+  const size = { width: Number(width), height: Number(height) };
+  if (isDrawable(size)) return size;
+  throw refusal(path, RULE, text, 'input/size-unsupported');
 }
+
+const pixels = numeric('an integer', () => true);
+const sides = object<ImageSize>({ width: pixels, height: pixels });
 
 /**
- * Refuses sizes that the model cannot draw. A rounded size would give another picture than the
- * caller asked for.
+ * A size that the model can draw. A rounded size would give another picture than the caller asked
+ * for, so others are refused.
  */
-export function checkSize(size: ImageSize): ImageSize {
-  if (!isSide(size.width) || !isSide(size.height)) throw unsupported(`${size.width}x${size.height}`);
-  return size;
-}
+export const readSize: Read<ImageSize> = (value, path) => {
+  const size = sides(value, path);
+  if (isDrawable(size)) return size;
+  throw refusal(path, RULE, `${size.width}x${size.height}`, 'input/size-unsupported');
+};
 
-function isSide(pixels: number): boolean {
-  return Number.isInteger(pixels) && pixels >= MIN_SIDE && pixels <= MAX_SIDE && pixels % PIXELS_PER_TOKEN === 0;
-}
-
-function unsupported(got: string): InputError {
-  return new InputError(
-    `size must be WIDTHxHEIGHT in multiples of ${PIXELS_PER_TOKEN} from ${MIN_SIDE} to ${MAX_SIDE}, got "${got.slice(0, 40)}"`,
-    { code: 'input/size-unsupported', details: { got: got.slice(0, 40), multiple: PIXELS_PER_TOKEN, max: MAX_SIDE } },
+function isDrawable({ width, height }: ImageSize): boolean {
+  return [width, height].every(
+    (side) => Number.isInteger(side) && side >= MIN_SIDE && side <= MAX_SIDE && side % PIXELS_PER_TOKEN === 0,
   );
 }

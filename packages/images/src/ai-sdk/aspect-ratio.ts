@@ -1,8 +1,9 @@
 import { type ImageSize, LIMITS, type Manifest, PIXELS_PER_TOKEN } from '@flux-srpo/core';
 
 /**
- * The size that has exactly this ratio and is closest in area to the model's default: a preset where one fits, else sides that are
- * multiples of 16. `undefined` when there is none up to the model's largest preset area, and for what is no ratio.
+ * The size that has exactly this ratio and is closest in area to the model's default: a preset
+ * where one fits, else sides that are multiples of 16. `undefined` when there is none up to the
+ * model's largest preset area, and for what is no ratio.
  *
  * @param aspectRatio `width:height`, whole numbers
  */

@@ -6,7 +6,10 @@ import type { ImageResponse } from '../wire/response.ts';
 import { sizeForRatio } from './aspect-ratio.ts';
 import type { FluxSrpoImageModel, ImageModelCallOptions, ImageModelResult, ImageModelWarning } from './types.ts';
 
-/** What `providerOptions.fluxSrpo` may set; the rest of a request has a word of its own in the AI SDK. */
+/**
+ * What `providerOptions.fluxSrpo` may set; the rest of a request has a word of its own in the AI
+ * SDK.
+ */
 const OPTIONS: readonly string[] = [
   'num_inference_steps',
   'guidance_scale',
@@ -33,7 +36,8 @@ export function fluxSrpoImageModel(engine: SizedEngine, modelId = 'flux-srpo-tex
     specificationVersion: 'v3',
     provider: 'flux-srpo',
     modelId,
-    // The AI SDK would split a call itself, but run the pieces at once and all with one seed, which gives the same pictures again.
+    // The AI SDK would split a call itself, but run the pieces at once and all with one seed, which
+    // gives the same pictures again.
     maxImagesPerCall: Number.MAX_SAFE_INTEGER,
     async doGenerate(options) {
       const warnings: ImageModelWarning[] = [];
@@ -47,7 +51,10 @@ export function fluxSrpoImageModel(engine: SizedEngine, modelId = 'flux-srpo-tex
   };
 }
 
-/** Requests of ten pictures and a rest; of a seed, those after the first get the numbers that follow it. */
+/**
+ * Requests of ten pictures and a rest; of a seed, those after the first get the numbers that follow
+ * it.
+ */
 function* inPieces({ n = 1, seed, ...request }: CheckedRequest): Generator<ImageRequest> {
   let left = n;
   // A count that is none makes one request, which the engine refuses.

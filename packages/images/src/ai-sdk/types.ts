@@ -1,8 +1,9 @@
 import type { ImageRequest } from '../wire/request.ts';
 
 /**
- * The image model of the AI SDK's provider specification, version 3, as far as this library fills it in: what `ai` 6 and 7 both take.
- * Spelled out so that nobody needs `@ai-sdk/provider`; a test checks that it fits.
+ * The image model of the AI SDK's provider specification, version 3, as far as this library fills
+ * it in: what `ai` 6 and 7 both take. Spelled out so that nobody needs `@ai-sdk/provider`; a test
+ * checks that it fits.
  *
  * @see https://github.com/vercel/ai/blob/1fc17d23/packages/provider/src/image-model/v3/image-model-v3.ts
  */

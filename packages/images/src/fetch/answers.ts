@@ -26,7 +26,10 @@ export function errorAnswer(error: unknown, { requestId, onError }: AnswerContex
   return refusal(toHttpError(error), requestId);
 }
 
-/** For what has no error class because only HTTP can get it wrong: a method, a content type, a body that is not JSON. */
+/**
+ * For what has no error class because only HTTP can get it wrong: a method, a content type, a body
+ * that is not JSON.
+ */
 export function protocolError(
   status: number,
   code: string,

@@ -18,7 +18,10 @@ export class BodyProblem extends Error {
   }
 }
 
-/** The JSON of a request's body: uncompressed, in UTF-8, of at most `MAX_BODY_BYTES`. @throws BodyProblem, InputError */
+/**
+ * The JSON of a request's body: uncompressed, in UTF-8, of at most `MAX_BODY_BYTES`. @throws
+ * BodyProblem, InputError
+ */
 export async function readJsonBody(request: Request): Promise<unknown> {
   checkHeaders(request.headers);
   const decoder = new TextDecoder('utf-8', { fatal: true });

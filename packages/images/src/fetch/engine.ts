@@ -3,7 +3,10 @@ import type { Preview } from '@flux-srpo/runtime';
 import type { ImageRequest } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
 
-/** What can answer the endpoint: a client made by `createFluxSrpo`, or the engine of `flux-srpo serve`. */
+/**
+ * What can answer the endpoint: a client made by `createFluxSrpo`, or the engine of `flux-srpo
+ * serve`.
+ */
 export interface ImageEngine {
   images: {
     /** As of `createFluxSrpo`. */

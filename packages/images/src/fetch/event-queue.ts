@@ -5,7 +5,10 @@ export class EventQueue {
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #begin: () => void = () => undefined;
-  /** Resolves with the first event, or a comment in its stead after `silenceMs`; comments go on to keep the connection. */
+  /**
+   * Resolves with the first event, or a comment in its stead after `silenceMs`; comments go on to
+   * keep the connection.
+   */
   readonly begun: Promise<void>;
   hasBegun = false;
 

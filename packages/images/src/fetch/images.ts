@@ -6,8 +6,8 @@ import type { ImageEngine } from './engine.ts';
 import { streamImages } from './stream.ts';
 
 /**
- * `POST /v1/images/generations`. Every failure is an answer with its status, except that an aborted request rejects with its signal's
- * reason, as fetch does.
+ * `POST /v1/images/generations`. Every failure is an answer with its status, except that an aborted
+ * request rejects with its signal's reason, as fetch does.
  */
 export async function answerImages(request: Request, engine: ImageEngine, context: AnswerContext): Promise<Response> {
   try {

@@ -10,10 +10,11 @@ import { imageEvents } from './image-events.ts';
 const KEEP_ALIVE_MS = 15_000;
 
 /**
- * Server-sent events: rough pictures as they come, then one `image_generation.completed` per picture.
+ * Server-sent events: rough pictures as they come, then one `image_generation.completed` per
+ * picture.
  *
- * Resolves with the first event, so that what fails before it has a real status, or after a while of silence. A later failure is an
- * `error` event, which clients throw.
+ * Resolves with the first event, so that what fails before it has a real status, or after a while
+ * of silence. A later failure is an `error` event, which clients throw.
  */
 export async function streamImages(
   { request, warnings }: ParsedRequest,

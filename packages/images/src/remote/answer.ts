@@ -6,10 +6,16 @@ import { type ResponseImage, unixSeconds } from '../wire/response.ts';
 import { dataUrlPicture, mediaTypeOf } from './picture.ts';
 import type { AnswerDescription } from './service.ts';
 
-/** A service's answer in our words: checked, and built anew, so that nothing else of it gets through. */
+/**
+ * A service's answer in our words: checked, and built anew, so that nothing else of it gets
+ * through.
+ */
 export interface Answer {
   created: number;
-  /** An `http(s):` or `data:` URL, or base64 of a PNG, JPEG or WebP file, or both; neither for a flagged picture. */
+  /**
+   * An `http(s):` or `data:` URL, or base64 of a PNG, JPEG or WebP file, or both; neither for a
+   * flagged picture.
+   */
   pictures: ResponseImage[];
   /** By the service's safety checker, one per picture. */
   flagged?: boolean[];
@@ -80,7 +86,10 @@ function optionalAt<T>(json: unknown, path: Path | undefined, read: strict.Read<
   return value === undefined || value === null || value === '' ? undefined : read(value, at + path);
 }
 
-/** Other schemes run code (`javascript:`), or name what is not the server's to name (`blob:`, `file:`). */
+/**
+ * Other schemes run code (`javascript:`), or name what is not the server's to name (`blob:`,
+ * `file:`).
+ */
 function isPictureUrl(url: string): boolean {
   if (url.slice(0, 5).toLowerCase() === 'data:') return dataUrlPicture(url) !== undefined;
   return URL.canParse(url) && ['http:', 'https:'].includes(new URL(url).protocol);

@@ -13,7 +13,8 @@ export function isSecretHeader(name: string): boolean {
 }
 
 /**
- * What `fetch` can send as it is. Its own complaints quote the value, so it never gets to make them.
+ * What `fetch` can send as it is. Its own complaints quote the value, so it never gets to make
+ * them.
  * @see https://fetch.spec.whatwg.org/#header-value
  */
 export const readHeaderValue = strict.secret(
@@ -58,7 +59,10 @@ const read = strict.object<RemoteOptions>({
   dangerouslyAllowBrowser: optional(strict.boolean),
 });
 
-/** Refuses what can be known to be wrong before the first request. Apart from the rest, which is loaded when it is used. */
+/**
+ * Refuses what can be known to be wrong before the first request. Apart from the rest, which is
+ * loaded when it is used.
+ */
 export function checkOptions(options: RemoteOptions): RemoteOptions {
   const checked = read(options, '');
   const { baseURL, apiKey, headers = {}, service, dangerouslyAllowBrowser } = checked;

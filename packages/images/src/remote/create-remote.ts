@@ -20,11 +20,11 @@ const MAX_PAUSE_MS = 60_000;
 const NOT_ACCEPTED: readonly number[] = [429, 503];
 
 /**
- * The endpoint on a server. Sends nothing before `generate` is called, and then the request once; again only where the server said
- * that it did not accept it.
+ * The endpoint on a server. Sends nothing before `generate` is called, and then the request once;
+ * again only where the server said that it did not accept it.
  *
- * One thing is out of reach: Chromium itself repeats a request when a kept-alive connection that it used for it breaks before any
- * answer, and `fetch` has no say in that.
+ * One thing is out of reach: Chromium itself repeats a request when a kept-alive connection that it
+ * used for it breaks before any answer, and `fetch` has no say in that.
  */
 export function createRemote(options: RemoteOptions): Remote {
   const settings = resolveOptions(options);
@@ -81,7 +81,10 @@ export function createRemote(options: RemoteOptions): Remote {
   };
 }
 
-/** The request with the client's name for the model, and a seed that can be reported, where the caller gives none. */
+/**
+ * The request with the client's name for the model, and a seed that can be reported, where the
+ * caller gives none.
+ */
 function completed(request: CheckedRequest, { service, model }: RemoteSettings): CheckedRequest {
   const { fields } = service.request;
   if (fields.model !== undefined && request.model === undefined && model === undefined) {
@@ -121,7 +124,9 @@ async function ask(
   return readAnswer(exchange.settings.service.answer, json, n);
 }
 
-/** Sends the request until it is accepted or refused: the answer to the last one, which is a 2xx. */
+/**
+ * Sends the request until it is accepted or refused: the answer to the last one, which is a 2xx.
+ */
 async function post(exchange: Exchange, body: string, isStream: boolean): Promise<Response> {
   const { watch } = exchange;
   const accept = isStream ? 'text/event-stream, application/json' : 'application/json';
@@ -145,8 +150,9 @@ async function post(exchange: Exchange, body: string, isStream: boolean): Promis
 }
 
 /**
- * Milliseconds until the request may be sent again; `undefined` when it must not be. A picture costs time and money, so a second
- * request is sent only where the server has said that it did not accept the first, and when it wants the next.
+ * Milliseconds until the request may be sent again; `undefined` when it must not be. A picture
+ * costs time and money, so a second request is sent only where the server has said that it did not
+ * accept the first, and when it wants the next.
  */
 function pauseBeforeRetry({ status, headers }: Response): number | undefined {
   if (!NOT_ACCEPTED.includes(status) || headers.get('x-should-retry') === 'false') return undefined;
@@ -154,7 +160,9 @@ function pauseBeforeRetry({ status, headers }: Response): number | undefined {
   return milliseconds !== undefined && milliseconds <= MAX_PAUSE_MS ? milliseconds : undefined;
 }
 
-/** An exception of the caller's own callback is the page's to report; it does not end the request. */
+/**
+ * An exception of the caller's own callback is the page's to report; it does not end the request.
+ */
 function tell<T>(listener: ((value: T) => void) | undefined, value: T): void {
   try {
     listener?.(value);

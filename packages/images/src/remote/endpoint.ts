@@ -1,8 +1,9 @@
 import { InputError } from '@flux-srpo/core';
 
 /**
- * `path` below `baseURL`, which may be relative to the page (a relay on the page's own server). Segments that end the one and begin
- * the other are taken once: `https://host/v1` and `/v1/images/generations` give `https://host/v1/images/generations`.
+ * `path` below `baseURL`, which may be relative to the page (a relay on the page's own server).
+ * Segments that end the one and begin the other are taken once: `https://host/v1` and
+ * `/v1/images/generations` give `https://host/v1/images/generations`.
  */
 export function resolveEndpoint(baseURL: string | URL, path: string): URL {
   const page = typeof document === 'undefined' ? undefined : document.baseURI;

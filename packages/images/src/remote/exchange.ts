@@ -25,7 +25,10 @@ export interface Sending {
   accept?: string;
 }
 
-/** One call to a service: sends, reads what comes back within bounds, and tells what went wrong without telling the key. */
+/**
+ * One call to a service: sends, reads what comes back within bounds, and tells what went wrong
+ * without telling the key.
+ */
 export class Exchange {
   readonly settings: RemoteSettings;
   readonly watch: Watch;
@@ -94,7 +97,10 @@ export class Exchange {
     return json;
   }
 
-  /** Hands the events of a 2xx answer to the reader, until that has all pictures: a service may keep the connection. */
+  /**
+   * Hands the events of a 2xx answer to the reader, until that has all pictures: a service may keep
+   * the connection.
+   */
   async readEvents(response: Response, reader: StreamReader): Promise<void> {
     this.#answered = { status: response.status };
     const decoder = utf8Decoder();
@@ -116,7 +122,10 @@ export class Exchange {
     if (this.watch.signal.aborted) throw this.watch.signal.reason;
   }
 
-  /** The error behind an answer other than 2xx, also where its text does not come, unless the caller has left. */
+  /**
+   * The error behind an answer other than 2xx, also where its text does not come, unless the caller
+   * has left.
+   */
   async refusal(response: Response): Promise<FluxError> {
     const { text, failure } = await this.#readText(response, MAX_ERROR_BYTES);
     if (this.watch.isCallerAborted) throw this.watch.signal.reason;
@@ -185,7 +194,9 @@ export function isEventStream(response: Response): boolean {
   return EVENTS_TYPE.test(response.headers.get('content-type') ?? '');
 }
 
-/** Decodes piece by piece, and without one the end. @throws AnswerProblem for other bytes than UTF-8 */
+/**
+ * Decodes piece by piece, and without one the end. @throws AnswerProblem for other bytes than UTF-8
+ */
 function utf8Decoder(): (piece?: Uint8Array) => string {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   return (piece) => {

@@ -46,7 +46,10 @@ export class Failures {
     });
   }
 
-  /** `fetch` threw before there was an answer. Browsers do not tell a refused connection, a CORS refusal and a redirect apart. */
+  /**
+   * `fetch` threw before there was an answer. Browsers do not tell a refused connection, a CORS
+   * refusal and a redirect apart.
+   */
   noAnswer(thrown: unknown): NetworkError {
     const reason = reasonOf(thrown);
     const isTimeout = NODE_TIMEOUTS.includes(reason ?? '');

@@ -13,7 +13,10 @@ export interface GenerateThereOptions {
   onPartialImage?: ((image: Preview) => void) | undefined;
 }
 
-/** A request on the server, with rough pictures as a local run gives them: as pixels, in order, and all of them before the picture. */
+/**
+ * A request on the server, with rough pictures as a local run gives them: as pixels, in order, and
+ * all of them before the picture.
+ */
 export async function generateThere(
   remote: Remote,
   request: ImageRequest,
@@ -47,8 +50,9 @@ function missingPartials(request: ImageRequest, undecoded: number): string | und
 }
 
 /**
- * A rough picture of a stream as pixels, which is what a local run gives: with the browser's own decoder, and not before its header has
- * said that it is no larger than pictures are. `undefined` where there is no decoder, or nothing to decode.
+ * A rough picture of a stream as pixels, which is what a local run gives: with the browser's own
+ * decoder, and not before its header has said that it is no larger than pictures are. `undefined`
+ * where there is no decoder, or nothing to decode.
  */
 async function partialPreview({ image, index, base64 }: StreamedPartial): Promise<Preview | undefined> {
   const { width, height } = pngSize(base64);

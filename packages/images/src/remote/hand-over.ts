@@ -6,8 +6,9 @@ import type { Exchange } from './exchange.ts';
 import { dataUrlPicture, mediaTypeOf } from './picture.ts';
 
 /**
- * Pictures the way the request wants them. Base64 becomes a `data:` URL where URLs are wanted. A URL becomes base64 only by fetching
- * it, which tells its server who looks: that is done for the origins that the caller allowed, and else said in a warning.
+ * Pictures the way the request wants them. Base64 becomes a `data:` URL where URLs are wanted. A
+ * URL becomes base64 only by fetching it, which tells its server who looks: that is done for the
+ * origins that the caller allowed, and else said in a warning.
  */
 export async function handOver(
   pictures: readonly ResponseImage[],
@@ -30,7 +31,10 @@ export async function handOver(
   return data;
 }
 
-/** Base64 of what is behind the URL; `undefined`, and a warning, where it may not or cannot be had. The key does not go along. */
+/**
+ * Base64 of what is behind the URL; `undefined`, and a warning, where it may not or cannot be had.
+ * The key does not go along.
+ */
 async function fetchPicture(
   url: string,
   maxBytes: number,

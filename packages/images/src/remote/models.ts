@@ -7,7 +7,10 @@ import type { Exchange } from './exchange.ts';
 import type { Remote } from './remote.ts';
 import type { RemoteSettings } from './settings.ts';
 
-/** A server's model as far as the contract tells: what `load` gives of a local one, but for what only a bundle knows. */
+/**
+ * A server's model as far as the contract tells: what `load` gives of a local one, but for what
+ * only a bundle knows.
+ */
 export interface RemoteModel extends ModelFacts {
   backend: 'remote';
   /** Everything the server has; `model` is the first. */

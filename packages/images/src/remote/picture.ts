@@ -1,6 +1,9 @@
 /** Base64 of a picture, as it comes from outside. */
 
-/** First bytes, as they look in base64. @see https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern */
+/**
+ * First bytes, as they look in base64. @see
+ * https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern
+ */
 const SIGNATURES = [
   [/^iVBORw0KGgo/, 'image/png'],
   [/^\/9j\//, 'image/jpeg'],
@@ -20,7 +23,10 @@ export function dataUrlPicture(url: string): string | undefined {
   return base64 && mediaTypeOf(base64) !== undefined ? base64 : undefined;
 }
 
-/** Searches for what does not belong, rather than matching all that does: a match of many megabytes overflows some engines' stack. */
+/**
+ * Searches for what does not belong, rather than matching all that does: a match of many megabytes
+ * overflows some engines' stack.
+ */
 function isBase64(text: string): boolean {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
   const odd = text.search(/[^A-Za-z0-9+/]/);

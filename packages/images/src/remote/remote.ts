@@ -14,7 +14,9 @@ export interface RemoteCallOptions {
 
 /** The endpoint on a server. */
 export interface Remote {
-  /** The same request and response as locally. The prompt goes to the service, and to nobody else. */
+  /**
+   * The same request and response as locally. The prompt goes to the service, and to nobody else.
+   */
   generate(request: ImageRequest, options?: RemoteCallOptions): Promise<ImageResponse>;
   /** Names of the models that the service has. */
   models(options?: Pick<RemoteCallOptions, 'signal'>): Promise<string[]>;

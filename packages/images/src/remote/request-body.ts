@@ -65,7 +65,10 @@ function writeSize(service: ServiceDescription, request: CheckedRequest, body: R
   writePath(body, pixels.to, pixels.as === 'object' ? { width, height } : `${width}x${height}`);
 }
 
-/** The prompt with what has no field of its own behind it; one that brings such a mark along could set anything. */
+/**
+ * The prompt with what has no field of its own behind it; one that brings such a mark along could
+ * set anything.
+ */
 function embed(prompt: string, values: Record<string, unknown>, { open, close }: { open: string; close: string }) {
   if (prompt.includes(open) || prompt.includes(close)) {
     throw new InputError(`prompt must not contain ${open} or ${close}, which the service takes for settings`, {

@@ -6,7 +6,10 @@ const MIN_PIECE = 8;
 const MIN_KEY = 4;
 const REDACTED = '[redacted]';
 
-/** Makes text of a server fit to be shown and logged, for those who must not learn the caller's keys. */
+/**
+ * Makes text of a server fit to be shown and logged, for those who must not learn the caller's
+ * keys.
+ */
 export class Redactor {
   readonly #secrets = new Set<string>();
 

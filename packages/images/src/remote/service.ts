@@ -3,8 +3,9 @@ import type { ErrorPaths } from '../wire/remote-errors.ts';
 import type { CheckedRequest, Transport } from '../wire/request.ts';
 
 /**
- * How a service spells the endpoint's contract. Services differ in this plain data alone; no code asks which one it talks to.
- * `remote: { service: { … } }` takes a description of your own, and refuses one with a mistake in it before anything is sent.
+ * How a service spells the endpoint's contract. Services differ in this plain data alone; no code
+ * asks which one it talks to. `remote: { service: { … } }` takes a description of your own, and
+ * refuses one with a mistake in it before anything is sent.
  *
  * @example
  * const service: ServiceDescription = {
@@ -22,7 +23,10 @@ import type { CheckedRequest, Transport } from '../wire/request.ts';
 export interface ServiceDescription {
   /** For messages. */
   name: string;
-  /** Comes after `baseURL`. Where the two overlap (`…/v1` and `/v1/images/generations`), the common part is taken once. */
+  /**
+   * Comes after `baseURL`. Where the two overlap (`…/v1` and `/v1/images/generations`), the common
+   * part is taken once.
+   */
   path: string;
   /** Where the list of models is, likewise. Absent where there is none. */
   models?: string;
@@ -36,7 +40,9 @@ export interface ServiceDescription {
 /** How a service takes the key. */
 export interface AuthDescription {
   header: string;
-  /** Comes before a bare key, with a blank between. Absent where the service wants the key alone. */
+  /**
+   * Comes before a bare key, with a blank between. Absent where the service wants the key alone.
+   */
   scheme?: string;
 }
 
@@ -57,11 +63,17 @@ export const SERVICE_FIELDS = [
 
 /** How a service takes a request. */
 export interface RequestDescription {
-  /** A field that is absent here is one the service does not have: asking for it is an error, unless its value changes nothing. */
+  /**
+   * A field that is absent here is one the service does not have: asking for it is an error, unless
+   * its value changes nothing.
+   */
   fields: Partial<Record<ServiceField, FieldDescription>>;
   /** Fields that the service has no use for, and that may be left out. */
   omitted?: readonly ServiceField[];
-  /** Sent for a field that the request leaves open, where the service's own default is not the contract's. */
+  /**
+   * Sent for a field that the request leaves open, where the service's own default is not the
+   * contract's.
+   */
   defaults?: Partial<Pick<CheckedRequest, ServiceField | 'size'>>;
   /** Sent always. */
   constants?: Readonly<Record<string, unknown>>;

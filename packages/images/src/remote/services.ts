@@ -52,8 +52,9 @@ const FLUX_SRPO: ServiceDescription = {
 const EXTENSION = "not part of OpenAI's API: a server that does not know it may ignore it, and draw another picture";
 
 /**
- * Servers that speak OpenAI's images API. Pictures are asked for as base64, the one form that all of them have.
- * A field of OpenAI's is sent as such; what they have no word for goes under the names that the self-hosted servers use.
+ * Servers that speak OpenAI's images API. Pictures are asked for as base64, the one form that all
+ * of them have. A field of OpenAI's is sent as such; what they have no word for goes under the
+ * names that the self-hosted servers use.
  */
 const OPENAI: ServiceDescription = {
   name: 'openai',
@@ -93,7 +94,9 @@ const LOCALAI: ServiceDescription = {
   },
 };
 
-/** @see https://github.com/vllm-project/vllm-omni/blob/6a96e66e/vllm_omni/entrypoints/openai/protocol/images.py `ImageGenerationRequest` */
+/**
+ * @see https://github.com/vllm-project/vllm-omni/blob/6a96e66e/vllm_omni/entrypoints/openai/protocol/images.py `ImageGenerationRequest`
+ */
 const VLLM_OMNI: ServiceDescription = {
   ...OPENAI,
   name: 'vllm-omni',

@@ -38,7 +38,10 @@ const COMPLETED: AnswerDescription = {
 
 const readPng = strict.such(readBase64, 'base64 of a PNG file', (base64) => mediaTypeOf(base64) === 'image/png');
 
-/** How the events of a stream become an answer. A stream is believed only as far as it keeps to what was asked. */
+/**
+ * How the events of a stream become an answer. A stream is believed only as far as it keeps to what
+ * was asked.
+ */
 export class StreamReader {
   readonly #asked: number;
   readonly #partials: number;

@@ -4,8 +4,8 @@ import { NetworkError } from '@flux-srpo/core';
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /**
- * What ends a request early: the caller's signal, or one of its clocks. Everything that waits does so in `race`, so that it ends
- * then even if what it waits for does not listen.
+ * What ends a request early: the caller's signal, or one of its clocks. Everything that waits does
+ * so in `race`, so that it ends then even if what it waits for does not listen.
  */
 export class Watch {
   readonly #controller = new AbortController();
@@ -42,7 +42,10 @@ export class Watch {
     return this.#endsAt - performance.now();
   }
 
-  /** Rejects with the signal's reason or `network/timeout`, unless `work` settles first; `what` must come within `ms`. */
+  /**
+   * Rejects with the signal's reason or `network/timeout`, unless `work` settles first; `what` must
+   * come within `ms`.
+   */
   async race<T>(what: string, limit: string, ms: number, work: Promise<T>): Promise<T> {
     const clock = this.#startClock(what, limit, ms);
     try {

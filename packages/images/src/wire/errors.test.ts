@@ -57,7 +57,8 @@ describe('fromHttpError', () => {
     );
   });
 
-  // Bodies as the services send them: OneRouter, OpenAI, stable-diffusion.cpp's server, FastAPI, fal, proxies.
+  // Bodies as the services send them: OneRouter, OpenAI, stable-diffusion.cpp's server, FastAPI,
+  // fal, proxies.
   it.each([
     [422, { error: { message: 'Invalid', type: 'x', param: '', code: 422 } }, 'input/rejected', 'Invalid', undefined],
     [

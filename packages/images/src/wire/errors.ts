@@ -15,8 +15,8 @@ const STATUS_ABORTED = 499;
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * The answer for any error. Only what another try can help says so: clients such as openai-node would otherwise repeat an
- * out-of-memory twice. Errors that are not ours tell the outside nothing.
+ * The answer for any error. Only what another try can help says so: clients such as openai-node
+ * would otherwise repeat an out-of-memory twice. Errors that are not ours tell the outside nothing.
  */
 export function toHttpError(error: unknown): HttpError {
   if (isFluxError(error)) return fromFluxError(error);
@@ -56,7 +56,9 @@ function answer(status: number, type: string, code: string, message: string, par
   };
 }
 
-/** What a server said, kept in `details.remote` of the error it became. Absent fields were absent. */
+/**
+ * What a server said, kept in `details.remote` of the error it became. Absent fields were absent.
+ */
 export interface RemoteAnswer {
   status: number;
   type?: string;

@@ -1,4 +1,7 @@
-/** Leads into a JSON body: keys from the outside in, joined by dots; whole numbers for places in lists (`detail.0.msg`). */
+/**
+ * Leads into a JSON body: keys from the outside in, joined by dots; whole numbers for places in
+ * lists (`detail.0.msg`).
+ */
 export type Path = string;
 
 /** What stands at `path`, among the own fields of plain JSON; `undefined` when nothing does. */

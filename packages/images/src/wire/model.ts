@@ -29,7 +29,10 @@ export function modelFacts(manifest: Manifest): ModelFacts {
   };
 }
 
-/** The request in the engine's words. What it leaves open, the engine fills in from the bundle; the seed at random. */
+/**
+ * The request in the engine's words. What it leaves open, the engine fills in from the bundle; the
+ * seed at random.
+ */
 export function toEngineRequest(request: CheckedRequest, model: ModelFacts): GenerateRequest {
   if (request.model !== undefined && request.model !== model.model) {
     throw new ModelError(`model must be "${model.model}", the one model here, got "${request.model.slice(0, 80)}"`, {

@@ -15,7 +15,8 @@ const unreadable = {
   },
 };
 
-// The oracle is the endpoint's contract: each body breaks one rule of it, and the answer names the field that did.
+// The oracle is the endpoint's contract: each body breaks one rule of it, and the answer names the
+// field that did.
 const REFUSALS: [what: string, body: unknown, code: string, field: string | undefined, words: string][] = [
   ['null', null, 'input/type', undefined, 'a request must be an object, got null'],
   ['nothing', undefined, 'input/type', undefined, 'got nothing'],

@@ -1,4 +1,4 @@
-import { ACCELERATIONS, InputError, LIMITS, strict } from '@flux-srpo/core';
+import { ACCELERATIONS, InputError, LIMITS, readSize, strict } from '@flux-srpo/core';
 import {
   type CheckedRequest,
   type ImageRequest,
@@ -15,7 +15,7 @@ const FIELDS: strict.Fields<CheckedRequest> = {
   model: optional(strict.string),
   prompt: rules.prompt,
   size: optional(rules.size),
-  image_size: optional(rules.imageSize),
+  image_size: optional(readSize),
   num_inference_steps: optional(strict.integer(...LIMITS.num_inference_steps)),
   guidance_scale: optional(strict.number(...LIMITS.guidance_scale)),
   acceleration: optional(strict.oneOf(...ACCELERATIONS)),
@@ -95,7 +95,10 @@ export function parseRequest(body: unknown, { mayOmitModel = false } = {}): Pars
   };
 }
 
-/** The body's own fields, all of them known. Those that are `undefined` were not sent, nor were those that are `null` and optional. */
+/**
+ * The body's own fields, all of them known. Those that are `undefined` were not sent, nor were
+ * those that are `null` and optional.
+ */
 function sentFields(body: unknown, required: readonly string[]): Record<string, unknown> {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new InputError(`a request must be an object, got ${strict.show(body)}`, { code: 'input/type' });

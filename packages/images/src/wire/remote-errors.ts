@@ -26,7 +26,10 @@ export interface HeadersLike {
 /** Where a refusal says what: the first path that leads to a text or a number counts. */
 export type ErrorPaths = Readonly<Record<'message' | 'type' | 'param' | 'code', readonly Path[]>>;
 
-/** `{ error: { message, type, param, code } }`, and what stands in for it behind proxies and in FastAPI. */
+/**
+ * `{ error: { message, type, param, code } }`, and what stands in for it behind proxies and in
+ * FastAPI.
+ */
 export const ERROR_PATHS: ErrorPaths = {
   message: ['error.message', 'message', 'detail.0.msg', 'detail', 'error'],
   type: ['error.type', 'detail.0.type'],
@@ -38,7 +41,10 @@ export const ERROR_PATHS: ErrorPaths = {
 export interface ErrorReading {
   /** @default ERROR_PATHS */
   paths?: ErrorPaths;
-  /** Makes the server's text fit for a message. @default one short line without control characters */
+  /**
+   * Makes the server's text fit for a message.
+   * @default one short line without control characters
+   */
   clean?: (text: string) => string;
   /** What else is known of the request, for the error's `details`. */
   details?: ErrorDetails;
@@ -76,8 +82,8 @@ const CODE_BY_STATUS: ReadonlyMap<number, ErrorCode> = new Map([
 ]);
 
 /**
- * The typed error behind an HTTP answer that is not a picture. Never throws, whatever the body: JSON of this endpoint and of its
- * neighbours, HTML, text, nothing.
+ * The typed error behind an HTTP answer that is not a picture. Never throws, whatever the body:
+ * JSON of this endpoint and of its neighbours, HTML, text, nothing.
  *
  * @param body parsed JSON, or the text as it came
  */

@@ -1,17 +1,22 @@
 import type { Acceleration, ImageSize, SizePreset } from '@flux-srpo/core';
 
 /**
- * The body of `POST /v1/images/generations`, field for field, with OpenAI's spellings of the same things. An optional field that is
- * `null` or `undefined` counts as not sent. `size` and `image_size`, and two different transports, exclude each other.
+ * The body of `POST /v1/images/generations`, field for field, with OpenAI's spellings of the same
+ * things. An optional field that is `null` or `undefined` counts as not sent. `size` and
+ * `image_size`, and two different transports, exclude each other.
  */
 export interface ImageRequest {
   /**
-   * The bundle's model id, as `load()` says it. Required over HTTP. A function call may leave it out: a client draws with its own model.
+   * The bundle's model id, as `load()` says it. Required over HTTP. A function call may leave it
+   * out: a client draws with its own model.
    */
   model?: string | null;
   /** What to draw. */
   prompt: string;
-  /** A preset of the model, `WIDTHxHEIGHT` in multiples of 16, or `auto`. @default the model's own */
+  /**
+   * A preset of the model, `WIDTHxHEIGHT` in multiples of 16, or `auto`.
+   * @default the model's own
+   */
   size?: SizePreset | `${number}x${number}` | 'auto' | null;
   /** Instead of `size`. */
   image_size?: ImageSize | null;
@@ -21,13 +26,19 @@ export interface ImageRequest {
   guidance_scale?: number | null;
   /** `none` computes every step; the others let a step cache skip some. @default 'none' */
   acceleration?: Acceleration | null;
-  /** Same seed, prompt, size, n and model: same pictures. 0 … 2⁵³ − 1. @default random, reported back */
+  /**
+   * Same seed, prompt, size, n and model: same pictures. 0 … 2⁵³ − 1.
+   * @default random, reported back
+   */
   seed?: number | null;
   /** Withholds pictures that the bundle's classifier flags. @default false */
   enable_safety_checker?: boolean | null;
   /** Pictures of one batch of noise. 1 … 10. @default 1 */
   n?: number | null;
-  /** `url` or `b64_json`: how pictures are handed over. `png` says what they are anyway. @default 'url' */
+  /**
+   * `url` or `b64_json`: how pictures are handed over. `png` says what they are anyway.
+   * @default 'url'
+   */
   output_format?: Transport | 'png' | null;
   /** OpenAI's name for the transport. */
   response_format?: Transport | null;
@@ -62,7 +73,10 @@ export type CheckedRequest = { [Field in keyof ImageRequest]: NonNullable<ImageR
 
 /** A request that was checked, and what there is to say of it. */
 export interface ParsedRequest {
-  /** With one spelling of everything: no `response_format`, `output_format` only as a transport, no field without effect. */
+  /**
+   * With one spelling of everything: no `response_format`, `output_format` only as a transport, no
+   * field without effect.
+   */
   request: CheckedRequest;
   transport: Transport;
   warnings: RequestWarning[];

@@ -2,7 +2,10 @@ import type { Timings } from '@flux-srpo/runtime';
 import { present } from './present.ts';
 import type { ImageRequest, RequestWarning, Transport } from './request.ts';
 
-/** The endpoint's `200` body. Everything after `data` is an addition. A field that would hold nothing is left out. */
+/**
+ * The endpoint's `200` body. Everything after `data` is an addition. A field that would hold
+ * nothing is left out.
+ */
 export interface ImageResponse {
   /** Unix seconds. */
   created: number;
@@ -20,13 +23,19 @@ export interface ImageResponse {
   skipped_steps?: number;
   /** Fields that were understood and had no effect. */
   warnings: RequestWarning[];
-  /** One per picture, where a safety checker ran. A flagged picture is withheld: it has neither `url` nor `b64_json`. */
+  /**
+   * One per picture, where a safety checker ran. A flagged picture is withheld: it has neither
+   * `url` nor `b64_json`.
+   */
   has_nsfw_concepts?: boolean[];
 }
 
 /** One picture of a response: its `url` or its `b64_json`. */
 export interface ResponseImage {
-  /** Where the PNG is. Locally a `blob:` URL that lives until it is revoked, the client is disposed or the page ends. */
+  /**
+   * Where the PNG is. Locally a `blob:` URL that lives until it is revoked, the client is disposed
+   * or the page ends.
+   */
   url?: string;
   /** The PNG in base64, without a `data:` prefix. */
   b64_json?: string;
@@ -60,7 +69,10 @@ export interface LocalAnswer {
   publish: (png: Uint8Array<ArrayBuffer>) => string;
 }
 
-/** The response of a local run, in a page and in Node alike: the one place where flagged pictures are withheld. */
+/**
+ * The response of a local run, in a page and in Node alike: the one place where flagged pictures
+ * are withheld.
+ */
 export function localResponse(run: LocalRun, answer: LocalAnswer): ImageResponse {
   const { files, flagged, seed, skippedSteps, dropped, timings } = run;
   const { transport, model, device, warnings, publish } = answer;
@@ -81,7 +93,10 @@ export function localResponse(run: LocalRun, answer: LocalAnswer): ImageResponse
   });
 }
 
-/** What a prompt that is too long for an encoder loses there, which changes the picture. Counts of tokens. */
+/**
+ * What a prompt that is too long for an encoder loses there, which changes the picture. Counts of
+ * tokens.
+ */
 export function promptWarnings(dropped: { clip: number; t5: number }): RequestWarning[] {
   const warnings: RequestWarning[] = [];
   const warn = (reason: string): void => void warnings.push({ field: 'prompt', reason });
@@ -91,7 +106,10 @@ export function promptWarnings(dropped: { clip: number; t5: number }): RequestWa
   return warnings;
 }
 
-/** What is said to whoever wants rough pictures and the safety checker: the first are not to be had before the second. */
+/**
+ * What is said to whoever wants rough pictures and the safety checker: the first are not to be had
+ * before the second.
+ */
 export function partialWarnings(
   { enable_safety_checker }: Pick<ImageRequest, 'enable_safety_checker'>,
   wantsPartials: boolean,

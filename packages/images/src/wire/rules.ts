@@ -1,6 +1,4 @@
 import {
-  checkSize,
-  type ImageSize,
   InputError,
   isSizePreset,
   LIMITS,
@@ -29,7 +27,10 @@ export const prompt: strict.Read<string> = (value, field) => {
   });
 };
 
-/** @param elsewhere values that the same field takes in other services: understood, and not to be had here */
+/**
+ * @param elsewhere values that the same field takes in other services: understood, and not to be
+ *   had here
+ */
 export function oneOf<const T extends string>(values: readonly T[], elsewhere: readonly string[]): strict.Read<T> {
   const read = strict.oneOf(...values);
   return (value, field) => {
@@ -45,22 +46,11 @@ export const size: strict.Read<NonNullable<ImageRequest['size']>> = (value, fiel
   const text = strict.string(value, field);
   if (text === 'auto' || isSizePreset(text)) return text;
   try {
-    const { width, height } = parseSize(text);
+    const { width, height } = parseSize(text, field);
     return `${width}x${height}`;
   } catch {
     throw strict.refusal(field, SIZES, text, 'input/size-unsupported');
   }
-};
-
-const side = strict.numeric('an integer', () => true);
-const sides = strict.object<ImageSize>({ width: side, height: side });
-
-export const imageSize: strict.Read<ImageSize> = (value, field) => {
-  const asked = sides(value, field);
-  return strict.readAs(
-    () => checkSize(asked),
-    ({ message, code, details }) => new InputError(message, { code, details: { ...details, field } }),
-  );
 };
 
 /** A field of the contract, or of a neighbouring one, that cannot do what it asks. */
