@@ -17,10 +17,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   return new Pipeline(options, await loadTokenizers(options.bundle));
 }
 
-/**
- * One bundle on one backend. Does one thing at a time: a call that is made while another runs is
- * refused.
- */
+/** One bundle on one backend. A call that is made while another runs is refused. */
 export class Pipeline {
   readonly bundle: Bundle;
   readonly backend: Backend;
@@ -39,10 +36,7 @@ export class Pipeline {
     this.#guard = new SafetyGuard(backend, bundle);
   }
 
-  /**
-   * The memory a request would take, how its weights would be held, why it would be refused. Loads
-   * nothing.
-   */
+  /** The memory a request would take, and why it would be refused. Loads nothing. */
   plan(request: GenerateRequest): MemoryPlan {
     return this.#plan(resolveRequest(request, this.bundle.manifest));
   }
@@ -68,10 +62,7 @@ export class Pipeline {
     });
   }
 
-  /**
-   * Loads the code that a generation needs besides the bundle's files, so that none is fetched
-   * later.
-   */
+  /** Loads the code that a generation needs, so that none is fetched later. */
   prepare(): Promise<void> {
     return this.#alone(async () => {
       const stage = await this.backend.openStage('prepare');
@@ -98,10 +89,7 @@ export class Pipeline {
     await this.bundle.close();
   }
 
-  /**
-   * Two calls at once would share weights and devices, so the second is refused. Taking turns is
-   * the caller's.
-   */
+  /** Two calls would share weights and devices. Taking turns is up to the caller. */
   async #alone<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running) throw new Error('a pipeline does one thing at a time: await the call before this one');
     const running = work();

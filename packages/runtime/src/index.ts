@@ -7,22 +7,12 @@ export type { Timings } from './generation/clock.ts';
 export type { GenerateOptions, GenerateResult } from './generation/contract.ts';
 export type { GeneratedImage } from './generation/picture.ts';
 export type { Preview } from './generation/preview.ts';
-export {
-  type AdapterReport,
-  type Backend,
-  type BackendHooks,
-  type BackendInfo,
-  createWasmBackend,
-  createWebGpuBackend,
-  type DeviceTensor,
-  type HostTensor,
-  type LedgerSnapshot,
-  memoryVerdictStore,
-  probeAdapter,
-  type Session,
-  type Stage,
-  type WebGpuBackendOptions,
-} from './ort/index.ts';
+export { probeAdapter } from './ort/adapter.ts';
+export type { AdapterReport } from './ort/adapter-report.ts';
+export type { Backend, BackendHooks, BackendInfo, DeviceTensor, HostTensor, Session, Stage } from './ort/backend.ts';
+export type { LedgerSnapshot } from './ort/ledger.ts';
+export { memoryVerdictStore } from './ort/verdict-store.ts';
+export { createWasmBackend, createWebGpuBackend, type WebGpuBackendOptions } from './ort/web.ts';
 export { loadPart } from './parts/weights.ts';
 
 export { encodePicture, pictureSettings } from './png.ts';

@@ -32,9 +32,7 @@ export interface GenerateRequest {
   maxSequenceLength?: number | undefined;
   /** Skips steps in which little changes. Default `none`: every step is computed. */
   acceleration?: Acceleration | undefined;
-  /**
-   * Withholds pictures that the bundle's classifier flags, and makes no previews. Default false.
-   */
+  /** Withholds pictures that the bundle's classifier flags; makes no previews. Default false. */
   enableSafetyChecker?: boolean | undefined;
 }
 

@@ -1,10 +1,7 @@
 import { InputError, isFluxError, ModelError } from '@flux-srpo/core';
 import { type ByteSource, httpSource } from '@flux-srpo/formats';
 
-/**
- * Where the files of a bundle come from. Nothing that it gives is trusted: sizes and hashes are
- * checked by whoever reads.
- */
+/** Where a bundle's files come from. Not trusted: whoever reads checks sizes and hashes. */
 export interface BundleFiles {
   /** For messages: a URL, a folder name. */
   readonly name: string;

@@ -14,9 +14,7 @@ import { ChunkCache } from './chunk-cache.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import { verifiedSource } from './verified-source.ts';
 
-/**
- * A read needs the chunk where the last one ended and the one after it; a third is fetched ahead.
- */
+/** A read needs up to two chunks; a third is fetched ahead. */
 const CACHED_CHUNKS = 3;
 
 /** An opened bundle. Bytes that differ from the manifest's hashes are an error. */
@@ -26,15 +24,9 @@ export interface Bundle {
   readonly identity: string;
   /** Where it came from, for messages. */
   readonly name: string;
-  /**
-   * A listed file, whole. As all bytes that a bundle gives, it may be a view of a chunk that others
-   * read too: do not change it.
-   */
+  /** A listed file, whole. Never change its bytes: they may be a view of a shared chunk. */
   read(path: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
-  /**
-   * A listed file, in ranges, which are views where they lie within one chunk: do not change them.
-   * Closed with the bundle.
-   */
+  /** A listed file, in ranges. Never change their bytes. Closed with the bundle. */
   source(path: string): Promise<ByteSource>;
   /** The bytes of a graph: its variant of that precision, where it has one. */
   graph(name: string, precision?: Precision): Promise<Uint8Array<ArrayBuffer>>;

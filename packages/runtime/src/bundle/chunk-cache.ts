@@ -14,10 +14,7 @@ export class ChunkCache {
     this.#capacity = capacity;
   }
 
-  /**
-   * The chunk of this key; `load` runs if it is not here. A failed load is forgotten, so that a
-   * retry reads again.
-   */
+  /** The chunk of this key, loaded if it is not here. A failed load is forgotten. */
   get(key: string, load: () => Promise<Bytes>): Promise<Bytes> {
     const chunk = this.#chunks.get(key) ?? load();
     this.#chunks.delete(key);

@@ -4,10 +4,7 @@ import { ModelError } from '@flux-srpo/core';
 import { fileSource } from '@flux-srpo/formats/node';
 import { type BundleFiles, fileMissing } from './bundle-files.ts';
 
-/**
- * A bundle on disk (Node). Paths come from a parsed manifest, whose pattern cannot leave the
- * folder.
- */
+/** A bundle on disk (Node). A manifest's paths cannot leave the folder. */
 export function folderBundle(folder: string): BundleFiles {
   const name = basename(folder);
   return {

@@ -35,10 +35,7 @@ export function blendFrom(side: 'above' | 'left', other: DecodedTile, tile: Deco
   }
 }
 
-/**
- * Copies the upper left `rows` × `columns` of a tile (or what there is of them) to (top, left) of
- * the picture.
- */
+/** Copies up to `limit` rows and columns of a tile to (top, left) of the picture. */
 export function placeTile(
   picture: DecodedTile,
   tile: DecodedTile,

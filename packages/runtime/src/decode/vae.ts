@@ -16,9 +16,7 @@ import { TensorScope } from '../parts/tensor-scope.ts';
 import { hostTensor } from '../tensor.ts';
 import { blendFrom, type DecodedTile, placeTile } from './blend.ts';
 
-/**
- * Graphs that run to decode one picture; progress counts them. `tile` as in {@link DecodeInputs}.
- */
+/** Graphs that run to decode one picture. `tile` as in {@link DecodeInputs}. */
 export function decodeStages(config: VaeConfig, size: ImageSize, tile: number | undefined): number {
   const tiles = tile === undefined ? 1 : decodeTiles(latentGrid(size), tile).flat().length;
   return tiles * (config.block_out_channels.length + 2);
@@ -29,10 +27,7 @@ export interface DecodeInputs {
   /** Packed, [S_img, 64]. */
   latents: Float32Array;
   size: ImageSize;
-  /**
-   * Latents per side of the tiles that are decoded one by one and blended. `undefined` decodes all
-   * at once.
-   */
+  /** Latents per side of the tiles to decode one by one; `undefined`: all at once. */
   tile: number | undefined;
   /** Called after each graph that has run. */
   onStage: () => void;

@@ -41,10 +41,7 @@ export interface DenoiserInputs {
   onPart: () => void;
 }
 
-/**
- * Makes the modulation tables, embeds the prompt and uploads what every step reads. `scope` holds
- * the device tensors.
- */
+/** Makes and uploads what every step reads. `scope` holds the device tensors. */
 export async function prepareDenoiser(
   phase: Phase,
   scope: TensorScope,

@@ -1,15 +1,10 @@
 import type { DeviceTensor } from '../ort/backend.ts';
 import { TensorScope } from '../parts/tensor-scope.ts';
 
-/**
- * A state that is kept for the step cache: the image stream before the first block, or after it.
- */
+/** A state kept for the step cache: the image stream before or after the first block. */
 type Kept = 'before' | 'first';
 
-/**
- * The hidden states of one picture on their way through the blocks. Each new state frees the one
- * before.
- */
+/** The hidden states of one picture. Each new state frees the one before. */
 export class ImageStreams {
   readonly #scope = new TensorScope();
   readonly #keptScope = new TensorScope();
@@ -51,10 +46,7 @@ export class ImageStreams {
     return this.#scope.replace('img', velocity);
   }
 
-  /**
-   * The image stream as it is now outlives the next `advance` and `join`. One state is kept at a
-   * time.
-   */
+  /** Keeps the image stream as it is now, in place of what was kept before. */
   keep(as: Kept): void {
     const { img } = this;
     this.#scope.forget('img');

@@ -24,9 +24,7 @@ export interface ModulationTables {
   row(part: ModulationPart, step: number): Float32Array;
 }
 
-/**
- * Positions of `scale` in a modulation row of k vectors: (shift, scale, gate) per residual branch.
- */
+/** Where `scale` is in a row of k vectors: (shift, scale, gate) per residual branch. */
 const SCALE_VECTORS: Readonly<Record<ModulationPart['vectors'], readonly number[]>> = { 6: [1, 4], 3: [1], 2: [1] };
 
 export interface ModulationInputs {

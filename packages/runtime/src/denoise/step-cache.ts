@@ -93,10 +93,7 @@ export class StepCache {
     this.#rests = rests;
   }
 
-  /**
-   * The image stream after all blocks: what the first gave now and what the others added last. The
-   * caller disposes it.
-   */
+  /** The image stream after all blocks, as if they had run. The caller disposes it. */
   async apply(image: number, first: DeviceTensor): Promise<DeviceTensor> {
     const rest = this.#rests[image];
     if (!rest) throw new Error(`nothing was computed for image ${image} yet`);

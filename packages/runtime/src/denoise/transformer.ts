@@ -110,10 +110,7 @@ async function runSingleBlocks(pass: Pass): Promise<void> {
   await cache.remember(states, lengthTensor(textTokens));
 }
 
-/**
- * Which block follows block `block` of all: after the last one the first again, unless this is the
- * last step.
- */
+/** The block that follows; after the last one the first, but not in the last step. */
 function nextBlock({ denoiser: { config, modulation }, step }: Pass, block: number): GraphPart | undefined {
   const isLast = block === blockCount(config) - 1;
   if (isLast && step === modulation.steps - 1) return undefined;

@@ -21,10 +21,7 @@ export interface GenerateOptions {
 export interface GenerateResult {
   /** A withheld picture is black. */
   images: GeneratedImage[];
-  /**
-   * One per picture, only if the safety checker was asked for: true for a picture that was
-   * withheld.
-   */
+  /** With the safety checker, one per picture: true if it was withheld. */
   flagged?: boolean[];
   /** The request with every default filled in, the seed included. */
   request: ResolvedRequest;

@@ -31,10 +31,7 @@ export class Phases {
     return names.reduce((sum, name) => sum + this.#phases[name].loadedBytes, 0);
   }
 
-  /**
-   * Does `work` in a phase. When it ends, `scope` is released, and so is the phase unless its
-   * weights are kept.
-   */
+  /** Does `work` in a phase, then releases `scope`, and weights that are not kept. */
   async use<T>(name: PhaseName, hooks: PhaseHooks, work: (phase: Phase, scope: TensorScope) => Promise<T>): Promise<T> {
     const phase = this.#phases[name];
     const scope = new TensorScope();

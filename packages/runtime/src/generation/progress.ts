@@ -12,10 +12,7 @@ import type { Phases } from './phases.ts';
  */
 const LOAD_TOKENS = 1024;
 
-/**
- * The decoder's weights are convolutions, which run on more and more pixels; on average on this
- * many per latent.
- */
+/** The decoder's convolutions run on this many pixels per latent, on average. */
 const PIXELS_PER_WEIGHT = 4;
 
 const LOAD_TEXTS: Readonly<Record<LoadedPart['phase'], string>> = {
@@ -35,10 +32,7 @@ export interface ProgressOptions {
   phases: Phases;
 }
 
-/**
- * Tells how far one generation is. Work is estimated as weights times the tokens that they run on,
- * and that of loading them.
- */
+/** Tells how far a generation is. Work is estimated: weights times tokens, and loading. */
 export class GenerationProgress {
   readonly #options: ProgressOptions;
   readonly #counts: Counts;

@@ -4,10 +4,7 @@ import { limitTooSmall } from './device-errors.ts';
 
 /** WebGPU adapters: the only file that touches `navigator.gpu`. */
 
-/**
- * A GPU process that is still starting answers null; an adapter refused once may come a moment
- * later.
- */
+/** A GPU process that is still starting offers no adapter, and does a moment later. */
 const ADAPTER_RETRY_DELAYS_MS = [0, 100, 300, 1000];
 
 /**

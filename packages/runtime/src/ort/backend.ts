@@ -49,10 +49,7 @@ export interface Session {
   readonly outputs: readonly string[];
 }
 
-/**
- * Streams `bytes` to `byteOffset` of the tensor being filled. The view may be reused as soon as the
- * call returns.
- */
+/** Writes `bytes` to `byteOffset` of the tensor. The view may be reused afterwards. */
 export type TensorWriter = (byteOffset: number, bytes: Uint8Array) => void;
 
 /**
@@ -99,10 +96,7 @@ export interface BackendInfo {
 
 /** What a backend asks and tells whoever made it. */
 export interface BackendHooks {
-  /**
-   * Awaited before every run. A run ends in microtasks, so a worker that hears messages between
-   * runs must wait here.
-   */
+  /** Awaited before every run. A worker hears messages here: a run ends in microtasks. */
   beforeRun?: (() => Promise<void>) | undefined;
   /** Called when a graph was loaded, a tensor uploaded or read, or a run is over, well or not. */
   onFinished?: (() => void) | undefined;

@@ -9,10 +9,7 @@ import type { Ledger } from './ledger.ts';
  * reads results back asks `assertAlive` *after* reading.
  */
 
-/**
- * Loss and out-of-memory are reported by events; a failure may arrive before the event that
- * explains it.
- */
+/** Events tell of loss and lack of memory, and may come after the failure itself. */
 const EXPLANATION_WAIT_MS = 100;
 
 const SUBGROUP_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'subgroup-size-control'];
@@ -29,10 +26,7 @@ export interface OpenDeviceOptions {
 /** A device whose buffers are counted and whose death is known. */
 export interface OpenDevice {
   readonly device: GPUDevice;
-  /**
-   * Throws `device/lost`, `device/out-of-memory`, or what the device reported outside any error
-   * scope.
-   */
+  /** Throws `device/lost`, `device/out-of-memory`, or what else the device reported. */
   assertAlive(): void;
   /** What `assertAlive` would throw, after giving the events a moment to arrive. */
   explain(): Promise<FluxError | undefined>;

@@ -3,10 +3,7 @@ import type { OpenDevice } from './device.ts';
 import { createBuffer } from './gpu-buffers.ts';
 import type { Memory, OrtModule } from './memory.ts';
 
-/**
- * `queue.writeBuffer` keeps a copy of each piece until the GPU has taken it: wait before more than
- * this is in flight.
- */
+/** `writeBuffer` keeps copies until the GPU has taken them: no more than this at once. */
 const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024;
 
 /** Buffer sizes and `writeBuffer` pieces are multiples of 4; the runtime binds storage in vec4s. */

@@ -37,10 +37,7 @@ const TOLERANCE = 1e-4;
  */
 const HALF_TOLERANCE = 1e-2;
 
-/**
- * The answer is that of float32 inputs: in half precision, rounding them is part of what is
- * tolerated.
- */
+/** The answer is for float32 inputs; in half precision the tolerance covers rounding them. */
 function kernelCase([kernel, ask]: Named, precision: Precision): KernelCase {
   const isHalf = precision === 'f16';
   let question: Question | undefined;

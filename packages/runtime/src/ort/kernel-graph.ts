@@ -8,16 +8,11 @@ export interface KernelNode {
   /** Names of feeds, or '' for an input left out. */
   inputs: readonly string[];
   attributes?: Attributes;
-  /**
-   * Computed in half precision: float32 inputs are cast to it before the node, and its output back.
-   */
+  /** Casts float32 inputs to half precision before the node, and its output back. */
   isHalf?: boolean;
 }
 
-/**
- * A graph of one node (and its casts) whose inputs are `feeds`, shapes included, and whose output
- * is `y` of `dims`.
- */
+/** A graph of one node (and its casts): inputs like `feeds`, one output `y` of `dims`. */
 export function kernelGraph(
   { op, contrib = false, inputs, attributes = {}, isHalf = false }: KernelNode,
   feeds: Readonly<Record<string, HostTensor>>,

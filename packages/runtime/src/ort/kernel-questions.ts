@@ -12,9 +12,7 @@ export interface Question {
 /** A kernel and what it is asked. */
 export type Named = readonly [kernel: string, ask: () => Question];
 
-/**
- * Numbers in [−1, 1) that are the same everywhere: a linear congruential generator's upper bits.
- */
+/** The same numbers everywhere, in [−1, 1): a linear congruential generator's. */
 function noise(seed: number, ...dims: number[]): HostTensor & { data: Float32Array } {
   let state = seed;
   const data = Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => {

@@ -21,10 +21,7 @@ export interface LedgerSnapshot {
 }
 
 export interface Ledger {
-  /**
-   * Counts something as held. The returned function counts it as given back, once however often it
-   * is called.
-   */
+  /** Counts something as held. The returned function gives it back, once. */
   hold(kind: Holding, sizes?: { bytes?: number; weightBytes?: number }): () => void;
   snapshot(): LedgerSnapshot;
   /** Peaks start again from what is held now: call between phases to learn the peak of each. */

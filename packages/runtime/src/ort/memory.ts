@@ -20,18 +20,12 @@ export interface Memory {
   /** True where a failed run leaves the runtime unusable. */
   readonly isBrokenByFailure: boolean;
   upload(dtype: Dtype, dims: readonly number[], fill: (write: TensorWriter) => Promise<void>): Promise<Allocation>;
-  /**
-   * Bytes that an output of the runtime adds to what `Ledger` counts; 0 where its buffers are
-   * counted themselves.
-   */
+  /** Bytes of an output for the ledger; 0 where its buffers are counted themselves. */
   outputBytes(bytes: number): number;
   read(tensor: Tensor): Promise<Float32Array>;
   /** Throws if what ran until now cannot be trusted. */
   assertAlive(): void;
-  /**
-   * The typed error behind a failure of the runtime, where this memory knows better than the
-   * runtime's text.
-   */
+  /** The typed error behind a failure of the runtime, if this memory knows it. */
   explain(): Promise<FluxError | undefined>;
   close(): Promise<void>;
 }

@@ -43,10 +43,7 @@ function workerFailed(cause: unknown): DeviceError {
   });
 }
 
-/**
- * A runtime module is one instance however many backends are made of it, so its mutex belongs to
- * the module.
- */
+/** Mutexes by runtime module, which is one instance for all backends made of it. */
 const mutexes = new WeakMap<object, Mutex>();
 
 /** The one mutex of an imported onnxruntime module. */

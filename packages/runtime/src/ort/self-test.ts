@@ -19,9 +19,7 @@ export const SELF_TEST_VERSION = 2;
 export interface SelfTestOptions {
   /** Default: IndexedDB, or memory where there is none. */
   store?: VerdictStore;
-  /**
-   * Changes a kernel's output [flat] in place before it is judged: how tests plant a wrong kernel.
-   */
+  /** Changes a kernel's output in place before it is judged: tests plant errors so. */
   tamper?: (kernel: string, rung: SelfTestVerdict['rung'], output: Float32Array) => void;
 }
 

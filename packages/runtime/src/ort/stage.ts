@@ -197,10 +197,7 @@ export function createStage(context: StageContext, label: string, memory: Memory
   }
 }
 
-/**
- * WebAssembly traps, `Aborted()`, and the TypeErrors of a glue whose memory is gone: nothing after
- * them can be trusted.
- */
+/** A WebAssembly trap, or the TypeErrors after one: the runtime cannot be trusted any more. */
 function isTrap(error: unknown): boolean {
   return error instanceof WebAssembly.RuntimeError || error instanceof TypeError;
 }

@@ -12,10 +12,7 @@ export function memoryVerdictStore(): VerdictStore {
   };
 }
 
-/**
- * Remembers in IndexedDB. Where that is missing or refuses (private windows), the self-test runs
- * once per worker.
- */
+/** In IndexedDB; where that refuses (private windows), for as long as this thread lives. */
 export function defaultVerdictStore(): VerdictStore {
   const memory = memoryVerdictStore();
   if (typeof indexedDB === 'undefined') return memory;

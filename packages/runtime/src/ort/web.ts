@@ -60,10 +60,7 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   });
 }
 
-/**
- * onnxruntime-web on WebGPU, one device per stage. Its kernels must pass the self-test, now or on
- * an earlier visit.
- */
+/** onnxruntime-web on WebGPU, one device per stage, with kernels that passed the self-test. */
 export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): Promise<Backend> {
   const adapter = await probeAdapter();
   const build = options.build ?? ('Suspending' in WebAssembly ? 'jspi' : 'asyncify');
@@ -81,9 +78,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     return createStage(context, label, memory);
   };
 
-  /**
-   * The same module's CPU provider: a second module would be a second download and a second heap.
-   */
+  /** The same module's CPU provider. A second module would be a second download. */
   const openCpuStage = async (label: string) => {
     const memory = createCpuMemory(ort, { executionProviders: ['wasm'] });
     return createStage(context, label, memory);
@@ -106,10 +101,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
   };
 }
 
-/**
- * One thread: WebGPU needs no more, and several need cross-origin isolation. To be called before
- * the first session.
- */
+/** One thread, because several need cross-origin isolation. Must come before any session. */
 function configure(ort: WebModule, { wasmUrl }: WasmBackendOptions): WebModule {
   ort.env.wasm.numThreads = 1;
   if (wasmUrl !== undefined) ort.env.wasm.wasmPaths = { wasm: wasmUrl };

@@ -9,9 +9,7 @@ interface Entry {
   isDropped: boolean;
 }
 
-/**
- * The weights of parts on the device, by part: loaded once each, ahead of their use where asked.
- */
+/** Weights on the device, by part: loaded once, and ahead of their use if asked. */
 export class PartCache {
   readonly #load: (part: string, signal: AbortSignal) => Promise<PartWeights>;
   readonly #entries = new Map<string, Entry>();

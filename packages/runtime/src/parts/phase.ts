@@ -30,9 +30,7 @@ export interface PhaseHooks {
   onLoad?: ((loaded: LoadedPart) => void) | undefined;
 }
 
-/**
- * One phase of a generation (text, denoise, decode): a stage with the parts that are loaded in it.
- */
+/** One phase of a generation: a stage with the parts that are loaded in it. */
 export class Phase {
   readonly bundle: Bundle;
   readonly label: PhaseName;
@@ -149,10 +147,7 @@ export class Phase {
     return loadPart(stage, this.bundle, part, inputs, signal);
   }
 
-  /**
-   * Frees all parts but `part`, which runs, and `next`: nothing reads the others before the next
-   * step.
-   */
+  /** Frees all parts but these two: nothing reads the others before the next step. */
   #moveWindow(part: string, next: string | undefined): void {
     for (const other of this.#inTurn) if (other !== part && other !== next) this.#parts.drop(other);
     this.#inTurn = new Set(next === undefined ? [part] : [part, next]);

@@ -1,9 +1,6 @@
 import type { DeviceTensor } from '../ort/backend.ts';
 
-/**
- * Device tensors by role, so that each new one replaces the last and an error or a cancel frees
- * them all.
- */
+/** Device tensors by role. A new one frees the last, and `release` frees them all. */
 export class TensorScope {
   readonly #held = new Map<string, DeviceTensor>();
 

@@ -50,10 +50,7 @@ export async function loadClassifier(stage: Stage, bundle: Bundle, checker: Safe
   };
 }
 
-/**
- * Logits of one picture. Anything but finite numbers is an error, because it would count as
- * harmless.
- */
+/** Logits of one picture. NaN is an error, because it would count as harmless. */
 async function run(stage: Stage, session: Session, { data, dims }: Tensor, count: number): Promise<Float32Array> {
   const outputs = await stage.run(session, { [INPUT]: { dtype: 'float32', dims, data: data as Float32Array } });
   try {

@@ -28,10 +28,7 @@ const FILTERS: Readonly<Record<number, Filter>> = {
 export const RESAMPLE_NEAREST = 0;
 export const RESAMPLE_FILTERS: readonly number[] = [RESAMPLE_NEAREST, ...Object.keys(FILTERS).map(Number)];
 
-/**
- * Fixed-point bits of a weight: 32 less 8 for the byte and 2 for what a weighted sum can exceed it
- * by.
- */
+/** Fixed point of a weight: 32 bits less 8 for the byte and 2 for overshoot of sums. */
 const ONE = 2 ** 22;
 
 /** One output pixel as a weighted sum of source pixels from `first` on. */

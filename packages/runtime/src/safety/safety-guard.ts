@@ -3,10 +3,7 @@ import type { GeneratedImage } from '../generation/picture.ts';
 import type { Backend, Stage } from '../ort/backend.ts';
 import type { Classifier } from './classifier.ts';
 
-/**
- * The bundle's classifier. It runs on the CPU on every backend: it is small, and a faulty GPU
- * driver must not let pictures pass.
- */
+/** The bundle's classifier, always on the CPU: a faulty GPU driver must not let pictures pass. */
 export class SafetyGuard {
   readonly #bundle: Bundle;
   readonly #backend: Backend;
@@ -22,10 +19,7 @@ export class SafetyGuard {
     if (this.#bundle.manifest.safety_checker !== undefined) await import('./classifier.ts');
   }
 
-  /**
-   * Loads the classifier, once. Called before pictures are drawn, so that a checker that cannot
-   * work fails at once.
-   */
+  /** Loads the classifier, once: before pictures are drawn, so that a bad one fails at once. */
   async load(): Promise<void> {
     const checker = this.#bundle.manifest.safety_checker;
     if (this.#loaded !== undefined || checker === undefined) return;

@@ -16,10 +16,7 @@ export interface PromptEmbedding {
 
 type Prompt = Pick<ResolvedRequest, 'prompt' | 'maxSequenceLength'>;
 
-/**
- * Prompts whose embeddings are remembered. Each takes up to 8 MB, and people go back and forth
- * between few.
- */
+/** Prompts whose embeddings are remembered. Each takes up to 8 MB. */
 const REMEMBERED_PROMPTS = 4;
 
 /** Both text encoders, and the last prompts that they encoded. */

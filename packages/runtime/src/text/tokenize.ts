@@ -9,10 +9,7 @@ export interface PromptTokens {
   dropped: number;
 }
 
-/**
- * Longest piece of a prompt that is tokenized at all; a token is at most a few dozen characters, so
- * nothing that fits is cut.
- */
+/** No more of a prompt is tokenized. Far beyond what 512 tokens can hold. */
 const MAX_PROMPT_CHARACTERS = 100_000;
 
 type Encode = (text: string) => number[];
@@ -51,10 +48,7 @@ export interface Tokenizers {
   t5: PromptTokenizer;
 }
 
-/**
- * Both tokenizers of a bundle, through transformers.js. Loaded lazily: the library is larger than
- * the rest of the worker.
- */
+/** Both tokenizers of a bundle. transformers.js is large, so it is loaded lazily. */
 export async function loadTokenizers(bundle: Bundle): Promise<Tokenizers> {
   const { tokenizer, tokenizer_2 } = bundle.manifest.tokenizers;
   const [clip, t5] = await Promise.all([
