@@ -108,3 +108,22 @@ it('disposal of one picture is revokeImageUrl', async () => {
   flux.revokeImageUrl(data[0]!.url!);
   await expect(fetch(data[0]!.url!)).rejects.toThrow();
 });
+
+it('calls that are aborted, left or cut off leave no listener behind', async () => {
+  const listeners = watchListeners();
+  // Outlives the client, as a page's own would.
+  const { signal } = new AbortController();
+  const request = { ...SMALLEST, num_inference_steps: 50, partial_images: 1 };
+  try {
+    const flux = createFluxSrpo({ model: url, backend: 'wasm' });
+    const controller = new AbortController();
+    const either = AbortSignal.any([signal, controller.signal]);
+    await rejection(flux.images.generate(request, { signal: either, onProgress: () => controller.abort() }));
+    for await (const _event of await flux.images.generate({ ...request, stream: true }, { signal })) break;
+    const cutOff = rejection(flux.images.generate(request, { signal, onProgress: () => void flux.dispose() }));
+    expect((await cutOff) as Error).toMatchObject({ name: 'AbortError' });
+    await expect.poll(() => listeners.left()).toEqual([]);
+  } finally {
+    listeners.restore();
+  }
+});
