@@ -8,7 +8,10 @@ const entries = {
   'quantize-worker': fileURLToPath(new URL('../export/src/node/quantize-worker.ts', import.meta.url)),
 };
 
-/** The command line with everything inside but onnxruntime-node, whose native part only `generate` and `serve` need. */
+/**
+ * The command line with everything inside but onnxruntime-node, whose native part only `generate`
+ * and `serve` need.
+ */
 export default defineConfig({
   plugins: [keepWorkerUrls(Object.keys(entries)), withoutSharp(), thirdPartyLicences()],
   ssr: { noExternal: true, external: ['onnxruntime-node'] },

@@ -11,7 +11,10 @@ const entries = Object.fromEntries(
   ]),
 );
 
-/** The published package: one entry per subpath. Everything is inside but onnxruntime-web, which brings WebAssembly files. */
+/**
+ * The published package: one entry per subpath. Everything is inside but onnxruntime-web, which
+ * brings WebAssembly files.
+ */
 export default defineConfig({
   plugins: [keepWorkerUrls(Object.keys(entries)), withoutSecondRuntime(), thirdPartyLicences()],
   build: {

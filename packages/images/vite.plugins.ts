@@ -5,8 +5,9 @@ import type { Plugin } from 'vite';
 /** What the builds of the library need beyond Vite. */
 
 /**
- * transformers.js prepares text and pictures for us and computes nothing, but imports a runtime of its own: a second WebAssembly file, of
- * 27 MB, in every site. onnxruntime-common has the same names and no runtime behind them.
+ * transformers.js prepares text and pictures for us and computes nothing, but imports a runtime of
+ * its own: a second WebAssembly file, of 27 MB, in every site. onnxruntime-common has the same
+ * names and no runtime behind them.
  */
 export function withoutSecondRuntime(): Plugin {
   return {
@@ -19,7 +20,10 @@ export function withoutSecondRuntime(): Plugin {
   };
 }
 
-/** transformers.js needs its image library in Node to start, and here never after: resizing is our own. */
+/**
+ * transformers.js needs its image library in Node to start, and here never after: resizing is our
+ * own.
+ */
 export function withoutSharp(): Plugin {
   const stub = '\0no-sharp';
   return {
@@ -36,7 +40,8 @@ const MARK = '__FLUX_SRPO_WORKER__';
 const MARKED = new RegExp(`${MARK}\\(["'\`]([\\w-]+)["'\`]\\)`, 'g');
 
 /**
- * Leaves `new Worker(new URL('./worker.js', import.meta.url))` to the bundler of whoever uses the library.
+ * Leaves `new Worker(new URL('./worker.js', import.meta.url))` to the bundler of whoever uses the
+ * library.
  *
  * @param entries modules of their own in the output, by name
  */
@@ -57,8 +62,9 @@ export function keepWorkerUrls(entries: readonly string[]): Plugin {
 }
 
 /**
- * onnxruntime-web names its .wasm files as `new URL("….wasm", import.meta.url)`, which Vite would copy or inline (16 to 27 MB each).
- * Read through a list they stay what they are: files beside this one, for the page to copy from onnxruntime-web/dist.
+ * onnxruntime-web names its .wasm files as `new URL("….wasm", import.meta.url)`, which Vite would
+ * copy or inline (16 to 27 MB each). Read through a list they stay what they are: files beside this
+ * one, for the page to copy from onnxruntime-web/dist.
  */
 export function keepWasmUrls(): Plugin {
   return {

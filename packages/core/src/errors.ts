@@ -1,7 +1,9 @@
 /**
- * The errors people can act on. The class says who can fix it, the code says what happened, `details` has the numbers.
+ * The errors people can act on. The class says who can fix it, the code says what happened,
+ * `details` has the numbers.
  *
- * Cancellation is not one of them: it is the standard `AbortError`. An exception of a caller's own callback stays what it is.
+ * Cancellation is not one of them: it is the standard `AbortError`. An exception of a caller's own
+ * callback stays what it is.
  */
 
 /** Every stable error code. The part before the slash names the class. */
@@ -66,7 +68,9 @@ export interface FluxErrorOptions {
   cause?: unknown;
 }
 
-/** Marks the errors of every copy of this package: `instanceof` knows those of its own copy only. */
+/**
+ * Marks the errors of every copy of this package: `instanceof` knows those of its own copy only.
+ */
 const BRAND = Symbol.for('flux-srpo.error');
 
 /** Every error of the library; one of the classes below. */
@@ -127,8 +131,8 @@ const CLASSES = {
 };
 
 /**
- * True for every error of this library, whichever copy of it made the error; with `code`, for that code (`'device/lost'`) or
- * that family (`'device/'`).
+ * True for every error of this library, whichever copy of it made the error; with `code`, for that
+ * code (`'device/lost'`) or that family (`'device/'`).
  */
 export function isFluxError(error: unknown, code?: ErrorCode | `${string}/`): error is FluxError {
   if (!isBranded(error)) return false;
@@ -137,7 +141,9 @@ export function isFluxError(error: unknown, code?: ErrorCode | `${string}/`): er
 
 const isBranded = (error: unknown): error is FluxError => error instanceof Error && BRAND in error;
 
-/** An error as plain data. Structured clone keeps neither the class nor the own fields of an Error. */
+/**
+ * An error as plain data. Structured clone keeps neither the class nor the own fields of an Error.
+ */
 export interface WireError {
   name: string;
   message: string;
@@ -162,7 +168,10 @@ export function toWireError(error: unknown, depth = 0): WireError {
   return wire;
 }
 
-/** The error that a `WireError` came from: same class, code, details, message and stack. Others become an `Error` of their name. */
+/**
+ * The error that a `WireError` came from: same class, code, details, message and stack. Others
+ * become an `Error` of their name.
+ */
 export function fromWireError(wire: WireError): Error {
   const cause = wire.cause === undefined ? undefined : fromWireError(wire.cause);
   if (wire.code !== undefined) {

@@ -6,7 +6,10 @@ import { dts } from 'rollup-plugin-dts';
 import { build } from 'vite';
 import manifest from '../package.json' with { type: 'json' };
 
-/** Builds the published package into dist/: modules, the worker with everything inside, the command line, and types. */
+/**
+ * Builds the published package into dist/: modules, the worker with everything inside, the command
+ * line, and types.
+ */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 

@@ -4,14 +4,18 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** `node scripts/pack.mjs [folder]`: builds the library and writes the tarball that is published (`npm publish <tarball>`). */
+/**
+ * `node scripts/pack.mjs [folder]`: builds the library and writes the tarball that is published
+ * (`npm publish <tarball>`).
+ */
 
 const library = fileURLToPath(new URL('..', import.meta.url));
 const workspace = join(library, '../..');
 
 /**
- * What a registry gets: `files`, README, licence, and package.json as pnpm would publish it, with `publishConfig` in effect and without
- * what only this workspace needs. npm's own `pack` knows nothing of such a `publishConfig`.
+ * What a registry gets: `files`, README, licence, and package.json as pnpm would publish it, with
+ * `publishConfig` in effect and without what only this workspace needs. npm's own `pack` knows
+ * nothing of such a `publishConfig`.
  *
  * @param {string} folder
  * @returns {{ path: string, size: number, unpackedSize: number }}

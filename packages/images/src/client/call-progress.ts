@@ -1,9 +1,14 @@
 import { type Progress, toWireError } from '@flux-srpo/core';
 
-/** How much of a call is loading, where everything has to be fetched. A guess: it depends on the network. */
+/**
+ * Share of loading in a call that has to fetch the whole model. A guess: it depends on the network.
+ */
 const LOAD_SHARE = 0.5;
 
-/** One fraction over loading, generating and a second try. It never falls, and a finished generation ends at 1. */
+/**
+ * One fraction over loading, generating and a second try. It never falls, and a finished generation
+ * ends at 1.
+ */
 export class CallProgress {
   readonly #onProgress: (progress: Progress) => void;
   /** What was told last. */
@@ -13,7 +18,10 @@ export class CallProgress {
     this.#onProgress = onProgress ?? (() => undefined);
   }
 
-  /** A listener for loading before a generation. Files that are here at its first event are no work of this call. */
+  /**
+   * A listener for loading before a generation. Files that are here at the first event do not count
+   * as work.
+   */
   loading(): (progress: Progress) => void {
     const from = this.#fraction;
     let first: number | undefined;

@@ -4,8 +4,8 @@ import { createFluxSrpo } from './client.ts';
 import type { FluxSrpoOptions } from './options.ts';
 
 /**
- * Node has no web workers, so this is a machine that cannot run the model: what `auto` does there needs no stand-in for the local
- * side. The server is a function in the place of `fetch`.
+ * Node has no web workers, so this is a machine that cannot run the model: what `auto` does there
+ * needs no stand-in for the local side. The server is a function in the place of `fetch`.
  */
 
 const REQUEST = { model: 'some-model', prompt: 'a canary' };
@@ -47,7 +47,8 @@ describe('a machine that cannot run the model', () => {
       expect(response).toMatchObject({ backend: 'remote', seed: 7, data: [{ b64_json: PNG }] });
       expect(response.warnings).toContainEqual({ field: 'quality', reason: expect.any(String) });
     }
-    // Called when as many prompts had been sent as there were earlier requests: before each, not after.
+    // Called when as many prompts had been sent as there were earlier requests: before each, not
+    // after.
     expect(reasons).toEqual([
       ['device/feature-missing', 0],
       ['device/feature-missing', 1],

@@ -24,37 +24,59 @@ import type { RemoteClient } from './remote-client.ts';
 export interface FluxSrpo extends AsyncDisposable {
   /** Named as openai's client names it. */
   images: {
-    /** The events that HTTP gives: rough pictures, then the pictures, in base64. It begins when the first one is asked for. */
+    /**
+     * The events that HTTP gives: rough pictures, then the pictures, in base64. The run begins with
+     * the first `next()`, and leaving the loop ends it.
+     */
     generate(request: ImageRequestStreaming, options?: LoadOptions): Promise<ImageStream>;
-    /** Loads the model if need be. One local run at a time; the others wait in `queue`. */
+    /**
+     * Loads the model first, unless it is loaded. Local runs come one after another; the others
+     * wait in `queue`.
+     */
     generate(request: ImageRequestNonStreaming, options?: GenerateOptions): Promise<ImageResponse>;
     generate(request: ImageRequest, options?: GenerateOptions): Promise<ImageResponse | ImageStream>;
   };
   /** Local requests now. */
   readonly queue: QueueState;
-  /** Models in this browser's storage: imported ones, which load with `model: 'opfs:<id>'`, and those that `load` kept (`keep`). */
+  /**
+   * Models in this browser's storage: imported ones, which load with `model: 'opfs:<id>'`, and
+   * those that `load` kept (`keep`).
+   */
   readonly storage: ModelStorage;
-  /** Says whether and how this machine can run the model, in under a second; fetches nothing but `manifest.json`. */
+  /**
+   * Says whether and how this machine can run the model. Takes under a second, and fetches nothing
+   * but `manifest.json`.
+   */
   probe(options?: LoadOptions): Promise<ProbeReport>;
   /**
-   * Starts the worker and opens the bundle; says what it holds and what computes it. With backend `remote`: asks the server for its
-   * models.
+   * Starts the worker and opens the bundle. The answer says what the bundle holds and what computes
+   * it. With backend `remote` it asks the server for its models.
    */
   load(options?: LoadOptions): Promise<LoadedModel>;
-  /** Frees the model and its worker, after what runs and waits; the next call starts anew. */
+  /**
+   * Frees the model and its worker, after the calls that run and wait. The next call starts a new
+   * worker.
+   */
   unload(): Promise<void>;
   /**
-   * Removes the model's files from this browser's storage (`keep`), also while it is loaded here or in another tab: what is not in memory
-   * then comes from the network again. `storage.remove` refuses while it is loaded.
+   * Removes the model's files from this browser's storage (`keep`), even while it is loaded here or
+   * in another tab: weights that are not in memory are then fetched again. `storage.remove` refuses
+   * while the model is loaded.
    */
   clearKept(): Promise<void>;
   /** Frees the memory behind a `blob:` URL of a response. */
   revokeImageUrl(url: string): void;
-  /** Stops everything and revokes the `blob:` URLs of every response. Pending calls reject with `AbortError`. */
+  /**
+   * Stops everything and revokes the `blob:` URLs of every response. Pending calls reject with
+   * `AbortError`.
+   */
   dispose(): Promise<void>;
 }
 
-/** FLUX.1 SRPO in a web worker of this page, or on a server where the caller allows it. Nothing is fetched before the first call. */
+/**
+ * FLUX.1 SRPO in a web worker of this page, or on a server where the caller allows it. Fetches
+ * nothing before the first call.
+ */
 export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
   const { local, remote, fallback, maxQueue } = resolveOptions(options);
   const queue = new Queue(maxQueue);

@@ -12,8 +12,8 @@ export interface LocalEngineOptions {
 }
 
 /**
- * One worker at a time, and what survives it. After a lost device, a crash or a hang a new worker does the call again, once. The
- * same seed gives the same picture.
+ * One worker at a time, and what survives it. After a lost device, a crash or a hang a new worker
+ * does the call again, once. The same seed gives the same picture.
  */
 export class LocalEngine {
   readonly #options: LocalEngineOptions;
@@ -34,7 +34,10 @@ export class LocalEngine {
     return this.#withWorker(options, (link, progress) => this.#load(link, { ...options, onProgress: progress.rest() }));
   }
 
-  /** @param prepare makes the request once it is known which model is loaded; what it throws is final */
+  /**
+   * @param prepare makes the request once it is known which model is loaded; what it throws is
+   * final
+   */
   generate(
     prepare: (model: LocalModel) => GenerateRequest,
     options: CallOptions,

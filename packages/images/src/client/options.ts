@@ -6,11 +6,15 @@ import type { Patience } from '../worker/worker-link.ts';
 
 /** Where the model is, what may compute it, and whether a server may. */
 export interface FluxSrpoOptions {
-  /** URL of a bundle's folder, relative to the page, or `opfs:<id>` of an imported model. Not needed with `backend: 'remote'`. */
+  /**
+   * URL of a bundle's folder, relative to the page, or `opfs:<id>` of an imported model. Not needed
+   * with `backend: 'remote'`.
+   */
   model?: string | URL;
   /**
-   * `webgpu` and `wasm` compute here, `remote` on a server. `auto`: WebGPU; where this machine cannot, wasm if it is allowed;
-   * where that is not, the server, if one is configured and `fallback` allows it. @default 'auto'
+   * `webgpu` and `wasm` compute here, `remote` on a server. `auto` tries WebGPU, then wasm if
+   * `allowWasm` is set, then the server if there is a `remote` and `fallback` allows it. @default
+   * 'auto'
    */
   backend?: 'auto' | LocalBackend | 'remote';
   /** Lets `auto` compute on the CPU, which is slow and private. @default false */
@@ -18,41 +22,54 @@ export interface FluxSrpoOptions {
   /** The server. Without it nothing is ever sent anywhere. */
   remote?: RemoteOptions;
   /**
-   * When `auto` may send a request to the server instead: never, when this machine cannot run the model, or also when a run failed
-   * here. @default 'when-unsupported'
+   * When `auto` may send a request to the server: never, when this machine cannot run the model, or
+   * also when a run failed here.
+   * @default 'when-unsupported'
    */
   fallback?: FallbackPolicy;
-  /** Called, and awaited, before a prompt goes to the server in place of a local run. Returning `false` or throwing forbids it. */
+  /**
+   * Called, and awaited, before a prompt goes to the server because it could not be drawn here.
+   * Returning `false` or throwing forbids it.
+   */
   onFallback?: (reason: FluxError) => unknown;
-  /** Requests that may wait while one runs; more are refused with `input/queue-full`. @default 8 */
+  /** Requests that may wait while one runs. More are refused with `input/queue-full`. @default 8 */
   maxQueue?: number;
   /**
-   * Bytes of device memory to stay within, weights and work buffers together: what does not fit is read again when it is needed, pictures
-   * are decoded in tiles where they must be, and what fits in no way is refused with the numbers. Without it 4 GiB are planned for, and
-   * nothing is refused for want of memory.
+   * Bytes of device memory to stay within, for weights and work buffers together. Weights that do
+   * not fit are read again when they are needed, pictures are decoded in tiles, and a picture that
+   * fits in no way is refused with the numbers. Without a budget 4 GiB are planned for, and nothing
+   * is refused for want of memory.
    */
   memoryBudget?: number;
   /**
-   * What WebGPU computes its linear layers and its attention in. `auto`: half precision where the adapter has `shader-f16` and its kernels
-   * pass the self-test, else float32. `f16` anywhere else is an error. The same seed gives a slightly different picture.
-   * @default 'auto'
+   * What WebGPU computes linear layers and attention in. `auto` takes half precision where the
+   * adapter has `shader-f16` and its kernels pass the self-test, else float32. `f16` is an error on
+   * any other adapter. The two draw slightly different pictures from the same seed. @default 'auto'
    */
   precision?: 'auto' | Precision;
   /**
-   * Keeps the model's files in this browser's Cache storage, each checked whenever it is read: `load` fetches all of them, and generating
-   * needs no network from then on. Without it, or where the browser keeps nothing (`isKept` of what `load` gives), weights that did not
-   * stay in memory are fetched again. `clearKept` takes them away. @default true
+   * Keeps the model's files in this browser's Cache storage: `load` fetches all of them, and
+   * generating needs no network from then on. Each file is checked whenever it is read. Without it,
+   * or where the browser keeps nothing (`isKept` of what `load` gives), weights that did not stay
+   * in memory are fetched again. `clearKept` removes the files. @default true
    */
   keep?: boolean;
-  /** URL of the worker's module: for a strict CSP, or a bundler that does not understand `new Worker(new URL(…))`. */
+  /**
+   * URL of the worker's module: for a strict CSP, or a bundler that does not understand `new
+   * Worker(new URL(…))`.
+   */
   workerUrl?: string | URL;
   /** URL of onnxruntime-web's .wasm file, where the bundler does not place it. */
   wasmUrl?: string | URL;
-  /** Silence after which a worker is taken for hung. @default 60 s; 10 min where wasm is allowed, which is silent while it computes */
+  /**
+   * Milliseconds of silence after which a worker counts as hung and is replaced.
+   * @default 60 s; 10 min where wasm is allowed, which is silent while it computes
+   */
   hangTimeoutMs?: number;
   /**
-   * Time in which a run or a read must end before the GPU is taken for hung (`device/hung`); ten times the longest so far, where
-   * that is more. On WebGPU it is a whole step, all pictures of the batch, that ends at once. @default 10 min
+   * Milliseconds in which a run or a read must end. Otherwise the GPU counts as hung
+   * (`device/hung`). Where something took long before, ten times that long is waited. On WebGPU a
+   * whole step ends at once, for all pictures of the batch. @default 10 min
    */
   stallTimeoutMs?: number;
 }

@@ -50,7 +50,8 @@ describe('planPicture', () => {
 describe('requiredLimits and assertFits', () => {
   it('ask an adapter for the smallest preset, and refuse larger pictures by name', () => {
     const needed = requiredLimits(MANIFEST).maxStorageBufferBindingSize as number;
-    // What does not depend on the picture, T5's position bias of 512 tokens, and the decoder's widest state in its smallest tiles.
+    // What does not depend on the picture, T5's position bias of 512 tokens, and the decoder's
+    // widest state in its smallest tiles.
     expect(needed).toBe(Math.max(64 * 512 * 512 * 4, 256 * 256 * 256 * 4));
     expect(() => assertFits(MANIFEST, SQUARE, { adapter: adapter(needed) })).not.toThrow();
     let error: unknown;

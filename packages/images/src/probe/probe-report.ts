@@ -5,8 +5,8 @@ import type { LocalBackend } from '../worker/protocol.ts';
 /** What this machine offers, what the model needs, and what follows. */
 export interface ProbeReport {
   /**
-   * `ready`: on the GPU. `slow`: on the CPU, which was allowed. `unsupported`: not here; `auto` goes to the server, if one is
-   * configured.
+   * `ready`: runs on the GPU. `slow`: runs on the CPU, which was allowed. `unsupported`: does not
+   * run here; `auto` goes to the server, if there is one.
    */
   verdict: 'ready' | 'slow' | 'unsupported';
   /** What a local run would take; `undefined` where there can be none. */

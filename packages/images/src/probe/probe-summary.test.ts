@@ -5,7 +5,8 @@ import { planPicture } from './memory-plan.ts';
 import type { Findings } from './probe-report.ts';
 import { probeSummary } from './probe-summary.ts';
 
-// Oracle: the embedded model's manifest and its plan, whose bytes are counted against the device elsewhere (test/parity).
+// Oracle: the embedded model's manifest and its plan, whose bytes are counted against the device
+// elsewhere (test/parity).
 const manifest = parseManifest(
   readFileSync(new URL('../../../../models/tiny/bundle/manifest.json', import.meta.url), 'utf8'),
 );

@@ -1,7 +1,10 @@
 import { formatBytes as bytes, PIXELS_PER_LATENT, PLAN_PHASES } from '@flux-srpo/core';
 import type { Findings } from './probe-report.ts';
 
-/** A report in words, a line each: the verdict and why, what is fetched, and what a picture takes on the device, phase by phase. */
+/**
+ * The report in words: a line each for the verdict, its reasons, the download, and the device
+ * memory of each phase.
+ */
 export function probeSummary({
   verdict,
   backend,

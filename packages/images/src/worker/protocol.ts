@@ -11,11 +11,15 @@ import { type Endpoint, expose, type Remote, type TransferHandler, transferHandl
 import type { ModelFacts } from '../wire/model.ts';
 
 /**
- * All that crosses between the page and its worker: two interfaces, carried by comlink over the worker's own messages. Arguments
- * and results are plain data, buffers are transferred, errors keep their class, code and details.
+ * All that crosses between the page and its worker: two interfaces, carried by comlink over the
+ * worker's own messages. Arguments and results are plain data, buffers are transferred, errors keep
+ * their class, code and details.
  */
 
-/** What the worker offers. One call at a time, besides `cancel` and `ping`: the page waits for the answer before the next. */
+/**
+ * What the worker offers. One call at a time, besides `cancel` and `ping`: the page waits for the
+ * answer before the next.
+ */
 export interface WorkerApi {
   /** Opens the model. Only answers where it is open already. */
   load(input: LoadInput): Promise<LocalModel>;
@@ -23,13 +27,22 @@ export interface WorkerApi {
   generate(request: GenerateRequest): Promise<GenerateOutput>;
   /** Gives back what the model holds on the device. */
   unload(): Promise<void>;
-  /** Stops the running call at its next run, read or picture. The call then answers with an `AbortError`. */
+  /**
+   * Stops the running call at its next run, read or picture. The call then answers with an
+   * `AbortError`.
+   */
   cancel(): void;
-  /** Answers how many runs, reads and uploads have ended. Where that number stands still, something may hang. */
+  /**
+   * Answers how many runs, reads and uploads have ended. Where that number stands still, something
+   * may hang.
+   */
   ping(): number;
 }
 
-/** What the page offers: it hears how the running call goes. Everything told before the answer arrives before the answer. */
+/**
+ * What the page offers: it hears how the running call goes. Everything told before the answer
+ * arrives before the answer.
+ */
 export interface PageApi {
   onProgress(progress: Progress): void;
   /** @param image its pixels are transferred */
@@ -96,7 +109,10 @@ export function connectToPage(createWorkerApi: (page: Remote<PageApi>) => Worker
   expose(createWorkerApi(wrap<PageApi>(endpoint)), endpoint);
 }
 
-/** Structured clone keeps neither the class nor the code of an error, so comlink is told how what is thrown crosses. */
+/**
+ * Structured clone keeps neither the class nor the code of an error, so comlink is told how what is
+ * thrown crosses.
+ */
 function carryErrors(handler: Partial<TransferHandler<unknown, unknown>>): void {
   transferHandlers.set('throw', { ...transferHandlers.get('throw')!, ...handler });
 }

@@ -18,22 +18,29 @@ export interface Patience {
   stallMs: number;
 }
 
-/** Heartbeats per patience, at least. They are counted, not timed: a machine that slept has missed one. */
+/**
+ * Heartbeats per patience, at least. They are counted, not timed: a machine that slept has missed
+ * one.
+ */
 const BEATS = 6;
 const MAX_BEAT_MS = 10_000;
 /** What took long once may take this many times as long. */
 const SLACK = 10;
 
 /**
- * The page's end of one worker. Every call settles: with the worker's answer, with the signal's reason, with
- * `device/worker-failed` when the worker crashes or hangs, and with `device/hung` when it lives but finishes nothing.
+ * The page's end of one worker. Every call settles: with the worker's answer, with the signal's
+ * reason, with `device/worker-failed` when the worker crashes or hangs, and with `device/hung` when
+ * it lives but finishes nothing.
  */
 export class WorkerLink {
   readonly #worker: Worker;
   readonly #api: Remote<WorkerApi>;
   readonly #patience: Patience;
   readonly #beatMs: number;
-  /** Aborted with the reason why no more calls are taken. Takes every listener off the worker, comlink's too. */
+  /**
+   * Aborted with the reason why no more calls are taken. Takes every listener off the worker,
+   * comlink's too.
+   */
   readonly #ending = new AbortController();
   /** The call whose events are heard. */
   #heard: CallOptions = {};
