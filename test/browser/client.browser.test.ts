@@ -19,12 +19,13 @@ declare module 'vitest/browser' {
   }
 }
 
-/** The real worker, which also says when it hears of a cancel. */
+/** The real worker, which also says which calls it hears. */
 const listening = () =>
   workerUrl(`
     import '${REAL_WORKER}';
     addEventListener('message', ({ data }) => {
-      if (data.path?.[0] === 'cancel') postMessage({ heard: 'cancel' });
+      const [call] = data.path ?? [];
+      if (call !== undefined && call !== 'ping') postMessage({ heard: call });
     });
   `);
 
@@ -116,8 +117,7 @@ describe('the client with its worker', () => {
       expect(answered).toBeGreaterThan(canceled);
       expect(order.slice(canceled, answered)).not.toContain('denoise');
       expect(order.slice(answered + 1)).not.toContain('answer');
-      // The first event of the next call.
-      expect(order[answered + 1]).toBe('encode');
+      expect(order[answered + 1]).toBe('generate');
     } finally {
       workers.restore();
     }
@@ -152,6 +152,35 @@ describe('the client with its worker', () => {
     const idle = createFluxSrpo({ model: url, workerUrl: '/no-worker.js' });
     const error = await rejection(idle.images.generate({ model, ...SMALL, num_inference_steps: 0 }));
     expect(error).toBeInstanceOf(InputError);
+  });
+
+  it('refuses a wrong request at once, while another one runs', async () => {
+    const order: string[] = [];
+    const running = flux.images.generate({ model, ...SMALL }).then(() => order.push('picture'));
+    const wrong = rejection(flux.images.generate({ model, ...SMALL, n: 0 })).then((error) => {
+      order.push('refusal');
+      return error;
+    });
+    expect(flux.queue).toEqual({ running: 1, waiting: 1, max: 8 });
+    expect(isFluxError(await wrong, 'input/out-of-range')).toBe(true);
+    expect(flux.queue).toEqual({ running: 1, waiting: 0, max: 8 });
+    await running;
+    expect(order).toEqual(['refusal', 'picture']);
+  });
+
+  it('loads once per worker, however often it is asked', async () => {
+    const workers = watchWorkers();
+    await using other = createFluxSrpo({ model: url, backend: 'wasm', workerUrl: listening() });
+    try {
+      const heard: string[] = [];
+      await Promise.all([other.load(), other.load()]);
+      workers.started[0]!.addEventListener('message', ({ data }) => data.heard !== undefined && heard.push(data.heard));
+      for (let i = 0; i < 2; i++) await other.images.generate(SMALL);
+      await other.load();
+      expect(heard).toEqual(['generate', 'generate']);
+    } finally {
+      workers.restore();
+    }
   });
 
   it('works again after unload', async () => {

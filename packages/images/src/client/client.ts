@@ -2,8 +2,7 @@ import { InputError } from '@flux-srpo/core';
 import type { ProbeReport } from '../probe/probe-report.ts';
 import { lazyModelStorage } from '../store/lazy-model-storage.ts';
 import type { ModelStorage } from '../store/model-storage.ts';
-import { parseRequest } from '../wire/parse-request.ts';
-import type { CheckedRequest, ImageRequest } from '../wire/request.ts';
+import type { ImageRequest } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
 import { askConsent, mayFallBack } from './fallback.ts';
 import type {
@@ -112,7 +111,12 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     call.signal.throwIfAborted();
     if (local === undefined) return (await clients.there()).generate(request, call);
     try {
-      return await queue.run(async () => (await clients.here()).generate(request, call), call.signal);
+      const client = clients.here();
+      // A wrong request need not wait for its turn to be refused.
+      const wrong = new AbortController();
+      client.then((here) => here.check(request)).catch((error) => wrong.abort(error));
+      const waiting = AbortSignal.any([call.signal, wrong.signal]);
+      return await queue.run(async () => (await client).generate(request, call), waiting);
     } catch (error) {
       if (call.signal.aborted || !mayFallBack(fallback, error)) throw error;
       await askConsent(options.onFallback, error);
@@ -121,9 +125,9 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     }
   };
 
-  const stream = async (body: ImageRequest, checked: CheckedRequest, call: Call): Promise<ImageStream> => {
-    const { imageStream, assertStreamable } = await import('./image-stream.ts');
-    assertStreamable(checked);
+  const stream = async (body: ImageRequest, call: Call): Promise<ImageStream> => {
+    const { imageStream, checkStreamed } = await import('./image-stream.ts');
+    checkStreamed(body);
     const request = { ...body, response_format: 'b64_json' } as const;
     return imageStream((onEvent, left) => {
       const signal = AbortSignal.any([call.signal, left]);
@@ -143,8 +147,7 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
       // `stream` tells which of the two it is, as the overloads say.
       generate: (async (body: ImageRequest, options_: GenerateOptions = {}) => {
         const call = begin(options_);
-        const { request } = parseRequest(body, { mayOmitModel: true });
-        return request.stream === true ? stream(body, request, call) : generate(body, call);
+        return body?.stream === true ? stream(body, call) : generate(body, call);
       }) as FluxSrpo['images']['generate'],
     },
     get queue() {

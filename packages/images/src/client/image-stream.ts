@@ -1,10 +1,15 @@
-import { completedEvents, type ImageEvent } from '../wire/events.ts';
+import { assertStreamable, completedEvents, type ImageEvent } from '../wire/events.ts';
+import { parseRequest } from '../wire/parse-request.ts';
+import type { ImageRequest } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
-
-export { assertStreamable } from '../wire/events.ts';
 
 /** The events of one generation. Leaving the loop (`break`, `return()`) aborts it. */
 export type ImageStream = AsyncGenerator<ImageEvent, void, void>;
+
+/** @throws InputError for a request that is wrong, or that asks for addresses of pictures */
+export function checkStreamed(body: ImageRequest): void {
+  assertStreamable(parseRequest(body, { mayOmitModel: true }).request);
+}
 
 type Generate = (onEvent: (event: ImageEvent) => void, signal: AbortSignal) => Promise<ImageResponse>;
 

@@ -2,7 +2,7 @@ import { type FluxError, randomSeed } from '@flux-srpo/core';
 import { imageEvents } from '../fetch/image-events.ts';
 import { modelWarnings, toEngineRequest } from '../wire/model.ts';
 import { parseRequest } from '../wire/parse-request.ts';
-import type { CheckedRequest, ImageRequest } from '../wire/request.ts';
+import type { CheckedRequest, ImageRequest, ParsedRequest } from '../wire/request.ts';
 import { type ImageResponse, localResponse, partialWarnings } from '../wire/response.ts';
 import type { LocalModel } from '../worker/protocol.ts';
 import { isUnsupported } from '../worker/recovery.ts';
@@ -29,8 +29,13 @@ export class LocalClient implements ImageClient {
     return this.#ifSupported(() => this.#engine.load(call));
   }
 
+  /** @throws InputError for a request that is wrong */
+  check(body: ImageRequest): ParsedRequest {
+    return parseRequest(body, { mayOmitModel: true });
+  }
+
   async generate(body: ImageRequest, call: Call): Promise<ImageResponse> {
-    const { request, transport, warnings } = parseRequest(body, { mayOmitModel: true });
+    const { request, transport, warnings } = this.check(body);
     // Drawn here, so that a second try gives the same picture.
     const { seed = randomSeed() } = request;
     const [output, model] = await this.#ifSupported(() =>
