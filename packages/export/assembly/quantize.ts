@@ -1,8 +1,10 @@
-// The quantizer's inner loops, in AssemblyScript: WebAssembly has the vector instructions that JavaScript lacks.
-// `npm run wasm` compiles this file to ../src/quantize/kernels.wasm.ts; ../src/quantize/kernels.ts lays out the memory and calls it.
+// The quantizer's inner loops, in AssemblyScript: WebAssembly has the vector instructions that
+// JavaScript lacks. `npm run wasm` compiles this file to ../src/quantize/kernels.wasm.ts;
+// ../src/quantize/kernels.ts lays out the memory and calls it.
 //
-// Pointers are bytes into the module's memory. Rows are finite float32 in whole blocks of 32. A `v128` is four float32 unless a comment
-// says otherwise. The order of every sum is fixed, so that all machines compute the same bytes.
+// Pointers are bytes into the module's memory. Rows are finite float32 in whole blocks of 32. A
+// `v128` is four float32 unless a comment says otherwise. The order of every sum is fixed, so that
+// all machines compute the same bytes.
 
 /** Bytes of a block's 32 float32, and of a vector. */
 const BLOCK: usize = 128;
@@ -41,7 +43,11 @@ export function widenF16(from: usize, rows: usize, count: usize): void {
 /** 2¹¹² */
 const BIAS_DIFFERENCE: f32 = 5.192296858534828e33;
 
-/** Four float16 in int32. Exponent and mantissa are moved to float32's, whose exponents are larger by 112; multiplying mends that, of subnormals too. */
+/**
+ * Four float16 in int32. Exponent and mantissa are moved to float32's, whose exponents are larger
+ * by 112; a multiplication corrects that, for
+ * subnormals too.
+ */
 function widenedF16(bits: v128): v128 {
   const magnitude = i32x4.shl(v128.and(bits, i32x4.splat(0x7fff)), 13);
   const finite = f32x4.mul(magnitude, f32x4.splat(BIAS_DIFFERENCE));
@@ -67,7 +73,11 @@ export function largestBits(rows: usize, blocks: usize): u32 {
 
 // ---- 8 bits: value = (q − 128)·scale, scale = max|x| / 127 ----
 
-/** @param codes [blocks, 32] @param scales [blocks] float32 @param halves whether scales are rounded to halves */
+/**
+ * @param codes [blocks, 32]
+ * @param scales [blocks] float32
+ * @param halves whether scales are rounded to halves
+ */
 export function q8(rows: usize, blocks: usize, halves: bool, codes: usize, scales: usize): void {
   for (let i: usize = 0; i < blocks; i++) {
     const at = rows + i * BLOCK;
@@ -85,7 +95,10 @@ export function q8(rows: usize, blocks: usize, halves: bool, codes: usize, scale
   }
 }
 
-/** Four codes as int32, computed in float64: a code must not depend on whether the product was rounded first. */
+/**
+ * Four codes as int32, computed in float64: a code must not depend on whether the product was
+ * rounded first.
+ */
 function q8Codes(rows: usize, inverse: v128): v128 {
   const x = v128.load(rows);
   // Truncation of what is not negative takes the place of rounding.
@@ -98,7 +111,11 @@ function q8Codes(rows: usize, inverse: v128): v128 {
 
 // ---- 4 bits: value = (q − 8)·scale, the scale searched for least squared error ----
 
-/** @param codes [blocks, 16], low nibble first @param scales [blocks] float32 @param halves whether scales are rounded to halves */
+/**
+ * @param codes [blocks, 16], low nibble first
+ * @param scales [blocks] float32
+ * @param halves whether scales are rounded to halves
+ */
 export function q4(rows: usize, blocks: usize, halves: bool, codes: usize, scales: usize): void {
   for (let i: usize = 0; i < blocks; i++) {
     const at = rows + i * BLOCK;
@@ -108,7 +125,10 @@ export function q4(rows: usize, blocks: usize, halves: bool, codes: usize, scale
   }
 }
 
-/** The best stored scale found for a block; negative where the largest value is positive, so that it gets −8. */
+/**
+ * The best stored scale found for a block; negative where the largest value is positive, so that it
+ * gets −8.
+ */
 function searchScale(rows: usize, halves: bool): f32 {
   const extreme = largestValue(rows);
   if (abs(extreme) < TINY) return 0;
@@ -134,12 +154,14 @@ function largestValue(rows: usize): f32 {
 }
 
 /**
- * Of the scales that six start levels lead to, as shares of the largest value, the one of least squared error. A start level is one tried
- * for the largest value; the scale it gives is refitted to the codes it leads to. For given codes q the best scale is Σxq / Σq², and it
- * leaves an error of Σx² − (Σxq)² / Σq².
+ * Of the scales that six start levels lead to, as shares of the largest value, the one of least
+ * squared error. A start level is one tried for the largest value; the scale it gives is refitted
+ * to the codes it leads to. For given codes q the best scale is Σxq / Σq², and it leaves an error
+ * of Σx² − (Σxq)² / Σq².
  *
- * −8 is ggml's Q4_0: the one level beyond ±7 goes to the largest value. Its neighbours trade clipping it against finer steps for the rest.
- * On normal values these six reach the error of a search over 8000 scales to a thousandth.
+ * −8 is ggml's Q4_0: the one level beyond ±7 goes to the largest value. Its neighbours trade
+ * clipping it against finer steps for the rest. On normal values these six reach the error of a
+ * search over 8000 scales to a thousandth.
  *
  * @see https://github.com/ggml-org/ggml/blob/d99724f2/src/ggml-quants.c `make_qx_quants`
  */
@@ -162,7 +184,9 @@ function bestShare(): f32 {
   return best;
 }
 
-/** Σxq / Σq² from three levels of the largest value, in the first lanes; Σxq is left in `results`. */
+/**
+ * Σxq / Σq² from three levels of the largest value, in the first lanes; Σxq is left in `results`.
+ */
 function refit(level0: f32, level1: f32, level2: f32): v128 {
   const l0 = f32x4.splat(level0);
   const l1 = f32x4.splat(level1);
@@ -207,7 +231,8 @@ function nearestLevel(x: v128): v128 {
   return f32x4.pmax(f32x4.pmin(f32x4.nearest(x), f32x4.splat(7)), f32x4.splat(-8));
 }
 
-// ---- 4 bits with offsets: value = (q − 8)·scale + offset; ../src/quantize/q4m.ts says how offsets are stored ----
+// ---- 4 bits with offsets: value = (q − 8)·scale + offset ----
+// `quantizeQ4m` in ../src/quantize/kernels.ts says how offsets are stored.
 
 /** Levels of 4 bits. */
 const LOWEST: f32 = -8;
@@ -215,8 +240,9 @@ const HIGHEST: f32 = 7;
 const STEPS: f32 = 15;
 
 /**
- * Scales tried for a block, as shares of (max − min) / 15, with every stored scale between them: a shorter range clips the largest values
- * and is finer for the rest. Beyond these the error fell by less than 1 % in the distributions of bench/quantization.ts.
+ * Scales tried for a block, as shares of (max − min) / 15, with every stored scale between them: a
+ * shorter range clips the largest values and is finer for the rest. Beyond these the error fell by
+ * less than 1 % in the distributions of bench/quantization.ts.
  */
 const WIDEST: f32 = 1.04;
 const NARROWEST: f32 = 0.85;
@@ -225,7 +251,8 @@ const NARROWEST: f32 = 0.85;
  * @param unit what rows are multiplied by
  * @param padded columns of one code of the offsets, a multiple of 32; there are two
  * @param offsets room for a float32 per block of a row
- * @param codes [count, width / 2], low nibble first, filled with the code of zero; width = inFeatures + 2·padded
+ * @param codes [count, width / 2], low nibble first, filled with the code of zero; width =
+ *   inFeatures + 2·padded
  * @param scales [count, width / 32] e4m4
  */
 export function q4m(
@@ -260,9 +287,9 @@ export function q4m(
 }
 
 /**
- * Stores a block's best scale (e4m4) and offset. For each scale four grids are laid, a quarter of a step apart, around the middle of the
- * range; a lane is a grid. For given codes q and a scale s the best offset is the mean of x − s·q, and the error it leaves is
- * Σ(x − s·q)² − (Σ(x − s·q))² / 32.
+ * Stores a block's best scale (e4m4) and offset. For each scale four grids are laid, a quarter of a
+ * step apart, around the middle of the range; a lane is a grid. For given codes q and a scale s the
+ * best offset is the mean of x − s·q, and the error it leaves is Σ(x − s·q)² − (Σ(x − s·q))² / 32.
  */
 function searchBlock(rows: usize, unit: f32, scaleTo: usize, offsetTo: usize): void {
   const units = f32x4.splat(unit);
@@ -335,7 +362,10 @@ const CODES: usize = 0;
 const SQUARES: usize = 32;
 const PRODUCTS: usize = 64;
 
-/** Rounds the kept block to two grids and keeps their sums, each in two lanes to be added, at `pair` of {@link grids}. */
+/**
+ * Rounds the kept block to two grids and keeps their sums, each in two lanes to be added, at `pair`
+ * of {@link grids}.
+ */
 function sumGrids(pair: usize, inverse: f32, base0: f32, base1: f32): void {
   const inverses = f32x4.splat(inverse);
   const bases0 = f32x4.splat(base0);
@@ -368,8 +398,10 @@ function gridSums(kind: usize): v128 {
 }
 
 /**
- * Writes the codes and scales of up to 32 offsets, and replaces each by what its codes mean. Coarse steps reach the largest, fine ones half a
- * coarse step. The fine scale and codes lie `scaleStride` and `codeStride` bytes behind the coarse ones; where all offsets are 0 nothing is written but scales.
+ * Writes the codes and scales of up to 32 offsets, and replaces each by what its codes mean. Coarse
+ * steps reach the largest, fine ones half a coarse step. The fine scale and codes lie `scaleStride`
+ * and `codeStride` bytes behind the coarse ones; where all offsets are 0 nothing is written but
+ * scales.
  */
 function quantizeOffsets(
   offsets: usize,
@@ -409,7 +441,10 @@ function e4m4(code: i32): f32 {
   return code === 0 ? 0 : reinterpret<f32>((code + (112 << 4)) << 19);
 }
 
-/** The largest normal code whose value is at most `value`; the first for anything smaller, the last for anything larger. */
+/**
+ * The largest normal code whose value is at most `value`; the first for anything smaller, the last
+ * for anything larger.
+ */
 function e4m4Floor(value: f32): i32 {
   return max(16, min(255, <i32>(reinterpret<u32>(value) >>> 19) - (112 << 4)));
 }
@@ -477,7 +512,10 @@ function greatestLane(x: v128): f32 {
   return max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1));
 }
 
-/** A scale as it will be stored: a float32, or one that has a half's precision, whatever its exponent. */
+/**
+ * A scale as it will be stored: a float32, or one that has a half's precision, whatever its
+ * exponent.
+ */
 function rounded(scale: f64, halves: bool): f32 {
   if (!halves) return <f32>scale;
   // Veltkamp's splitting: with 2⁴² + 1 it leaves a double's upper 11 bits.

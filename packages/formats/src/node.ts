@@ -6,7 +6,7 @@ import type { ByteSink } from './sources/byte-sink.ts';
 import { type ByteSource, checkRange, truncated } from './sources/byte-source.ts';
 import { changed, type FileState } from './sources/changed.ts';
 
-/** A source over a file; the caller closes it. What was read before the file changed is of it as it was, later reads are refused. */
+/** A source over a file, which the caller closes. Reads are refused once the file has changed. */
 export async function fileSource(path: string): Promise<ByteSource> {
   const name = basename(path);
   const handle = await guard(name, () => open(path, 'r'));
@@ -22,13 +22,13 @@ export async function fileSource(path: string): Promise<ByteSource> {
       checkRange(source, offset, length);
       const bytes = new Uint8Array(into ?? new ArrayBuffer(length), 0, length);
       let done = 0;
-      // One call may give less than asked for: Linux stops at 2 GiB.
+      // One call may give fewer bytes: Linux stops at 2 GiB.
       while (done < length) {
         const { bytesRead } = await guard(name, () => handle.read(bytes, done, length - done, offset + done));
         if (bytesRead === 0) break;
         done += bytesRead;
       }
-      // After the bytes: whoever changes them between this and the next read is found there.
+      // Checked after the bytes were read; a later change is found at the next read.
       const now = await stateOfFile(handle, name);
       if (now.size !== state.size || now.version !== state.version) throw changed(name, state, now);
       if (done < length) throw truncated(name, length, done);
@@ -39,7 +39,10 @@ export async function fileSource(path: string): Promise<ByteSource> {
   return source;
 }
 
-/** A sink that makes a new file, or refuses where one exists. `close` waits until the bytes are on the disk. */
+/**
+ * A sink that makes a new file; refuses where one exists. `close` waits until the bytes are on the
+ * disk.
+ */
 export async function fileSink(path: string): Promise<ByteSink> {
   const name = basename(path);
   const handle = await guard(name, () => open(path, 'wx'), 'storage/write-failed');
@@ -63,7 +66,7 @@ export async function fileSink(path: string): Promise<ByteSink> {
 
 async function stateOfFile(handle: FileHandle, name: string): Promise<FileState & { version: string }> {
   const stat = await guard(name, () => handle.stat({ bigint: true }));
-  // The time of the inode's change too: programs set back the other, to keep a copy's date for instance.
+  // The inode's time of change too: programs can set the other one back, as copying tools do.
   if (stat.isFile()) return { size: Number(stat.size), version: `modified ${stat.mtimeNs}, changed ${stat.ctimeNs}` };
   throw new StorageError(`${name}: expected a file, got a folder or device`, {
     code: 'storage/unavailable',
@@ -72,13 +75,16 @@ async function stateOfFile(handle: FileHandle, name: string): Promise<FileState 
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is none of this name',
-  EACCES: 'this user may not',
+  ENOENT: 'no such file',
+  EACCES: 'permission denied',
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk is full',
 };
 
-/** Failures of the system as ours; its messages hold whole paths, which stay in `cause`. */
+/**
+ * Makes the system's failures a StorageError. The system's message names whole paths and stays in
+ * `cause`.
+ */
 async function guard<T>(
   name: string,
   act: () => Promise<T>,

@@ -22,7 +22,8 @@ describe('encodePng', () => {
     const picture = new Uint8Array(9 * stride);
     const at = (row: number, i: number) => (i < 0 ? 0 : picture[row * stride + i]!);
     for (let i = 0; i < picture.length; i++) picture[i] = (i * 7919 + (i >> 3) * 31) % 256;
-    // Below each row of noise, one that follows from its left, upper, or both neighbours; last, one near zero.
+    // Below each row of noise, one that follows from its left, upper, or both neighbours; last, one
+    // near zero.
     for (let i = 0; i < stride; i++) {
       picture[1 * stride + i] = at(1, i - 3) + (i % 2);
       picture[3 * stride + i] = at(2, i) + (i % 2);
@@ -32,7 +33,8 @@ describe('encodePng', () => {
     }
     const png = encodePng({ width: side, height: 9, rgb: picture });
     expect([...decode(png, { checkCrc: true }).data]).toEqual([...picture]);
-    // One IDAT between the header (33 bytes) and the end (12); each row begins with its filter type.
+    // One IDAT between the header (33 bytes) and the end (12); each row begins with its filter
+    // type.
     const rows = unzlibSync(png.subarray(33 + 8, png.length - 12 - 4));
     const filters = [1, 3, 5, 7, 8].map((row) => rows[row * (stride + 1)]);
     expect(filters).toEqual([1, 2, 3, 4, 0]);

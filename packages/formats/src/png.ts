@@ -2,7 +2,8 @@ import { joinBytes } from '@flux-srpo/core';
 import { zlibSync } from 'fflate';
 
 /**
- * PNG files of 8-bit RGB with text. Equal input gives equal bytes: there is no time stamp, and the compressor is pinned.
+ * PNG files of 8-bit RGB with text. Equal input gives equal bytes: there is no time stamp, and the
+ * compressor is pinned.
  *
  * @see https://www.w3.org/TR/png-3/
  */
@@ -20,7 +21,8 @@ export interface RgbImage {
 /**
  * Encodes a picture.
  *
- * @param text keyword (1–79 Latin-1 characters) → text; stored as tEXt where it is Latin-1, else as iTXt (UTF-8)
+ * @param text keyword (1–79 Latin-1 characters) → text; stored as tEXt where it is Latin-1, else as
+ *   iTXt (UTF-8)
  */
 export function encodePng(
   { width, height, rgb }: RgbImage,
@@ -43,7 +45,10 @@ export function encodePng(
   ]);
 }
 
-/** Each row with the filter whose differences are smallest in sum, the heuristic of the PNG specification (§12.8). */
+/**
+ * Filters each row with the filter whose differences have the smallest sum: the PNG specification's
+ * heuristic (§12.8).
+ */
 function filterRows(rgb: Uint8Array, width: number, height: number): Uint8Array {
   const stride = width * CHANNELS;
   const out = new Uint8Array(height * (stride + 1));
@@ -71,7 +76,7 @@ function filterRows(rgb: Uint8Array, width: number, height: number): Uint8Array 
   return out;
 }
 
-/** What each filter type (its index) expects a byte to be, from its left, upper and upper-left neighbours. */
+/** By filter type: what it expects a byte to be, from its left, upper and upper-left neighbours. */
 const FILTERS: readonly ((left: number, up: number, corner: number) => number)[] = [
   () => 0,
   (left) => left,
@@ -96,7 +101,8 @@ function textChunk(keyword: string, text: string): Uint8Array {
   const name = fromLatin1(keyword);
   if (/^[\n\x20-\x7e\xa0-\xff]*$/.test(text))
     return chunk('tEXt', joinBytes([name, Uint8Array.of(0), fromLatin1(text)]));
-  // Five zeros: end of keyword, not compressed (two), no language, no translated keyword. More would end the text early.
+  // Five zeros: end of keyword, not compressed (two), no language, no translated keyword. NUL would
+  // end the text, so it is replaced.
   const utf8 = new TextEncoder().encode(text.replaceAll('\0', '\ufffd'));
   return chunk('iTXt', joinBytes([name, new Uint8Array(5), utf8]));
 }

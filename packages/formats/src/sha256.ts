@@ -1,10 +1,11 @@
 import { createSHA256 } from 'hash-wasm';
 
 /**
- * SHA-256: WebCrypto's for a piece in memory (native speed, in browsers and Node alike), and for streams, which WebCrypto cannot hash,
- * Node's own, or in browsers hash-wasm, a quarter as fast. Streaming is only used where bundles are made and checked whole; the reading
- * path hashes chunks, so its bundle does not carry the wasm. hash-wasm inlines its module, which a page's CSP must allow with
- * `wasm-unsafe-eval`, as the inference runtime needs anyway.
+ * SHA-256: WebCrypto's for a piece in memory (native speed, in browsers and Node alike), and for
+ * streams, which WebCrypto cannot hash, Node's own, or in browsers hash-wasm, a quarter as fast.
+ * Streaming is only used where bundles are made and checked whole; the reading path hashes chunks,
+ * so its bundle does not carry the wasm. hash-wasm inlines its module, which a page's CSP must
+ * allow with `wasm-unsafe-eval`, as the inference runtime needs anyway.
  */
 
 /** Lower-case hex SHA-256 of `bytes`. */

@@ -1,16 +1,16 @@
 import { FLUX_SRPO_DEFAULTS, FLUX_SRPO_SIZES, InputError, LIMITS, type Manifest } from '@flux-srpo/core';
 import { isObject } from '../sources/source-folder.ts';
 
-/** What a bundle says of itself beyond what the checkpoint says. */
+/** What a bundle's manifest says besides the checkpoint's own facts. */
 export interface BundleInfo
   extends Pick<Manifest, 'model' | 'name' | 'licence' | 'sizes' | 'defaults' | 'examples' | 'preview' | 'step_cache'> {
-  /** What the bundle was made from, free text per part. Files and dtypes are added by the converter. */
+  /** Free text by part: what the bundle was made from. The converter adds files and dtypes. */
   source?: Record<string, string>;
   /** Text tokens a prompt is padded to unless a request says otherwise. */
   max_sequence_length: number;
 }
 
-/** FLUX.1 SRPO as the HTTP endpoint serves it. */
+/** FLUX.1 SRPO, with the defaults of its HTTP endpoint. */
 export const FLUX_SRPO_INFO: BundleInfo = {
   model: 'flux-srpo-text-to-image',
   name: 'FLUX.1 [dev] SRPO',
@@ -38,7 +38,10 @@ const FIELDS = [
   'max_sequence_length',
 ];
 
-/** `FLUX_SRPO_INFO` with the fields of a JSON document in place of its own. The converter checks the values, as part of the manifest. */
+/**
+ * `FLUX_SRPO_INFO` with fields of a JSON document in place of its own. The values are checked
+ * later, with the manifest.
+ */
 export function parseBundleInfo(json: unknown): BundleInfo {
   const unknown = isObject(json) ? Object.keys(json).find((key) => !FIELDS.includes(key)) : undefined;
   if (!isObject(json) || unknown !== undefined) {

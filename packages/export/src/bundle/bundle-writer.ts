@@ -3,34 +3,43 @@ import { type ByteSink, type ByteSource, createSha256, sha256Hex } from '@flux-s
 
 /** Where a bundle goes. Nothing is visible under its final name before `commit`. */
 export interface BundleSink {
-  /** Opens a new file, in place of one that an earlier run left there; `path` has one or two segments. */
+  /**
+   * Opens a new file. One that an earlier run left at `path` is replaced. `path` has one or two
+   * segments.
+   */
   create(path: string): Promise<ByteSink>;
-  /** Makes the bundle visible, all at once: these files and no others. */
+  /** Makes the bundle visible in one step, with these files and no others. */
   commit(paths: ReadonlySet<string>): Promise<void>;
   /** Removes everything written so far. */
   abort(): Promise<void>;
 }
 
-/** A sink whose files outlive an interruption. */
+/** A sink that keeps its files when a conversion is interrupted. */
 export interface ResumableSink extends BundleSink {
   readonly journal: JournalFile;
-  /** Refuses with `storage/quota-exceeded` where so many bytes, those already there included, will not fit. Absent where that cannot be asked. */
+  /**
+   * Throws `storage/quota-exceeded` where a bundle of so many bytes will not fit; what is already
+   * there counts as part of it. Absent where the place cannot say.
+   */
   reserve?(bytes: number): Promise<void>;
-  /** A file that an earlier run left; undefined where there is none. */
+  /** A file that an earlier run left; undefined where it is gone. */
   reopen(path: string): Promise<ByteSource | undefined>;
   /** Removes every file but these. */
   retain(paths: ReadonlySet<string>): Promise<void>;
-  /** Ends without a bundle; everything stays for the next run. */
+  /** Ends without a bundle and keeps everything for the next run. */
   suspend(): Promise<void>;
 }
 
-/** A text beside the bundle's files that no bundle includes. */
+/** A text file beside the bundle's own, which never becomes part of it. */
 export interface JournalFile {
-  /** All of it; empty where there is none. */
+  /** The whole text; empty where there is no file. */
   read(): Promise<string>;
-  /** All at once: a crash leaves the old text or the new. */
+  /** Replaces the whole text. A crash leaves the old text or the new one. */
   replace(text: string): Promise<void>;
-  /** A crash may leave a piece of it. A line lost with the machine's power costs its part's work and no more, so nothing waits for the disk. */
+  /**
+   * Appends without waiting for the disk. A crash may lose a part of it, which costs the work on
+   * one part of the bundle.
+   */
   append(text: string): Promise<void>;
 }
 
@@ -38,18 +47,24 @@ export function isResumable(sink: BundleSink): sink is ResumableSink {
   return 'journal' in sink;
 }
 
-/** Writes a bundle's files and keeps the list that the manifest needs: sizes and hashes, taken as the bytes pass. */
+/**
+ * Writes a bundle's files and lists them for the manifest: sizes and hashes are taken as the bytes
+ * pass.
+ */
 export class BundleWriter {
   readonly files: BundleFile[] = [];
   readonly #sink: BundleSink;
-  /** Lent to the open file: a hundred fresh 8 MiB buffers cost more than writing the tiny model. */
+  /**
+   * One buffer for all files, lent to the open one: a fresh 8 MiB buffer per file would cost more
+   * than writing a tiny model.
+   */
   #spare: Uint8Array | undefined = new Uint8Array(CHUNK_BYTES);
 
   constructor(sink: BundleSink) {
     this.#sink = sink;
   }
 
-  /** Opens a file that is hashed while it is written; it counts once closed. */
+  /** Opens a file that is hashed while it is written. It joins `files` once it is closed. */
   async create(path: string): Promise<ByteSink> {
     const file = await this.#sink.create(path);
     const whole = await createSha256();
@@ -60,7 +75,7 @@ export class BundleWriter {
     let size = 0;
     const flush = async (): Promise<void> => {
       const chunk = buffer.subarray(0, filled);
-      // Hashed by another thread while it is written.
+      // Web Crypto hashes in another thread while the chunk is written.
       const [hash] = await Promise.all([sha256Hex(chunk), file.write(chunk), whole.update(chunk)]);
       chunks.push(hash);
       filled = 0;
@@ -88,7 +103,7 @@ export class BundleWriter {
     };
   }
 
-  /** Counts a file that an earlier run wrote. */
+  /** Adds a file that an earlier run wrote. */
   adopt(file: BundleFile): void {
     this.files.push(file);
   }

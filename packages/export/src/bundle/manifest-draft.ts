@@ -15,14 +15,14 @@ import type { TokenizerFiles } from '../tokenizers/read.ts';
 import type { BundleInfo } from './bundle-info.ts';
 import type { BlockOrigin } from './part-writer.ts';
 
-/** All of a manifest that is known before the weights are written. */
+/** A manifest as far as it is known before weights are written. */
 export type ManifestDraft = Omit<Manifest, 'graphs' | 'parts' | 'files'>;
 
 export interface DraftOptions {
   config: ModelConfig;
   info: BundleInfo;
   recipe: Recipe;
-  /** Empty where the weights come from nowhere. */
+  /** Empty for random weights. */
   checkpoints: Readonly<Partial<Record<Component, Checkpoint>>>;
   tokenizers: { tokenizer: TokenizerFiles; tokenizer_2: TokenizerFiles };
   loras?: MergedLora[];
@@ -50,7 +50,10 @@ export function draftManifest(options: DraftOptions): ManifestDraft {
   };
 }
 
-/** Throws what `parseManifest` would say of the finished manifest, as far as it can be said without the weights. */
+/**
+ * Checks the draft with `parseManifest`: what is wrong with it shows now, not after hours of
+ * conversion.
+ */
 export function checkDraft(draft: ManifestDraft, files: readonly BundleFile[]): void {
   const standIn = { name: 'weights', weights: files[0]!.path };
   parseManifest(manifestJson({ ...draft, graphs: {}, parts: [standIn], files: [...files] }));
@@ -61,7 +64,10 @@ export function manifestJson(manifest: Manifest): string {
   return `${JSON.stringify(manifest, null, 1)}\n`;
 }
 
-/** Where a source came in blocks: which classes of tensors kept them to the bit, and which were computed anew from the numbers. */
+/**
+ * For a source in blocks: which tensor classes kept the blocks to the bit, and which were quantized
+ * again.
+ */
 export function describeBlocks(blocks: readonly BlockOrigin[]): Record<string, string> {
   if (!blocks.some(({ isKept }) => isKept)) return {};
   const list = (isKept: boolean) => {
@@ -74,7 +80,7 @@ export function describeBlocks(blocks: readonly BlockOrigin[]): Record<string, s
   return { blocks: `kept to the bit: ${list(true)}${anew && `; computed anew: ${anew}`}` };
 }
 
-/** File names and dtypes, never where they lay. */
+/** File names and dtypes by component. Folders stay out: they may name their owner. */
 function describeSources(checkpoints: DraftOptions['checkpoints']): Record<string, string> {
   return Object.fromEntries(
     Object.entries(checkpoints).map(([component, { files, tensors }]) => {

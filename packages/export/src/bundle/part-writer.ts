@@ -23,17 +23,18 @@ import type { BundleWriter } from './bundle-writer.ts';
 export interface StoredPart {
   /** In the order of the graph's inputs. */
   readonly tensors: readonly StoredTensor[];
-  /** Where the numbers asked for a wider dtype on disk; `tensor` is the slot's name. */
+  /** Slots whose numbers needed a wider dtype on disk. `tensor` is the slot's name. */
   readonly fallbacks: readonly QuantizationFallback[];
-  /** Of the slots stored in blocks, where their numbers come from. */
+  /** Where the blocks of quantized slots come from. */
   readonly blocks: readonly BlockOrigin[];
 }
 
-/** Blocks of a slot: the source's own, or computed from its numbers. */
+/** Where a slot's blocks come from. */
 export interface BlockOrigin {
   readonly tensorClass: TensorClass;
-  /** The source's dtype of the tensor. */
+  /** The tensor's dtype in the source. */
   readonly dtype: string;
+  /** Whether the blocks are the source's own, kept to the bit. */
   readonly isKept: boolean;
 }
 
@@ -72,7 +73,10 @@ export async function planPart(slots: readonly MergedSlot[], context: PlanContex
   return { tensors, fallbacks, blocks };
 }
 
-/** Writes `weights/<part>.safetensors`, or nothing for a part without weights. */
+/**
+ * Writes `weights/<part>.safetensors` and returns the manifest's entry. Writes nothing for a part
+ * without weights.
+ */
 export async function writeWeights(
   writer: BundleWriter,
   part: PartPlan,
@@ -110,7 +114,10 @@ export async function writeGraphs(
   return { graphs, graphs_f16 };
 }
 
-/** Writes a part's own graph with its weights inside, and returns its path. Holds the whole part in memory. */
+/**
+ * Writes a part's own graph with its weights inside, and returns its path. Holds the whole part in
+ * memory.
+ */
 export async function writeBaked(
   writer: BundleWriter,
   part: PartPlan,
@@ -125,7 +132,7 @@ export async function writeBaked(
   return path;
 }
 
-/** A tensor in the graph's dtype: floats are float32 there, whatever they are on disk. */
+/** A tensor's bytes in the graph's dtype: floats are float32 there, whatever they are on disk. */
 async function graphBytes(tensor: StoredTensor): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const piece of tensor.bytes()) {

@@ -3,7 +3,10 @@ import type { ByteSource } from '@flux-srpo/formats';
 import { readJsonObject, requireFile, requireSize, type SourceFolder } from '../sources/source-folder.ts';
 import type { BundleWriter } from './bundle-writer.ts';
 
-/** An image classifier as Hugging Face publishes them, with a file of ours that says what is to be flagged. */
+/**
+ * An image classifier as Hugging Face publishes them, with `safety_checker.json`, which says what
+ * is flagged.
+ */
 export interface SafetyCheckerFiles {
   readonly manifest: SafetyChecker;
   write(writer: BundleWriter): Promise<void>;
@@ -11,14 +14,19 @@ export interface SafetyCheckerFiles {
 
 const FOLDER = 'safety_checker';
 const POLICY_FILE = 'safety_checker.json';
-/** Where a repository keeps the weights: beside the configs, or in the folder that transformers.js reads. */
+/**
+ * Where repositories keep the weights: beside the configs, or in the folder that transformers.js
+ * reads.
+ */
 const MODEL_FILES = ['model.onnx', 'onnx/model.onnx'];
 const COPY_BYTES = 8 * 1024 * 1024;
 
-/** Fields that say where the classifier once lay on someone's disk. */
+/** Fields with paths on the publisher's disk; they stay out of the bundle. */
 const PATH_FIELDS = ['_name_or_path', 'name_or_path'];
 
-/** Reads and checks the small files of a classifier's folder; the model is read when it is written. */
+/**
+ * Reads and checks the small files of a classifier's folder; the model is read when it is written.
+ */
 export async function readSafetyChecker(source: SourceFolder): Promise<SafetyCheckerFiles> {
   const paths = await source.list();
   const modelPath = MODEL_FILES.find((path) => paths.includes(path)) ?? (MODEL_FILES[0] as string);
@@ -34,7 +42,7 @@ export async function readSafetyChecker(source: SourceFolder): Promise<SafetyChe
 
   const config = await readJsonObject(source, 'config.json');
   const preprocessor = await readJsonObject(source, 'preprocessor_config.json');
-  // Whatever is wrong with the policy, the manifest's own check says.
+  // The manifest's own check refuses what is wrong with the policy.
   const policy = (await readJsonObject(source, POLICY_FILE)) as unknown as Omit<SafetyChecker, 'folder'>;
   readClassifierConfig(config, preprocessor, Array.isArray(policy.flagged) ? policy.flagged : []);
   return {

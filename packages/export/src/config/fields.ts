@@ -1,10 +1,16 @@
 import { FormatError } from '@flux-srpo/core';
 
-/** No network of this family comes near; a config that claims more is a mistake or an attack. The manifest has the same bounds. */
+/**
+ * Far above any network of this family: a config that claims more is a mistake or an attack. The
+ * manifest has the same bounds.
+ */
 const MAX_DIMENSION = 1 << 17;
 const MAX_LAYERS = 1024;
 
-/** Reads the fields of one config file; every refusal names the file, the field, what was expected and what came. */
+/**
+ * Reads the fields of one config file. Errors name the file, the field, what was expected and what
+ * came.
+ */
 export class ConfigFields {
   readonly path: string;
   readonly #values: Readonly<Record<string, unknown>>;
@@ -14,7 +20,10 @@ export class ConfigFields {
     this.#values = values;
   }
 
-  /** A width or count. A missing field takes `fallback`, where the library that wrote the file has a default. */
+  /**
+   * A width or count. A missing field takes `fallback`, where the library that wrote the file has a
+   * default.
+   */
   dimension(field: string, fallback?: number): number {
     return this.#integer(field, 1, MAX_DIMENSION, fallback);
   }
@@ -55,7 +64,7 @@ export class ConfigFields {
     return valid ? value : this.refuse(field, 'a list of 1 to 16 positive integers', value);
   }
 
-  /** One of the values the graphs can do. A missing field takes `fallback`. */
+  /** One of the values that the graphs support. A missing field takes `fallback`. */
   oneOf<const T extends string | number | boolean | null>(field: string, allowed: readonly T[], fallback?: T): T {
     const value = this.#get(field, fallback);
     const found = allowed.find((item) => item === value);
@@ -64,7 +73,7 @@ export class ConfigFields {
       : found;
   }
 
-  /** A list of `length` times the same word. */
+  /** A list with the same word `length` times. */
   listOf(field: string, word: string, length: number): void {
     const value = this.#get(field, undefined);
     const valid = Array.isArray(value) && value.length === length && value.every((item) => item === word);

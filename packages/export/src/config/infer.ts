@@ -2,7 +2,10 @@ import { FLUX1_DEV, PARTS, type Part } from '@flux-srpo/core';
 import { type Component, namingOf, type TensorShapes } from '../key-maps/index.ts';
 import { tensorOf } from '../key-maps/lookup.ts';
 
-/** Shapes of a component's tensors, asked for by the slot each one fills, so that the naming does not matter. */
+/**
+ * Shapes of a component's tensors, found by the slots that they fill, so that their naming does not
+ * matter.
+ */
 class Shapes {
   readonly #find: (part: string, slot: string) => readonly number[] | undefined;
 
@@ -15,12 +18,12 @@ class Shapes {
     return this.#find(name, slot) !== undefined;
   }
 
-  /** One dimension; undefined where there is no such tensor, for the config's reader to refuse. */
+  /** One dimension. Undefined where there is no such tensor, which the config's reader refuses. */
   dim({ name }: Part, slot: string, axis: number): number | undefined {
     return this.#find(name, slot)?.[axis];
   }
 
-  /** How many there are of something numbered from 0. */
+  /** How many tensors of a numbered name there are, from 0 on. */
   count(has: (i: number) => boolean): number {
     let count = 0;
     while (has(count)) count++;
@@ -29,8 +32,9 @@ class Shapes {
 }
 
 /**
- * What a `config.json` would say of a network that has none, from the shapes of its tensors. What shapes do not tell (norm epsilons, the VAE's
- * scaling, attention heads of CLIP) is FLUX.1's. The readers of config files check the result like any other config.
+ * The `config.json` of a network that has none, from the shapes of its tensors. What shapes do not
+ * tell (norm epsilons, the VAE's scaling, CLIP's attention heads) is as in FLUX.1. The readers of
+ * config files check the result like any other config.
  */
 export function inferConfig(component: Component, tensors: TensorShapes): Record<string, unknown> {
   const record = INFER[component](new Shapes(component, tensors));
@@ -86,7 +90,7 @@ const INFER: Readonly<Record<Component, (shapes: Shapes) => Record<string, unkno
   },
 
   vae(shapes) {
-    // The decoder's levels from the latent to the picture; configs list them the other way.
+    // The decoder counts its levels from the latent to the picture, configs from the picture.
     const levels = [0, 1, 2, 3].map((level) => shapes.dim(PARTS.vaeUp(level), 'res_0.conv1.weight', 0));
     const { scaling_factor, shift_factor, norm_num_groups } = FLUX1_DEV.vae;
     return {

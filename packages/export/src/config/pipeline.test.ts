@@ -4,7 +4,10 @@ import { jsonBytes, memorySource } from '../test-support/memory.ts';
 import { TINY_CONFIGS } from '../test-support/tiny-pipeline.ts';
 import { readModelConfig } from './pipeline.ts';
 
-/** The fields of FLUX.1 [dev]'s files, written by diffusers 0.30 and transformers 4.43: several that later ones write are not there. */
+/**
+ * The fields of FLUX.1 [dev]'s files, written by diffusers 0.30 and transformers 4.43: several that
+ * later ones write are not there.
+ */
 const FLUX1_DEV_FILES = {
   'model_index.json': TINY_CONFIGS['model_index.json'],
   'scheduler/scheduler_config.json': {

@@ -8,7 +8,10 @@ import { readClipConfig, readT5Config } from './text-encoders.ts';
 import { readTransformerConfig } from './transformer.ts';
 import { readVaeConfig } from './vae.ts';
 
-/** diffusers' class of each component of a FluxPipeline; the library part of `model_index.json` may differ. */
+/**
+ * diffusers' class of each component of a FluxPipeline; the library part of `model_index.json` may
+ * differ.
+ */
 const COMPONENTS: Readonly<Record<string, readonly string[]>> = {
   transformer: ['FluxTransformer2DModel'],
   text_encoder: ['CLIPTextModel', 'CLIPTextModelWithProjection'],
@@ -20,8 +23,9 @@ const COMPONENTS: Readonly<Record<string, readonly string[]>> = {
 const PIPELINE_HINT = 'a diffusers FluxPipeline folder has one';
 
 /**
- * The shape of every network of a pipeline, checked against what the graphs can do. Where a network is a single file without a config beside it,
- * its shape is read off its tensors and the scheduler is FLUX.1 [dev]'s.
+ * The shape of every network of a pipeline, checked against what the graphs support. Where a
+ * network is a single file without a config, its shape is read from its tensors, and the scheduler
+ * is FLUX.1 [dev]'s.
  *
  * @param clipEos the id CLIP's tokenizer ends a prompt with
  * @param tensors of each network
@@ -67,7 +71,7 @@ function checkPipelineIndex(index: ConfigFields): void {
   for (const [component, classes] of Object.entries(COMPONENTS)) index.component(component, classes);
 }
 
-/** The widths where one network's output is another's input. */
+/** Checks the widths where one network's output is another's input. */
 function checkJoints(config: ModelConfig, fields: ConfigFields): void {
   const { transformer, text_encoder, text_encoder_2, vae } = config;
   const joints = [

@@ -2,7 +2,8 @@ import type { SchedulerConfig } from '@flux-srpo/core';
 import type { ConfigFields } from './fields.ts';
 
 /**
- * `scheduler/scheduler_config.json` of a FlowMatchEulerDiscreteScheduler. Missing fields take diffusers' defaults.
+ * `scheduler/scheduler_config.json` of a FlowMatchEulerDiscreteScheduler. Missing fields take
+ * diffusers' defaults.
  *
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/schedulers/scheduling_flow_match_euler_discrete.py
  */

@@ -1,14 +1,18 @@
 import type { ClipConfig, T5Config } from '@flux-srpo/core';
 import type { ConfigFields } from './fields.ts';
 
-/** The value in CLIP configs written before transformers #24773; there the end of text is the largest id of the prompt. */
+/**
+ * `eos_token_id` in old CLIP configs. With it, the end of the text is the prompt's largest id
+ * (transformers #24773).
+ */
 const LEGACY_EOS = 2;
 
 /**
  * `text_encoder/config.json` of a CLIPTextModel.
  *
- * @param tokenizerEos the id the tokenizer really ends a prompt with
- * @see https://github.com/huggingface/transformers/blob/v5.18.0/src/transformers/models/clip/modeling_clip.py `eos_token_id == 2`
+ * @param tokenizerEos the id that the tokenizer ends a prompt with
+ * @see https://github.com/huggingface/transformers/blob/v5.18.0/src/transformers/models/clip/modeling_clip.py
+ *   `eos_token_id == 2`
  */
 export function readClipConfig(fields: ConfigFields, tokenizerEos: number): ClipConfig {
   fields.oneOf('model_type', ['clip_text_model'], 'clip_text_model');
@@ -17,7 +21,7 @@ export function readClipConfig(fields: ConfigFields, tokenizerEos: number): Clip
   const heads = fields.count('num_attention_heads');
   if (hidden % heads !== 0) fields.refuse('hidden_size', `a multiple of num_attention_heads ${heads}`, hidden);
   const eos = fields.id('eos_token_id', LEGACY_EOS);
-  // The legacy rule reads the position of the largest id; that is the first end-of-text only when no id is larger.
+  // The old rule reads at the largest id, which is the end of the text only where no id is larger.
   if (eos === LEGACY_EOS && tokenizerEos !== vocabSize - 1) {
     fields.refuse(
       'eos_token_id',
@@ -58,7 +62,7 @@ export function readT5Config(fields: ConfigFields): T5Config {
     relative_attention_num_buckets: fields.dimension('relative_attention_num_buckets', 32),
     relative_attention_max_distance: fields.dimension('relative_attention_max_distance', 128),
     layer_norm_epsilon: fields.positive('layer_norm_epsilon', 1e-6),
-    // transformers writes `gelu_new` beside `gated-gelu`, whatever the file said.
+    // transformers writes `gelu_new` beside every `gated-gelu`.
     dense_act_fn: fields.oneOf('dense_act_fn', ['gelu_new'], 'gelu_new'),
   };
 }

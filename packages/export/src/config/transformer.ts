@@ -2,7 +2,8 @@ import type { TransformerConfig } from '@flux-srpo/core';
 import type { ConfigFields } from './fields.ts';
 
 /**
- * `transformer/config.json` of a FluxTransformer2DModel. Fields that FLUX.1's own file leaves out take diffusers' defaults.
+ * `transformer/config.json` of a FluxTransformer2DModel. Fields that FLUX.1's own file leaves out
+ * take diffusers' defaults.
  *
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/transformers/transformer_flux.py
  */
@@ -10,7 +11,8 @@ export function readTransformerConfig(fields: ConfigFields): TransformerConfig {
   fields.oneOf('_class_name', ['FluxTransformer2DModel'], 'FluxTransformer2DModel');
   fields.oneOf('patch_size', [1], 1);
   const inChannels = fields.dimension('in_channels');
-  // A Control or Fill transformer reads more channels than it writes; the sampler here feeds one latent image.
+  // Control and Fill transformers read more channels than they write; the sampler here feeds one
+  // latent image.
   fields.oneOf('out_channels', [null, inChannels], null);
   const headDim = fields.dimension('attention_head_dim');
   const axes = fields.dimensions('axes_dims_rope', [16, 56, 56]);

@@ -2,13 +2,14 @@ import type { VaeConfig } from '@flux-srpo/core';
 import type { ConfigFields } from './fields.ts';
 
 /**
- * `vae/config.json` of an AutoencoderKL, of which only the decoder is used. Missing fields take diffusers' defaults.
+ * `vae/config.json` of an AutoencoderKL, of which only the decoder is used. Missing fields take
+ * diffusers' defaults.
  *
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/autoencoders/autoencoder_kl.py
  */
 export function readVaeConfig(fields: ConfigFields): VaeConfig {
   fields.oneOf('_class_name', ['AutoencoderKL'], 'AutoencoderKL');
-  // diffusers' default is true, so a file that does not say has one.
+  // diffusers' default is true: a file that does not say has one.
   fields.oneOf('use_post_quant_conv', [false]);
   fields.oneOf('act_fn', ['silu', 'swish'], 'silu');
   fields.oneOf('out_channels', [3], 3);

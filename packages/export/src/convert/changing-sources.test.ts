@@ -22,7 +22,10 @@ import { convertPipeline } from './convert.ts';
 // A conversion takes half a second on an idle machine; this one may not be.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-/** Bytes of two files would make a bundle that is of neither: every change must end the conversion, and leave no bundle. */
+/**
+ * Bytes of two files would make a bundle that is of neither: every change must end the conversion,
+ * and leave no bundle.
+ */
 
 const TRANSFORMER = 'transformer/diffusion_pytorch_model.safetensors';
 let files: Files;
@@ -31,7 +34,8 @@ let parts: number;
 let root: string;
 let folder: string;
 beforeAll(async () => {
-  // In memory where there is such a folder: here files are waited for by the hundred until the disk has them.
+  // In memory where there is such a folder: here files are waited for by the hundred until the disk
+  // has them.
   root = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'changing-'));
   files = await tinyPipeline();
   parts = (await convertPipeline(memorySource(files), memoryBundle(), { dtype: 'q8' })).manifest.parts.length;
@@ -42,7 +46,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** Converts; `change` runs between two parts, once `after` of them are done. What went wrong, and what is left. */
+/**
+ * Converts; `change` runs between two parts, once `after` of them are done. What went wrong, and
+ * what is left.
+ */
 async function convertAcross(
   source: SourceFolder,
   change: () => void | Promise<void>,

@@ -40,7 +40,10 @@ export type ConvertNotice =
   | { type: 'continued' }
   /** The work of an interrupted conversion was removed, for this reason. */
   | { type: 'started-over'; reason: string }
-  /** This conversion was interrupted. The next one of the same source, options and destination goes on. */
+  /**
+   * This conversion was interrupted. The next one of the same source, options and destination goes
+   * on.
+   */
   | { type: 'suspended' };
 
 export interface ConvertSummary {

@@ -1,24 +1,27 @@
-/** More of the source is done, or was found done: a tensor, or all of a part. */
+/**
+ * How far a conversion is. Sent after each tensor, and after each part that is written or found
+ * written.
+ */
 export interface ConvertProgress {
-  /** The part in work, or just done. */
+  /** The part that is being written, or was just finished. */
   part: string;
   parts: {
     done: number;
     total: number;
-    /** Of those done, the ones that an interrupted conversion had finished. */
+    /** Those of `done` that an interrupted conversion had finished. */
     found: number;
   };
   /** Parameters of the model. */
   weights: { done: number; total: number };
   /** Bytes of the source that become weights, each counted once. */
   bytes: { done: number; total: number };
-  /** Bytes of the source a second, over all that this conversion has done itself; 0 until that is known. */
+  /** Bytes of the source a second, without parts that were found finished; 0 until it is known. */
   rate: number;
-  /** Seconds that the rest takes at this rate. Absent until a rate is known. */
+  /** Seconds left at this rate. Absent until the rate is known. */
   secondsLeft?: number;
 }
 
-/** The size of a part. */
+/** How much work a part is. */
 export interface PartWork {
   name: string;
   /** Parameters. */
@@ -28,7 +31,7 @@ export interface PartWork {
 }
 
 /**
- * Counts what gets done.
+ * Turns finished work into progress events.
  *
  * @param now milliseconds
  */
@@ -36,7 +39,10 @@ export class ProgressMeter {
   readonly #total: { parts: number; weights: number; bytes: number };
   readonly #now: () => number;
   readonly #done = { parts: 0, found: 0, weights: 0, bytes: 0 };
-  /** What this run did itself. Finding a part done takes time too, which is not of the rate. */
+  /**
+   * What this run converted itself. Time spent on parts that were found finished is left out of the
+   * rate.
+   */
   readonly #own = { bytes: 0, milliseconds: 0 };
   #since: number;
 
@@ -50,13 +56,13 @@ export class ProgressMeter {
     this.#since = now();
   }
 
-  /** So many bytes of a part are done, and more are to come. */
+  /** The state after `bytesDone` bytes of a part that is not finished. */
   reach({ name, weights, bytes }: PartWork, bytesDone: number): ConvertProgress {
     const weightsDone = Math.round((weights * bytesDone) / bytes);
     return this.#state(name, { weights: weightsDone, bytes: bytesDone, milliseconds: this.#now() - this.#since });
   }
 
-  /** A part is done. */
+  /** The state after a finished part. */
   advance({ name, weights, bytes }: PartWork, isFound: boolean): ConvertProgress {
     const now = this.#now();
     const done = this.#done;
@@ -73,7 +79,7 @@ export class ProgressMeter {
     return this.#state(name, { weights: 0, bytes: 0, milliseconds: 0 });
   }
 
-  /** @param more what is done of a part in work */
+  /** @param more what is done of an unfinished part */
   #state(part: string, more: { weights: number; bytes: number; milliseconds: number }): ConvertProgress {
     const done = this.#done;
     const total = this.#total;

@@ -14,7 +14,9 @@ import { convertPipeline } from './convert.ts';
 // A conversion takes half a second on an idle machine; this one may not be.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-/** Converts and expects a refusal with this code and these words; whatever was written must be gone. */
+/**
+ * Converts and expects a refusal with this code and these words; whatever was written must be gone.
+ */
 async function expectRefusal(files: Files, code: string, words: string[], info = FLUX_SRPO_INFO): Promise<void> {
   const bundle = memoryBundle();
   const error: unknown = await convertPipeline(memorySource(files), bundle, { dtype: 'q8', info }).then(

@@ -122,7 +122,10 @@ function randomBlocks(type: GgmlTypeName, shape: readonly number[], seed: number
   return { raw: { dtype: type, shape, bytes: data }, tensor: { shape: [...shape], values: dequantize(type, data) } };
 }
 
-/** A file of blocks: matrices whose rows are whole blocks in the type asked for, everything else as float32. */
+/**
+ * A file of blocks: matrices whose rows are whole blocks in the type asked for, everything else as
+ * float32.
+ */
 function blockFile(tensors: Tensors, typeOf: (name: string, columns: number) => GgmlTypeName | undefined) {
   const raw = new Map<string, RawTensor>();
   const numbers = new Map<string, Tensor>();
@@ -383,7 +386,8 @@ describe('GGUF files of quantized weights', () => {
   const convertFile = async (raw: ReadonlyMap<string, RawTensor>, dtype: WeightClass) =>
     convert({ folder: await folderWith({}), files: { transformer: sourceFile('flux.gguf', rawGguf(raw)) } }, dtype);
 
-  // What the numbers of each type are is the gguf package's word (packages/formats/src/gguf/gguf.test.ts).
+  // What the numbers of each type are is the gguf package's word
+  // (packages/formats/src/gguf/gguf.test.ts).
   it.each(['Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0', 'Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K'] as const)(
     'of %s give, as float32, what their numbers give',
     async (type) => {

@@ -142,7 +142,8 @@ describe('a quantized pipeline', () => {
     const tensors = tinyTensors();
     const files = await tinyPipeline(tensors);
     for (const [dtype, bits, limit] of [
-      // Expected for normal values: 0.0053 and 0.081; a wrong order of rows or nibbles would give 1.4.
+      // Expected for normal values: 0.0053 and 0.081; a wrong order of rows or nibbles would give
+      // 1.4.
       ['q8', 8, 0.006],
       ['q4', 4, 0.09],
     ] as const) {

@@ -35,8 +35,9 @@ interface Conversion {
 }
 
 /**
- * Writes the bundle of a diffusers FluxPipeline folder. Memory is bounded by the largest tensor. Nothing becomes visible in `sink`
- * unless everything was written. Where the sink is resumable, the finished parts of an interrupted conversion are taken over.
+ * Writes the bundle of a diffusers FluxPipeline folder. Memory is bounded by the largest tensor.
+ * Nothing becomes visible in `sink` unless everything was written. Where the sink is resumable, the
+ * finished parts of an interrupted conversion are taken over.
  */
 export async function convertPipeline(
   source: SourceFolder,
@@ -77,7 +78,8 @@ async function convert(conversion: Conversion): Promise<ConvertSummary> {
   const recipe: Recipe = { ...RECIPES[options.dtype], ...options.recipe };
   const classOf: ClassOf = (slot) => resolveClass(recipe, slot).used;
 
-  // 1. Read every header and check that the checkpoint is what the configs say, before anything is written.
+  // 1. Read every header and check that the checkpoint is what the configs say, before anything is
+  // written.
   const loras = await openLoras(options.loras ?? [], signal);
   conversion.loras = loras;
   const { source, states, assertUnchanged } = watchSource(conversion.source);
@@ -86,7 +88,8 @@ async function convert(conversion: Conversion): Promise<ConvertSummary> {
   const checker = options.safetyChecker && watchSource(options.safetyChecker);
   const safetyChecker = checker && (await readSafetyChecker(checker.source));
 
-  // 2. The small files, and a manifest without weights: whatever is wrong with `info` shows now, not after hours.
+  // 2. The small files, and a manifest without weights: whatever is wrong with `info` shows now,
+  // not after hours.
   const tokenizers = { tokenizer: clipTokenizer, tokenizer_2: t5Tokenizer };
   for (const [folder, { files }] of Object.entries(tokenizers)) {
     for (const [name, bytes] of files) await writer.write(`${folder}/${name}`, bytes);

@@ -1,5 +1,6 @@
 import type { WeightClass } from '@flux-srpo/core';
 import { readSafetyChecker } from '../bundle/safety-checker.ts';
+import type { ClassOf } from '../graphs/index.ts';
 import type { Component } from '../key-maps/index.ts';
 import { RECIPES, resolveClass } from '../recipes/recipe.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
@@ -7,7 +8,7 @@ import type { SourceFolder } from '../sources/source-folder.ts';
 import { readHeaders } from './headers.ts';
 import { expectedBytes, partWork } from './part-work.ts';
 
-/** What a conversion would make. */
+/** What a conversion will write. */
 export interface ConversionForecast {
   /** Parts of the bundle. */
   parts: number;
@@ -15,11 +16,17 @@ export interface ConversionForecast {
   weights: number;
   /** Bytes of the source that become weights. */
   sourceBytes: number;
-  /** Bytes of the bundle's weights where every number fits the type that its class prefers; one that does not takes a few more. */
+  /**
+   * Bytes of the bundle's weights, if every number fits the dtype that its class prefers. One that
+   * does not takes a few more.
+   */
   bytes: number;
 }
 
-/** Reads headers and small files, no weights. Throws what a conversion would throw before its first part. */
+/**
+ * Reads headers and small files, but no weights. Throws what a conversion would throw before its
+ * first part.
+ */
 export async function foreseeConversion(
   source: SourceFolder,
   dtype: WeightClass,
@@ -30,7 +37,7 @@ export async function foreseeConversion(
     if (safetyChecker !== undefined) await readSafetyChecker(safetyChecker);
     const { plan, binding, checkpoints } = await readHeaders(source, opened);
     const work = plan.map((part) => partWork(part, binding.parts.get(part.name)!, checkpoints));
-    const classOf = (slot: Parameters<typeof resolveClass>[1]): WeightClass => resolveClass(RECIPES[dtype], slot).used;
+    const classOf: ClassOf = (slot) => resolveClass(RECIPES[dtype], slot).used;
     return {
       parts: plan.length,
       weights: work.reduce((sum, { weights }) => sum + weights, 0),

@@ -18,7 +18,7 @@ import {
   type TokenizerFiles,
 } from '../tokenizers/read.ts';
 
-/** All that is known of a conversion before a weight is read. */
+/** What is known of a conversion before any weight is read. */
 export interface Headers {
   readonly clipTokenizer: ClipTokenizerFiles;
   readonly t5Tokenizer: TokenizerFiles;
@@ -31,7 +31,8 @@ export interface Headers {
 /**
  * Reads the small files and every header, and checks that the checkpoint is what the configs say.
  *
- * @param opened takes each checkpoint as it is opened; the caller closes them, also after an error
+ * @param opened receives each checkpoint as it is opened. The caller closes them, also after an
+ *   error
  */
 export async function readHeaders(
   source: SourceFolder,

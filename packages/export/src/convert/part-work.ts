@@ -2,13 +2,13 @@ import type { WeightClass } from '@flux-srpo/core';
 import { DTYPE_BITS, GGML_TYPES } from '@flux-srpo/formats';
 import type { ClassOf, PartPlan } from '../graphs/index.ts';
 import type { WeightSlot } from '../graphs/slots.ts';
-import { weightInputs } from '../graphs/weights.ts';
+import { type WeightInput, weightInputs } from '../graphs/weights.ts';
 import type { BoundSlot } from '../key-maps/binding.ts';
 import type { Component } from '../key-maps/index.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import type { PartWork } from './convert-progress.ts';
 
-/** What there is to do for a part. */
+/** How much work a part is: its parameters and its bytes in the source. */
 export function partWork(
   part: PartPlan,
   slots: readonly BoundSlot[],
@@ -26,7 +26,9 @@ export function sourceBytes(
   return (countWeights(slot) * bitsOf(checkpoints[component].tensors.get(tensor)!.dtype)) / 8;
 }
 
-/** Bytes of a part's file, headers aside, where every number fits the dtype its class prefers. */
+/**
+ * Bytes of a part's file without its header, if every number fits the dtype that its class prefers.
+ */
 export function expectedBytes(part: PartPlan, classOf: ClassOf): number {
   return part.slots.reduce((sum, slot) => {
     const weightClass = classOf(slot);
@@ -34,7 +36,7 @@ export function expectedBytes(part: PartPlan, classOf: ClassOf): number {
   }, 0);
 }
 
-function inputBytes({ dtype, dims }: ReturnType<typeof weightInputs>[number], weightClass: WeightClass): number {
+function inputBytes({ dtype, dims }: WeightInput, weightClass: WeightClass): number {
   // The only floats of a `q4m` slot are its scales.
   const floatBytes = weightClass === 'f32' ? 4 : weightClass === 'q4m' ? 1 : 2;
   return dims.reduce((product, dim) => product * dim, dtype === 'uint8' ? 1 : floatBytes);

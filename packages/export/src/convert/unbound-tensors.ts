@@ -2,7 +2,10 @@ import type { UnusedTensor } from '../key-maps/binding.ts';
 import type { Component } from '../key-maps/index.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 
-/** Tensors of the files that binding never saw: those that say how others are stored, and in files of several networks, those of none in use. */
+/**
+ * Tensors that no slot could use: those that say how others are stored, and those of networks that
+ * nothing here needs.
+ */
 export function unboundTensors(checkpoints: Readonly<Record<Component, Checkpoint>>): UnusedTensor[] {
   const all = Object.values(checkpoints);
   return all.flatMap(({ component, files, companions, foreign }, i) => {
@@ -11,7 +14,7 @@ export function unboundTensors(checkpoints: Readonly<Record<Component, Checkpoin
     const rest = isFirst ? foreign.filter((name) => !users.some(({ prefix }) => name.startsWith(prefix))) : [];
     return [
       ...companions.map(({ tensor, reason }) => ({ component, tensor, reason })),
-      ...rest.map((tensor) => ({ component, tensor, reason: 'of another network than those the file was given for' })),
+      ...rest.map((tensor) => ({ component, tensor, reason: 'belongs to a network that the file was not given for' })),
     ];
   });
 }

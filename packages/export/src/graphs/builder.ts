@@ -5,7 +5,7 @@ import type { ClassOf, WeightSlot } from './slots.ts';
 import { type WeightInput, weightInputs } from './weights.ts';
 
 export interface LinearOptions {
-  /** Default true. */
+  /** @default true */
   bias?: boolean;
   tensorClass: TensorClass;
 }
@@ -13,30 +13,37 @@ export interface LinearOptions {
 /**
  * Writes one block kind as an ONNX graph whose weights are inputs.
  *
- * The block functions beside this file call it in the order of the paper's equations; the weights they touch are
- * recorded as {@link WeightSlot}s, so the plan of what a checkpoint must provide and the graph come from one description.
+ * The block functions beside this file call it in the order of the paper's equations. It records
+ * the weights that they use as {@link WeightSlot}s, so that the graph and the list of weights that
+ * a checkpoint must have come from one description.
  */
 export class GraphBuilder extends NodeBuilder {
   readonly slots: WeightSlot[] = [];
   readonly #classOf: ClassOf;
   readonly #precision: Precision;
   readonly #weights: WeightInput[] = [];
-  /** By activation: the same followed by its block sums. */
+  /** By activation: the activation followed by its block sums. */
   readonly #withSums = new Map<string, Value>();
 
-  /** @param precision what {@link narrow} makes of a value: the only thing in which a graph's two variants differ */
+  /**
+   * @param precision of {@link narrow}'s results: the only difference between a graph's two
+   *   variants
+   */
   constructor(name: string, classOf: ClassOf, precision: Precision = 'f32') {
     super(name);
     this.#classOf = classOf;
     this.#precision = precision;
   }
 
-  /** What must be fed at every run besides the data inputs, in order. */
+  /** The weights that are fed at every run, in order, after the data inputs. */
   get weightInputs(): readonly WeightInput[] {
     return this.#weights;
   }
 
-  /** A weight that is used as it is stored: a norm's scale, a bias, a convolution kernel. `dtype` is what it is used with. */
+  /**
+   * A weight that is used as it is stored: a norm's scale, a bias, a convolution kernel. `dtype` is
+   * that of the values it meets.
+   */
   plain(
     name: string,
     shape: readonly number[],
@@ -47,7 +54,7 @@ export class GraphBuilder extends NodeBuilder {
     return { name, dtype, dims: shape };
   }
 
-  /** `x` as linear layers are to take it: halves in a graph of half precision, else as it is. */
+  /** `x` as linear layers take it: as halves in a graph of half precision, else unchanged. */
   narrow(x: Value): Value {
     return this.#precision === 'f16' ? this.#cast(x, 'float16') : x;
   }
@@ -57,7 +64,10 @@ export class GraphBuilder extends NodeBuilder {
     return x.dtype === 'float32' ? x : this.#cast(x, 'float32');
   }
 
-  /** y = x·Wᵀ + b in `x`'s dtype, W in whatever class the recipe gives `name`. `x` is [..., K]; the result is [..., N]. */
+  /**
+   * y = x·Wᵀ + b in `x`'s dtype, W in whatever class the recipe gives `name`. `x` is [..., K]; the
+   * result is [..., N].
+   */
   linear(name: string, x: Value, features: number, options: LinearOptions): Value {
     const inner = x.dims.at(-1);
     if (typeof inner !== 'number') throw new Error(`linear ${name} needs a known input width`);
@@ -91,7 +101,10 @@ export class GraphBuilder extends NodeBuilder {
     return this.encode(this.#weights);
   }
 
-  /** [..., K] → [..., K + 2·padded]: x, then twice the sums over its blocks of 32, which the offsets of `q4m` multiply. */
+  /**
+   * [..., K] → [..., K + 2·padded]: x, then twice the sums over its blocks of 32, which the offsets
+   * of `q4m` multiply.
+   */
   #appendBlockSums(x: Value, inner: number): Value {
     const known = this.#withSums.get(x.name);
     if (known) return known;

@@ -17,7 +17,10 @@ export interface Value {
   readonly dims: readonly Dim[];
 }
 
-/** Writes an ONNX graph node by node. Every value gets a name of its own, and its shape is worked out by the caller. */
+/**
+ * Writes an ONNX graph node by node. Every value gets a name of its own, and its shape is worked
+ * out by the caller.
+ */
 export class NodeBuilder {
   readonly #name: string;
   readonly #nodes: GraphNode[] = [];
@@ -61,26 +64,36 @@ export class NodeBuilder {
     return this.#emit(op, '', inputs, dims, attributes);
   }
 
-  /** A node of ONNX Runtime's own operator set; its shape is written down, since no checker can infer it. */
+  /**
+   * A node of ONNX Runtime's own operator set. Its shape is stored too, since no checker can infer
+   * it.
+   */
   contrib(op: string, inputs: readonly (Value | string)[], dims: readonly Dim[], attributes: Attributes = {}): Value {
     const value = this.#emit(op, CONTRIB_DOMAIN, inputs, [dims], attributes)[0] as Value;
     this.#valueInfo.push({ name: value.name, dtype: value.dtype, dims });
     return value;
   }
 
-  /** A small constant, shared by every use of the same name. */
+  /** A small constant. Uses of the same name share it. */
   constant(name: string, dtype: TensorInit['dtype'], dims: readonly number[], values: readonly number[]): string {
     this.#initializers.set(name, { name, dtype, dims, values });
     return name;
   }
 
-  /** `dims` may use 0 (keep) and −1 (the rest), as ONNX's Reshape does; `result` is what comes out. */
+  /**
+   * `dims` may hold 0 (keep) and −1 (the rest), as for ONNX's Reshape. `result` is the shape that
+   * comes out.
+   */
   reshape(x: Value, dims: readonly number[], result: readonly Dim[]): Value {
     const shape = this.constant(`shape_${dims.join('_').replaceAll('-', 'm')}`, 'int64', [dims.length], dims);
     return this.node('Reshape', [x, shape], result);
   }
 
-  /** The model file. @param moreInputs what is fed besides the inputs above, after them */
+  /**
+   * The model file.
+   *
+   * @param moreInputs inputs that follow those of {@link input}
+   */
   protected encode(moreInputs: readonly ValueInfo[]): Uint8Array {
     const graph = {
       name: this.#name,
@@ -100,7 +113,7 @@ export class NodeBuilder {
     dims: readonly (readonly Dim[])[],
     attributes: Attributes,
   ): Value[] {
-    // Every operator here but Cast gives what it takes.
+    // Every operator here except Cast keeps its input's dtype.
     const { dtype } = inputs.find((input) => typeof input !== 'string') ?? { dtype: 'float32' as const };
     const outputs = dims.map((shape) => ({ name: `${op}_${++this.#counter}`, dtype, dims: shape }));
     this.#nodes.push({

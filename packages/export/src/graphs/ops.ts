@@ -7,7 +7,7 @@ export function silu(g: GraphBuilder, x: Value): Value {
   return g.node('Mul', [x, g.node('Sigmoid', [x], x.dims)], x.dims);
 }
 
-/** The tanh approximation, which is the one FLUX and T5 v1.1 were trained with. */
+/** GELU in its tanh approximation: FLUX and T5 v1.1 were trained with it. */
 export function geluTanh(g: GraphBuilder, x: Value): Value {
   return g.node('Gelu', [x], x.dims, { approximate: 'tanh' });
 }
@@ -16,7 +16,9 @@ export function add(g: GraphBuilder, a: Value, b: Value): Value {
   return g.node('Add', [a, b], a.dims);
 }
 
-/** T5's and the q/k norms: x / rms(x) · scale over the last axis, no mean, no bias. */
+/**
+ * x / rms(x) · scale over the last axis, without mean and bias: T5's norms, and those of q and k.
+ */
 export function rmsNorm(g: GraphBuilder, name: string, x: Value, epsilon: number): Value {
   const width = x.dims.at(-1) as number;
   const scale = g.plain(`${name}.scale`, [width], 'norm', x.dtype === 'float16' ? 'float16' : 'float32');
@@ -32,7 +34,10 @@ export function layerNorm(g: GraphBuilder, name: string, x: Value, epsilon: numb
   return g.node('LayerNormalization', [x, scale, bias], x.dims, { axis: -1, epsilon });
 }
 
-/** adaLN: LayerNorm without learned affine, then ·(1+scale) + shift, which is LayerNormalization's own scale and bias. */
+/**
+ * adaLN: LayerNorm without learned affine, then ·(1 + scale) + shift, given as LayerNormalization's
+ * own scale and bias.
+ */
 export function adaLayerNorm(g: GraphBuilder, x: Value, shift: Value, onePlusScale: Value): Value {
   return g.node('LayerNormalization', [x, onePlusScale, shift], x.dims, { axis: -1, epsilon: 1e-6 });
 }
@@ -74,7 +79,10 @@ export interface AttentionOptions {
   bias?: Value;
 }
 
-/** softmax(q·kᵀ·scale + bias)·v per head, without mask. q: [1, S_q, heads·D]; k, v: [1, S_k, heads·D]. */
+/**
+ * softmax(q·kᵀ·scale + bias)·v per head, without mask. q: [1, S_q, heads·D]; k, v: [1, S_k,
+ * heads·D].
+ */
 export function attention(g: GraphBuilder, q: Value, k: Value, v: Value, options: AttentionOptions): Value {
   const inputs = options.bias ? [q, k, v, '', '', options.bias] : [q, k, v];
   const attributes = { num_heads: options.heads, ...(options.scale === undefined ? {} : { scale: options.scale }) };
@@ -82,14 +90,16 @@ export function attention(g: GraphBuilder, q: Value, k: Value, v: Value, options
 }
 
 /**
- * Halves end at 65504, and some of FLUX's branches go beyond (diffusers clips there). In half precision such a linear computes a
- * sixteenth, which shifts exponents and rounds nothing else.
+ * Halves end at 65504, and some of FLUX's branches go beyond; diffusers clips there. In half
+ * precision such a linear computes a sixteenth of its result, which changes only exponents.
  *
  * @see https://github.com/huggingface/diffusers/pull/9097
  */
 const HEADROOM = 16;
 
-/** A linear layer whose result joins the residual stream: float32, whatever `x` is. */
+/**
+ * A linear layer whose result joins the residual stream. The result is float32, whatever `x` is.
+ */
 export function linearToStream(
   g: GraphBuilder,
   name: string,
@@ -105,7 +115,10 @@ export function linearToStream(
   return options.bias === false ? product : add(g, product, g.plain(`${name}.bias`, [features], 'bias'));
 }
 
-/** Σ over chunks c of W_out.c·gelu(W_in.c·x + b_in.c), plus the output's bias once when `bias` is set. float32. */
+/**
+ * Σ over chunks c of W_out.c·gelu(W_in.c·x + b_in.c), plus the output's bias once when `bias` is
+ * set. float32.
+ */
 export function chunkedMlp(
   g: GraphBuilder,
   x: Value,

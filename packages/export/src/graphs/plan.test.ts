@@ -17,8 +17,9 @@ function parameters(belongs: (part: PartPlan) => boolean): number {
 }
 
 describe('the plan of FLUX.1', () => {
-  // Oracle: sum of numel() over the state dicts of diffusers' FluxTransformer2DModel, transformers' T5EncoderModel and
-  // CLIPTextModel and the decoder of diffusers' AutoencoderKL, instantiated on the meta device with FLUX.1-dev's configs.
+  // Oracle: sum of numel() over the state dicts of diffusers' FluxTransformer2DModel, transformers'
+  // T5EncoderModel and CLIPTextModel and the decoder of diffusers' AutoencoderKL, instantiated on
+  // the meta device with FLUX.1-dev's configs.
   it('takes every parameter of the transformer exactly once', () => {
     expect(parameters(({ component }) => component === 'transformer')).toBe(11_901_408_320);
   });

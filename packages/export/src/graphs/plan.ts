@@ -68,8 +68,8 @@ function describe(graph: string, config: ModelConfig, classOf: ClassOf, precisio
 }
 
 /**
- * Graphs that have a variant in half precision: where the work and the weights are. What the others compute goes straight into the
- * float32 streams, or is the decoder, whose activations overflow halves.
+ * Graphs with a variant in half precision: those with most of the work and the weights. The others
+ * feed the float32 streams, or are the decoder, whose activations overflow halves.
  */
 export const HALF_GRAPHS: readonly string[] = [PARTS.t5Layer(0), PARTS.doubleBlock(0), PARTS.singleBlock(0)].map(
   ({ graph }) => graph,
@@ -82,7 +82,10 @@ export interface BuiltGraph {
   weights: readonly WeightInput[];
 }
 
-/** Writes the graph `graph` with each weight in the class `classOf` says. `f16` is for {@link HALF_GRAPHS}. */
+/**
+ * Writes the graph `graph` with each weight in the class `classOf` says. `f16` is for
+ * {@link HALF_GRAPHS}.
+ */
 export function buildGraph(graph: string, config: ModelConfig, classOf: ClassOf, precision?: Precision): BuiltGraph {
   const g = describe(graph, config, classOf, precision);
   return { bytes: g.build(), weights: g.weightInputs };

@@ -1,17 +1,22 @@
 import type { Part, TensorClass, WeightClass } from '@flux-srpo/core';
 
-/** One weight a part needs from the checkpoint. */
+/** One weight that a part needs from the checkpoint. */
 export interface WeightSlot {
   /** The graph's input name, e.g. `img_attn.q.weight`. */
   readonly name: string;
   /** `linear`: quantizable, stored by {@link WeightClass}. `plain`: stored as floats of `shape`. */
   readonly kind: 'linear' | 'plain';
-  /** linear: torch order [N out, K in]. plain: the shape of the graph input (the source may have other dims of the same count). */
+  /**
+   * linear: torch's order [N out, K in]. plain: the shape of the graph input; the source may have
+   * other dims with as many numbers.
+   */
   readonly shape: readonly number[];
   readonly tensorClass: TensorClass;
 }
 
-/** The class a slot is stored in, fallbacks included. Called for every slot; the answer for `plain` slots is `f32` or `f16`. */
+/**
+ * The class that a slot is stored in, fallbacks included. For `plain` slots it is `f32` or `f16`.
+ */
 export type ClassOf = (slot: WeightSlot) => WeightClass;
 
 /** A part with the weights it takes, in its graph's input order. */

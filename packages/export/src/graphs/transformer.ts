@@ -15,12 +15,16 @@ import {
 } from './ops.ts';
 
 /*
- * The flow transformer's blocks, one function per block kind. Token order is [text, image] everywhere.
+ * The flow transformer's blocks, one function per block kind. Token order is [text, image]
+ * everywhere.
  *
  * @see https://github.com/black-forest-labs/flux/blob/802fb47/src/flux/modules/layers.py
  */
 
-/** silu(time_in(t) + guidance_in(g) + vector_in(pooled)), one row per denoising step. Every adaLN reads only this. */
+/**
+ * silu(time_in(t) + guidance_in(g) + vector_in(pooled)), one row per denoising step. Every adaLN
+ * reads only this.
+ */
 export function conditioning(g: GraphBuilder, config: TransformerConfig): void {
   const width = hiddenSize(config);
   const embed = (name: string, x: Value): Value => {
@@ -31,7 +35,7 @@ export function conditioning(g: GraphBuilder, config: TransformerConfig): void {
   if (config.guidance_embeds) {
     vec = add(g, vec, embed('guidance_in', g.input('guidance_proj', ['R', TIMESTEP_DIMS])));
   }
-  // pooled is one row, the same at every step: it broadcasts over R.
+  // `pooled` is one row for all steps, so it broadcasts over R.
   vec = add(g, vec, embed('vector_in', g.input('pooled', [1, config.pooled_projection_dim])));
   g.output('silu_vec', silu(g, vec));
 }
@@ -54,11 +58,11 @@ export function embedText(g: GraphBuilder, config: TransformerConfig): void {
 }
 
 /*
- * In half precision the streams, the norms of adaLN, the softmax and the gates are float32; what goes into and comes out of the linear
- * layers and the attention is float16.
+ * In half precision the streams, the norms of adaLN, the softmax and the gates are float32; what
+ * goes into and comes out of the linear layers and the attention is float16.
  */
 
-/** Image and text in two streams with their own weights, meeting in one attention. */
+/** Image and text in two streams with weights of their own and one joint attention. */
 export function doubleBlock(g: GraphBuilder, config: TransformerConfig): void {
   const width = hiddenSize(config);
   const heads = config.num_attention_heads;
@@ -82,7 +86,8 @@ export function doubleBlock(g: GraphBuilder, config: TransformerConfig): void {
   const text = project('txt', txt, txtMod);
   const image = project('img', img, imgMod);
 
-  // Text positions are all (0, 0, 0), so their rotation is the identity: only the image's q and k turn.
+  // Text positions are all (0, 0, 0), so their rotation is the identity: only the image's q and k
+  // turn.
   const joint: Value['dims'] = [1, 'S', width];
   const k = g.node('Concat', [text.k, rotary(g, image.k, cos, sin, heads)], joint, { axis: 1 });
   const v = g.node('Concat', [text.v, image.v], joint, { axis: 1 });
@@ -112,7 +117,10 @@ export function joinStreams(g: GraphBuilder, config: TransformerConfig): void {
   g.output('hidden', g.node('Concat', [txt, img], [1, 'S', width], { axis: 1 }));
 }
 
-/** Attention and MLP in parallel on the joined sequence; one output projection, cut by its input columns. */
+/**
+ * Attention and MLP in parallel on the joined sequence; one output projection, cut by its input
+ * columns.
+ */
 export function singleBlock(g: GraphBuilder, config: TransformerConfig): void {
   const width = hiddenSize(config);
   const heads = config.num_attention_heads;
@@ -141,7 +149,10 @@ function imageTokens(g: GraphBuilder, hidden: Value, textLength: Value): Value {
   return g.node('Slice', [hidden, textLength, end, axis], [1, 'S_img', hidden.dims[2] as Dim]);
 }
 
-/** Drops the text tokens, then the last adaLN and the projection to packed latents: the velocity noise − image. */
+/**
+ * Drops the text tokens, then the last adaLN and the projection to packed latents: the velocity
+ * noise − image.
+ */
 export function finalLayer(g: GraphBuilder, config: TransformerConfig): void {
   const width = hiddenSize(config);
   const hidden = g.input('hidden', [1, 'S', width]);
@@ -152,7 +163,8 @@ export function finalLayer(g: GraphBuilder, config: TransformerConfig): void {
 }
 
 /*
- * The step cache: what the first block adds to the image tells how much a step changes. Weightless.
+ * The step cache: what the first block adds to the image tells how much a step changes. These
+ * graphs have no weights.
  *
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/hooks/first_block_cache.py
  */
@@ -173,7 +185,10 @@ export function cacheChange(g: GraphBuilder, config: TransformerConfig): void {
   g.output('change', g.node('Div', [meanSize(difference), meanSize(previous)], [1, 1, 1]));
 }
 
-/** What all blocks after the first added to the image: kept at a computed step, added again at a skipped one. */
+/**
+ * What all blocks after the first added to the image: kept at a computed step, added again at a
+ * skipped one.
+ */
 export function cacheRest(g: GraphBuilder, config: TransformerConfig): void {
   const width = hiddenSize(config);
   const hidden = g.input('hidden', [1, 'S', width]);

@@ -4,16 +4,18 @@ import type { Dim, Value } from './node-builder.ts';
 import { add, silu } from './ops.ts';
 
 /*
- * The autoencoder's decoder in stages, so that cancel and progress come between them and weights can go one by one.
+ * The autoencoder's decoder in stages: between them come cancels and progress, and each stage's
+ * weights can be freed.
  *
- * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/autoencoders/vae.py `Decoder`
+ * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/autoencoders/vae.py
+ *   `Decoder`
  */
 
 const EPSILON = 1e-6;
 
 /**
- * GroupNorm as InstanceNormalization over [1, groups, C/groups·h, w]: the web runtime has no GroupNorm kernel.
- * The affine is applied per channel afterwards.
+ * GroupNorm as InstanceNormalization over [1, groups, C/groups·h, w], because the web runtime has
+ * no GroupNorm kernel. The affine is applied per channel afterwards.
  */
 function groupNorm(g: GraphBuilder, name: string, x: Value, groups: number): Value {
   const [, channels, height, width] = x.dims as [Dim, number, Dim, Dim];
@@ -45,7 +47,10 @@ function resBlock(g: GraphBuilder, name: string, x: Value, channels: number, gro
   return add(g, skip, h);
 }
 
-/** One head over all pixels of the latent image, as plain MatMul and Softmax, some queries at a time. */
+/**
+ * One head over all pixels of the latent image, as plain MatMul and Softmax, some queries at a
+ * time.
+ */
 function midAttention(g: GraphBuilder, name: string, x: Value, groups: number): Value {
   const [, channels, height, width] = x.dims as [Dim, number, Dim, Dim];
   const pixels = `${height}·${width}`;
@@ -78,7 +83,10 @@ export function vaeIn(g: GraphBuilder, config: VaeConfig): void {
   g.output('hidden', resBlock(g, 'mid.res_1', x, top, groups));
 }
 
-/** Level `level` of the decoder: layers_per_block + 1 residual blocks, then twice the size, except at the last level. */
+/**
+ * Level `level` of the decoder: layers_per_block + 1 residual blocks, then twice the size, except
+ * at the last level.
+ */
 export function vaeUp(g: GraphBuilder, config: VaeConfig, level: number): void {
   const channels = decoderChannels(config);
   const out = channels[level] as number;

@@ -9,12 +9,13 @@ export interface WeightInput {
 }
 
 /**
- * The graph inputs a slot becomes.
+ * The graph inputs that a slot becomes.
  *
- * Float linears are [K, N], transposed from torch's [N, K], so that no Transpose runs; quantized ones are MatMulNBits'
- * `B` [N, K/32, 32·bits/8] and `scales` [N, K/32], `q4m` with a K that {@link storedWidth} widens.
+ * Float linears are [K, N], transposed from torch's [N, K], so that no Transpose runs; quantized
+ * ones are MatMulNBits' `B` [N, K/32, 32·bits/8] and `scales` [N, K/32], `q4m` with a K that
+ * {@link storedWidth} widens.
  *
- * @param dtype of what the weight is used with: floats and scales are of the same
+ * @param dtype of the values that the weight is used with; floats and scales have the same
  */
 export function weightInputs(
   slot: WeightSlot,

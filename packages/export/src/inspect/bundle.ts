@@ -21,10 +21,10 @@ export interface BundleReport {
   /** All files, the manifest included. */
   bytes: number;
   parts: PartReport[];
-  /** By the recipe's tensor classes; baked parts are not in it. */
+  /** By the recipe's tensor classes, without baked parts. */
   classes: Partial<Record<TensorClass, ClassReport>>;
   phases: Record<Phase, PhaseReport>;
-  /** By path, when asked for. */
+  /** By path. Present when `verify` was asked for. */
   files?: Record<string, FileVerdict>;
 }
 
@@ -33,9 +33,9 @@ export interface PartReport {
   graph?: string;
   /** Parameters of the model in this part. */
   weights: number;
-  /** On disk: the weights file, or the graph that has them inside. */
+  /** On disk: bytes of the weights file, or of the graph that has the weights inside. */
   bytes: number;
-  /** As graph inputs, where halves are float32; 0 for tables, of which only rows are read. */
+  /** On the device, where halves become float32. 0 for tables: only some of their rows are read. */
   loadedBytes: number;
 }
 
@@ -47,18 +47,18 @@ export interface ClassReport {
   bitsPerWeight: number;
 }
 
-/** What is in memory together at most, if nothing is streamed. */
+/** Weights that are in memory together, if nothing is streamed. */
 export type Phase = 'clip' | 't5' | 'modulation' | 'denoise' | 'decode';
 
 export interface PhaseReport {
   bytes: number;
   loadedBytes: number;
-  /** The least that streaming one part at a time needs. */
+  /** What streaming needs at least: one part at a time. */
   largestPartBytes: number;
 }
 
 export interface InspectOptions {
-  /** Reads every byte and compares hashes. Default false. */
+  /** Reads every byte and compares hashes. @default false */
   verify?: boolean;
   signal?: AbortSignal;
 }
@@ -105,7 +105,10 @@ async function readTensors(source: SourceFolder, path: string): Promise<Readonly
   }
 }
 
-/** A baked part is its graph; a graph without weights of its own is a few KB that every part of its kind shares. */
+/**
+ * Bytes of a baked part, which is its graph. Other graphs take a few KB and are shared, so they
+ * count as 0.
+ */
 function bakedBytes(part: BundlePart, manifest: Manifest, sizes: ReadonlyMap<string, number>): number {
   if (part.graph !== part.name) return 0;
   return sizes.get(manifest.graphs[part.graph] ?? '') ?? 0;
@@ -124,7 +127,10 @@ function sumLoaded(tensors: ReadonlyMap<string, TensorInfo>): number {
   );
 }
 
-/** The text encoders run one after the other, so each is a phase here. A part that no model has counts as the denoiser's. */
+/**
+ * The text encoders run one after the other, so each is a phase here. A part that no model has
+ * counts as the denoiser's.
+ */
 function reportedPhase(part: Part | undefined): Phase {
   if (part?.phase === 'text') return part.component === 'text_encoder' ? 'clip' : 't5';
   return part?.phase ?? 'denoise';
@@ -161,7 +167,10 @@ function addToClasses(
   }
 }
 
-/** U8 tensors are [N, blocks, bytes of a block of 32]; those of `q4m` have more blocks than the input features need. */
+/**
+ * U8 tensors are [N, blocks, bytes of a block of 32]; those of `q4m` have more blocks than the
+ * input features need.
+ */
 function codeKind({ dtype, shape: stored }: TensorInfo, shape: readonly number[]): string {
   if (dtype !== 'U8') return dtype;
   if (stored[2] === QUANT_BLOCK) return 'q8';

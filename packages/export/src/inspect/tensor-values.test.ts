@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { type RawTensor, rawSafetensors } from '../test-support/checkpoint-files.ts';
 import { readTensor } from './tensor-values.ts';
 
-/** SRPO's own size as one file: 47.6 GB of float32. Made as it is read: number i of the data is i mod 2^20. */
+/**
+ * SRPO's own size as one file: 47.6 GB of float32. Made as it is read: number i of the data is i
+ * mod 2^20.
+ */
 const SHAPE = [11_901_408, 1000];
 const BYTES = 4 * SHAPE[0]! * SHAPE[1]!;
 

@@ -16,12 +16,13 @@ export interface TensorValues {
 }
 
 /**
- * The numbers of one tensor of a safetensors or GGUF file, with its own scale applied where the file has one. Integers and F64 come as the
- * nearest float32.
+ * The numbers of one tensor of a safetensors or GGUF file, multiplied by its own scale where the
+ * file has one. Integers and F64 come as the nearest float32.
  */
 export async function readTensor(file: ByteSource, name: string): Promise<TensorValues> {
   const raw = await openTensorStore(file);
-  // How the other layers are stored may take hundreds of reads, and does not matter here.
+  // Only this layer's companions: reading how every other layer is stored may take hundreds of
+  // reads.
   const layer = `${name.replace(/\.weight$/, '')}.`;
   const own = [...raw.tensors].filter(([other]) => other === name || other.startsWith(layer));
   const scaled = await applyScales(file.name, { ...raw, tensors: new Map(own) });

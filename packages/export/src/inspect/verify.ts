@@ -2,7 +2,7 @@ import { type BundleFile, isFluxError } from '@flux-srpo/core';
 import { type ByteSource, createSha256, sha256Hex } from '@flux-srpo/formats';
 import type { SourceFolder } from '../sources/source-folder.ts';
 
-/** What a file of a bundle is, against what the manifest says. */
+/** How a file of a bundle compares with the manifest. */
 export type FileVerdict = 'ok' | 'missing' | 'wrong size' | 'wrong hash';
 
 /** Reads the whole file and compares size, every chunk's hash and the file's hash. */

@@ -1,31 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { FLUX1_DEV } from '@flux-srpo/core';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { planParts } from '../graphs/index.ts';
 import { elementCount } from '../inspect/tensor-file.ts';
+import { PUBLISHED_AUTOENCODER, PUBLISHED_TRANSFORMER } from '../test-support/published-tensors.ts';
 import { FLUX1_SIZES, type Shapes, transformerShapes } from '../test-support/tiny-pipeline.ts';
 import { bindParts } from './bind.ts';
 import type { Binding } from './binding.ts';
 import type { Component, TensorShapes } from './index.ts';
 
-/** Lists of every tensor of the published checkpoints; large, so kept beside the repository and not in it. */
-const DATA = new URL('../../../../../shared/data/', import.meta.url);
-const hasData = existsSync(new URL('flux_tensors.json', DATA));
-
-interface BflTensor {
-  shape: number[];
-  diffusers: { name: string; rows: [number, number] }[];
-}
-
-function readData(file: string): unknown {
-  return JSON.parse(readFileSync(new URL(file, DATA), 'utf8'));
-}
-
 /** FLUX.1's transformer in diffusers' naming, as the published list has it. */
 function listedTransformer(): Shapes {
-  const { tensors } = readData('flux_tensors.json') as { tensors: Record<string, BflTensor> };
   const shapes: Shapes = new Map();
-  for (const { shape, diffusers } of Object.values(tensors)) {
+  for (const { shape, diffusers } of Object.values(PUBLISHED_TRANSFORMER)) {
     for (const { name, rows } of diffusers) shapes.set(name, [rows[1] - rows[0], ...shape.slice(1)]);
   }
   return shapes;
@@ -33,8 +19,7 @@ function listedTransformer(): Shapes {
 
 /** FLUX.1's autoencoder in diffusers' naming, as the published list has it. */
 function listedVae(): Shapes {
-  const tensors = readData('ae_tensors.json') as Record<string, { diffusers: string; diffusers_shape: number[] }>;
-  return new Map(Object.values(tensors).map((tensor) => [tensor.diffusers, tensor.diffusers_shape]));
+  return new Map(Object.values(PUBLISHED_AUTOENCODER).map((tensor) => [tensor.diffusers, tensor.diffusers_shape]));
 }
 
 const FLUX1_TRANSFORMER = transformerShapes(FLUX1_SIZES);
@@ -121,8 +106,6 @@ describe('the key maps on FLUX.1', () => {
 });
 
 describe('the key maps on the published lists of tensors', () => {
-  beforeEach(({ skip }) => skip(!hasData, 'flux_tensors.json and ae_tensors.json are not beside the repository'));
-
   it('consume all 1160 transformer tensors', () => {
     const listed = listedTransformer();
     expect(listed.size).toBe(1160);

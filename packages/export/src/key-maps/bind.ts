@@ -6,8 +6,8 @@ import { COMPONENTS, type Component, type Naming, namingOf, type TensorShapes } 
 import { findName } from './lookup.ts';
 
 /**
- * Finds every slot's tensor, and accounts for every tensor: it fills slots completely, or is known to be unneeded and
- * listed, or is refused by name.
+ * Finds the tensor of every slot and accounts for every tensor: each fills slots completely, is
+ * listed as unneeded, or is refused by name.
  */
 export function bindParts(parts: readonly PartPlan[], checkpoints: Readonly<Record<Component, TensorShapes>>): Binding {
   const used = new Map<Component, Set<string>>(COMPONENTS.map((component) => [component, new Set()]));
@@ -31,7 +31,7 @@ export function bindParts(parts: readonly PartPlan[], checkpoints: Readonly<Reco
   return { parts: bound, unused };
 }
 
-/** The rule for each slot of a part, in the order of the rules. */
+/** The claims on a part's slots, in the order of the rules. Every slot must have one. */
 function claimsOf(part: PartPlan, namings: ReadonlyMap<Component, Naming>): Claim[] {
   const claims = [...namings].flatMap(([component, { rules }]) => findClaims(part, component, rules));
   const claimed = new Set(claims.map((claim) => claim.slot));
@@ -40,7 +40,7 @@ function claimsOf(part: PartPlan, namings: ReadonlyMap<Component, Naming>): Clai
   return claims;
 }
 
-/** The tensors of one component, and which of them slots have taken so far. */
+/** One component's tensors, and those that slots have taken so far. */
 interface BindingSource {
   naming: Naming;
   tensors: TensorShapes;
@@ -74,7 +74,10 @@ function bindTensor(part: string, claims: readonly Claim[], { naming, tensors, u
   return cutAmong(claims, name);
 }
 
-/** Dimensions of 1 do not move data: a 1×1 convolution kernel is a matrix, a broadcast scale is a vector. */
+/**
+ * Compares shapes without their dimensions of 1: a 1×1 convolution kernel is a matrix, and a
+ * broadcast scale is a vector.
+ */
 function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return squeeze(a).join() === squeeze(b).join();
 }

@@ -10,11 +10,11 @@ export interface BoundSlot {
   readonly component: Component;
   /** The tensor's name as the file has it. */
   readonly tensor: string;
-  /** Rows to read, in this order; a row is everything under one index of the first dimension. */
+  /** Rows to read, in this order. A row is everything under one index of the first dimension. */
   readonly rows: readonly Range[];
   /** Elements in a row of the tensor. */
   readonly rowLength: number;
-  /** Those of them that the slot takes. */
+  /** The elements of each row that the slot takes. */
   readonly columns: Range;
 }
 

@@ -4,7 +4,7 @@ import type { Component } from './index.ts';
 import { matchPattern, sourceName } from './lookup.ts';
 import type { KeyRule } from './rules.ts';
 
-/** A slot, the rule that fills it and the tensor's name under that rule. */
+/** A slot, the rule that fills it, and the tensor's name by that rule. */
 export interface Claim {
   slot: WeightSlot;
   rule: KeyRule;
@@ -12,7 +12,7 @@ export interface Claim {
   from: string;
 }
 
-/** What these rules fill of a part, in their order. */
+/** The slots of a part that these rules fill, in the order of the rules. */
 export function findClaims(part: PartPlan, component: Component, rules: readonly KeyRule[]): Claim[] {
   const claims: Claim[] = [];
   for (const rule of rules) {
@@ -32,14 +32,14 @@ function withoutChunk(slotName: string): string {
   return slotName.replace(/\.\d+(\.[a-z]+)$/, '$1');
 }
 
-/** The slots that share a tensor, for each tensor. */
+/** Claims grouped by the tensor that they share. */
 export function groupBySource(claims: readonly Claim[]): Claim[][] {
   const groups = new Map<string, Claim[]>();
   for (const claim of claims) groups.set(claim.from, [...(groups.get(claim.from) ?? []), claim]);
   return [...groups.values()];
 }
 
-/** The shape of the tensor that slots with one source share. */
+/** The shape that a tensor must have for the slots that share it. */
 export function sharedShape(claims: readonly Claim[]): number[] {
   const { rule, slot } = claims[0]!;
   const shape = [...slot.shape];
@@ -48,7 +48,7 @@ export function sharedShape(claims: readonly Claim[]): number[] {
   return shape;
 }
 
-/** What each of them takes of it. */
+/** The rows and columns of a shared tensor that each slot takes. */
 export function cutAmong(claims: readonly Claim[], name: string): BoundSlot[] {
   const { component, rule } = claims[0]!;
   const axis = cutAxis(rule);

@@ -5,21 +5,24 @@ import { BFL_VAE_KEYS, VAE_KEYS } from './vae.ts';
 
 export type { Component } from './rules.ts';
 
-/** Names and shapes of a component's tensors; all that binding needs. */
+/** Names and shapes of a component's tensors: all that binding needs. */
 export type TensorShapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
 
 /** How one family of files names the tensors of a component. */
 export interface Naming {
-  /** Who names so. */
+  /** Who uses this naming. */
   readonly name: string;
   /** A file with one of these follows this naming. */
   readonly markers: readonly string[];
   readonly rules: readonly KeyRule[];
   /** A prefix some files put before every name. */
   readonly prefix?: string;
-  /** A second name under which some files store a tensor again. */
+  /** Second names under which some files store a tensor again → the first name. */
   readonly duplicates?: Readonly<Record<string, string>>;
-  /** Tensors that a picture does not need, and why; a name that ends in `.` stands for all under it. */
+  /**
+   * Tensors that a picture does not need, and why. A name that ends in `.` means everything under
+   * it.
+   */
   readonly unused: readonly { readonly name: string; readonly reason: string }[];
 }
 
@@ -29,7 +32,7 @@ const ENCODER_OF_IMAGES = [
   { name: 'quant_conv.', reason: 'part of the encoder' },
 ];
 
-/** The namings of each component; a file that shows none of their markers is read by the first. */
+/** The namings of each component. A file with none of their markers is read by the first. */
 export const NAMINGS: Readonly<Record<Component, readonly Naming[]>> = {
   transformer: [
     { name: 'diffusers', markers: ['x_embedder.weight'], rules: TRANSFORMER_KEYS, unused: [] },
@@ -90,7 +93,7 @@ export const NAMINGS: Readonly<Record<Component, readonly Naming[]>> = {
 
 export const COMPONENTS = Object.keys(NAMINGS) as Component[];
 
-/** Tensors by which a component's files are known, whatever their naming. */
+/** Marker tensors of a component, in all its namings. */
 export function markersOf(component: Component): string[] {
   return NAMINGS[component].flatMap(({ markers }) => markers);
 }

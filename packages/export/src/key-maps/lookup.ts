@@ -1,7 +1,10 @@
 import type { Naming, TensorShapes } from './index.ts';
 import type { KeyRule } from './rules.ts';
 
-/** The number that `{i}` or `{j}` stands for ('' when the pattern has none), or undefined when `name` does not match. */
+/**
+ * The number that `{i}` or `{j}` stands for, '' where the pattern has none. Undefined where `name`
+ * does not match.
+ */
 export function matchPattern(pattern: string, name: string): string | undefined {
   const [before, after] = pattern.split(/\{[ij]\}/) as [string, string | undefined];
   if (after === undefined) return pattern === name ? '' : undefined;
@@ -15,7 +18,7 @@ export function sourceName(rule: KeyRule, i: string, j: string): string {
   return rule.from.replace('{i}', i).replace('{j}', j);
 }
 
-/** The name under which a file holds what a rule calls `from`. */
+/** The name that a file has for the tensor `from` of a rule. */
 export function findName(from: string, naming: Naming, tensors: TensorShapes): string | undefined {
   const duplicate = Object.entries(naming.duplicates ?? {}).find(([, original]) => original === from)?.[0];
   const candidates = [from, `${naming.prefix ?? ''}${from}`, ...(duplicate ? [duplicate] : [])];

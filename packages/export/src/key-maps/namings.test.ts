@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { FLUX1_DEV } from '@flux-srpo/core';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { planParts } from '../graphs/index.ts';
 import { bflShapes, bflTransformerNames, toBflVae, toLlamaT5 } from '../test-support/bfl.ts';
+import { PUBLISHED_AUTOENCODER, PUBLISHED_TRANSFORMER } from '../test-support/published-tensors.ts';
 import {
   FLUX1_SIZES,
   type Shapes,
@@ -136,25 +136,12 @@ describe('the other networks in their other namings', () => {
   });
 });
 
-/** Lists of every tensor of the published checkpoints; large, so kept beside the repository and not in it. */
-const DATA = new URL('../../../../../shared/data/', import.meta.url);
-const readData = (file: string): unknown => JSON.parse(readFileSync(new URL(file, DATA), 'utf8'));
-
-const hasData = existsSync(new URL('flux_tensors.json', DATA));
-
 describe('the published lists of tensors', () => {
-  beforeEach(({ skip }) => skip(!hasData, 'flux_tensors.json and ae_tensors.json are not beside the repository'));
-
   it('map all 780 names of BFL’s transformer to the rows that diffusers’ have', () => {
-    interface Listed {
-      shape: number[];
-      diffusers: { name: string; rows: [number, number]; swap_halves?: boolean }[];
-    }
-    const { tensors } = readData('flux_tensors.json') as { tensors: Record<string, Listed> };
-    const listed = new Map(Object.entries(tensors).map(([name, { shape }]) => [name, shape]));
+    const listed = new Map(Object.entries(PUBLISHED_TRANSFORMER).map(([name, { shape }]) => [name, shape]));
     expect(listed.size).toBe(780);
     const places = new Map<string, ReturnType<Locate>>();
-    for (const [name, { diffusers }] of Object.entries(tensors)) {
+    for (const [name, { diffusers }] of Object.entries(PUBLISHED_TRANSFORMER)) {
       for (const each of diffusers) {
         places.set(each.name, { name, start: each.rows[0], isSwapped: each.swap_halves === true });
       }
@@ -165,16 +152,12 @@ describe('the published lists of tensors', () => {
   });
 
   it('map all 244 names of BFL’s autoencoder to diffusers’', () => {
-    const listed = readData('ae_tensors.json') as Record<
-      string,
-      { shape: number[]; diffusers: string; diffusers_shape: number[] }
-    >;
-    const entries = Object.entries(listed);
+    const entries = Object.entries(PUBLISHED_AUTOENCODER);
     expect(entries).toHaveLength(244);
     const bfl = bind('vae', new Map(entries.map(([name, { shape }]) => [name, shape])));
     const diffusers = bind('vae', new Map(entries.map(([, each]) => [each.diffusers, each.diffusers_shape])));
     for (const [slot, { tensor }] of bfl.slots) {
-      expect([slot, listed[tensor]?.diffusers]).toEqual([slot, diffusers.slots.get(slot)?.tensor]);
+      expect([slot, PUBLISHED_AUTOENCODER[tensor]?.diffusers]).toEqual([slot, diffusers.slots.get(slot)?.tensor]);
     }
     expect(bfl.unused).toHaveLength(diffusers.unused.length);
   });

@@ -1,10 +1,11 @@
 export type { Component } from '@flux-srpo/core';
 
 /**
- * Where one weight comes from. `{i}` stands for the same number in `part` and `from`, `{j}` in `slot` and `from`.
+ * Where one weight comes from. `{i}` stands for the same number in `part` and `from`, `{j}` in
+ * `slot` and `from`.
  *
- * A slot name that ends in a chunk number before `.weight` or `.bias` (`img_mlp.0.1.weight`) is found under its plain
- * name (`img_mlp.0.weight`).
+ * A slot name that ends in a chunk number before `.weight` or `.bias` (`img_mlp.0.1.weight`) is
+ * found under its plain name (`img_mlp.0.weight`).
  */
 export interface KeyRule {
   readonly part: string;
@@ -12,15 +13,19 @@ export interface KeyRule {
   /** The tensor's name in the checkpoint. */
   readonly from: string;
   /**
-   * Slots of one part with the same `from` share the tensor, in the order of the rules and then of the chunks:
-   * `rows` cuts output features, `columns` input features. Without `cut` a slot takes the whole tensor.
+   * Slots of one part with the same `from` share the tensor, in the order of the rules and then of
+   * the chunks: `rows` cuts output features, `columns` input features. Without `cut` a slot takes
+   * the whole tensor.
    */
   readonly cut?: 'rows' | 'columns';
   /** The two halves of the rows change places. */
   readonly swapHalves?: true;
 }
 
-/** Rules for both tensors of a linear layer or convolution; the bias is cut only along the outputs. */
+/**
+ * Rules for weight and bias of a linear layer or convolution. The bias is cut along the outputs
+ * only.
+ */
 export function layer(part: string, slot: string, from: string, cut?: 'rows' | 'columns'): KeyRule[] {
   return [
     { part, slot: `${slot}.weight`, from: `${from}.weight`, ...(cut && { cut }) },

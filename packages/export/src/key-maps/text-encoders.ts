@@ -49,7 +49,8 @@ function ggufWeight(slot: string, from: string): KeyRule {
 /**
  * llama.cpp's names of T5's encoder → parts.
  *
- * @see https://github.com/ggml-org/llama.cpp/blob/ef035f7/gguf-py/gguf/constants.py `MODEL_ARCH.T5ENCODER`
+ * @see https://github.com/ggml-org/llama.cpp/blob/ef035f7/gguf-py/gguf/constants.py
+ *   `MODEL_ARCH.T5ENCODER`
  */
 export const T5_GGUF_KEYS: readonly KeyRule[] = [
   { part: 't5_embedding', slot: 'token', from: 'token_embd.weight' },

@@ -21,7 +21,8 @@ function stream(name: 'img' | 'txt', from: { q: string; k: string; v: string; no
 /**
  * FluxTransformer2DModel → parts.
  *
- * @see https://github.com/huggingface/diffusers/blob/58eb52c0/scripts/convert_flux_to_diffusers.py (the same map, from BFL's names)
+ * @see https://github.com/huggingface/diffusers/blob/58eb52c0/scripts/convert_flux_to_diffusers.py
+ *   (the same map, from BFL's names)
  */
 export const TRANSFORMER_KEYS: readonly KeyRule[] = [
   ...layer('conditioning', 'time_in.in_layer', 'time_text_embed.timestep_embedder.linear_1'),
@@ -57,14 +58,17 @@ export const TRANSFORMER_KEYS: readonly KeyRule[] = [
   { part: 'single_block.{i}', slot: 'norm_q.scale', from: `${SINGLE}.attn.norm_q.weight` },
   { part: 'single_block.{i}', slot: 'norm_k.scale', from: `${SINGLE}.attn.norm_k.weight` },
   ...layer('single_block.{i}', 'mlp', `${SINGLE}.proj_mlp`, 'rows'),
-  // One projection of [attention, gelu(mlp)]: its input columns are cut in that order, its bias is added once.
+  // One projection of [attention, gelu(mlp)]: its input columns are cut in that order, its bias is
+  // added once.
   ...layer('single_block.{i}', 'proj_attn', `${SINGLE}.proj_out`, 'columns'),
   { part: 'single_block.{i}', slot: 'proj_mlp.weight', from: `${SINGLE}.proj_out.weight`, cut: 'columns' },
 
   ...layer('final_layer', 'linear', 'proj_out'),
 ];
 
-/** One stream of a double block in BFL's naming: q, k and v are rows of one tensor, in this order. */
+/**
+ * One stream of a double block in BFL's naming: q, k and v are rows of one tensor, in this order.
+ */
 function bflStream(name: 'img' | 'txt') {
   const part = 'double_block.{i}';
   const from = 'double_blocks.{i}';

@@ -5,11 +5,11 @@ import type { Pieces } from '../weights/plan-storage.ts';
 import type { SlotDelta } from './merged-slot.ts';
 
 /**
- * W' = W + Σ scale · up · down, in the pieces of W. Sums are float64 and rounded to float32 once per LoRA. Of a LoRA,
- * one layer's `down` is in memory, and of its `up` the rows of a piece.
+ * W' = W + Σ scale · up · down, piece by piece. Sums are float64 and rounded to float32 once per
+ * LoRA. Memory holds one layer's `down` and the rows of `up` for one piece.
  *
  * @param pieces [rows, columns] each
- * @param columns of the tensor the pieces are cut from; only their number counts here
+ * @param columns of the tensor that the pieces are cut from; only their number counts here
  */
 export function addDeltas(
   pieces: Pieces,
@@ -23,7 +23,7 @@ export function addDeltas(
     for (const delta of deltas) downs.push(await readDown(delta, width, signal));
     let row = 0;
     for await (const piece of pieces()) {
-      // A source may have handed out a view of its own memory.
+      // The piece may be a view of the source's own memory.
       const merged = piece instanceof Float32Array ? piece.slice() : toFloat32(piece);
       const count = merged.length / width;
       for (const [i, delta] of deltas.entries()) {
@@ -55,7 +55,7 @@ export function addProduct(
   const sums = new Float64Array(width);
   for (let row = 0; row < count; row++) {
     sums.fill(0);
-    // Four at a time: the sums are loaded and stored a fourth as often.
+    // Four ranks at a time: sums are loaded and stored a quarter as often.
     for (let k = 0; k < rank; k += 4) {
       const at = row * rank + k;
       const left = rank - k;
@@ -65,7 +65,7 @@ export function addProduct(
         left > 2 ? up[at + 2]! : 0,
         left > 3 ? up[at + 3]! : 0,
       ];
-      // Beyond the last the weight is 0, and any row will do.
+      // Beyond the last rank the factor is 0, and any row will do.
       const first = k * width;
       const second = left > 1 ? first + width : first;
       const third = left > 2 ? second + width : first;

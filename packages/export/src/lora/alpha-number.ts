@@ -1,6 +1,9 @@
 import { readValues, type TensorStore } from '../tensors/store.ts';
 
-/** Dtypes of an alpha that weights never have: trainers save whatever Python's number became as a tensor. */
+/**
+ * Dtypes of an alpha that weights never have: trainers save whatever Python's number became as a
+ * tensor.
+ */
 const OTHER_NUMBERS: Readonly<Record<string, (view: DataView) => number>> = {
   F64: (view) => view.getFloat64(0, true),
   I64: (view) => Number(view.getBigInt64(0, true)),

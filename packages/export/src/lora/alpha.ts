@@ -4,7 +4,7 @@ import type { TensorStore } from '../tensors/store.ts';
 import { readNumber } from './alpha-number.ts';
 import type { LoraPair } from './pairs.ts';
 
-/** Alpha over rank of each pair: the factor between up · down and what is added at strength 1. */
+/** Alpha / rank of each pair: the factor of up · down at strength 1. */
 export async function readScales(
   file: string,
   store: TensorStore,
@@ -36,11 +36,13 @@ interface Adapter {
 }
 
 /**
- * PEFT's configuration of each network's adapter, as diffusers saves it in the header: `<network>.lora_alpha`,
- * `<network>.alpha_pattern`, `<network>.use_rslora` and others.
+ * PEFT's configuration of each network's adapter, as diffusers saves it in the header:
+ * `<network>.lora_alpha`, `<network>.alpha_pattern`, `<network>.use_rslora` and others.
  *
- * @see https://github.com/huggingface/diffusers/blob/v0.42.1/src/diffusers/loaders/lora_base.py `_pack_dict_with_prefix`
- * @see https://github.com/huggingface/peft/blob/v0.21.2/src/peft/tuners/lora/layer.py `update_layer`
+ * @see https://github.com/huggingface/diffusers/blob/v0.42.1/src/diffusers/loaders/lora_base.py
+ *   `_pack_dict_with_prefix`
+ * @see https://github.com/huggingface/peft/blob/v0.21.2/src/peft/tuners/lora/layer.py
+ *   `update_layer`
  */
 function readAdapter(file: string, text: string | undefined): Adapter | undefined {
   if (text === undefined) return undefined;
@@ -71,7 +73,10 @@ function readAdapter(file: string, text: string | undefined): Adapter | undefine
   };
 }
 
-/** PEFT's patterns name a layer by the end of its name; diffusers puts the network before. */
+/**
+ * Whether a pattern means a layer: PEFT's patterns are ends of names, and diffusers puts the
+ * network's name in front.
+ */
 function isUnder(layer: string, key: string): boolean {
   const dot = key.indexOf('.') + 1;
   return layer === key || (layer.startsWith(key.slice(0, dot)) && layer.endsWith(`.${key.slice(dot)}`));

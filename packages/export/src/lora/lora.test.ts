@@ -29,7 +29,8 @@ import { addProduct } from './add-deltas.ts';
 import type { LoraSource } from './open-loras.ts';
 import { loraTargets } from './targets.ts';
 
-// What diffusers makes of LoRAs is in test/parity/lora.test.ts; here the oracle is up · down by plain loops.
+// What diffusers makes of LoRAs is in test/parity/lora.test.ts; here the oracle is up · down by
+// plain loops.
 
 // A conversion takes half a second on an idle machine; this one may not be.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -87,7 +88,10 @@ function merged({ values }: Tensor, layer: LoraLayer, factor: number): Float32Ar
   return values.map((value, at) => value + factor * product[at]!);
 }
 
-/** One layer of each kind, in BFL's naming: fused, cut along rows and along columns, its final adaLN as it is. */
+/**
+ * One layer of each kind, in BFL's naming: fused, cut along rows and along columns, its final adaLN
+ * as it is.
+ */
 const BFL_LAYERS = {
   'double_blocks.1.img_attn.qkv': loraLayer(192, 64, 3, 1, 2),
   'double_blocks.0.txt_mlp.2': loraLayer(64, 256, 5, 2),

@@ -9,9 +9,9 @@ import type { LoraPair } from './pairs.ts';
 import { type LoraTarget, loraTargets } from './targets.ts';
 
 /**
- * The same binding with every pair of the LoRAs at the slots it changes. A LoRA is cut into slots by the rules of its
- * own naming, so it does not matter in which naming the checkpoint is. A pair changes a layer of this model, or is known
- * to be unneeded and listed, or is refused by name.
+ * The same binding with the LoRAs' pairs at the slots that they change. A LoRA is cut into slots by
+ * its own naming, so the checkpoint's naming does not matter. Each pair changes a layer of this
+ * model, is listed as unneeded, or is refused by name.
  */
 export function mergeLoras(
   binding: Binding,
@@ -51,7 +51,7 @@ export function mergeLoras(
   return { parts: new Map(parts), unused: [...binding.unused, ...unused] };
 }
 
-/** Which rows of `up` and columns of `down` each slot takes. */
+/** The rows of `up` and columns of `down` that each slot takes. */
 function cutPair(pair: LoraPair, { claims, part }: LoraTarget): BoundSlot[] {
   const { file, layer, outFeatures, inFeatures } = pair;
   const expected = sharedShape(claims);

@@ -1,12 +1,12 @@
 import { InputError, type MergedLora } from '@flux-srpo/core';
-import { type ByteSource, changed, createSha256 } from '@flux-srpo/formats';
+import { type ByteSource, changed, createSha256, type FileState } from '@flux-srpo/formats';
 import type { SourceFile } from '../sources/combine-sources.ts';
 import { assertSame, stateOf } from '../sources/watch-source.ts';
 import { openTensorStore, type TensorStore } from '../tensors/store.ts';
 import { readScales } from './alpha.ts';
 import { type LoraPair, pairTensors } from './pairs.ts';
 
-/** A LoRA to be merged, and how much of it: 1 is as it was trained, a negative number its opposite. */
+/** A LoRA to merge. Strength 1 is as it was trained; negative strengths do the opposite. */
 export interface LoraSource {
   readonly file: SourceFile;
   readonly strength: number;
@@ -14,12 +14,12 @@ export interface LoraSource {
 
 /** A LoRA whose file is open and whose tensors are all accounted for. */
 export interface OpenLora {
-  /** For the manifest. */
+  /** The manifest's entry. */
   readonly record: MergedLora;
   readonly store: TensorStore;
   /** Each pair with strength · alpha / rank. */
   readonly pairs: ReadonlyMap<LoraPair, number>;
-  /** Throws where the file is no longer the one that was hashed. */
+  /** Throws where the file changed since it was hashed. */
   assertUnchanged(): Promise<void>;
   close(): Promise<void>;
 }
@@ -27,7 +27,10 @@ export interface OpenLora {
 /** Bytes hashed at a time. */
 const HASH_BYTES = 8 * 1024 * 1024;
 
-/** Opens the files and reads their names, shapes and alphas, and every byte once for the hash; nothing of them stays in memory. */
+/**
+ * Opens LoRAs: reads names, shapes and alphas, and every byte once for the hash. No matrices stay
+ * in memory.
+ */
 export async function openLoras(sources: readonly LoraSource[], signal?: AbortSignal): Promise<OpenLora[]> {
   const opened: OpenLora[] = [];
   try {
@@ -73,14 +76,14 @@ async function openLora({ file, strength }: LoraSource, signal?: AbortSignal): P
 
 async function assertUnchanged(
   file: SourceFile,
-  before: ReturnType<typeof stateOf>,
+  before: FileState,
   sha256: string,
   signal?: AbortSignal,
 ): Promise<void> {
   const again = await file.open();
   await assertSame(again, file.name, before);
   try {
-    // Where the place does not tell one state from another, the bytes do.
+    // Where the place knows no versions, the bytes decide.
     if (before.version !== undefined || (await hashAll(again, signal)) === sha256) return;
     const state = (version: string) => ({ size: again.size, version });
     throw changed(again.url ?? file.name, state(`SHA-256 ${sha256}`), state('another SHA-256'));

@@ -15,7 +15,7 @@ export interface LoraPair {
   readonly rank: number;
   readonly inFeatures: number;
   readonly outFeatures: number;
-  /** Tensor of one number; absent: the file's metadata decides, or alpha is the rank. */
+  /** Tensor of one number. Absent: the file's metadata says it, else alpha is the rank. */
   readonly alpha?: string;
 }
 
@@ -24,7 +24,10 @@ const DOWN = /^(.+?)\.(?:lora_down|lora_A|lora_A\.[^.]+|lora\.down|lora_linear_l
 const UP = /^(.+?)\.(?:lora_up|lora_B|lora_B\.[^.]+|lora\.up|lora_linear_layer\.up|up)\.weight$/;
 const ALPHA = /^(.+?)(?:\.lora_[AB])?\.alpha$/;
 
-/** Other ways of changing a layer, by what their tensors' names have. None of them is a product of two matrices alone. */
+/**
+ * Other ways to change a layer, by marks in tensor names. None of them is just a product of two
+ * matrices.
+ */
 const OTHER_KINDS: readonly (readonly [pattern: RegExp, kind: string])[] = [
   [/\.(?:dora_scale|lora_magnitude_vector)(?:\.|$)/, 'DoRA'],
   [/\.hada_/, 'LoHa'],
@@ -38,10 +41,13 @@ const OTHER_KINDS: readonly (readonly [pattern: RegExp, kind: string])[] = [
   [/norm\.scale$/, 'a control LoRA'],
 ];
 
-/** Published LoRAs have ranks of 1 to 512; `down` is held in memory, 126 MB at this rank and FLUX.1's widest layer. */
+/**
+ * Published LoRAs have ranks of 1 to 512. `down` is held in memory: 126 MB at this rank for
+ * FLUX.1's widest layer.
+ */
 export const MAX_RANK = 2048;
 
-/** All pairs of a file: every tensor belongs to one, or is refused by name. */
+/** All pairs of a file. A tensor that belongs to none is refused by name. */
 export function pairTensors(file: string, { tensors, unreadable }: TensorStore): LoraPair[] {
   const found = new Map<string, { down?: string; up?: string; alpha?: string }>();
   for (const tensor of tensors.keys()) {

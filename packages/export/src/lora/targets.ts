@@ -11,7 +11,7 @@ export interface LoraTarget {
   readonly claims: readonly Claim[];
 }
 
-/** The layer of that name, or why a picture does not need it; undefined for a name that means nothing. */
+/** Finds a layer by name, or why a picture does not need it. Undefined for unknown names. */
 export type FindTarget = (layer: string) => LoraTarget | UnusedLayer | undefined;
 
 interface UnusedLayer {
@@ -19,7 +19,10 @@ interface UnusedLayer {
   readonly reason: string;
 }
 
-/** How LoRAs call a network: before names with dots, and before the same names with underscores in place of the dots. */
+/**
+ * Prefixes of a network in LoRAs: before names with dots, and before names with underscores in
+ * place of the dots.
+ */
 interface LoraNetwork {
   readonly component: Component;
   readonly rules: readonly (readonly KeyRule[])[];
@@ -28,8 +31,10 @@ interface LoraNetwork {
 }
 
 /**
- * @see https://github.com/kohya-ss/sd-scripts/blob/3265f2e/networks/lora_flux.py (lora_unet, lora_te1, lora_te3)
- * @see https://github.com/Comfy-Org/ComfyUI/blob/a125cd84/comfy/lora.py `model_lora_keys_unet`, `model_lora_keys_clip`
+ * @see https://github.com/kohya-ss/sd-scripts/blob/3265f2e/networks/lora_flux.py
+ *   (lora_unet, lora_te1, lora_te3)
+ * @see https://github.com/Comfy-Org/ComfyUI/blob/a125cd84/comfy/lora.py
+ *   `model_lora_keys_unet`, `model_lora_keys_clip`
  * @see https://github.com/huggingface/diffusers/blob/v0.42.1/src/diffusers/loaders/lora_conversion_utils.py
  */
 const NETWORKS: readonly LoraNetwork[] = [
@@ -53,7 +58,7 @@ const NETWORKS: readonly LoraNetwork[] = [
   },
 ];
 
-/** Every name under which a LoRA may know a layer of this model. */
+/** Knows every name that a LoRA may have for a layer of this model. */
 export function loraTargets(plan: readonly PartPlan[]): FindTarget {
   const byName = new Map<string, LoraTarget>();
   for (const network of NETWORKS) {
@@ -81,7 +86,7 @@ function* linearLayers(plan: readonly PartPlan[], { component, rules }: LoraNetw
   }
 }
 
-/** Layers that a picture does not need, as the checkpoint's own tensors of that name. */
+/** Why a picture does not need a layer; the same list as for the checkpoint's tensors. */
 function unusedLayer(layer: string): UnusedLayer | undefined {
   for (const { component, dotted, underscored } of NETWORKS) {
     for (const { unused, prefix = '' } of NAMINGS[component]) {

@@ -7,8 +7,9 @@ import { isObject } from '../sources/source-folder.ts';
 import { lockFile } from './folder-lock.ts';
 
 /**
- * A bundle folder that appears whole or not at all. Until then everything is in `<out>.partial`: the files under `bundle`, the journal,
- * a lock, and for the moment of the exchange the bundle that was there before. Anything else that is there is refused.
+ * A bundle folder that appears whole or not at all. Until then everything is in `<out>.partial`:
+ * the files under `bundle`, the journal, a lock, and while folders are exchanged the previous
+ * bundle. Refuses where `out` is anything but a bundle or an empty folder.
  */
 export async function bundleFolder(out: string): Promise<ResumableSink> {
   const target = resolve(out);
@@ -19,7 +20,7 @@ export async function bundleFolder(out: string): Promise<ResumableSink> {
   const journal = join(partial, 'journal');
   await writing(out, async () => {
     await mkdir(dirname(target), { recursive: true });
-    // Not recursively: where the system makes no folders (/proc), Node 20 tries again for ever.
+    // Not recursively: where no folder can be made (/proc), Node 20 tries for ever.
     for (const folder of [partial, files]) await mkdir(folder).catch(refuseUnlessThere);
   });
   const unlock = await writing(out, () => lockFile(join(partial, 'lock'), out));
@@ -31,7 +32,7 @@ export async function bundleFolder(out: string): Promise<ResumableSink> {
         ? (await readdir(join(files, folder.name))).map((name) => `${folder.name}/${name}`)
         : [folder.name];
       for (const path of names) if (!paths.has(path)) await rm(join(files, path), { recursive: true });
-      // Refused where something is left.
+      // Fails where files are left in it, which is fine.
       if (folder.isDirectory()) await rmdir(join(files, folder.name)).catch(() => undefined);
     }
   }
@@ -83,7 +84,10 @@ function refuseUnlessThere(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EEXIST') throw error;
 }
 
-/** Puts back the bundle that a commit had moved aside when it was stopped; where it was stopped later, that bundle's time is over. */
+/**
+ * Puts back the previous bundle where a commit was stopped before the new one was in place; removes
+ * it where it was stopped later.
+ */
 async function restore(replaced: string, target: string): Promise<void> {
   const isThere = await stat(target).then(
     () => true,
@@ -109,12 +113,12 @@ async function isBundle(folder: string): Promise<boolean> {
     const manifest: unknown = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8'));
     return isObject(manifest) && Number.isInteger(manifest.schema) && Array.isArray(manifest.parts);
   } catch {
-    // No manifest, or not one of ours.
+    // No manifest, or not a bundle's.
     return false;
   }
 }
 
-/** Runs a disk operation; what the system refuses becomes a StorageError that says what to do. */
+/** Runs a disk operation. Its failure becomes a StorageError. */
 async function writing<T>(what: string, run: () => Promise<T>): Promise<T> {
   try {
     return await run();

@@ -2,14 +2,15 @@ import { open, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { InputError } from '@flux-srpo/core';
 
-/** Locks that this process holds: its own id in a file says nothing else, ids being given out again. */
+/** Locks that this process holds. Its id in a lock file is no proof: systems use ids again. */
 const held = new Set<string>();
 
 /**
- * Makes the file `path`, which says who has it, or refuses where a process that lives has it. What a killed process left is taken over.
+ * Makes the lock file `path`, which names its process. Refuses where a living process holds it; the
+ * lock of a killed one is taken over.
  *
- * @param what for the message
- * @returns lets go; the file may be gone by then
+ * @param what names the locked thing in the message
+ * @returns releases the lock; the file may be gone by then
  */
 export async function lockFile(path: string, what: string): Promise<() => Promise<void>> {
   for (let isRetry = false; ; isRetry = true) {
@@ -40,14 +41,14 @@ async function readOwner(path: string): Promise<Owner> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as Owner;
   } catch {
-    // Killed while it wrote, or gone since.
+    // The owner was killed while it wrote, or the file is gone.
     return {};
   }
 }
 
 function mayLive({ pid, host }: Owner): boolean {
   if (!Number.isSafeInteger(pid) || pid === process.pid) return false;
-  // A process on another machine, over a shared disk, cannot be asked.
+  // On a shared disk: a process of another machine cannot be asked.
   if (host !== hostname()) return true;
   try {
     process.kill(pid as number, 0);
@@ -59,7 +60,7 @@ function mayLive({ pid, host }: Owner): boolean {
 
 function inUse(what: string, path: string, { pid, host }: Owner): InputError {
   return new InputError(
-    `${what} must be written by one process, and process ${pid} on ${host} does; wait for it, or remove ${path} if it is gone`,
+    `${what} must be written by one process at a time, got process ${pid} on ${host}; wait for it, or remove ${path} if it has ended`,
     { code: 'input/conflict', details: { what, pid, host } },
   );
 }

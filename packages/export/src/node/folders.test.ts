@@ -138,7 +138,8 @@ describe('inspection', () => {
   it('says what each class of tensor and each phase takes', async () => {
     await convertPipeline(memorySource(await tinyPipeline()), await bundleFolder(out), { dtype: 'q4' });
     const { classes, phases } = await inspectBundle(pipelineFolder(out));
-    // Two double blocks with 2·4 projections of 64×64, one single block with 4; 4 bits, and 16 more for every 32.
+    // Two double blocks with 2·4 projections of 64×64, one single block with 4; 4 bits, and 16 more
+    // for every 32.
     expect(classes.attention).toEqual({
       dtypes: { q4: 40960, 'F16 scales': 5120 },
       weights: 81920,

@@ -4,10 +4,12 @@ import { ModelError } from '@flux-srpo/core';
 import { fileSource } from '@flux-srpo/formats/node';
 import type { SourceFolder } from '../sources/source-folder.ts';
 
-/** Folders below this are no part of a pipeline or a bundle. */
+/** Levels of folders that are listed: a pipeline or a bundle has no deeper ones. */
 const MAX_DEPTH = 2;
 
-/** A pipeline or bundle folder. Symbolic links are followed: that is how a hub's cache holds files. */
+/**
+ * A pipeline or bundle folder on disk. Symbolic links are followed: a hub's cache is made of them.
+ */
 export function pipelineFolder(folder: string): SourceFolder {
   let listed: Promise<readonly string[]> | undefined;
   const list = () => {
@@ -37,7 +39,7 @@ async function listFiles(root: string, below: string, depth: number): Promise<st
   const files: string[] = [];
   for (const entry of entries.sort()) {
     const path = below === '' ? entry : `${below}/${entry}`;
-    // A link to nowhere is as good as no file.
+    // A broken link counts as no file.
     const info = await stat(join(root, path)).catch(() => undefined);
     if (info?.isFile()) files.push(path);
     else if (info?.isDirectory() && depth > 1) files.push(...(await listFiles(root, path, depth - 1)));

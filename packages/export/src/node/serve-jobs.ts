@@ -5,10 +5,10 @@ import type { QuantizedRows, QuantizeJob } from '../quantize/rows.ts';
 /** What a thread answers to a {@link QuantizeJob}. */
 export type JobReply = { readonly done: QuantizedRows } | { readonly error: WireError };
 
-/** In a thread: answers each job in turn. Results are handed over, not copied. */
+/** In a thread: answers each job in turn. Results are transferred, not copied. */
 export function serveJobs(quantize: (job: QuantizeJob) => QuantizedRows): void {
   const port = parentPort;
-  if (port === null) throw new Error('jobs are served in a thread of their own only');
+  if (port === null) throw new Error('serveJobs must be called in a worker thread');
   port.on('message', (job: QuantizeJob) => {
     let done: QuantizedRows;
     try {

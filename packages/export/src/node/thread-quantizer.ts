@@ -9,9 +9,15 @@ import { PIECES_AT_ONCE } from '../tensors/read-memory.ts';
 import type { JobReply } from './serve-jobs.ts';
 
 export interface ThreadQuantizerOptions {
-  /** 1 quantizes where it is called and starts none. Default: as many as the machine runs at once, 4 at most. */
+  /**
+   * 1 quantizes in the calling thread and starts none.
+   *
+   * @default as many as the machine runs at once, 4 at most
+   */
   threads?: number;
-  /** Weights a thread is given at a time; a job of no more is done where it is asked for. */
+  /**
+   * Weights that a thread gets at a time. Jobs of no more weights are done in the calling thread.
+   */
   jobWeights?: number;
   /** Module of a thread, which calls `serveJobs`. */
   script?: URL;
@@ -19,21 +25,21 @@ export interface ThreadQuantizerOptions {
 
 /** A quantizer whose threads run until it is closed. */
 export interface ThreadQuantizer extends RowQuantizer {
-  /** Ends all threads; what is under way is rejected. */
+  /** Ends all threads. Jobs that are running are rejected. */
   close(): Promise<void>;
 }
 
-/** More would wait for the one thread that reads and hashes, and each takes some 30 MB. */
+/** More threads would wait for the one that reads and hashes, and each takes some 30 MB. */
 const MOST_BY_DEFAULT = 4;
 
-/** A mebibyte of float32: milliseconds of search, beside which the message between threads is nothing. */
+/** A mebibyte of float32: milliseconds of search, far more than a message between threads takes. */
 const JOB_WEIGHTS = 2 ** 18;
 
 const SCRIPT = new URL('./quantize-worker.ts', import.meta.url);
 
 /**
- * Quantizes in several threads, to the same bytes as in one: every row is quantized by itself. A thread is started when there
- * is work for it, so that a small model starts none. Close it, or the process does not end.
+ * Quantizes in several threads, with the same bytes as in one. Threads start when there is work for
+ * them, so a small model starts none. The process does not end before the quantizer is closed.
  */
 export function threadQuantizer(options: ThreadQuantizerOptions = {}): ThreadQuantizer {
   const {
@@ -44,10 +50,10 @@ export function threadQuantizer(options: ThreadQuantizerOptions = {}): ThreadQua
   return threads > 1 ? new ThreadPool(threads, jobWeights, script) : { ...IN_PROCESS, close: async () => {} };
 }
 
-/** Some rows of a job. */
+/** Some rows of a job, for one thread. */
 interface Task {
   readonly job: QuantizeJob;
-  /** Of the job's values. */
+  /** Range of the job's values. */
   readonly start: number;
   readonly end: number;
   resolve(rows: QuantizedRows): void;
@@ -63,7 +69,7 @@ class ThreadPool implements ThreadQuantizer {
   readonly #idle: Worker[] = [];
   readonly #underWay = new Map<Worker, Task>();
   readonly #queue: Task[] = [];
-  /** Why there is nothing more to be had here. */
+  /** Why no more jobs are taken; undefined while they are. */
   #ended: Error | undefined;
 
   constructor(threads: number, jobWeights: number, script: URL) {
@@ -128,7 +134,7 @@ class ThreadPool implements ThreadQuantizer {
     return worker;
   }
 
-  /** Rejects everything, now and from now on; the first reason counts. */
+  /** Rejects all jobs, running and future. The first reason stays. */
   #end(reason: Error): void {
     this.#ended ??= reason;
     for (const task of [...this.#underWay.values(), ...this.#queue]) task.reject(this.#ended);
@@ -137,17 +143,21 @@ class ThreadPool implements ThreadQuantizer {
   }
 }
 
-/** In the workspace a thread's module is TypeScript, which every thread has to be taught to load: `tsx/esm` teaches the main one only. */
+/**
+ * Node's arguments for a thread. In the workspace its module is TypeScript, and `tsx/esm` loads
+ * that in the main thread only.
+ */
 function loaderFor(script: URL): string[] {
   if (!script.pathname.endsWith('.ts')) return [];
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm'));
-  // tsx/esm/api; asked for by name, `require` would give its CommonJS twin, which does not find its own files.
+  // tsx/esm/api by its path: by its name, `require` finds the CommonJS build, which does not find
+  // its own files.
   const register = `import { register } from ${JSON.stringify(new URL('./api/index.mjs', tsx).href)}; register();`;
   return ['--import', `data:text/javascript,${encodeURIComponent(register)}`];
 }
 
 function threadFailed(got: string, cause?: Error): DeviceError {
-  return new DeviceError(`a thread that quantizes must run to the end, got: ${got}; convert with one thread instead`, {
+  return new DeviceError(`a quantizing thread must run to the end, got: ${got}; convert with one thread instead`, {
     code: 'device/worker-failed',
     details: { got },
     cause,
@@ -156,7 +166,7 @@ function threadFailed(got: string, cause?: Error): DeviceError {
 
 /** Results of consecutive rows as one. */
 function join(pieces: readonly QuantizedRows[]): QuantizedRows {
-  // NaN where one piece has it, as in one go.
+  // NaN where any piece has it, as without cutting.
   const largest = Math.max(...pieces.map((piece) => piece.largest));
   if (!Number.isFinite(largest)) return { codes: new Uint8Array(), scales: new Float32Array(), largest };
   const size = (key: 'codes' | 'scales') => pieces.reduce((sum, piece) => sum + piece[key].length, 0);

@@ -5,7 +5,10 @@ export { QUANT_BLOCK as BLOCK } from '@flux-srpo/core';
 const F16_MIN_NORMAL = 2 ** -14;
 const F16_MAX = 65504;
 
-/** The dtype that holds scales of a half's precision exactly: F16 unless one would be subnormal or overflow there. */
+/**
+ * The dtype that holds scales of half precision exactly: F16, unless one is subnormal there or
+ * overflows.
+ */
 export function scaleDtype(scales: Float32Array): 'F16' | 'F32' {
   for (const scale of scales) {
     const magnitude = Math.abs(scale);

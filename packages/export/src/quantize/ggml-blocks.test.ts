@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { dequantizeQ4, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
 import { isExactIn, packLevels, readLevels } from './ggml-blocks.ts';
 
-/** Every byte value as a pair of codes and as a signed code, scales from half's subnormals to its largest. */
+/**
+ * Every byte value as a pair of codes and as a signed code, scales from half's subnormals to its
+ * largest.
+ */
 function everyCode(blockBytes: number, scales: number[]): Uint8Array {
   const blocks = Uint8Array.from({ length: 32 * blockBytes }, (_, i) => (i * 167) & 255);
   for (let block = 0; block < 32; block++) {

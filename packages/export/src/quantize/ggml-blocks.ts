@@ -2,13 +2,16 @@ import { type BlockClass, storedWidth } from '@flux-srpo/core';
 import { dequantize, GGML_TYPES, type GgmlTypeName, halfAt } from '@flux-srpo/formats';
 import { BLOCK } from './blocks.ts';
 
-/** Blocks of 32 weights as whole-numbered levels, each level × its block's scale being the weight exactly. */
+/** Blocks of 32 weights as whole numbers: level × the block's scale is the weight, exactly. */
 export interface Levels {
   readonly levels: Int8Array;
   readonly scales: Float32Array;
 }
 
-/** ggml's types with blocks of 32 and no minimum, with the highest bits a level needs. The others have no exact form here. */
+/**
+ * Bits of a level in ggml's types that have blocks of 32 and no minimum. The other types cannot be
+ * stored exactly.
+ */
 const LEVEL_BITS: Readonly<Partial<Record<GgmlTypeName, 4 | 5 | 8>>> = { Q4_0: 4, Q5_0: 5, Q8_0: 8 };
 
 const BITS: Readonly<Record<BlockClass, 4 | 8>> = { q4: 4, q4m: 4, q8: 8 };
@@ -18,11 +21,11 @@ export function isExactIn(type: GgmlTypeName, blockClass: BlockClass): boolean {
   return (LEVEL_BITS[type] ?? Number.POSITIVE_INFINITY) <= BITS[blockClass];
 }
 
-/** Takes Q4_0, Q5_0 or Q8_0 blocks apart. */
+/** Levels and scales of Q4_0, Q5_0 or Q8_0 blocks. */
 export function readLevels(type: GgmlTypeName, blocks: Uint8Array): Levels {
   const { bytes } = GGML_TYPES[type];
   const scales = new Float32Array(blocks.length / bytes);
-  // Dequantized with a scale of 1 in place of its own, a block is its levels.
+  // A block whose scale is replaced by 1 dequantizes to its levels.
   const unit = blocks.slice();
   for (let block = 0, at = 0; block < scales.length; block++, at += bytes) {
     scales[block] = halfAt(blocks, at);
@@ -35,7 +38,10 @@ export function readLevels(type: GgmlTypeName, blocks: Uint8Array): Levels {
 /** 1 as a half float. */
 const ONE = 0x3c00;
 
-/** Levels [N, K] as the codes of a class: unsigned, and two of 4 bits in a byte, the first in the low bits. The offsets of `q4m` are 0. */
+/**
+ * Levels [N, K] as the unsigned codes of a class. Two 4-bit codes share a byte, the first in the
+ * low bits. Offsets of `q4m` are 0.
+ */
 export function packLevels(levels: Int8Array, blockClass: BlockClass, inFeatures: number): Uint8Array {
   if (blockClass === 'q8') return Uint8Array.from(levels, (level) => level + 128);
   const width = storedWidth(inFeatures, blockClass);
@@ -51,7 +57,7 @@ export function packLevels(levels: Int8Array, blockClass: BlockClass, inFeatures
   return codes;
 }
 
-/** Scales [N, K/32] with those of the class's further columns, which are 0. */
+/** Scales [N, K/32] followed by zeros for the columns of `q4m`'s offsets. */
 export function padScales(scales: Float32Array, blockClass: BlockClass, inFeatures: number): Float32Array {
   const blocks = inFeatures / BLOCK;
   const width = storedWidth(inFeatures, blockClass) / BLOCK;

@@ -20,7 +20,10 @@ function squaredError(a: Float32Array, b: Float32Array): number {
   return a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0);
 }
 
-/** Least squared error over 4000 scales of either sign, dense enough that the next one changes the error by under 0.1 %. */
+/**
+ * Least squared error over 4000 scales of either sign, dense enough that the next one changes the
+ * error by under 0.1 %.
+ */
 function bruteForceError(block: Float32Array): number {
   const max = block.reduce((m, value) => Math.max(m, Math.abs(value)), 0);
   let best = Number.POSITIVE_INFINITY;

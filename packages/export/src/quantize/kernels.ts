@@ -7,7 +7,10 @@ import { KERNELS_WASM } from './kernels.wasm.ts';
 export interface QuantizedBlocks<Scales> {
   readonly codes: Uint8Array<ArrayBuffer>;
   readonly scales: Scales;
-  /** Largest |x| of the rows, or a value that is no finite number; then codes and scales mean nothing. */
+  /**
+   * Largest |x| of the rows. Where a value is not finite: that value, and codes and scales mean
+   * nothing.
+   */
   readonly largest: number;
 }
 
@@ -31,12 +34,12 @@ interface Kernels {
   ): void;
 }
 
-/** Weights that go through at a time: what a core's cache holds with their codes. */
+/** Weights per call of a kernel: as many as fit in a core's cache together with their codes. */
 const SLICE = 2 ** 18;
 
 const PAGE = 65536;
 
-/** The module's own data is in its first page. Behind the rows, its results. */
+/** Where rows begin: the first page holds the module's own data. Results follow the rows. */
 const ROWS_AT = PAGE;
 
 let instance: Kernels | undefined;
@@ -50,9 +53,9 @@ function kernels(): Kernels {
 }
 
 /**
- * Puts rows into the module's memory as float32, zeros behind them to the end of a block.
+ * Copies rows into the module's memory as float32, filled up with zeros to a whole block.
  *
- * @param room bytes that the kernel wants behind the rows
+ * @param room bytes that the kernel needs behind the rows
  */
 function stage(wasm: Kernels, rows: Numbers, start: number, end: number, room: number): ArrayBuffer {
   const { memory } = wasm;
@@ -64,7 +67,7 @@ function stage(wasm: Kernels, rows: Numbers, start: number, end: number, room: n
   if (rows instanceof Float32Array) {
     new Float32Array(memory.buffer, ROWS_AT).set(array);
   } else {
-    // Halves wait where the results will be.
+    // The halves lie where the results will be written.
     new Uint16Array(memory.buffer, behind).set(array);
     const widen = rows.dtype === 'F16' ? wasm.widenF16 : wasm.widenBf16;
     widen(behind, ROWS_AT, length);
@@ -73,7 +76,7 @@ function stage(wasm: Kernels, rows: Numbers, start: number, end: number, room: n
   return memory.buffer;
 }
 
-/** Largest |x|, or a value that is no finite number. */
+/** Largest |x|; where a value is not finite, that value. */
 export function largestMagnitude(rows: Numbers): number {
   const wasm = kernels();
   const { length } = arrayOf(rows);
@@ -86,7 +89,7 @@ export function largestMagnitude(rows: Numbers): number {
   return fromBits(largest);
 }
 
-/** Magnitudes are ordered as their bits are, those of NaN last. */
+/** The magnitude with these bits. Magnitudes sort as their bits do, with NaN last. */
 function fromBits(bits: number): number {
   return new Float32Array(Uint32Array.of(bits).buffer)[0]!;
 }
@@ -95,7 +98,8 @@ function fromBits(bits: number): number {
  * Symmetric 8-bit blocks: value = (q − 128)·scale, scale = max|x| / 127.
  *
  * @param rows [N, K], K a multiple of 32
- * @param halves whether scales are rounded to a half's precision, so that codes are fitted to the scale the reader sees
+ * @param halves whether scales are rounded to a half's precision, so that codes are fitted to the
+ *   scale the reader sees
  * @returns codes [N, K/32, 32], scales [N, K/32]
  */
 export function quantizeQ8(rows: Numbers, halves: boolean): QuantizedBlocks<Float32Array<ArrayBuffer>> {
@@ -106,7 +110,8 @@ export function quantizeQ8(rows: Numbers, halves: boolean): QuantizedBlocks<Floa
  * Symmetric 4-bit blocks: value = (q − 8)·scale, the scale searched for least squared error.
  *
  * @param rows [N, K], K a multiple of 32
- * @param halves whether scales are rounded to a half's precision, so that codes are fitted to the scale the reader sees
+ * @param halves whether scales are rounded to a half's precision, so that codes are fitted to the
+ *   scale the reader sees
  * @returns codes [N, K/32, 16], low nibble first; scales [N, K/32]
  */
 export function quantizeQ4(rows: Numbers, halves: boolean): QuantizedBlocks<Float32Array<ArrayBuffer>> {
@@ -134,23 +139,27 @@ function symmetric(kernel: 'q8' | 'q4', rows: Numbers, halves: boolean): Quantiz
   return { codes, scales, largest: fromBits(largest) };
 }
 
-/** 4-bit blocks' code of zero, twice. */
+/** Two 4-bit codes of zero in a byte. */
 const ZEROS = 0x88;
 
 /**
- * 4-bit blocks with an offset each: weight = (q − 8)·scale + offset, both searched for least squared error.
+ * 4-bit blocks with an offset each: weight = (q − 8)·scale + offset, both searched for least
+ * squared error.
  *
- * MatMulNBits knows no offset, so it is made of more columns. With A the activations and Σ_b A their sum over block b,
+ * MatMulNBits has no offsets, so they become further columns. With A the activations and Σ_b A
+ * their sum over block b,
  *
  *   Σ_k A_k·W_k = Σ_k A_k·(q_k − 8)·scale_b(k) + Σ_b Σ_b A·offset_b,
  *
- * and the second sum is a product like the first: of the block sums, which the graph appends to the activations, with
- * the offsets, which are stored as further columns of the same matrix. An offset takes two codes, a coarse one and a
- * fine one, and 32 blocks share the scale of either. Both sums run in one kernel.
+ * and the second sum is a product like the first. The graph appends the block sums to the
+ * activations, and the offsets are stored as further columns of the same matrix, so both sums run
+ * in one kernel. An offset takes a coarse and a fine code; 32 blocks share the scale of either.
  *
  * @param rows [N, K], K a multiple of 32
- * @param exponent scales are stored divided by 2^exponent, so that those of unusually large or small weights fit
- * @returns with K' the width that the offsets add to: codes [N, K'/32, 16], low nibble first; scales [N, K'/32] as e4m4
+ * @param exponent scales are stored divided by 2^exponent, so that those of unusually large or
+ *   small weights fit
+ * @returns codes [N, K'/32, 16], low nibble first, and scales [N, K'/32] as e4m4; K' is K with the
+ *   columns of the offsets
  */
 export function quantizeQ4m(rows: Numbers, inFeatures: number, exponent = 0): QuantizedBlocks<Uint8Array<ArrayBuffer>> {
   const wasm = kernels();
@@ -178,13 +187,14 @@ export function quantizeQ4m(rows: Numbers, inFeatures: number, exponent = 0): Qu
 }
 
 /**
- * The exponent that brings weights up to `largest` into the range of e4m4 scales; 0 for all usual ones.
- * A block much smaller than the largest gets the smallest scale: its error is a 2⁻¹² of the tensor's range at most.
+ * The exponent that brings weights up to `largest` into the range of e4m4 scales; 0 for usual
+ * weights. A block with much smaller weights gets the smallest scale, so its error is at most 2⁻¹²
+ * of the tensor's range.
  */
 export function scaleExponent(largest: number): number {
   if (largest === 0 || (largest >= 2 ** -6 && largest < 8)) return 0;
   return Math.max(LEAST_EXPONENT, Math.floor(Math.log2(largest)));
 }
 
-/** 2¹⁰⁰ times a reciprocal of a scale, 2¹⁴ at most, is a float32. */
+/** The reciprocal of a scale is 2¹⁴ at most; times 2¹⁰⁰ it is still a float32. */
 const LEAST_EXPONENT = -100;

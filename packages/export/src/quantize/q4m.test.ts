@@ -77,7 +77,8 @@ describe('4-bit blocks with offsets', () => {
   });
 
   it('come within 2 % of the least error that any scale and offset of a block can give', () => {
-    // Oracle: brute force over 40 scales and 41 offsets, none of them rounded to what can be stored.
+    // Oracle: brute force over 40 scales and 41 offsets, none of them rounded to what can be
+    // stored.
     let found = 0;
     let least = 0;
     const back = roundTrip(rows, 1056);

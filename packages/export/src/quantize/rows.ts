@@ -2,32 +2,38 @@ import type { BlockClass } from '@flux-srpo/core';
 import type { Numbers } from '../tensors/numbers.ts';
 import { quantizeQ4, quantizeQ4m, quantizeQ8 } from './kernels.ts';
 
-/** Whole rows of one tensor to be quantized; plain data, so that a worker can be asked. */
+/** Whole rows of one tensor to be quantized. Plain data, so that it can go to a worker. */
 export interface QuantizeJob {
   readonly weightClass: BlockClass;
   /** [N, K], K a multiple of 32. */
   readonly rows: Numbers;
   readonly inFeatures: number;
-  /** Absent: scales as narrow as the class stores them. Given: they become float32, `q4m`'s within a range about 2^exponent. */
+  /**
+   * Absent: scales are rounded to the narrow dtype of their class. Given: they become float32, for
+   * `q4m` in a range around 2^exponent.
+   */
   readonly exponent?: number;
 }
 
 export interface QuantizedRows {
   readonly codes: Uint8Array<ArrayBuffer>;
-  /** `q4m`: e4m4 codes of scales / 2^exponent. Others: the scales themselves, rounded to halves where no exponent was given. */
+  /**
+   * For `q4m` the e4m4 codes of scale / 2^exponent. Else the scales, rounded to halves where no
+   * exponent was given.
+   */
   readonly scales: Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
-  /** Largest |x|. Of rows with a value that is not finite: that value, and no codes. */
+  /** Largest |x|. Where a value is not finite: that value, and there are no codes. */
   readonly largest: number;
 }
 
-/** Something that quantizes rows, here or elsewhere. */
+/** Quantizes rows, in this thread or in others. Every RowQuantizer produces identical bytes. */
 export interface RowQuantizer {
-  /** Jobs worth having under way together. */
+  /** How many jobs are worth running at once. */
   readonly concurrency: number;
   quantize(job: QuantizeJob): Promise<QuantizedRows>;
 }
 
-/** Quantizes where it is called. */
+/** Quantizes in the calling thread. */
 export const IN_PROCESS: RowQuantizer = {
   concurrency: 1,
   async quantize(job) {
@@ -35,7 +41,9 @@ export const IN_PROCESS: RowQuantizer = {
   },
 };
 
-/** Does one job. Every row is quantized by itself, so the result does not depend on how rows are cut into jobs. */
+/**
+ * Does one job. Each row is quantized by itself, so it does not matter how rows are cut into jobs.
+ */
 export function quantizeRows({ weightClass, rows, inFeatures, exponent }: QuantizeJob): QuantizedRows {
   const quantized =
     weightClass === 'q4m'

@@ -5,9 +5,10 @@ import { RECIPES, resolveClass } from './recipe.ts';
 const BYTES = { uint8: 1, float16: 2, float32: 4 } as const;
 
 /**
- * Weights of every part that runs, on the device, from the shape alone and to the byte.
+ * Exact bytes of each part's weights on the device, from the model's shape alone.
  *
- * @param f16 of the graphs in half precision, where there are such: their scales and float linears take two bytes a number
+ * @param f16 counts graphs in half precision where they exist: their scales and float linears take
+ *   two bytes a number
  */
 export function shapePartSizes(config: ModelConfig, dtype: WeightClass, f16 = false): PartSize[] {
   const classOf: ClassOf = (slot) => resolveClass(RECIPES[dtype], slot).used;

@@ -5,15 +5,19 @@ import { BLOCK } from '../quantize/blocks.ts';
 /** How each class of tensor is stored. */
 export type Recipe = Readonly<Record<TensorClass, WeightClass>>;
 
-/** Norm scales and biases are a millionth of the model and enter every token: always exact. */
+/**
+ * Norm scales and biases are a millionth of the model and act on every token, so they are always
+ * exact.
+ */
 const EXACT = { norm: 'f32', bias: 'f32' } as const;
 
 /**
  * What `--dtype` asks for.
  *
- * The VAE's kernels are stored as halves and computed with as float32: rounding them moved the decoder's output by at
- * most 0.0015 in [−1, 1] on a trained 16-channel decoder and 0.0027 on FLUX.1's shape with random weights, a third of
- * an 8-bit step (torch, float32 arithmetic, unit normal latents).
+ * The VAE's kernels are stored as halves and computed with as float32: rounding them moved the
+ * decoder's output by at most 0.0015 in [−1, 1] on a trained 16-channel decoder and 0.0027 on
+ * FLUX.1's shape with random weights, a third of an 8-bit step (torch, float32 arithmetic, unit
+ * normal latents).
  */
 export const RECIPES: Readonly<Record<WeightClass, Recipe>> = {
   f32: {
@@ -55,7 +59,8 @@ export const RECIPES: Readonly<Record<WeightClass, Recipe>> = {
     table: 'f16',
     ...EXACT,
   },
-  // The small layers that every token passes, and T5's `wo` where its largest activations meet, keep 8 bits.
+  // 8 bits for the small layers that every token passes, and for T5's `wo`, where its largest
+  // activations meet.
   q4: {
     attention: 'q4',
     mlp: 'q4',
@@ -87,7 +92,7 @@ export const RECIPES: Readonly<Record<WeightClass, Recipe>> = {
 /** The next wider class of each. */
 const WIDER: Readonly<Record<WeightClass, WeightClass>> = { q4m: 'q8', q4: 'q8', q8: 'f16', f16: 'f32', f32: 'f32' };
 
-/** The class a slot gets, and why it is not the one asked for. */
+/** The class that a slot gets, and why it is not the one asked for. */
 export interface ResolvedClass {
   asked: WeightClass;
   used: WeightClass;
@@ -95,7 +100,10 @@ export interface ResolvedClass {
   reason?: string;
 }
 
-/** Follows the recipe as far as the slot's shape allows: q4 → q8 → f16 → f32. Depends on class and shape only. */
+/**
+ * Follows the recipe as far as the slot's shape allows: q4 → q8 → f16 → f32. Depends on class and
+ * shape only.
+ */
 export function resolveClass(recipe: Recipe, slot: WeightSlot): ResolvedClass {
   const asked = recipe[slot.tensorClass];
   const reason = whyNotBlocks(slot);
@@ -104,7 +112,7 @@ export function resolveClass(recipe: Recipe, slot: WeightSlot): ResolvedClass {
   return used === asked || reason === undefined ? { asked, used } : { asked, used, reason };
 }
 
-/** Every slot whose shape forbids what the recipe asks, for the manifest. */
+/** For the manifest: every slot whose shape does not allow what the recipe asks. */
 export function shapeFallbacks(parts: readonly PartPlan[], recipe: Recipe): QuantizationFallback[] {
   return parts.flatMap((part) =>
     part.slots.flatMap((slot) => {

@@ -13,7 +13,10 @@ import { tinyPipeline } from '../test-support/tiny-pipeline.ts';
 // A conversion takes half a second on an idle machine; this one may not be.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-/** The class whose quantizer another version of the converter has changed: it rounds the first weight differently. */
+/**
+ * The class whose quantizer another version of the converter has changed: it rounds the first
+ * weight differently.
+ */
 const version = vi.hoisted(() => ({ changed: undefined as WeightClass | undefined }));
 vi.mock('../quantize/kernels.ts', async (load) => {
   const kernels = await load<typeof import('../quantize/kernels.ts')>();

@@ -5,14 +5,14 @@ import type { WeightSlot } from '../graphs/slots.ts';
 import { planStorage } from '../weights/plan-storage.ts';
 import type { JournalIdentity } from './journal.ts';
 
-/** Everything that a bundle's bytes follow from, as two hashes. */
+/** Everything that decides a bundle's bytes, as two hashes. */
 export async function journalIdentity(
   states: ReadonlyMap<string, FileState>,
   draft: ManifestDraft,
   files: readonly BundleFile[],
   bake: boolean,
 ): Promise<JournalIdentity> {
-  // A file without a version may be another one the next time: no two runs are the same then.
+  // A file without a version may change unseen, so no two runs count as the same.
   const isKnown = [...states.values()].every(({ version }) => version !== undefined);
   const source = isKnown ? [...states].sort(([a], [b]) => (a < b ? -1 : 1)) : crypto.randomUUID();
   return {
@@ -28,10 +28,13 @@ function hashOf(value: unknown): Promise<string> {
 const ROWS = 8;
 const COLUMNS = 64;
 
-/** A hash of a few fixed numbers in every weight class. It changes when a quantizer does, though the options stay the same. */
+/**
+ * A hash of a few fixed numbers in every weight class. It changes when a quantizer does, though the
+ * options stay the same.
+ */
 async function converterMark(): Promise<string> {
   const slot: WeightSlot = { name: 'mark.weight', kind: 'linear', tensorClass: 'mlp', shape: [ROWS, COLUMNS] };
-  // Halton's sequence: spread evenly, and as easily written down again.
+  // Differences of Halton's sequences: spread evenly over [−1, 1], without chance.
   const numbers = Float32Array.from({ length: ROWS * COLUMNS }, (_, i) => halton(i + 1, 2) - halton(i + 1, 3));
   const hash = await createSha256();
   for (const weightClass of WEIGHT_CLASSES) {

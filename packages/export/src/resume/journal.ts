@@ -3,10 +3,10 @@ import { sha256Hex } from '@flux-srpo/formats';
 import type { ResumableSink } from '../bundle/bundle-writer.ts';
 import type { BlockOrigin } from '../bundle/part-writer.ts';
 
-/** A part that is done: its share of the manifest. */
+/** What the manifest says of a finished part. */
 export interface FinishedPart {
   readonly entry: BundlePart;
-  /** The path of its own graph, where its weights are inside. */
+  /** Path of the part's own graph, where its weights are inside that. */
   readonly graph?: string;
   /** Absent for a part without weights. */
   readonly file?: BundleFile;
@@ -14,23 +14,30 @@ export interface FinishedPart {
   readonly blocks: readonly BlockOrigin[];
 }
 
-/** What a bundle's bytes follow from. A conversion goes on from another's files only where both are the same. */
+/**
+ * Hashes of what decides a bundle's bytes. A conversion takes over another's files only where both
+ * hashes are equal.
+ */
 export interface JournalIdentity {
-  /** Of the checkpoint's files, their sizes and versions. */
+  /** Sizes and versions of the source's files. */
   readonly source: string;
-  /** Of the options, of every small file, and of what this version of the converter makes of known numbers. */
+  /** The options, every small file, and how this converter stores known numbers. */
   readonly settings: string;
 }
 
-/** What an earlier conversion left, as far as it is of use. */
+/**
+ * What an earlier conversion left: nothing, work of the same conversion, or work that differs in
+ * its source or settings.
+ */
 export type Leftover = 'nothing' | 'same' | 'other-source' | 'other-settings';
 
-/** First of a journal's lines. */
+/** Version of the journal, in its first line. */
 const SCHEMA = 1;
 
 /**
- * The list of finished parts, kept while a bundle is made so that an interrupted conversion can go on. A line each, after the hash of its
- * text: a line that was cut short or damaged counts as not written. What the lines say of files is checked against the files.
+ * The list of finished parts, so that an interrupted conversion can go on. Each part is a line of
+ * JSON behind the line's own hash: a line that was cut short or damaged counts as not written.
+ * Files are checked against the hashes in their lines before they are used.
  */
 export class Journal {
   readonly leftover: Leftover;
@@ -43,24 +50,27 @@ export class Journal {
     this.#finished = finished;
   }
 
-  /** Whether there is work to go on with, of whatever conversion. */
+  /** Whether the journal lists any finished part, whichever conversion wrote it. */
   static async listsParts(sink: ResumableSink): Promise<boolean> {
     return (await readLines(await sink.journal.read())).length > 1;
   }
 
-  /** Reads what is there; begins anew unless it is of this very conversion. */
+  /** Reads the journal. Starts an empty one unless it is of this very conversion. */
   static async open(sink: ResumableSink, identity: JournalIdentity): Promise<Journal> {
     const [head, ...parts] = await readLines(await sink.journal.read());
     const found = head as ({ schema?: unknown } & Partial<JournalIdentity>) | undefined;
     const leftover = compare(found, identity);
     const finished = leftover === 'same' ? (parts as FinishedPart[]) : [];
-    // Written anew in any case: whatever follows a damaged line would be lost with it.
+    // Always rewritten: lines added after a damaged one would be lost with it.
     const lines = [{ schema: SCHEMA, ...identity }, ...finished];
     await sink.journal.replace((await Promise.all(lines.map(writeLine))).join(''));
     return new Journal(sink, leftover, new Map(finished.map((part) => [part.entry.name, part])));
   }
 
-  /** The part as an earlier conversion made it, every byte of its file checked; undefined where it must be made. */
+  /**
+   * The part as an earlier conversion wrote it, with every byte of its file checked. Undefined
+   * where it must be written.
+   */
   async find(part: string, signal: AbortSignal | undefined): Promise<FinishedPart | undefined> {
     const finished = this.#finished.get(part);
     if (finished?.file === undefined) return undefined;
@@ -100,7 +110,7 @@ async function writeLine(value: unknown): Promise<string> {
   return `${await sha256Hex(new TextEncoder().encode(json))} ${json}\n`;
 }
 
-/** The lines up to the first that is not whole. */
+/** The lines before the first damaged one. */
 async function readLines(text: string): Promise<unknown[]> {
   const values: unknown[] = [];
   for (const line of text.split('\n')) {

@@ -9,7 +9,8 @@ const REASONS = {
 } as const;
 
 /**
- * Opens the journal of this conversion. What an interrupted one left stays where it was the same conversion; else it is removed.
+ * Opens the journal of this conversion. What an interrupted one left stays where it was the same
+ * conversion; else it is removed.
  *
  * @param written the files that this conversion has written so far, which stay
  */

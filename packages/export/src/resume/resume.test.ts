@@ -75,7 +75,8 @@ async function filesOf(root: string): Promise<Map<string, string>> {
 
 let root: string;
 beforeAll(async () => {
-  // In memory where there is such a folder: here files are waited for by the hundred until the disk has them.
+  // In memory where there is such a folder: here files are waited for by the hundred until the disk
+  // has them.
   root = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'resume-'));
   source = join(root, 'source');
   files = await tinyPipeline();
@@ -354,7 +355,8 @@ describe('progress', () => {
   it('counts bytes of the source to its end, and says how long it will take', async () => {
     const { progress } = await convert();
     const last = progress.at(-1)!;
-    // All float32, and nothing of the source unused but T5's second name of its table, which is small.
+    // All float32, and nothing of the source unused but T5's second name of its table, which is
+    // small.
     const weightBytes = [...files]
       .filter(([path]) => path.endsWith('.safetensors'))
       .reduce((sum, [, bytes]) => sum + bytes.length, 0);
@@ -368,7 +370,8 @@ describe('progress', () => {
   it('moves on within a part, which of FLUX.1 is over a gigabyte', async () => {
     const { progress } = await convert();
     const within = progress.filter(({ part }) => part === 'double_block.0');
-    // Two streams of q, k, v, proj, two norms of heads, and two layers of the MLP, of which the last ends the part.
+    // Two streams of q, k, v, proj, two norms of heads, and two layers of the MLP, of which the
+    // last ends the part.
     expect(within.length).toBeGreaterThan(20);
     expect(new Set(within.map(({ parts }) => parts.done)).size).toBe(2);
     for (const [i, { bytes, weights }] of progress.entries()) {

@@ -12,15 +12,15 @@ import type { SourceFolder } from './source-folder.ts';
 /** The tensors of one component, over however many files it has. */
 export interface Checkpoint {
   readonly component: Component;
-  /** The files read, for the manifest. */
+  /** Paths of the files, for the manifest. */
   readonly files: readonly string[];
-  /** Whose names the tensors have. */
+  /** Who names tensors like this file: `diffusers`, `Black Forest Labs`. */
   readonly naming: string;
-  /** Without the prefix that a file of several networks puts before them. */
+  /** By name, without the prefix of a file with several networks. */
   readonly tensors: ReadonlyMap<string, TensorDescription>;
-  /** Tensors of the files that only say how others are stored. */
+  /** Tensors that are no weights: they say how other tensors are stored. */
   readonly companions: readonly Companion[];
-  /** Full names of the files' other tensors, which belong to other networks. */
+  /** Full names of the tensors that belong to other networks. */
   readonly foreign: readonly string[];
   /** Prefix of this component's tensors in its file. */
   readonly prefix: string;
@@ -33,9 +33,9 @@ export interface Checkpoint {
    * @returns [end − start, rowLength], in memory that later reads use again: see {@link ReadMemory}
    */
   readRows(tensor: string, rowLength: number, start: number, end: number, signal?: AbortSignal): Promise<Numbers>;
-  /** How ggml stores the tensor, where it does. */
+  /** The tensor's ggml type; undefined in files without ggml's blocks. */
   blockType(tensor: string): GgmlTypeName | undefined;
-  /** The blocks of such a tensor's rows; a row must be whole blocks. */
+  /** Rows of a tensor as ggml's blocks. A row must be whole blocks. */
   readBlockRows(
     tensor: string,
     rowLength: number,
@@ -114,7 +114,7 @@ export async function openCheckpoint(
   };
 }
 
-/** Throws for a file in which nothing looks like the component that it was given for. */
+/** Throws where a file shows no sign of the component that it was given for. */
 function requireNetwork(
   component: Component,
   path: string,

@@ -9,15 +9,21 @@ export interface SourceFile {
   /** Its last path segment; goes into the bundle's manifest. */
   readonly name: string;
   open(): Promise<ByteSource>;
-  /** Another file of its folder: a shard, where this one is their index. */
+  /**
+   * Another file of the same folder, for an index: one of its shards. Absent where the folder
+   * cannot be reached.
+   */
   beside?(name: string): SourceFile;
 }
 
 /** Where each part of a model comes from. */
 export interface ModelSources {
-  /** A diffusers FluxPipeline folder, for whatever is not given apart. */
+  /** A diffusers FluxPipeline folder. What is given below replaces its own. */
   readonly folder?: SourceFolder | undefined;
-  /** One file each, safetensors or GGUF, any naming, or the index of its shards. The same file may serve several. */
+  /**
+   * A safetensors or GGUF file in any naming, or the index of a network's shards. One file may hold
+   * several components.
+   */
   readonly files?: Readonly<Partial<Record<Component, SourceFile>>>;
   /** A folder that holds `tokenizer/` and `tokenizer_2/`, in place of `folder`'s. */
   readonly tokenizers?: SourceFolder | undefined;
@@ -25,7 +31,7 @@ export interface ModelSources {
 
 const TOKENIZER_PATH = /^tokenizer(?:_2)?\//;
 
-/** All of it as one pipeline, to be converted like a folder. */
+/** All sources as one folder, to be converted like any other. */
 export async function combineSources({ folder, files = {}, tokenizers }: ModelSources): Promise<SourceFolder> {
   requireEverything(folder, files, tokenizers);
   const opens = new Map<string, () => Promise<ByteSource>>();
@@ -45,7 +51,7 @@ export async function combineSources({ folder, files = {}, tokenizers }: ModelSo
     opens.set(path, async () => ({ ...(await file.open()), name: path }));
     singleFiles[component] = path;
   }
-  /** Shards are known to their index only. */
+  /** Shards are not listed: only their index names them. */
   const openShard = (path: string): (() => Promise<ByteSource>) | undefined => {
     const [component, name] = path.split('/') as [Component, string];
     const index = files[component];
@@ -64,7 +70,10 @@ export async function combineSources({ folder, files = {}, tokenizers }: ModelSo
   };
 }
 
-/** Without a folder, nothing can be left out. */
+/**
+ * Throws where something is missing. With a folder nothing is: the folder itself is checked when it
+ * is read.
+ */
 function requireEverything(
   folder: SourceFolder | undefined,
   files: NonNullable<ModelSources['files']>,

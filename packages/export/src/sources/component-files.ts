@@ -5,11 +5,11 @@ import { isObject, readJsonObject, type SourceFolder } from './source-folder.ts'
 /** Where the tensors of one component are. */
 export interface ComponentFiles {
   readonly paths: readonly string[];
-  /** What lists them, where there are several. */
+  /** The index that lists the shards. Absent for a single file. */
   readonly index?: { readonly path: string /** Tensor → shard. */; readonly shardOf: ReadonlyMap<string, string> };
 }
 
-/** Names diffusers and transformers save under. */
+/** File names of diffusers and transformers, without their endings. */
 const STEMS = ['diffusion_pytorch_model', 'model'];
 const INDEX = '.safetensors.index.json';
 const WEIGHTS = /^[^/]+\.(?:safetensors|sft|gguf)$/;
@@ -22,7 +22,10 @@ export function isShardIndex(path: string): boolean {
   return path.endsWith(INDEX);
 }
 
-/** The file given for a component, or `<component>/*.safetensors`; each is one file or shards named by an index. */
+/**
+ * The file given for a component, else the one in `<component>/`. Either is a single file or an
+ * index, which names its shards.
+ */
 export async function findFiles(source: SourceFolder, component: Component): Promise<ComponentFiles> {
   const given = source.singleFiles?.[component];
   if (given !== undefined) return isShardIndex(given) ? await readIndex(source, component, given) : { paths: [given] };
@@ -38,7 +41,7 @@ export async function findFiles(source: SourceFolder, component: Component): Pro
   });
 }
 
-/** Of a folder that holds one network and nothing else, the file, or the index of its shards. */
+/** The one file of a folder with a single network, or the index of its shards. */
 export async function networkFileName(folder: SourceFolder): Promise<string> {
   return chooseFile(
     (await folder.list()).filter((path) => !path.includes('/')),
@@ -73,7 +76,10 @@ function chooseFile(paths: readonly string[], folder: string): string {
   });
 }
 
-/** Throws where a shard lacks a tensor that the index lists: it is of another model, or of another revision of this one. */
+/**
+ * Throws where a shard lacks a tensor that the index lists: the shard is from another model or
+ * another revision.
+ */
 export function requireListed(component: Component, { index }: ComponentFiles, tensors: ReadonlySet<string>): void {
   for (const [tensor, shard] of index?.shardOf ?? []) {
     if (tensors.has(tensor)) continue;

@@ -2,16 +2,21 @@ import { FormatError, ModelError } from '@flux-srpo/core';
 import type { ByteSource } from '@flux-srpo/formats';
 import type { Component } from '../key-maps/rules.ts';
 
-/** A folder of files to convert from or to inspect: on disk, picked in a browser, or held in memory. */
+/**
+ * A folder of files to convert from or to inspect: on disk, picked in a browser, or held in memory.
+ */
 export interface SourceFolder {
   /** Paths of all files, relative, with `/`. */
   list(): Promise<readonly string[]>;
   open(path: string): Promise<ByteSource>;
-  /** Components that are one file each, by its path, whatever else lies there. Without a config their shape is read off the tensors. */
+  /**
+   * Paths of components that are one file each; other files of the folder are ignored for these.
+   * Without a config, their shape is read from the tensors.
+   */
   readonly singleFiles?: Readonly<Partial<Record<Component, string>>>;
 }
 
-/** Far above any config.json, far below what could hurt. */
+/** A config.json has a few KB. */
 const MAX_CONFIG_BYTES = 1024 * 1024;
 
 /** The whole of a small file, refused above `maxBytes`. */
@@ -25,10 +30,10 @@ export async function readSmallFile(source: SourceFolder, path: string, maxBytes
   }
 }
 
-/** Throws when a file is larger than any of its kind. */
+/** Throws where a file is larger than any of its kind. */
 export function requireSize({ size }: ByteSource, path: string, maxBytes: number): void {
   if (size <= maxBytes) return;
-  throw new FormatError(`${path} must be at most ${maxBytes} bytes, as far as any file of its kind goes, got ${size}`, {
+  throw new FormatError(`${path} must be at most ${maxBytes} bytes, got ${size}; no file of its kind is that large`, {
     code: 'format/header-too-large',
     details: { path, limit: maxBytes, size },
   });
@@ -64,7 +69,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Throws when `path` is not among `paths`; `hint` says what to do about it. */
+/** Throws where `path` is not among `paths`. `hint` says what to do about it. */
 export function requireFile(paths: readonly string[], path: string, hint: string, folder = 'pipeline'): void {
   if (paths.includes(path)) return;
   throw new ModelError(`${path} is missing from the ${folder} folder; ${hint}`, {

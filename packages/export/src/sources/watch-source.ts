@@ -1,12 +1,14 @@
 import { type ByteSource, changed, type FileState } from '@flux-srpo/formats';
 import type { SourceFolder } from './source-folder.ts';
 
-/** Files that must stay as they are for as long as they are read. */
+/** A folder whose files must not change while they are read. */
 export interface WatchedSource {
   readonly source: SourceFolder;
-  /** What each file was when it was first opened, by its path. */
+  /** By path: size and version of each file when it was first opened. */
   readonly states: ReadonlyMap<string, FileState>;
-  /** Throws for a file that is no longer what it was: some of its tensors are of another state than others. */
+  /**
+   * Throws where a file has changed since it was first opened: its tensors would be of two states.
+   */
   assertUnchanged(): Promise<void>;
 }
 
@@ -32,7 +34,7 @@ export function stateOf({ size, version }: ByteSource): FileState {
   return { size, version };
 }
 
-/** Throws where a file is not what it was, and closes it. */
+/** Throws where a file has changed, and closes it then. */
 export async function assertSame(file: ByteSource, name: string, before: FileState): Promise<void> {
   const now = stateOf(file);
   if (now.size === before.size && now.version === before.version) return;

@@ -1,7 +1,9 @@
 import { type ByteSource, checkRange, planSafetensors } from '@flux-srpo/formats';
 import type { SyntheticTensor } from './tensors.ts';
 
-/** The safetensors file of these tensors, which exists nowhere: each read makes what it asks for. */
+/**
+ * A safetensors file of these tensors that is never stored: each read makes the bytes it asks for.
+ */
 export function syntheticFile(tensors: readonly SyntheticTensor[], name: string): ByteSource {
   const { header, tensors: planned, size } = planSafetensors(tensors);
   const pieces = [{ offset: 0, bytes: header.length, fill: copyOf(header) }];

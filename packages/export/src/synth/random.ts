@@ -1,12 +1,17 @@
 /**
- * Seeded random 32-bit words, any of them without the ones before: word `i` of a stream is a hash of `i` and the stream's key.
+ * Seeded random 32-bit words. Word `i` of a stream is a hash of `i` and the stream's key, so any
+ * word can be made without the ones before.
  *
- * @see https://github.com/skeeto/hash-prospector/blob/6958c28/README.md "Two round functions": [16 21f0aaad 15 d35a2d97 15]
+ * @see https://github.com/skeeto/hash-prospector/blob/6958c28/README.md
+ *   "Two round functions": [16 21f0aaad 15 d35a2d97 15]
  */
 export class RandomWords {
   readonly #key: number;
 
-  /** Two names never share a stream: the key is the seed hashed with the name (FNV-1a). */
+  /**
+   * The stream's key is the seed hashed with the name (FNV-1a), so that names have streams of their
+   * own.
+   */
   constructor(seed: number, name: string) {
     let hash = 0x811c9dc5 ^ seed;
     for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
@@ -17,7 +22,7 @@ export class RandomWords {
   fill(words: Uint32Array, first: number): void {
     const key = this.#key;
     for (let i = 0; i < words.length; i++) {
-      // The golden ratio's multiples, so that streams of different keys are not each other's shifts.
+      // Multiples of the golden ratio: a stream must not be another stream shifted.
       let x = Math.imul(first + i, 0x9e3779b9) ^ key;
       x = Math.imul(x ^ (x >>> 16), 0x21f0aaad);
       x = Math.imul(x ^ (x >>> 15), 0xd35a2d97);

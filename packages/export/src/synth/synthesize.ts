@@ -21,11 +21,17 @@ import { syntheticPart } from './virtual-bundle.ts';
 
 export interface SynthesizeOptions {
   dtype: WeightClass;
-  /** Default 0. The same seed, shape and dtype give the same bundle. */
+  /** The same seed, shape and dtype give the same bundle. @default 0 */
   seed?: number;
-  /** A folder with `tokenizer/` and `tokenizer_2/`; without it, tokenizers that know the letters a to z. */
+  /**
+   * A folder with `tokenizer/` and `tokenizer_2/`. Without it, tokenizers know only the letters a
+   * to z.
+   */
   tokenizers?: SourceFolder | undefined;
-  /** Weights are hashed and not written: `virtualBundle` makes them again, the same to the bit, as they are read. */
+  /**
+   * Hashes the weights without writing them. `virtualBundle` makes the same bytes again when they
+   * are read.
+   */
   virtual?: boolean;
   signal?: AbortSignal;
   onProgress?: (progress: { part: string; done: number; total: number }) => void;
@@ -36,7 +42,7 @@ export interface SynthesizeSummary {
   identity: string;
   /** Bytes of all files, the manifest included. */
   bytes: number;
-  /** Of these, bytes that were written. */
+  /** Those of `bytes` that were written. */
   written: number;
 }
 
@@ -47,7 +53,7 @@ const SYNTHETIC_INFO: BundleInfo = {
   licence: { id: 'CC0-1.0', notice: 'Seeded random numbers: a shape to measure with, not a model.' },
 };
 
-/** Writes a bundle of random weights of the shape `config`, piece by piece: memory does not grow with the shape. */
+/** Writes a bundle of random weights of the shape `config`. Memory does not grow with the shape. */
 export async function synthesizeBundle(
   config: ModelConfig,
   sink: BundleSink,
@@ -55,7 +61,7 @@ export async function synthesizeBundle(
 ): Promise<SynthesizeSummary> {
   try {
     const writer = new BundleWriter(options.virtual ? withoutWeights(sink) : sink);
-    // What an interrupted conversion left there is of no use here.
+    // An interrupted conversion's files are of no use here.
     if (isResumable(sink)) await sink.retain(new Set());
     const summary = await synthesize(config, writer, options);
     options.signal?.throwIfAborted();
@@ -125,7 +131,7 @@ async function synthesize(
   }
 }
 
-/** Takes the weights and keeps nothing of them. */
+/** A sink that drops the weights. */
 function withoutWeights(sink: BundleSink): BundleSink {
   const nowhere: ByteSink = { write: async () => {}, close: async () => {} };
   return { ...sink, create: async (path) => (isWeights(path) ? nowhere : sink.create(path)) };

@@ -3,23 +3,26 @@ import { e4m4Floor, f32ToF16, type TensorSpec } from '@flux-srpo/formats';
 import { type WeightSlot, weightInputs } from '../graphs/index.ts';
 import { RandomWords } from './random.ts';
 
-/** A stored tensor any range of which can be made without the rest. */
+/** A stored tensor of which any range can be made alone. */
 export interface SyntheticTensor extends TensorSpec {
   /** Writes the tensor's bytes from `offset` on, little-endian, until `out` is full. */
   fill(out: Uint8Array, offset: number): void;
 }
 
-/** Standard deviations: of uniform numbers in [−1, 1), and of uniform 4- and 8-bit codes around their zero. */
+/**
+ * Standard deviations of uniform numbers in [−1, 1) and of uniform 4-bit codes around their zero.
+ */
 const UNIFORM_DEVIATION = 1 / Math.sqrt(3);
 const NIBBLE_DEVIATION = Math.sqrt((16 ** 2 - 1) / 12);
-// The two codes of an offset in `q4m`, times the sum of 32 inputs, add twice the variance that the codes of its block give.
+// In `q4m` the two codes of an offset, times the sum of 32 inputs, add twice the variance of the
+// block's own codes.
 const CODE_DEVIATION = {
   q4: NIBBLE_DEVIATION,
   q4m: Math.sqrt(3) * NIBBLE_DEVIATION,
   q8: Math.sqrt((256 ** 2 - 1) / 12),
 } as const;
 
-/** Scales vary by this much around their mean, so that a mix-up of blocks shows. */
+/** Scales vary by this share around their mean, so that mixed-up blocks show. */
 const SCALE_SPREAD = 0.2;
 
 /** Numbers between `mean − spread` and `mean + spread`, uniform. */
@@ -29,9 +32,10 @@ interface Range {
 }
 
 /**
- * Random weights of one slot, made as they are stored: codes for quantized classes, never floats that are quantized. Sizes are such that a
- * linear or convolution keeps the deviation of what goes in (gain 1/√K per weight), norms stay near 1 and biases near 0: activations
- * stay within a few units through any number of blocks.
+ * Random weights of one slot as they are stored: for quantized classes the codes are random, and
+ * nothing is quantized. A linear or convolution keeps the deviation of its input (gain 1/√K per
+ * weight), norms are near 1 and biases near 0, so that activations stay within a few units through
+ * any number of blocks.
  */
 export function syntheticTensors(
   slot: WeightSlot,
@@ -87,7 +91,7 @@ function asFloats({ mean, spread }: Range): Convert {
   };
 }
 
-/** By table: all 2¹⁶ halves of the range are converted once, then looked up. */
+/** Halves from a table of 2¹⁶ entries, made once per range. */
 function asHalves(range: Range): Convert {
   return (words) => {
     const table = halvesOf(range);
@@ -96,7 +100,10 @@ function asHalves(range: Range): Convert {
   };
 }
 
-/** By range: a model has a thousand tensors of halves and about ten ranges, one per width of a layer. */
+/**
+ * By range. A model has a thousand tensors of halves, but only about ten ranges: one per width of a
+ * layer.
+ */
 const tables = new Map<string, Uint16Array>();
 
 function halvesOf({ mean, spread }: Range): Uint16Array {
@@ -118,7 +125,7 @@ function asScaleCodes(mean: number): Convert {
   };
 }
 
-/** Small enough to stay in the processor's cache between making and copying. */
+/** Words made at a time: few enough to stay in the processor's cache until they are copied. */
 const PIECE_WORDS = 16 * 1024;
 
 function filler(source: RandomWords, convert: Convert): SyntheticTensor['fill'] {

@@ -14,7 +14,7 @@ export async function readTokenizers(source: SourceFolder): Promise<BundleTokeni
   return { tokenizer: await readClipTokenizer(source), tokenizer_2: await readT5Tokenizer(source) };
 }
 
-/** Tokenizers that know the letters a to z and nothing else, with the special ids that the networks of `config` expect. */
+/** Tokenizers that know only the letters a to z, with the special ids that `config` expects. */
 export function letterTokenizers({ text_encoder }: ModelConfig): Promise<BundleTokenizers> {
   const letters = [...'abcdefghijklmnopqrstuvwxyz'];
   const end = text_encoder.eos_token_id;

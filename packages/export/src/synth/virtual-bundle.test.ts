@@ -78,7 +78,8 @@ describe('the file of a synthetic part', () => {
   it.each<WeightClass>(['q4', 'q4m', 'q8', 'f16', 'f32'])('gives any range of it alone, in %s', async (dtype) => {
     const source = part('double_block.0', dtype);
     const whole = await source.read(0, source.size);
-    // Beginnings and ends at every place within a word; lengths around the piece that is made at a time, 64 KiB.
+    // Beginnings and ends at every place within a word; lengths around the piece that is made at a
+    // time, 64 KiB.
     for (let i = 0; i < 64; i++) {
       const offset = (i * 9973) % source.size;
       const length = Math.min([0, 1, 2, 3, 5, 17, 65_535, 65_537][i % 8]!, source.size - offset);

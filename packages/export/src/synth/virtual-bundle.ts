@@ -12,8 +12,8 @@ export interface Files {
 }
 
 /**
- * The same files; of a synthetic bundle, weights that are not there are made as they are read. They hash to what the manifest says, as
- * those on disk do, or the reader refuses them.
+ * The same files. Weights that a synthetic bundle lacks are made as they are read. The reader
+ * checks their hashes like those of files on disk.
  */
 export async function virtualBundle(files: Files): Promise<Files> {
   const manifest = await readManifest(files);
@@ -35,7 +35,7 @@ export async function virtualBundle(files: Files): Promise<Files> {
   };
 }
 
-/** The weights of one part, as the file that they are, or would be, in the bundle. */
+/** The weights of one part as a file of the bundle. */
 export function syntheticPart(part: PartPlan, recipe: Recipe, seed: number): ByteSource {
   const tensors = part.slots.flatMap((slot) =>
     syntheticTensors(slot, resolveClass(recipe, slot).used, part.name, seed),
@@ -43,7 +43,7 @@ export function syntheticPart(part: PartPlan, recipe: Recipe, seed: number): Byt
   return syntheticFile(tensors, `weights/${part.name}.safetensors`);
 }
 
-/** Undefined where there is none: whoever opens the bundle says so. */
+/** Undefined where there is none; whoever opens the bundle reports that. */
 async function readManifest(files: Files): Promise<Manifest | undefined> {
   const source = await files.open('manifest.json').catch((error: unknown) => {
     if (isFluxError(error, 'model/file-missing')) return undefined;

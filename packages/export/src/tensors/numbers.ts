@@ -1,6 +1,9 @@
 import { bf16ToF32, f16ToF32 } from '@flux-srpo/formats';
 
-/** Numbers of a tensor, row-major. Halves stay as the file has them: most are quantized, and widened only where that happens. */
+/**
+ * Numbers of a tensor, row-major. Halves stay halves until they are quantized: widening them
+ * earlier would double the memory.
+ */
 export type Numbers = Float32Array | Halves;
 
 export interface Halves {
@@ -12,19 +15,19 @@ export function isHalfDtype(dtype: string): dtype is Halves['dtype'] {
   return dtype === 'F16' || dtype === 'BF16';
 }
 
-/** Little-endian bytes of halves; a view of them where they are aligned. */
+/** Halves from little-endian bytes: a view where these are aligned, else a copy. */
 export function halvesOf(dtype: Halves['dtype'], bytes: Uint8Array): Halves {
   const { buffer, byteOffset, length } = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
   return { dtype, bits: new Uint16Array(buffer, byteOffset, length / 2) };
 }
 
-/** The same numbers as float32, exactly; float32 themselves as they are. */
+/** The same numbers as float32, exact. Returns float32 numbers themselves. */
 export function toFloat32(numbers: Numbers): Float32Array {
   if (numbers instanceof Float32Array) return numbers;
   return numbers.dtype === 'F16' ? f16ToF32(numbers.bits) : bf16ToF32(numbers.bits);
 }
 
-/** Where the numbers are in memory. */
+/** The array that holds the numbers, or their bits. */
 export function arrayOf(numbers: Numbers): Float32Array | Uint16Array {
   return numbers instanceof Float32Array ? numbers : numbers.bits;
 }
@@ -36,7 +39,7 @@ export function sliceNumbers(numbers: Numbers, start = 0, end?: number): Numbers
     : { dtype: numbers.dtype, bits: numbers.bits.slice(start, end) };
 }
 
-/** Of rows of `rowLength`, the columns `start` up to `end`: a copy, unless these are all. */
+/** Columns `start` up to `end` of rows of `rowLength`: a copy, unless these are all columns. */
 export function cutColumns(rows: Numbers, rowLength: number, [start, end]: readonly [number, number]): Numbers {
   const width = end - start;
   if (width === rowLength) return rows;

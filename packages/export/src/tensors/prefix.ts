@@ -1,7 +1,10 @@
 import { COMPONENTS, type Component, markersOf, type TensorShapes } from '../key-maps/index.ts';
 import type { TensorStore } from './store.ts';
 
-/** What a file of several networks, or of one wrapped in another's, puts before the names of each. The plain names come first. */
+/**
+ * Prefixes of each network's tensor names in files of several networks. The plain names are tried
+ * first.
+ */
 const PREFIXES: Readonly<Record<Component, readonly string[]>> = {
   transformer: ['', 'model.diffusion_model.', 'diffusion_model.', 'transformer.'],
   text_encoder: ['', 'text_encoders.clip_l.transformer.'],
@@ -9,12 +12,12 @@ const PREFIXES: Readonly<Record<Component, readonly string[]>> = {
   vae: ['', 'vae.', 'first_stage_model.'],
 };
 
-/** The prefix under which a file holds `component`; none where nothing looks like it. */
+/** The prefix under which a file holds `component`; empty where it shows no sign of it. */
 export function findPrefix(component: Component, tensors: TensorShapes): string {
   return prefixOf(component, tensors) ?? '';
 }
 
-/** The networks of which a file has tensors by which they are known. */
+/** The networks in a file, told by their marker tensors. */
 export function networksIn(tensors: TensorShapes): Component[] {
   return COMPONENTS.filter((component) => prefixOf(component, tensors) !== undefined);
 }
@@ -24,7 +27,7 @@ function prefixOf(component: Component, tensors: TensorShapes): string | undefin
   return PREFIXES[component].find((prefix) => markers.some((marker) => tensors.has(prefix + marker)));
 }
 
-/** The part of a file whose names begin with `prefix`, without it. */
+/** The tensors whose names begin with `prefix`, under their names without it. */
 export function underPrefix(store: TensorStore, prefix: string): TensorStore {
   if (prefix === '') return store;
   const own = [...store.tensors].filter(([name]) => name.startsWith(prefix));

@@ -1,18 +1,24 @@
-/** Pieces of a tensor that are quantized at once, at most: the next one is read meanwhile, and more would only be held. */
+/**
+ * Most pieces of a tensor that are quantized at once. The next one is read meanwhile; more would
+ * only take memory.
+ */
 export const PIECES_AT_ONCE = 2;
 
-/** Those, one that is handed over and one that is read. */
+/** The pieces being quantized, one that is handed over and one that is being read. */
 const BUFFERS = PIECES_AT_ONCE + 2;
 
 /**
- * Memory for the pieces of a conversion, which are read one after the other. New memory for each costs a sixth of the time: the system has to
- * clear it, and the garbage collector to find it.
+ * Memory for the pieces of a conversion, used in turn. New memory for each piece costs a sixth of
+ * the whole time: the system has to clear it, and the garbage collector to find it.
  */
 export class ReadMemory {
   readonly #buffers: ArrayBuffer[] = [];
   #next = 0;
 
-  /** Memory of at least so many bytes, in use for the {@link PIECES_AT_ONCE} + 1 calls that follow. */
+  /**
+   * At least `bytes` of memory. It is given out again after {@link PIECES_AT_ONCE} + 1 further
+   * calls.
+   */
   take(bytes: number): ArrayBuffer {
     const at = this.#next;
     this.#next = (at + 1) % BUFFERS;

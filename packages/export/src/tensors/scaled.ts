@@ -4,16 +4,19 @@ import { toFloat32 } from './numbers.ts';
 import { readValues, type TensorStore } from './store.ts';
 
 /**
- * Checkpoints whose fp8 weights come with a scale each, in the three forms ComfyUI has written: value = fp8 · scale.
+ * Checkpoints whose fp8 weights come with a scale each, in the three forms ComfyUI has written:
+ * value = fp8 · scale.
  *
  * 1. a marker tensor `scaled_fp8`, scales named `X.scale_weight` and `X.scale_input`
- * 2. scales named `X.weight_scale` and `X.input_scale`, and what `X.weight` is as JSON in the bytes of `X.comfy_quant`
- * 3. the same scales, and that JSON for all layers under `_quantization_metadata` in the file's header
+ * 2. scales named `X.weight_scale` and `X.input_scale`, and what `X.weight` is as JSON in the bytes
+ * of `X.comfy_quant`
+ * 3. the same scales, and that JSON for all layers under `_quantization_metadata` in the file's
+ * header
  *
  * @see https://github.com/Comfy-Org/ComfyUI/blob/a125cd84/comfy/ops.py `scaled_fp8_ops`
  */
 
-/** Of a name, what its layer is called. */
+/** Names of the tensors that come with a scaled weight; the group is the layer's name. */
 const WEIGHT_SCALE = /^(.+)\.(?:scale_weight|weight_scale)$/;
 const INPUT_SCALE = /\.(?:scale_input|input_scale)$/;
 const LAYER_FORMAT = /\.comfy_quant$/;
@@ -25,13 +28,16 @@ const FORMATS: readonly unknown[] = ['float8_e4m3fn', 'float8_e5m2'];
 /** Some 60 bytes in published files. */
 const MAX_FORMAT_BYTES = 64 * 1024;
 
-/** A tensor of the file that is no weight of the network. */
+/** A tensor of the file that is no weight of the network, and what it is for. */
 export interface Companion {
   readonly tensor: string;
   readonly reason: string;
 }
 
-/** The same file with its scales applied: what only served the weights is no longer among the tensors, but among the companions. */
+/**
+ * The same file with its scales applied. Tensors that only served the weights move from `tensors`
+ * to `companions`.
+ */
 export async function applyScales(
   name: string,
   store: TensorStore,
@@ -74,7 +80,7 @@ export async function applyScales(
       async readNumbers(tensor, start, end, signal, memory) {
         const numbers = await store.readNumbers(tensor, start, end, signal, memory);
         const scale = await scaleOf(tensor, signal);
-        // Float32 arithmetic, as the products that ComfyUI would compute with.
+        // Rounded to float32, as ComfyUI's own products are.
         return scale === 1 ? numbers : toFloat32(numbers).map((value) => value * scale);
       },
     },

@@ -27,24 +27,30 @@ export interface TensorDescription {
 export interface TensorStore {
   readonly format: 'safetensors' | 'gguf';
   readonly tensors: ReadonlyMap<string, TensorDescription>;
-  /** The file's own words about itself; of a GGUF file only text. */
+  /** The file's metadata; only the texts of a GGUF file. */
   readonly metadata: ReadonlyMap<string, string>;
-  /** Dtypes that widen to float32 exactly, when this tensor's is not one of them. */
+  /** Undefined where the tensor widens to float32 exactly; else the dtypes that would. */
   unreadable(name: string): readonly string[] | undefined;
-  /** Whether a tensor that does not widen exactly is numbers at all: {@link readNumbers} then gives the nearest float32. */
+  /**
+   * Whether {@link readNumbers} can give the nearest float32 of a tensor that does not widen
+   * exactly.
+   */
   roundable(name: string): boolean;
   /**
    * Numbers `start` up to `end` of a tensor, row-major. Only the bytes that hold them are read.
    *
-   * @param memory what they may be read into; they are gone once it is used again
+   * @param memory may hold the result, which is valid until that memory is used again
    */
   readNumbers(name: string, start: number, end: number, signal?: AbortSignal, memory?: ReadMemory): Promise<Numbers>;
-  /** ggml's quantized blocks that hold the values from `start` up to `end`, whole blocks both. Absent in files without such blocks. */
+  /**
+   * ggml's quantized blocks; absent in other files. `start` and `end` count values and lie between
+   * blocks.
+   */
   readonly blocks?: {
     readonly typeOf: (name: string) => GgmlTypeName;
     readonly read: (name: string, start: number, end: number, signal?: AbortSignal) => Promise<Bytes>;
   };
-  /** All bytes of a tensor as they are. */
+  /** All bytes of a tensor, as the file has them. */
   readBytes(name: string, signal?: AbortSignal): Promise<Bytes>;
 }
 
@@ -59,11 +65,13 @@ export async function readValues(
   return toFloat32(await store.readNumbers(name, start, end, signal));
 }
 
-/** Opens a safetensors or GGUF file by its first bytes; the caller keeps and closes the source. */
+/**
+ * Opens a safetensors or GGUF file, told apart by their first bytes. The caller closes the source.
+ */
 export async function openTensorStore(source: ByteSource, signal?: AbortSignal): Promise<TensorStore> {
   const magic = await readMagic(source, signal);
   if (magic === 'GGUF') return ggufStore(await readGguf(source, signal));
-  // torch.save writes zip archives, older versions bare pickles. Both can run code when loaded, so nothing here reads them.
+  // torch.save writes zip archives. Loading those can run code, so nothing here reads them.
   if (magic.startsWith('PK')) {
     throw new FormatError(
       `${source.name} must be a safetensors or GGUF file, got a zip archive as torch.save writes; save it as safetensors`,
@@ -73,7 +81,7 @@ export async function openTensorStore(source: ByteSource, signal?: AbortSignal):
   return safetensorsStore(await readSafetensors(source, signal));
 }
 
-/** Whether a file says that it is GGUF; everything else is taken for safetensors, which has no magic. */
+/** Whether a file begins as GGUF does. Safetensors files have no such mark. */
 export async function isGguf(source: ByteSource): Promise<boolean> {
   return (await readMagic(source)) === 'GGUF';
 }

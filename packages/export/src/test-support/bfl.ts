@@ -1,7 +1,8 @@
 import type { Shapes, Tensor, TransformerSizes } from './tiny-pipeline.ts';
 
 /**
- * Black Forest Labs' naming, written out from its source: the oracle of the key maps, which therefore do not appear here.
+ * Black Forest Labs' naming, written out from its source: the oracle of the key maps, which
+ * therefore do not appear here.
  *
  * @see https://github.com/black-forest-labs/flux/blob/802fb47/src/flux/model.py
  */
@@ -68,7 +69,10 @@ export function bflShapes(names: BflNames, diffusers: Shapes): Shapes {
   );
 }
 
-/** The same transformer as BFL's file would hold it: rows joined, and (shift, scale) in the last adaLN where diffusers has (scale, shift). */
+/**
+ * The same transformer as BFL's file would hold it: rows joined, and (shift, scale) in the last
+ * adaLN where diffusers has (scale, shift).
+ */
 export function toBfl(names: BflNames, diffusers: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   const out = new Map<string, Tensor>();
   for (const [name, from] of names) {
@@ -84,7 +88,10 @@ export function toBfl(names: BflNames, diffusers: ReadonlyMap<string, Tensor>): 
   return out;
 }
 
-/** A decoder in BFL's naming: its levels are counted from the picture, its attention is made of 1×1 convolutions. */
+/**
+ * A decoder in BFL's naming: its levels are counted from the picture, its attention is made of 1×1
+ * convolutions.
+ */
 export function toBflVae(diffusers: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   return new Map(
     [...diffusers].map(([name, tensor]) => {

@@ -1,8 +1,8 @@
 import { torchRandn } from '@flux-srpo/core';
 
 /*
- * Weights to measure quantizers on, the same to the bit as test/reference/ggml_quantizers.py makes them: torch's normal numbers and, of
- * float64, only the operations that IEEE 754 rounds correctly.
+ * Weights to measure quantizers on, the same to the bit as test/reference/ggml_quantizers.py makes
+ * them: torch's normal numbers and, of float64, only the operations that IEEE 754 rounds correctly.
  */
 
 export const DISTRIBUTION_ROWS = 64;

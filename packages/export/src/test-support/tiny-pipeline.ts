@@ -149,7 +149,10 @@ export const FLUX1_SIZES: TransformerSizes = {
   pooledWidth: 768,
 };
 
-/** diffusers' names and shapes, written out here rather than taken from the key maps: this is their oracle. */
+/**
+ * diffusers' names and shapes, written out here rather than taken from the key maps: this is their
+ * oracle.
+ */
 export function transformerShapes(sizes: TransformerSizes): Shapes {
   const { hidden, headDim } = sizes;
   const shapes: Shapes = new Map();
@@ -251,7 +254,10 @@ export function t5Shapes({ vocab, width, inner, heads, ff, layers }: T5Sizes = T
   return shapes;
 }
 
-/** @param channels of the encoder's levels; a decoder's level has one residual block more than `layersPerBlock` */
+/**
+ * @param channels of the encoder's levels; a decoder's level has one residual block more than
+ *   `layersPerBlock`
+ */
 export function vaeShapes(channels: readonly number[] = CHANNELS, layersPerBlock = 1): Shapes {
   const shapes: Shapes = new Map();
   const both = (name: string, ...shape: number[]) => {

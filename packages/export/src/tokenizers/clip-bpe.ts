@@ -1,10 +1,10 @@
 import { ModelError } from '@flux-srpo/core';
 
-/** What CLIP's two files say, in the form of one `tokenizer.json`. */
+/** The contents of CLIP's two files, and its special tokens. */
 export interface ClipBpeFiles {
   /** `vocab.json`: token → id. */
   vocab: Readonly<Record<string, number>>;
-  /** `merges.txt`: a `#version` line, then a pair a line, most frequent first. */
+  /** `merges.txt`: a `#version` line, then one pair per line, most frequent first. */
   merges: string;
   bos: string;
   eos: string;
@@ -12,7 +12,8 @@ export interface ClipBpeFiles {
 }
 
 /**
- * The `tokenizer.json` of a CLIP tokenizer that only has `vocab.json` and `merges.txt`, as transformers builds it in memory.
+ * The `tokenizer.json` of a CLIP tokenizer that only has `vocab.json` and `merges.txt`, as
+ * transformers builds it in memory.
  *
  * @see https://github.com/huggingface/transformers/blob/v5.18.0/src/transformers/models/clip/tokenization_clip.py
  */
@@ -85,7 +86,10 @@ export function clipTokenizerJson({ vocab, merges, bos, eos, unk }: ClipBpeFiles
   };
 }
 
-/** Pairs as `"left right"`. The first line names the format's version; OpenAI's file has blank lines at its end. */
+/**
+ * Pairs as `"left right"`. The first line may name a version, and OpenAI's file ends in blank
+ * lines.
+ */
 function parseMerges(text: string): string[] {
   const lines = text.split(/\r?\n/);
   const pairs = (lines[0]?.startsWith('#version') ? lines.slice(1) : lines).filter((line) => line !== '');

@@ -2,7 +2,7 @@ import { ModelError } from '@flux-srpo/core';
 import { isObject, readJsonObject, readSmallFile, requireFile, type SourceFolder } from '../sources/source-folder.ts';
 import { clipTokenizerJson } from './clip-bpe.ts';
 
-/** The files a tokenizer needs at run time, as they go into the bundle. */
+/** A tokenizer's files as they go into the bundle. */
 export interface TokenizerFiles {
   /** File name within the tokenizer's folder → content. */
   readonly files: ReadonlyMap<string, Uint8Array>;
@@ -18,13 +18,16 @@ export interface ClipTokenizerFiles extends TokenizerFiles {
 /** T5's tokenizer.json is 2.4 MB; multilingual ones reach 20 MB. */
 const MAX_TOKENIZER_BYTES = 64 * 1024 * 1024;
 
-/** Fields that say where the tokenizer once lay on someone's disk. */
+/** Fields with paths on the publisher's disk; they stay out of the bundle. */
 const PATH_FIELDS = ['name_or_path', 'special_tokens_map_file', 'tokenizer_file', 'vocab_file'];
 
 const CLIP_BOS = '<|startoftext|>';
 const CLIP_EOS = '<|endoftext|>';
 
-/** CLIP's tokenizer from `tokenizer/`: its tokenizer.json, or one made of vocab.json and merges.txt. */
+/**
+ * CLIP's tokenizer from `tokenizer/`: its tokenizer.json, or one made from vocab.json and
+ * merges.txt.
+ */
 export async function readClipTokenizer(source: SourceFolder): Promise<ClipTokenizerFiles> {
   const paths = await source.list();
   const config = await readTokenizerConfig(source, paths, 'tokenizer');
@@ -89,7 +92,7 @@ function toFiles(
   };
 }
 
-/** `tokenizer_config.json` has special tokens as text or as `{ content }`. */
+/** The text of a special token, which `tokenizer_config.json` has as text or as `{ content }`. */
 function tokenText(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   return isObject(value) && typeof value.content === 'string' ? value.content : undefined;
@@ -101,7 +104,7 @@ function requireVocab(json: Record<string, unknown>): Record<string, number> {
   return json as Record<string, number>;
 }
 
-/** The id of a token of a BPE `tokenizer.json`: added tokens come before the vocabulary. */
+/** A token's id in a BPE `tokenizer.json`. Added tokens take precedence over the vocabulary. */
 function findId(json: Record<string, unknown>, token: string): number {
   const added = Array.isArray(json.added_tokens) ? json.added_tokens : [];
   const found = added.find((item) => isObject(item) && item.content === token);

@@ -27,8 +27,9 @@ async function clipJson(files: Files): Promise<Record<string, unknown>> {
 }
 
 describe('a CLIP tokenizer of two files', () => {
-  // Oracle: CLIPTokenizer.from_pretrained(folder).backend_tokenizer.to_str() of transformers 5.23, which on the published
-  // vocabulary differs from ours only in `normalized` of the start token; ids agree on emoji, NFD, contractions and special tokens in the text.
+  // Oracle: CLIPTokenizer.from_pretrained(folder).backend_tokenizer.to_str() of transformers 5.23,
+  // which on the published vocabulary differs from ours only in `normalized` of the start token;
+  // ids agree on emoji, NFD, contractions and special tokens in the text.
   it('becomes the tokenizer.json that transformers makes of them', async () => {
     const json = await clipJson(clipFiles());
     expect(json.normalizer).toEqual({

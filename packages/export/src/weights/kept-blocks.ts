@@ -7,17 +7,19 @@ import { isExactIn, type Levels, packLevels, padScales, readLevels } from '../qu
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import type { SlotStorage } from './plan-storage.ts';
 
-/** Weights read at a time, a multiple of every row's blocks; as many bytes as float32 pieces have elsewhere. */
+/** Weights that are read at a time. */
 const PIECE_WEIGHTS = 4 * 1024 * 1024;
 
-/** A slot stored in the very blocks of the file, and their type there. */
+/** A slot that keeps the source's own blocks, and their ggml type. */
 export interface KeptSlot extends SlotStorage {
   readonly type: GgmlTypeName;
 }
 
 /**
- * Stores a slot's quantized blocks as they are: same codes, same scales, in MatMulNBits' order. Undefined where the file has none, where the class
- * cannot hold them exactly, where a cut goes through a block, or where a LoRA changes the numbers; then the weights are dequantized and quantized again.
+ * Stores a slot's quantized blocks as they are: same codes and scales, in MatMulNBits' order.
+ * Undefined where that cannot be: the file has no blocks, the class cannot hold them exactly, a cut
+ * goes through a block, or a LoRA changes the numbers. Such weights are dequantized and quantized
+ * again.
  */
 export async function keepBlocks(
   { slot, tensor, rows, rowLength, columns, deltas }: MergedSlot,
@@ -84,7 +86,7 @@ export async function keepBlocks(
   };
 }
 
-/** Of whole rows, the blocks of columns `from` up to `to`. */
+/** The blocks of columns `from` up to `to`, from whole rows. */
 function cutColumns({ levels, scales }: Levels, rowLength: number, from: number, to: number): Levels {
   const width = to - from;
   if (width === rowLength) return { levels, scales };

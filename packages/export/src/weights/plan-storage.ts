@@ -8,10 +8,13 @@ import { IN_PROCESS, type QuantizedRows, type RowQuantizer } from '../quantize/r
 import { type Numbers, toFloat32 } from '../tensors/numbers.ts';
 import { PIECES_AT_ONCE } from '../tensors/read-memory.ts';
 
-/** Whole rows of a slot's weights in torch's order, piece after piece; each call starts again. A piece's memory may be used again for the third after it. */
+/**
+ * A slot's weights in torch's order, in pieces of whole rows. Each call starts again. A piece's
+ * memory may be overwritten when the third piece after it is read.
+ */
 export type Pieces = () => AsyncIterable<Numbers>;
 
-/** A tensor of a part's file and where its bytes come from. */
+/** A tensor of a part's file. `bytes` reads it again at each call. */
 export interface StoredTensor extends TensorSpec {
   bytes(): AsyncIterable<Uint8Array>;
 }
@@ -19,13 +22,14 @@ export interface StoredTensor extends TensorSpec {
 export interface SlotStorage {
   /** In the order of the graph's inputs. */
   readonly tensors: readonly StoredTensor[];
-  /** Present when the numbers, rather than the shape, ask for a wider dtype on disk than the class says. */
+  /** Why the numbers need a wider dtype on disk than the class says. Absent where they do not. */
   readonly reason?: string;
 }
 
 /**
- * How one slot is stored. Reads the weights here, because the numbers decide: a float16 must not overflow, a block's
- * scale must not be subnormal. Quantized ones are held from then on; `bytes` of the others reads them again.
+ * Decides how one slot is stored. Reads all its weights, because the numbers decide: a float16 must
+ * not overflow, and a block's scale must not be subnormal. Quantized weights are held in memory
+ * from then on; `bytes` of the others reads them again.
  *
  * @param weightClass the class of the graph's inputs
  */
@@ -65,15 +69,15 @@ type FloatDtype = 'F32' | 'F16';
 /** The first value that rounds to infinity as a float16. */
 const F16_OVERFLOW = 65520;
 
-/** A tensor's codes and scales as they are stored. */
+/** A quantized tensor as it is stored. */
 interface QuantizedTensor {
   readonly codes: Uint8Array<ArrayBuffer>;
   readonly scales: Uint8Array<ArrayBuffer>;
-  /** Of the scales. U8: e4m4 floats. */
+  /** Dtype of the scales. U8 means e4m4 floats. */
   readonly dtype: FloatDtype | 'U8';
 }
 
-/** Quantizes a tensor; its result is held, an eighth of the float32 numbers for 4 bits. */
+/** Quantizes a tensor and holds the result: for 4 bits an eighth of the float32 numbers. */
 async function quantizeTensor(
   slot: WeightSlot,
   weightClass: BlockClass,
@@ -95,7 +99,7 @@ async function quantizeTensor(
   return { codes: wide.codes, scales: asBytes(wide.scales as Float32Array<ArrayBuffer>), dtype: 'F32' };
 }
 
-/** All pieces through the quantizer, as many at once as it can use. */
+/** Sends all pieces through the quantizer, as many at once as it can use. */
 async function quantizePieces(
   slot: WeightSlot,
   weightClass: BlockClass,
@@ -129,7 +133,7 @@ async function quantizePieces(
     }
     while (underWay.length > 0) await place();
   } finally {
-    // After an error the others end by themselves; nobody else would hear of their errors.
+    // After an error the other jobs end by themselves, and their errors are dropped.
     await Promise.allSettled(underWay);
   }
   return { codes, scales, largest };
@@ -143,10 +147,10 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-/** Rows and columns copied together, so that both sides stay in the cache. */
+/** Rows per step of the transposition: few enough that both sides stay in the cache. */
 const TILE = 32;
 
-/** [N, K] → [K, N], which needs the whole tensor in memory. */
+/** [N, K] → [K, N]. Holds the whole tensor in memory. */
 async function* transposed(slot: WeightSlot, dtype: FloatDtype, pieces: Pieces): AsyncGenerator<Uint8Array> {
   const [outFeatures, inFeatures] = slot.shape as readonly [number, number];
   const length = outFeatures * inFeatures;

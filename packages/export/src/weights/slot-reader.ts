@@ -5,16 +5,18 @@ import type { Checkpoint } from '../sources/checkpoint.ts';
 import { cutColumns, type Numbers } from '../tensors/numbers.ts';
 import type { Pieces } from './plan-storage.ts';
 
-/** Weights read and encoded at a time: large enough for full disk speed, small beside any tensor that matters. */
+/** Weights that are read at a time: enough for full disk speed, little beside a large tensor. */
 const PIECE_WEIGHTS = 4 * 1024 * 1024;
 
-/** The weights of a slot, read from the checkpoint in whole rows, LoRAs merged. A piece is [rows, columns of the slot]. */
+/**
+ * The weights of a slot with LoRAs merged, in pieces of whole rows: [rows, columns of the slot].
+ */
 export function slotPieces(bound: MergedSlot, checkpoint: Checkpoint, signal?: AbortSignal): Pieces {
   const pieces = storedPieces(bound, checkpoint, signal);
   return bound.deltas === undefined ? pieces : addDeltas(pieces, bound.columns, bound.deltas, signal);
 }
 
-/** The next piece is read while one is worked on. */
+/** The weights as the checkpoint has them. The next piece is read while the caller works on one. */
 function storedPieces(bound: BoundSlot, checkpoint: Checkpoint, signal?: AbortSignal): Pieces {
   const { tensor, rowLength, columns } = bound;
   const ranges = bound.rows.flatMap((range) => inSteps(range, Math.max(1, Math.floor(PIECE_WEIGHTS / rowLength))));
@@ -26,12 +28,12 @@ function storedPieces(bound: BoundSlot, checkpoint: Checkpoint, signal?: AbortSi
         signal?.throwIfAborted();
         const rows = await (ahead ?? read(range));
         ahead = i + 1 < ranges.length ? read(ranges[i + 1]!) : undefined;
-        // Its error is thrown when its turn comes.
+        // An error is thrown when this piece's turn comes.
         ahead?.catch(() => {});
         yield cutColumns(rows, rowLength, columns);
       }
     } finally {
-      // Whoever closes the file next must not find it being read.
+      // The file may be closed next, and must not be in use then.
       await Promise.allSettled([ahead]);
     }
   };

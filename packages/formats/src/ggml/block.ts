@@ -3,8 +3,8 @@ import { f16Table } from '../numbers/half.ts';
 /**
  * Turns whole blocks into numbers.
  *
- * Every step rounds to float32 as ggml's own reference loops do, so the result equals theirs bit for bit where those are compiled without fused
- * multiply-adds; `gguf` for Python is.
+ * Every step rounds to float32 as ggml's own reference loops do, so the result equals theirs bit
+ * for bit where those are compiled without fused multiply-adds; `gguf` for Python is.
  *
  * @param blocks a whole number of blocks
  * @param out as many values as the blocks hold

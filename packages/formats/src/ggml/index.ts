@@ -12,7 +12,8 @@ import { q6_k } from './q6-k.ts';
 import { q8_0 } from './q8-0.ts';
 
 /**
- * Every type a GGUF file may name. Those without `dequantize` are known by size only, so that a file that holds some can still be listed.
+ * Every type that a GGUF file may name. Types without `dequantize` cannot be read as numbers; their
+ * sizes suffice to list a file.
  *
  * @see https://github.com/ggml-org/ggml/blob/d99724f2/include/ggml.h `enum ggml_type`
  */

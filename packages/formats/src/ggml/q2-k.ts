@@ -1,8 +1,9 @@
 import { type GgmlType, halfAt } from './block.ts';
 
 /**
- * 256 weights in 84 bytes: 16 scales (low nibble) and minima (high nibble), one pair for 16 weights; 64 bytes of 2-bit codes; d, dmin (halves).
- * Of each half of 128, 32 bytes hold four groups of 32 at shifts 0, 2, 4, 6. (d·sc)·q − dmin·m
+ * 256 weights in 84 bytes: 16 scales (low nibble) and minima (high nibble), one pair for 16
+ * weights; 64 bytes of 2-bit codes; d, dmin (halves). Of each half of 128, 32 bytes hold four
+ * groups of 32 at shifts 0, 2, 4, 6. (d·sc)·q − dmin·m
  */
 export const q2_k: GgmlType = {
   id: 10,

@@ -1,8 +1,9 @@
 import { type GgmlType, halfAt } from './block.ts';
 
 /**
- * 256 weights in 110 bytes: 32 bytes of third bits, 64 bytes of low bits in the order of Q2_K, 12 bytes with 16 scales of 6 bits, d (half).
- * Bit 4n + s of byte l of the third bits belongs to half n, group s of 32. A clear third bit takes 4 away. d·(sc − 32)·q
+ * 256 weights in 110 bytes: 32 bytes of third bits, 64 bytes of low bits in the order of Q2_K, 12
+ * bytes with 16 scales of 6 bits, d (half). Bit 4n + s of byte l of the third bits belongs to half
+ * n, group s of 32. A clear third bit takes 4 away. d·(sc − 32)·q
  */
 export const q3_k: GgmlType = {
   id: 11,
@@ -26,7 +27,10 @@ export const q3_k: GgmlType = {
   },
 };
 
-/** Low four bits: nibbles of bytes 0–7, the low ones first. High two: bytes 8–11, two bits for every fourth scale. */
+/**
+ * Low four bits: nibbles of bytes 0–7, the low ones first. High two: bytes 8–11, two bits for every
+ * fourth scale.
+ */
 function scaleAt(bytes: Uint8Array, at: number, i: number): number {
   const low = i < 8 ? bytes[at + i]! & 15 : bytes[at + i - 8]! >> 4;
   return low | (((bytes[at + 8 + (i & 3)]! >> (2 * (i >> 2))) & 3) << 4);

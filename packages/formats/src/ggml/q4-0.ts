@@ -1,6 +1,9 @@
 import { type GgmlType, halfAt } from './block.ts';
 
-/** 32 weights in 18 bytes: d (half), 16 bytes of codes. Byte j holds weight j in its low nibble and weight j + 16 in its high one. (q − 8)·d */
+/**
+ * 32 weights in 18 bytes: d (half), 16 bytes of codes. Byte j holds weight j in its low nibble and
+ * weight j + 16 in its high one. (q − 8)·d
+ */
 export const q4_0: GgmlType = {
   id: 2,
   length: 32,

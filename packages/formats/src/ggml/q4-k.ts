@@ -1,7 +1,10 @@
 import { type GgmlType, halfAt } from './block.ts';
 import { scaleAndMin } from './k-scales.ts';
 
-/** 256 weights in 144 bytes: d, dmin (halves), 12 bytes of scales, 128 bytes of codes; of each 32 bytes the low nibbles come first. (d·sc)·q − dmin·m */
+/**
+ * 256 weights in 144 bytes: d, dmin (halves), 12 bytes of scales, 128 bytes of codes; of each 32
+ * bytes the low nibbles come first. (d·sc)·q − dmin·m
+ */
 export const q4_k: GgmlType = {
   id: 12,
   length: 256,

@@ -1,6 +1,9 @@
 import { type GgmlType, halfAt, wordAt } from './block.ts';
 
-/** 32 weights in 22 bytes: d (half), a word with the fifth bit of each weight, 16 bytes of low bits in the order of Q4_0. (q − 16)·d */
+/**
+ * 32 weights in 22 bytes: d (half), a word with the fifth bit of each weight, 16 bytes of low bits
+ * in the order of Q4_0. (q − 16)·d
+ */
 export const q5_0: GgmlType = {
   id: 6,
   length: 32,

@@ -1,6 +1,9 @@
 import { type GgmlType, halfAt, wordAt } from './block.ts';
 
-/** 32 weights in 24 bytes: d, m (halves), a word with the fifth bit of each weight, 16 bytes of low bits in the order of Q4_0. q·d + m */
+/**
+ * 32 weights in 24 bytes: d, m (halves), a word with the fifth bit of each weight, 16 bytes of low
+ * bits in the order of Q4_0. q·d + m
+ */
 export const q5_1: GgmlType = {
   id: 7,
   length: 32,

@@ -1,7 +1,10 @@
 import { type GgmlType, halfAt } from './block.ts';
 import { scaleAndMin } from './k-scales.ts';
 
-/** 256 weights in 176 bytes: as Q4_K, with 32 bytes of fifth bits before the codes; bit j of byte l is weight l of sub-block j. (d·sc)·q − dmin·m */
+/**
+ * 256 weights in 176 bytes: as Q4_K, with 32 bytes of fifth bits before the codes; bit j of byte l
+ * is weight l of sub-block j. (d·sc)·q − dmin·m
+ */
 export const q5_k: GgmlType = {
   id: 13,
   length: 256,

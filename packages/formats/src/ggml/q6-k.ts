@@ -1,8 +1,9 @@
 import { type GgmlType, halfAt } from './block.ts';
 
 /**
- * 256 weights in 210 bytes: 128 bytes of low nibbles, 64 bytes of high bits, 16 signed scales, d (half). Of each half of 128, 64 low bytes hold
- * groups of 32: low nibbles of the first and second 32 bytes, then their high nibbles; 32 high bytes hold the same groups at shifts 0, 2, 4, 6.
+ * 256 weights in 210 bytes: 128 bytes of low nibbles, 64 bytes of high bits, 16 signed scales, d
+ * (half). Of each half of 128, 64 low bytes hold groups of 32: low nibbles of the first and second
+ * 32 bytes, then their high nibbles; 32 high bytes hold the same groups at shifts 0, 2, 4, 6.
  * (d·sc)·(q − 32)
  */
 export const q6_k: GgmlType = {

@@ -1,11 +1,14 @@
 import { FormatError } from '@flux-srpo/core';
 
-/** The bytes at hand end before the header does; with more of them, parsing may go on. */
+/** Thrown where the bytes end before the header does. With more bytes, parsing may succeed. */
 export class NeedMore extends Error {
   override name = 'NeedMore';
 }
 
-/** Reads little-endian fields one after another from the first bytes of a file; every length is held against what can follow. */
+/**
+ * Reads little-endian fields in order from the first bytes of a file. Every length is checked
+ * against the size of the file.
+ */
 export class GgufCursor {
   readonly name: string;
   /** Bytes read so far. */
@@ -14,7 +17,7 @@ export class GgufCursor {
   readonly #view: DataView;
   readonly #fileSize: number;
 
-  /** @param bytes the file's first bytes, which may end anywhere */
+  /** @param bytes the file's first bytes, cut anywhere */
   constructor(name: string, bytes: Uint8Array, fileSize: number) {
     this.name = name;
     this.#bytes = bytes;
@@ -50,14 +53,17 @@ export class GgufCursor {
     return Number.isSafeInteger(value) ? value : undefined;
   }
 
-  /** A 64-bit number of something, at most `max` of it. */
+  /** A 64-bit count, at most `max`. */
   count(what: string, max: number): number {
     const value = this.view(8).getBigUint64(0, true);
     if (value <= BigInt(max)) return Number(value);
     throw this.error(`must have up to ${max} ${what}, got ${value}`);
   }
 
-  /** A 64-bit number of items of at least `itemBytes` bytes each, as many as the rest of the file has room for. */
+  /**
+   * A 64-bit count of items of at least `itemBytes` bytes each. They must fit in the rest of the
+   * file.
+   */
   length(what: string, itemBytes: number): number {
     const value = this.view(8).getBigUint64(0, true);
     const room = Math.floor((this.#fileSize - this.at) / itemBytes);
@@ -98,9 +104,4 @@ export class GgufCursor {
       },
     );
   }
-}
-
-/** A hostile name must not flood the message. */
-export function show(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

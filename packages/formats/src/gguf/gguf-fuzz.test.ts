@@ -11,7 +11,10 @@ const FILE = new Uint8Array(readFileSync(new URL('../../../../test/fixtures/form
 const HEADER_BYTES = 1100;
 
 const CASES = process.env.TEST_FULL ? 200_000 : 10_000;
-/** Every so often the file is a terabyte of zeros behind its first bytes, so that no length is caught by the end of the file. */
+/**
+ * Every so often the file is a terabyte of zeros behind its first bytes, so that no length is
+ * caught by the end of the file.
+ */
 const ENDLESS_EVERY = 50;
 
 /** The bytes, then zeros; counts what is read in all. */

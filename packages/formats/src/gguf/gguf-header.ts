@@ -5,13 +5,16 @@ import { type GgufTensorInfo, readTensors } from './gguf-tensors.ts';
 /**
  * The header of a GGUF file: metadata, then what each tensor is and where.
  *
- * Rules and their order follow ggml's own reader; a file it refuses is refused here.
+ * Rules and their order are those of ggml's own reader: what it refuses is refused here.
  *
  * @see https://github.com/ggml-org/ggml/blob/d99724f2/docs/gguf.md
  * @see https://github.com/ggml-org/ggml/blob/d99724f2/src/gguf.cpp `gguf_init_from_file_impl`
  */
 
-/** FLUX.1 has 780, the largest models of experts about 2,000 with split files; 65,536 entries cost 20 MB as objects. */
+/**
+ * FLUX.1 has 780 tensors, the largest models of experts about 2,000. 65,536 entries take 20 MB as
+ * objects.
+ */
 const MAX_TENSORS = 65_536;
 
 export interface GgufHeader {
@@ -32,7 +35,7 @@ function checkMagic(cursor: GgufCursor): void {
   const magic = cursor.bytes(4);
   if (String.fromCharCode(...magic) !== 'GGUF') throw cursor.error('must begin with "GGUF"');
   const version = cursor.u32();
-  // Version 2 has the same layout; version 1 had shorter counts.
+  // Version 2 has the same layout. Version 1 has shorter counts.
   if (version === 2 || version === 3) return;
   const swapped = (version & 0xffff) === 0 && version !== 0;
   throw cursor.error(

@@ -10,7 +10,8 @@ const aligned = (value: number): NonNullable<GgufDraft['metadata']> => [['genera
 const A: GgufTensorDraft = { name: 'a', dims: [4] };
 const HUGE = 2n ** 64n - 1n;
 
-// The hand-made files of llama.cpp's tests/test-gguf.cpp that its reader must refuse, in their order, and some of ours; each is one lie.
+// The hand-made files of llama.cpp's tests/test-gguf.cpp that its reader must refuse, in their
+// order, and some of ours; each is one lie.
 const LIES: [name: string, draft: GgufDraft, code: string][] = [
   ['a bad magic', { magic: 'GGUX' }, 'format/header-invalid'],
   ['a web page', { magic: '<!doctype html><html></html>' }, 'format/header-invalid'],

@@ -1,26 +1,30 @@
-import { type GgufCursor, show } from './gguf-cursor.ts';
+import { showName } from '../show-name.ts';
+import type { GgufCursor } from './gguf-cursor.ts';
 
-/** Published files have 3 (FLUX.1) to about 60. */
+/** Published files have 3 (FLUX.1) to about 60 entries. */
 const MAX_METADATA = 65_536;
 
-/** The specification's. */
+/** The specification's limit. */
 const MAX_KEY_BYTES = 65_535;
 
-/** Far above the longest in use, chat templates of some 10 KB. */
+/** Far above the longest texts in use, chat templates of some 10 KB. */
 const MAX_STRING_BYTES = 1024 * 1024;
 
 const DEFAULT_ALIGNMENT = 32;
 
-/** Files are aligned for memory maps, whose pages are 4 to 64 KB. */
+/** Alignment serves memory maps, whose pages have 4 to 64 KB. */
 const MAX_ALIGNMENT = 65_536;
 
-/** Numbers and text as they are. Of a list only what it is: tokenizers' are long and not needed here. */
+/**
+ * A number or a text. Of a list only its type and length: tokenizers' lists are long and not needed
+ * here.
+ */
 export type GgufValue = number | bigint | boolean | string | { readonly type: string; readonly length: number };
 
 const STRING = 8;
 const ARRAY = 9;
 
-/** Value types by number, with the bytes of one. */
+/** Value types by their number, with the bytes of one value. */
 const VALUE_TYPES: readonly (readonly [name: string, bytes: number])[] = [
   ['u8', 1],
   ['i8', 1],
@@ -43,7 +47,7 @@ export function readMetadata(cursor: GgufCursor): ReadonlyMap<string, GgufValue>
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < count; i++) {
     const key = cursor.text('a metadata key', MAX_KEY_BYTES);
-    if (metadata.has(key)) throw cursor.error(`must not repeat metadata key "${show(key)}"`);
+    if (metadata.has(key)) throw cursor.error(`must not repeat metadata key "${showName(key)}"`);
     metadata.set(key, readValue(cursor, key));
   }
   return metadata;
@@ -54,25 +58,26 @@ function readValue(cursor: GgufCursor, key: string): GgufValue {
   if (type !== ARRAY) return readScalar(cursor, key, type);
   const itemType = cursor.u32();
   const [name, bytes] = valueType(cursor, key, itemType);
-  if (itemType === ARRAY) throw cursor.error(`must not nest lists, as "${show(key)}" does`);
+  if (itemType === ARRAY) throw cursor.error(`must not nest lists, as "${showName(key)}" does`);
   if (itemType !== STRING) {
-    const length = cursor.length(`items of "${show(key)}"`, bytes);
+    const length = cursor.length(`items of "${showName(key)}"`, bytes);
     cursor.skip(length * bytes);
     return { type: name, length };
   }
   // Each string has at least its length of 8 bytes.
-  const length = cursor.length(`items of "${show(key)}"`, 8);
-  for (let i = 0; i < length; i++) cursor.skip(cursor.count(`bytes of an item of "${show(key)}"`, MAX_STRING_BYTES));
+  const length = cursor.length(`items of "${showName(key)}"`, 8);
+  for (let i = 0; i < length; i++)
+    cursor.skip(cursor.count(`bytes of an item of "${showName(key)}"`, MAX_STRING_BYTES));
   return { type: name, length };
 }
 
 function readScalar(cursor: GgufCursor, key: string, type: number): GgufValue {
   switch (valueType(cursor, key, type)[0]) {
     case 'string':
-      return cursor.string(`the text of "${show(key)}"`, MAX_STRING_BYTES);
+      return cursor.string(`the text of "${showName(key)}"`, MAX_STRING_BYTES);
     case 'bool': {
       const byte = cursor.view(1).getUint8(0);
-      if (byte > 1) throw cursor.error(`must have 0 or 1 for "${show(key)}", got ${byte}`);
+      if (byte > 1) throw cursor.error(`must have 0 or 1 for "${showName(key)}", got ${byte}`);
       return byte === 1;
     }
     case 'u8':
@@ -101,7 +106,7 @@ function readScalar(cursor: GgufCursor, key: string, type: number): GgufValue {
 function valueType(cursor: GgufCursor, key: string, type: number): readonly [name: string, bytes: number] {
   const found = VALUE_TYPES[type];
   if (found !== undefined) return found;
-  throw cursor.error(`must have value types 0 to 12, got ${type} for "${show(key)}"`);
+  throw cursor.error(`must have value types 0 to 12, got ${type} for "${showName(key)}"`);
 }
 
 /** Bytes that each tensor's data begins at a multiple of. */
@@ -110,7 +115,7 @@ export function readAlignment(cursor: GgufCursor, metadata: ReadonlyMap<string, 
   const isPowerOf2 = typeof alignment === 'number' && Number.isInteger(Math.log2(alignment));
   if (isPowerOf2 && alignment >= 8 && alignment <= MAX_ALIGNMENT) return alignment;
   throw cursor.error(
-    `must have general.alignment as a power of 2 from 8 to ${MAX_ALIGNMENT}, got ${show(describe(alignment))}`,
+    `must have general.alignment as a power of 2 from 8 to ${MAX_ALIGNMENT}, got ${showName(describe(alignment))}`,
   );
 }
 

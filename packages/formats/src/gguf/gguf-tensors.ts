@@ -1,16 +1,19 @@
 import { FormatError } from '@flux-srpo/core';
 import { GGML_TYPES, type GgmlTypeName, ggmlTypeName } from '../ggml/index.ts';
-import { type GgufCursor, show } from './gguf-cursor.ts';
+import { showName } from '../show-name.ts';
+import type { GgufCursor } from './gguf-cursor.ts';
 
-/** ggml has room for 63 bytes, builds for image models for 127. */
+/** ggml allows 63 bytes, its builds for image models 127. */
 const MAX_NAME_BYTES = 127;
 
-/** ggml's. */
+/** ggml's limit. */
 const MAX_RANK = 4;
 
 export interface GgufTensorInfo {
   readonly type: GgmlTypeName;
-  /** Outermost first, as torch has it; the file has it the other way round. Empty for a scalar. */
+  /**
+   * Outermost first, as in torch. The file lists dimensions innermost first. Empty for a scalar.
+   */
   readonly shape: readonly number[];
   /** Bytes from the start of the file. */
   readonly offset: number;
@@ -27,7 +30,9 @@ interface Entry {
   bytes: number;
 }
 
-/** The entries of `count` tensors, in the order of their data, checked against the size of the file. */
+/**
+ * The entries of `count` tensors, in the order of their data, checked against the size of the file.
+ */
 export function readTensors(
   cursor: GgufCursor,
   count: number,
@@ -40,13 +45,14 @@ export function readTensors(
   for (let i = 0; i < count; i++) {
     const entry = readEntry(cursor);
     const { name, begin, bytes } = entry;
-    if (names.has(name)) throw cursor.error(`must not repeat tensor "${show(name)}"`);
+    if (names.has(name)) throw cursor.error(`must not repeat tensor "${showName(name)}"`);
     names.add(name);
-    // ggml lays data out in the order of the entries without holes, so that no two share bytes.
+    // ggml's files have data in the order of the entries, without holes; so no two tensors share
+    // bytes.
     if (begin !== end) {
-      throw new FormatError(`${cursor.name}: tensor "${show(name)}" must have its data at ${end}, got ${begin}`, {
+      throw new FormatError(`${cursor.name}: tensor "${showName(name)}" must have its data at ${end}, got ${begin}`, {
         code: 'format/offset-out-of-range',
-        details: { name: cursor.name, tensor: show(name), expected: end, got: begin },
+        details: { name: cursor.name, tensor: showName(name), expected: end, got: begin },
       });
     }
     end = roundUp(begin + bytes, alignment);
@@ -70,14 +76,15 @@ export function readTensors(
 function readEntry(cursor: GgufCursor): Entry {
   const name = cursor.text('a tensor name', MAX_NAME_BYTES);
   const rank = cursor.u32();
-  if (rank > MAX_RANK) throw cursor.error(`must have up to ${MAX_RANK} dimensions, got ${rank} for "${show(name)}"`);
+  if (rank > MAX_RANK)
+    throw cursor.error(`must have up to ${MAX_RANK} dimensions, got ${rank} for "${showName(name)}"`);
   const innermostFirst = Array.from({ length: rank }, () => cursor.u64());
   const typeId = cursor.u32();
   const type = ggmlTypeName(typeId);
   if (type === undefined) {
-    throw new FormatError(`${cursor.name}: tensor "${show(name)}" has unknown ggml type ${typeId}`, {
+    throw new FormatError(`${cursor.name}: tensor "${showName(name)}" has unknown ggml type ${typeId}`, {
       code: 'format/dtype-unsupported',
-      details: { name: cursor.name, tensor: show(name), type: typeId },
+      details: { name: cursor.name, tensor: showName(name), type: typeId },
     });
   }
   const begin = cursor.u64();
@@ -96,12 +103,12 @@ function tensorBytes(
   const row = innermostFirst[0] ?? 1;
   if (row % block.length !== 0) {
     throw new FormatError(
-      `${cursor.name}: rows of tensor "${show(name)}" must be whole blocks of ${block.length} weights of ${type}, got ${row}`,
-      { code: 'format/shape-mismatch', details: { name: cursor.name, tensor: show(name), type, row } },
+      `${cursor.name}: rows of tensor "${showName(name)}" must be whole blocks of ${block.length} weights of ${type}, got ${row}`,
+      { code: 'format/shape-mismatch', details: { name: cursor.name, tensor: showName(name), type, row } },
     );
   }
   let bytes: number = block.bytes / block.length;
-  // The innermost first: then every product is a whole number.
+  // In this order every product is a whole number.
   for (const dim of innermostFirst) {
     bytes *= dim ?? Number.POSITIVE_INFINITY;
     if (!Number.isSafeInteger(bytes)) throw tooLarge(cursor, name);
@@ -111,10 +118,10 @@ function tensorBytes(
 
 function tooLarge(cursor: GgufCursor, name: string): FormatError {
   return new FormatError(
-    `${cursor.name}: tensor "${show(name)}" must have fewer than 2^53 bytes at an offset below that`,
+    `${cursor.name}: tensor "${showName(name)}" must have fewer than 2^53 bytes at an offset below that`,
     {
       code: 'format/offset-out-of-range',
-      details: { name: cursor.name, tensor: show(name) },
+      details: { name: cursor.name, tensor: showName(name) },
     },
   );
 }

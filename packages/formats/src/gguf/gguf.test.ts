@@ -7,7 +7,10 @@ import { type ByteSource, bytesSource } from '../sources/byte-source.ts';
 import { type GgufDraft, ggufBytes } from '../test-support/gguf-bytes.ts';
 import { dequantize, readGguf } from './gguf.ts';
 
-/** Made by the gguf package (test/reference/gguf_vectors.py): random blocks of each type, and the numbers it makes of them. */
+/**
+ * Made by the gguf package (test/reference/gguf_vectors.py): random blocks of each type, and the
+ * numbers it makes of them.
+ */
 const FIXTURES = new URL('../../../../test/fixtures/formats/', import.meta.url);
 const fixture = (name: string) => bytesSource(readFileSync(new URL(name, FIXTURES)), name);
 

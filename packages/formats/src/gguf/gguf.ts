@@ -7,10 +7,10 @@ import { type GgufHeader, parseGgufHeader } from './gguf-header.ts';
 import type { GgufValue } from './gguf-metadata.ts';
 import type { GgufTensorInfo } from './gguf-tensors.ts';
 
-/** Enough for the header of an image model; one with a tokenizer inside takes a few more reads. */
+/** Enough for an image model's header. A header with a tokenizer takes a few more reads. */
 const FIRST_READ_BYTES = 128 * 1024;
 
-/** A tokenizer of 256k pieces with its merges takes about 15 MB; nothing else in a header is large. */
+/** The largest thing in a header is a tokenizer: 256k pieces with merges take about 15 MB. */
 export const MAX_GGUF_HEADER_BYTES = 32 * 1024 * 1024;
 
 /** An open GGUF file: its header, and its tensors in ranges. */
@@ -22,7 +22,10 @@ export class Gguf extends TensorFile<GgufTensorInfo> {
     this.metadata = metadata;
   }
 
-  /** The weights from `start` up to `end` of a tensor, row-major, as float32; only the blocks that hold them are read. */
+  /**
+   * Weights `start` up to `end` of a tensor, row-major, as float32. Only the blocks that hold them
+   * are read.
+   */
   async readValues(name: string, start: number, end: number, signal?: AbortSignal): Promise<Float32Array> {
     const { type } = this.info(name);
     const { length, bytes } = GGML_TYPES[type];
@@ -50,7 +53,7 @@ export function dequantize(type: GgmlTypeName, blocks: Uint8Array): Float32Array
   return out;
 }
 
-/** Reads and checks the header of a GGUF file; no tensor is read. The caller keeps and closes the source. */
+/** Reads and checks the header of a GGUF file, but no tensor. The caller closes the source. */
 export async function readGguf(source: ByteSource, signal?: AbortSignal): Promise<Gguf> {
   const largest = Math.min(source.size, MAX_GGUF_HEADER_BYTES);
   let bytes: Bytes = await source.read(0, Math.min(FIRST_READ_BYTES, largest), signal);
@@ -61,7 +64,8 @@ export async function readGguf(source: ByteSource, signal?: AbortSignal): Promis
       if (!(error instanceof NeedMore)) throw error;
     }
     if (bytes.length === largest) throw headerTooLarge(source.name);
-    // Parsing starts again each time: doubling keeps that below twice the work, and no state survives a half-read field.
+    // Parsing starts over each time, so no state survives a half-read field. Doubling keeps that
+    // below twice the work.
     const longer = new Uint8Array(Math.min(2 * bytes.length, largest));
     longer.set(bytes);
     longer.set(await source.read(bytes.length, longer.length - bytes.length, signal), bytes.length);

@@ -1,7 +1,8 @@
 /**
  * Bits of one element of each dtype a safetensors file may hold.
  *
- * @see https://github.com/huggingface/safetensors/blob/24b0b28/safetensors/src/tensor.rs `Dtype::bitsize`
+ * @see https://github.com/huggingface/safetensors/blob/24b0b28/safetensors/src/tensor.rs
+ *   `Dtype::bitsize`
  */
 export const DTYPE_BITS = {
   F4: 4,
@@ -34,12 +35,13 @@ export function isDtype(text: string): text is Dtype {
   return Object.hasOwn(DTYPE_BITS, text);
 }
 
-/** Bytes of a tensor, or why there is no such number. */
+/** Bytes of a tensor, or why it has no whole number of them. */
 export function tensorBytes(dtype: Dtype, shape: readonly number[]): number | 'overflow' | 'misaligned' {
   let bits: number = DTYPE_BITS[dtype];
   for (const dim of shape) {
     bits *= dim;
-    // Past 2^53 a product may round and wrap back into sense, so each one is checked, as the reference's checked_mul does at 2^64.
+    // Each product is checked: beyond 2^53 it may be rounded to a number that looks right. The
+    // reference's checked_mul does so at 2^64.
     if (!Number.isSafeInteger(bits)) return 'overflow';
   }
   return bits % 8 === 0 ? bits / 8 : 'misaligned';

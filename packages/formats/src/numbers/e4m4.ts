@@ -1,11 +1,13 @@
 /**
- * Unsigned 8-bit floats: 4 bits of exponent with float16's bias of 15, 4 of mantissa. A code is the upper bits of a
- * positive float16 below 2 without the sign and the highest bit of the exponent, which are zero there: bits = code << 6.
+ * Unsigned 8-bit floats: 4 bits of exponent with float16's bias of 15, then 4 of mantissa. A code
+ * is a positive float16 below 2 without its lowest six bits, and without sign and highest exponent
+ * bit, which are zero: float16 bits = code << 6.
  *
- * From 2⁻¹⁴ to 1.9375 in steps of 3 to 6 %, so every value is exact in float16 and float32. Codes 1 to 15 would be subnormal.
+ * Values go from 2⁻¹⁴ to 1.9375 in steps of 3 to 6 % and are exact in float16 and float32. Codes 1
+ * to 15 are subnormal and not used.
  */
 
-/** Codes to the float32 values they mean, exact. */
+/** The float32 values of codes, exact. */
 export function e4m4ToF32(codes: Uint8Array): Float32Array<ArrayBuffer> {
   const out = new Float32Array(codes.length);
   for (let i = 0; i < out.length; i++) out[i] = E4M4_VALUES[codes[i]!]!;
@@ -26,7 +28,10 @@ const E4M4_LAST = 255;
 const f32 = new Float32Array(1);
 const u32 = new Uint32Array(f32.buffer);
 
-/** The largest normal code whose value is at most `value`; 2⁻¹⁴ for anything smaller, 1.9375 for anything larger. */
+/**
+ * The largest normal code whose value is at most `value`; 2⁻¹⁴ for anything smaller, 1.9375 for
+ * anything larger.
+ */
 export function e4m4Floor(value: number): number {
   f32[0] = value;
   // Exponent and upper mantissa bits of a float32, whose bias is 127.

@@ -1,12 +1,17 @@
 import { fromF16 } from './half.ts';
 
 /**
- * The two 8-bit floats of published checkpoints, as tables of all 256 codes. Every value is exact in float32.
+ * The two 8-bit floats of published checkpoints, as tables of all 256 codes. Every value is exact
+ * in float32.
  *
- * @see https://arxiv.org/abs/2209.05433 table 1 (Micikevicius et al., FP8 Formats for Deep Learning)
+ * @see https://arxiv.org/abs/2209.05433
+ *   table 1 (Micikevicius et al., FP8 Formats for Deep Learning)
  */
 
-/** E4M3 without infinities (torch's float8_e4m3fn): sign, 4 bits of exponent (bias 7), 3 of mantissa; 0x7f and 0xff are NaN, 448 is the largest. */
+/**
+ * E4M3 without infinities (torch's float8_e4m3fn): sign, 4 bits of exponent (bias 7), 3 of
+ * mantissa; 0x7f and 0xff are NaN, 448 is the largest.
+ */
 function fromE4M3(code: number): number {
   const sign = code & 0x80 ? -1 : 1;
   const exponent = (code >>> 3) & 15;

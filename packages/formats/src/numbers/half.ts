@@ -1,8 +1,9 @@
 /**
  * Half-precision floats as their 16 bits in a Uint16Array, to and from float32.
  *
- * float16: sign, 5 bits of exponent (bias 15), 10 of mantissa. bfloat16: the upper half of a float32.
- * Narrowing rounds to nearest, ties to even, as torch and IEEE 754 do; too large becomes infinity; every NaN becomes one quiet NaN.
+ * float16: sign, 5 bits of exponent (bias 15), 10 of mantissa. bfloat16: the upper half of a
+ * float32. Narrowing rounds to nearest, ties to even, as torch and IEEE 754 do. Too large values
+ * become infinity, and every NaN the same quiet NaN.
  */
 
 const f32 = new Float32Array(1);
@@ -18,7 +19,8 @@ function toF16(value: number): number {
   // 65520 and above round to infinity.
   if (magnitude >= 0x477ff000) return sign | 0x7c00;
   if (magnitude < 0x38800000) {
-    // Subnormal: adding 0.5 puts float16's last place (2^-24) at float32's, so that the addition itself rounds to even.
+    // Subnormal: adding 0.5 puts float16's last place (2^-24) where float32's is, so the addition
+    // itself rounds to even.
     u32[0] = magnitude;
     f32[0] = f32[0]! + 0.5;
     return sign | (u32[0]! - 0x3f000000);
@@ -45,7 +47,10 @@ export function f32ToF16(values: Float32Array): Uint16Array<ArrayBuffer> {
 
 let f16Values: Float32Array | undefined;
 
-/** All 65,536 float16 values by their bits (256 KB), made once: a look-up is several times faster than taking each apart. */
+/**
+ * All 65,536 float16 values by their bits (256 KB), made once: looking up is several times faster
+ * than computing.
+ */
 export function f16Table(): Float32Array {
   f16Values ??= Float32Array.from({ length: 65536 }, (_, i) => fromF16(i));
   return f16Values;

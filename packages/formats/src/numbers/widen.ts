@@ -7,7 +7,8 @@ import { bf16ToF32, f16ToF32 } from './half.ts';
 export const WIDENABLE = ['F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2'] as const satisfies readonly Dtype[];
 
 /**
- * Float32 values of a little-endian F32, F16, BF16, F8_E4M3 or F8_E5M2 tensor; exact. F64 is refused: narrowing is a choice of the caller.
+ * Float32 values of a little-endian tensor of one of these dtypes, exact. Others are refused:
+ * whether to round is the caller's choice.
  *
  * @returns a view of `bytes` for aligned F32, else a new array
  */
@@ -33,7 +34,7 @@ export function widen(dtype: Dtype, bytes: Uint8Array): Float32Array {
   }
 }
 
-/** What else is numbers: float32 has the nearest to each. */
+/** The other dtypes of numbers, with a reader for each. */
 const ROUNDABLE: Readonly<Partial<Record<Dtype, (view: DataView, at: number) => number>>> = {
   F64: (view, at) => view.getFloat64(at, true),
   I64: (view, at) => Number(view.getBigInt64(at, true)),
@@ -51,7 +52,10 @@ export function isRoundable(dtype: Dtype): boolean {
   return dtype in ROUNDABLE;
 }
 
-/** {@link widen}, and of every other dtype that is numbers the nearest float32: to look at them, not to compute with. */
+/**
+ * {@link widen}, and for other dtypes of numbers the nearest float32: to look at, not to compute
+ * with.
+ */
 export function roundToF32(dtype: Dtype, bytes: Uint8Array): Float32Array {
   const read = ROUNDABLE[dtype];
   if (read === undefined) return widen(dtype, bytes);
@@ -65,7 +69,10 @@ function halves(bytes: Uint8Array): Uint16Array {
   return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2);
 }
 
-/** Typed arrays refuse an odd start; every platform with WebGPU or Node is little-endian, so bytes need no swapping. */
+/**
+ * A copy where the bytes start in the middle of a unit, which typed arrays refuse. Bytes need no
+ * swapping: every platform with WebGPU or Node is little-endian.
+ */
 function align(bytes: Uint8Array, unit: number): Uint8Array {
   return bytes.byteOffset % unit === 0 ? bytes : bytes.slice();
 }

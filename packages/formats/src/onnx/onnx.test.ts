@@ -121,9 +121,13 @@ describe('decodeModel', () => {
   });
 });
 
-/** A model whose graph has a node with an attribute that is a graph, and so on: each level claims all the bytes that follow. */
+/**
+ * A model whose graph has a node with an attribute that is a graph, and so on: each level claims
+ * all the bytes that follow.
+ */
 function nested(levels: number): Uint8Array {
-  // Field 7 of ModelProto, then for ever: graph.node (1), node.attribute (5), attribute.g (6), with 4-byte lengths.
+  // Field 7 of ModelProto, then for ever: graph.node (1), node.attribute (5), attribute.g (6), with
+  // 4-byte lengths.
   const out: number[] = [];
   const fields = [0x3a, ...Array.from({ length: levels }, (_, i) => [0x0a, 0x2a, 0x32][i % 3]!)];
   fields.forEach((field, i) => {

@@ -1,16 +1,23 @@
 import { FormatError } from '@flux-srpo/core';
 import { type Dtype, isDtype } from '../numbers/dtype.ts';
+import { showName } from '../show-name.ts';
+import { headerError, offsetError } from './header-errors.ts';
 
 /**
  * The JSON header of a safetensors file, parsed strictly in one pass.
  *
- * Not `JSON.parse`: it keeps the last of two equal keys, accepts 1e3 and 1.0 for 1000 and 1, rounds integers past 2^53 and builds whatever
- * hostile nesting it is given. The grammar here is so small that the checks are the parser.
+ * Not `JSON.parse`, which keeps the last of two equal keys, accepts 1e3 and 1.0 for 1000 and 1,
+ * rounds integers beyond 2^53 and follows any nesting. The grammar is so small that a parser with
+ * all checks is short.
  *
- * @see https://github.com/huggingface/safetensors/blob/24b0b28/safetensors/src/tensor.rs `Metadata::validate`
+ * @see https://github.com/huggingface/safetensors/blob/24b0b28/safetensors/src/tensor.rs
+ *   `Metadata::validate`
  */
 
-/** Far above any model (FLUX.1 has 1,160 tensors), far below what 100 MB of `"a":{…}` would cost as objects. */
+/**
+ * Far above any model (FLUX.1 has 1,160 tensors), and few enough that a hostile header cannot fill
+ * the memory with objects.
+ */
 const MAX_KEYS = 200_000;
 
 const MAX_RANK = 32;
@@ -61,16 +68,16 @@ export class HeaderParser {
       if (field === 'dtype') dtype = this.#dtype(name);
       else if (field === 'shape') shape = this.#integers();
       else if (field === 'data_offsets') offsets = this.#integers();
-      else throw this.#error(`must not have field "${show(field)}" in tensor "${show(name)}"`);
+      else throw this.#error(`must not have field "${showName(field)}" in tensor "${showName(name)}"`);
     });
     if (dtype === undefined || shape === undefined || offsets === undefined) {
-      throw this.#error(`must give dtype, shape and data_offsets of tensor "${show(name)}"`);
+      throw this.#error(`must give dtype, shape and data_offsets of tensor "${showName(name)}"`);
     }
     const [begin, end] = offsets;
     if (offsets.length !== 2 || begin === undefined || end === undefined || end < begin) {
       throw offsetError(
         this.#name,
-        `tensor "${show(name)}" must have offsets [begin, end], got [${offsets.slice(0, 4)}]`,
+        `tensor "${showName(name)}" must have offsets [begin, end], got [${offsets.slice(0, 4)}]`,
         {
           tensor: name,
         },
@@ -82,9 +89,9 @@ export class HeaderParser {
   #dtype(tensor: string): Dtype {
     const dtype = this.#string('a dtype');
     if (isDtype(dtype)) return dtype;
-    throw new FormatError(`${this.#name}: tensor "${show(tensor)}" has unknown dtype "${show(dtype)}"`, {
+    throw new FormatError(`${this.#name}: tensor "${showName(tensor)}" has unknown dtype "${showName(dtype)}"`, {
       code: 'format/dtype-unsupported',
-      details: { name: this.#name, tensor, dtype: show(dtype) },
+      details: { name: this.#name, tensor, dtype: showName(dtype) },
     });
   }
 
@@ -95,7 +102,7 @@ export class HeaderParser {
     const seen = new Set<string>();
     do {
       const key = this.#string('a key');
-      if (seen.has(key)) throw this.#error(`must not repeat key "${show(key)}"`);
+      if (seen.has(key)) throw this.#error(`must not repeat key "${showName(key)}"`);
       if (seen.size === MAX_KEYS) throw this.#error(`must have up to ${MAX_KEYS} entries`);
       seen.add(key);
       this.#expect(':');
@@ -127,7 +134,7 @@ export class HeaderParser {
     if (!this.#skip('"')) throw this.#error(`must have ${what} as a string`);
     const start = this.#at;
     let isEscaped = false;
-    // By hand: a regular expression would keep a way back for every character of a hostile name.
+    // Not a regular expression: it would keep a way back for every character of a hostile name.
     for (let code = 0; ; this.#at++) {
       code = this.#text.charCodeAt(this.#at); // NaN at the end
       if (code === QUOTE) break;
@@ -145,7 +152,7 @@ export class HeaderParser {
     try {
       value = JSON.parse(`"${literal}"`);
     } catch {
-      throw this.#error(`must escape as JSON does in "${show(literal)}"`);
+      throw this.#error(`must escape as JSON does in "${showName(literal)}"`);
     }
     if (LONE_SURROGATE.test(value)) throw this.#error('must not escape half a character');
     return value;
@@ -184,30 +191,9 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 
 function decodeUtf8(bytes: Uint8Array, name: string): string {
   try {
-    // A byte order mark stays in, so that it is refused like anything else before the brace.
+    // A byte order mark stays in the text, so it is refused like anything else before the brace.
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
     throw headerError(name, 'must be UTF-8, got bytes that are not', undefined, cause);
   }
-}
-
-/** A hostile name must not flood the message. */
-export function show(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
-}
-
-function headerError(name: string, rule: string, details?: Record<string, unknown>, cause?: unknown): FormatError {
-  return new FormatError(`${name}: the safetensors header ${rule}`, {
-    code: 'format/header-invalid',
-    details: { name, ...details },
-    cause,
-  });
-}
-
-/** The error for data that lies where it must not. */
-export function offsetError(name: string, problem: string, details: { tensor: string }): FormatError {
-  return new FormatError(`${name}: ${problem}`, {
-    code: 'format/offset-out-of-range',
-    details: { name, tensor: show(details.tensor) },
-  });
 }

@@ -34,7 +34,8 @@ it('mutated safetensors headers are either read or refused with a FormatError', 
       outcomes.refused++;
     }
   }
-  // Little but another letter in a name survives so strict a format; that none did would mean that nothing was reached.
+  // Little but another letter in a name survives so strict a format; that none did would mean that
+  // nothing was reached.
   expect(outcomes.read).toBeGreaterThan(CASES / 1000);
   expect(outcomes.refused).toBeGreaterThan(CASES / 4);
 });

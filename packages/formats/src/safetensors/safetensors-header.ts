@@ -1,8 +1,10 @@
 import { FormatError } from '@flux-srpo/core';
 import { type Dtype, tensorBytes } from '../numbers/dtype.ts';
-import { HeaderParser, offsetError, show } from './header-parser.ts';
+import { showName } from '../show-name.ts';
+import { offsetError } from './header-errors.ts';
+import { HeaderParser } from './header-parser.ts';
 
-/** The reference's limit on the header. */
+/** The reference implementation's limit. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
 export interface TensorInfo {
@@ -37,14 +39,14 @@ export function parseHeader(bytes: Uint8Array, name: string, dataStart: number, 
   for (const { name: tensor, dtype, shape, begin, end } of entries) {
     if (begin !== at) {
       const what = begin > at ? 'leave no hole' : 'not overlap';
-      throw offsetError(name, `tensor "${show(tensor)}" must ${what}: expected data at ${at}, got ${begin}`, {
+      throw offsetError(name, `tensor "${showName(tensor)}" must ${what}: expected data at ${at}, got ${begin}`, {
         tensor,
       });
     }
     const expected = tensorBytes(dtype, shape);
     if (expected !== end - begin) {
       throw new FormatError(
-        `${name}: tensor "${show(tensor)}" of ${dtype} [${shape.join(', ')}] must take ${expected} bytes, got ${end - begin}`,
+        `${name}: tensor "${showName(tensor)}" of ${dtype} [${shape.join(', ')}] must take ${expected} bytes, got ${end - begin}`,
         { code: 'format/shape-mismatch', details: { name, tensor, expected, got: end - begin } },
       );
     }

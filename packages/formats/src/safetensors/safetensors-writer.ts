@@ -13,18 +13,21 @@ export interface TensorSpec {
 /** A tensor's bytes, little-endian and row-major, whole or in pieces. */
 export type TensorData = Uint8Array | Promise<Uint8Array> | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
-/** Where everything goes in a file that is yet to be written. */
+/** The layout of a file before it is written. */
 export interface SafetensorsLayout<Spec extends TensorSpec = TensorSpec> {
   /** Length and JSON, padded to 8 bytes. */
   header: Uint8Array<ArrayBuffer>;
-  /** In file order: widest dtype first, then by name (UTF-16 order), as the reference's writer sorts. */
+  /**
+   * In file order: widest dtype first, then by name (UTF-16 order), as the reference's writer
+   * sorts.
+   */
   tensors: { spec: Spec; bytes: number }[];
   /** Bytes of the file. */
   size: number;
 }
 
 /**
- * Plans a file. The same tensors and metadata give the same bytes, in whatever order they come.
+ * Plans a file. The same tensors and metadata give the same bytes, in any order.
  *
  * @see https://github.com/huggingface/safetensors/blob/24b0b28/safetensors/src/tensor.rs `prepare`
  */
@@ -53,8 +56,8 @@ export function planSafetensors<Spec extends TensorSpec>(
 }
 
 /**
- * Writes a file in one pass: the header first, then each tensor as `data` gives it. At most one piece is in memory at a time.
- * Does not close the sink; after an error what it holds is not a file.
+ * Writes a file in one pass: the header, then each tensor as `data` gives it. One piece is in
+ * memory at a time. The caller closes the sink. After an error the sink does not hold a whole file.
  *
  * @param data called once per tensor, in file order
  * @returns bytes written
@@ -71,7 +74,7 @@ export async function writeSafetensors<Spec extends TensorSpec>(
     let got = 0;
     for await (const piece of pieces(data(spec))) {
       got += piece.length;
-      // Stop at the first byte too many: it would shift every tensor behind it.
+      // Stops at the first byte too many: it would shift every tensor behind it.
       if (got > bytes) break;
       await sink.write(piece);
     }
@@ -87,7 +90,7 @@ async function* pieces(data: TensorData): AsyncIterable<Uint8Array> {
   else yield* value;
 }
 
-/** Pairs, not an object: numeric-looking names would come first and `__proto__` not at all. */
+/** Takes pairs: an object would move numeric names to the front and drop `__proto__`. */
 function encodeHeader(entries: readonly [string, unknown][]): Uint8Array<ArrayBuffer> {
   const json = `{${entries.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`;
   const text = new TextEncoder().encode(json);

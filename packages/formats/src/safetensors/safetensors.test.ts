@@ -5,7 +5,10 @@ import { readSafetensors } from './safetensors.ts';
 
 const text = new TextEncoder();
 
-/** A file of `header` (text or bytes) and `data` bytes; `claim` is the header length written, where it lies. */
+/**
+ * A file of `header` (text or bytes) and `data` bytes; `claim` is the header length written, where
+ * it lies.
+ */
 function file(header: string | Uint8Array, data = 0, claim?: bigint): Uint8Array {
   const json = typeof header === 'string' ? text.encode(header) : header;
   const out = new Uint8Array(8 + json.length + data);
@@ -174,7 +177,8 @@ describe('a malformed safetensors file', () => {
     expect(read).toBeLessThan(200);
   });
 
-  // Linear time: ten million characters in well under the ten seconds that quadratic work would exceed a thousandfold.
+  // Linear time: ten million characters in well under the ten seconds that quadratic work would
+  // exceed a thousandfold.
   it.each([
     ['one name of ten million characters', `{"${'a'.repeat(1e7)}":1}`],
     ['ten million digits', `{"a":${tensor('U8', `[${'1'.repeat(1e7)}]`, '[0,1]')}}`],
@@ -196,7 +200,10 @@ describe('a file beyond 4 GiB', () => {
     `{"a":${tensor('U8', `[5,${GIB}]`, `[0,${5 * GIB}]`)},"b":${tensor('U32', '[2]', `[${5 * GIB},${5 * GIB + 8}]`)}}`,
   );
 
-  /** Bytes say where they are: each is its offset divided by 2^24, modulo a prime, so that 4 GiB more or less shows. */
+  /**
+   * Bytes say where they are: each is its offset divided by 2^24, modulo a prime, so that 4 GiB
+   * more or less shows.
+   */
   const sparse: ByteSource = {
     size: 8 + header.length + 5 * GIB + 8,
     name: 'large.safetensors',
@@ -229,7 +236,8 @@ describe('a safetensors header under ten thousand mutations', () => {
       const mutant = mutate(valid, random);
       try {
         const opened = await open(mutant);
-        // Whatever got through obeys the rules: contiguous, in bounds, sized by shape, ending with the file.
+        // Whatever got through obeys the rules: contiguous, in bounds, sized by shape, ending with
+        // the file.
         let at: number | undefined;
         for (const { offset, bytes } of opened.tensors.values()) {
           expect(offset).toBe(at ?? offset);
@@ -257,7 +265,10 @@ function lcg(seed: number): (below: number) => number {
   };
 }
 
-/** One to three edits: a byte changed, a structural character put in, a run removed, doubled, or the file cut. */
+/**
+ * One to three edits: a byte changed, a structural character put in, a run removed, doubled, or the
+ * file cut.
+ */
 function mutate(bytes: Uint8Array, random: (below: number) => number): Uint8Array {
   let out = [...bytes];
   const structural = text.encode('{}[]",:0189eE-.\\ \n');
@@ -284,7 +295,8 @@ function mutate(bytes: Uint8Array, random: (below: number) => number): Uint8Arra
         out.splice(at, 0, structural[random(structural.length)]!);
     }
   }
-  // Half of the time the length is put right, so that edits reach the parser and not only the first check.
+  // Half of the time the length is put right, so that edits reach the parser and not only the first
+  // check.
   if (random(2) === 0 && out.length >= 20) {
     const view = new DataView(Uint8Array.from(out).buffer);
     view.setBigUint64(0, BigInt(out.length - 20), true);

@@ -22,7 +22,9 @@ export class Safetensors extends TensorFile<TensorInfo> {
   }
 }
 
-/** Reads and checks the header of a safetensors file; no tensor is read. The caller keeps and closes the source. */
+/**
+ * Reads and checks the header of a safetensors file, but no tensor. The caller closes the source.
+ */
 export async function readSafetensors(source: ByteSource, signal?: AbortSignal): Promise<Safetensors> {
   if (source.size < LENGTH_BYTES) {
     throw new FormatError(`${source.name}: a safetensors file must have 8 bytes or more, got ${source.size}`, {
@@ -34,7 +36,7 @@ export async function readSafetensors(source: ByteSource, signal?: AbortSignal):
   const length = new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
   const room = source.size - LENGTH_BYTES;
   if (length > BigInt(MAX_HEADER_BYTES)) {
-    // Of a file of any other kind, the first 8 bytes make a number beyond all bounds.
+    // The first 8 bytes of another kind of file make a huge number.
     const problem = `must begin with the length of its header, up to ${MAX_HEADER_BYTES} bytes, got ${length}`;
     throw new FormatError(`${source.name}: a safetensors file ${problem}; is it one?`, {
       code: 'format/header-too-large',

@@ -14,7 +14,8 @@ export function versionOf({ etag, lastModified }: Validators): string | undefine
 }
 
 /**
- * Compares entity tags where both answers have one, else dates. Tags are compared weakly: caches on the way may weaken them.
+ * Compares entity tags where both answers have one, else dates. Tags are compared weakly: caches on
+ * the way may weaken them.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3.2
  */
@@ -25,7 +26,10 @@ export function isSameVersion(before: Validators, now: Validators): boolean {
   return before.lastModified === now.lastModified;
 }
 
-/** `Content-Range`: `bytes start-last/total`, or `bytes *` and the total. `end` is exclusive; what the header leaves open is absent. */
+/**
+ * `Content-Range`: `bytes start-last/total`, or `bytes *` and the total. `end` is exclusive; what
+ * the header leaves open is absent.
+ */
 export function contentRange(response: Response): { start?: number; end?: number; total?: number } | undefined {
   const match = /^bytes (?:(\d+)-(\d+)|\*)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '');
   if (match === null) return undefined;

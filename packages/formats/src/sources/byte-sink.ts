@@ -1,13 +1,13 @@
 import { joinBytes } from '@flux-srpo/core';
 
-/** Something bytes are written to, in order. Whoever opened a sink closes it. */
+/** Takes bytes in order. Whoever opened a sink closes it. */
 export interface ByteSink {
-  /** Resolves once the bytes are taken; the buffer may then be reused. */
+  /** Resolves once the bytes are taken. The buffer may be reused then. */
   write(bytes: Uint8Array): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A sink that keeps everything in memory; for small files and tests. */
+/** A sink that keeps everything in memory, for small files. */
 export function bytesSink(): ByteSink & { bytes(): Uint8Array<ArrayBuffer> } {
   const pieces: Uint8Array[] = [];
   return {

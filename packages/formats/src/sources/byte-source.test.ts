@@ -5,7 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fileSink, fileSource } from '../node.ts';
 import { type ByteSource, blobSource, bytesSource } from './byte-source.ts';
 
-/** The resolution of a file's dates is milliseconds on some systems: one that is long past cannot be this one. */
+/**
+ * The resolution of a file's dates is milliseconds on some systems: one that is long past cannot be
+ * this one.
+ */
 const OLD = new Date('2020-01-01');
 const BYTES = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
 let folder: string;
@@ -86,7 +89,7 @@ describe('fileSource', () => {
   it('refuses a missing file and a folder, without naming the path to it', async () => {
     await expect(fileSource(join(folder, 'none'))).rejects.toMatchObject({
       code: 'storage/unavailable',
-      message: 'none: the file could not be read (ENOENT, there is none of this name)',
+      message: 'none: the file could not be read (ENOENT, no such file)',
     });
     await expect(fileSource(folder)).rejects.toMatchObject({ code: 'storage/unavailable' });
   });

@@ -1,20 +1,26 @@
 import { FormatError, StorageError } from '@flux-srpo/core';
 
-/** Bytes of our own making: never on shared memory, so that every web API takes them. */
+/** Bytes that are never on shared memory, so that every web API takes them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Something of known size that is read in ranges: a file, a `Blob`, a URL, memory. */
+/** Bytes of known size that are read in ranges: a file, a `Blob`, a URL, memory. */
 export interface ByteSource {
   /** Bytes in all. */
   readonly size: number;
   /** For messages. */
   readonly name: string;
-  /** Differs once the contents do, as far as the place keeps track: times of change, an entity tag. Absent where it does not. */
+  /**
+   * Changes when the contents do: times of change, an entity tag. Absent where the place keeps no
+   * such thing.
+   */
   readonly version?: string;
-  /** Where it came from, without what may be secret of it: no query. Absent for what came from no server. */
+  /**
+   * The address on a server, without its query, which may be secret. Absent where there is none.
+   */
   readonly url?: string;
   /**
-   * Exactly `length` bytes from `offset`, in a buffer the caller owns; rejects rather than giving fewer.
+   * Exactly `length` bytes from `offset`, in a buffer that the caller owns. Rejects instead of
+   * giving fewer.
    *
    * @param into memory of `length` bytes or more that may be used instead of a new buffer
    */
@@ -22,7 +28,7 @@ export interface ByteSource {
   close?(): Promise<void>;
 }
 
-/** The one place where ranges are checked; every source calls it first. */
+/** Throws for a range outside of a source. Every source calls it before it reads. */
 export function checkRange(source: Pick<ByteSource, 'size' | 'name'>, offset: number, length: number): void {
   const isRange = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
   if (isRange && offset + length <= source.size) return;
@@ -32,7 +38,10 @@ export function checkRange(source: Pick<ByteSource, 'size' | 'name'>, offset: nu
   );
 }
 
-/** The error for a source that ended early, for instance because the file changed after it was opened. */
+/**
+ * The error for a source that ended early, for instance because the file was cut after it was
+ * opened.
+ */
 export function truncated(name: string, expected: number, got: number): FormatError {
   return new FormatError(`${name}: expected ${expected} bytes, got ${got}; the file is cut short or was changed`, {
     code: 'format/truncated',
@@ -40,7 +49,7 @@ export function truncated(name: string, expected: number, got: number): FormatEr
   });
 }
 
-/** A source over bytes in memory. Reads are copies. */
+/** A source over bytes in memory. Reads give copies. */
 export function bytesSource(bytes: Uint8Array, name: string): ByteSource {
   const source: ByteSource = {
     size: bytes.byteLength,
@@ -48,14 +57,16 @@ export function bytesSource(bytes: Uint8Array, name: string): ByteSource {
     async read(offset, length, signal) {
       signal?.throwIfAborted();
       checkRange(source, offset, length);
-      // Not `bytes.slice`, which for a Node Buffer is a view of a shared pool.
+      // Not `bytes.slice`: a Node Buffer's gives a view of a shared pool.
       return new Uint8Array(bytes.subarray(offset, offset + length));
     },
   };
   return source;
 }
 
-/** A source over a `Blob` or `File`: the picked file of an input element, or a file of the origin's private storage. */
+/**
+ * A source over a `Blob` or `File`: one that a user picked, or one in the origin's private storage.
+ */
 export function blobSource(blob: Blob, name: string): ByteSource {
   const source: ByteSource = {
     size: blob.size,
@@ -72,7 +83,10 @@ export function blobSource(blob: Blob, name: string): ByteSource {
   return source;
 }
 
-/** Browsers refuse to read a picked file that has changed since, or that was moved; they say the same of a disk that fails. */
+/**
+ * Browsers reject with the same error for a picked file that changed or moved and for a failing
+ * disk.
+ */
 async function readBlob(blob: Blob, name: string): Promise<ArrayBuffer> {
   try {
     return await blob.arrayBuffer();

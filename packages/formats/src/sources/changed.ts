@@ -1,16 +1,19 @@
 import { InputError } from '@flux-srpo/core';
 
-/** What a place says of a file: enough to see that it is another one. */
+/** Size and version of a file at one time, to tell whether it changed. */
 export interface FileState {
   readonly size: number;
-  /** Undefined where the place does not say. */
+  /** Undefined where the place knows no versions. */
   readonly version: string | undefined;
 }
 
-/** The error for a file that is no longer what it was: bytes of two states would make a third that nobody wrote. */
+/**
+ * The error for a file that changed while it was read: bytes of two states would make a file that
+ * nobody wrote.
+ */
 export function changed(where: string, before: FileState, now: FileState): InputError {
   return new InputError(
-    `${where} must not change while it is read: expected ${describe(before)}, got ${describe(now)}; start again once it stays as it is`,
+    `${where} must not change while it is read: expected ${describe(before)}, got ${describe(now)}; start again once nothing writes to it`,
     { code: 'input/conflict', details: { source: where, before, now } },
   );
 }

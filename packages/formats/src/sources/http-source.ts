@@ -13,7 +13,10 @@ import { badAnswer, badStatus, noRange, noSize, shortBody } from './http-errors.
 import { guardNetwork } from './network-guard.ts';
 import { shortName, withoutSecrets } from './shown-url.ts';
 
-/** A server that ignores `Range` is read through from the start, but no further than this before the wanted bytes. */
+/**
+ * A server that ignores `Range` sends the file from its start. At most so many bytes before the
+ * wanted ones are read.
+ */
 const MAX_SKIPPED_BYTES = 16 * 1024 * 1024;
 
 export interface HttpSourceOptions {
@@ -21,15 +24,16 @@ export interface HttpSourceOptions {
   headers?: Readonly<Record<string, string>>;
   /** Aborts opening, and every read. */
   signal?: AbortSignal;
-  /** Bytes of the file where they are known, from a manifest for instance; else the server is asked. */
+  /** Bytes of the file. @default the server is asked */
   size?: number;
   /** Milliseconds without a byte after which a request is given up. @default 30 seconds */
   stallMs?: number;
 }
 
 /**
- * A source over a URL, with one `Range` request per read. Nothing is retried here, and every answer is checked. Where the server was
- * asked for the size, each later answer must have the same size, entity tag and time of change.
+ * A source over a URL, with one `Range` request per read. Nothing is retried here, and every answer
+ * is checked. Where the server was asked for the size, each later answer must have the same size,
+ * entity tag and time of change.
  */
 export async function httpSource(url: string | URL, options: HttpSourceOptions = {}): Promise<ByteSource> {
   const name = shortName(url);
@@ -55,7 +59,9 @@ class RangeRequest {
   readonly #url: string | URL;
   readonly #name: string;
   readonly #options: HttpSourceOptions;
-  /** What the server said of the file when asked for its size. Undefined where the size was known. */
+  /**
+   * Size and version that the server gave at the start. Undefined where the size was known already.
+   */
   #opened: (Validators & { size: number }) | undefined;
 
   constructor(url: string | URL, name: string, options: HttpSourceOptions) {
@@ -122,7 +128,10 @@ class RangeRequest {
     }
   }
 
-  /** `length` bytes after the first `skip`. With `mustEnd`, one byte more means that the server lied about the length. */
+  /**
+   * `length` bytes after the first `skip`. With `mustEnd`, one byte more means that the server lied
+   * about the length.
+   */
   async #body(
     response: Response,
     { skip, length, mustEnd }: { skip: number; length: number; mustEnd: boolean },
@@ -169,7 +178,8 @@ class RangeRequest {
       throw badAnswer(this.#name, `must answer ranges uncompressed, got content-encoding "${encoding}"`);
     }
     const range = contentRange(response);
-    // Hidden from cross-origin pages unless the server exposes it; the length of the body is checked either way.
+    // Hidden from cross-origin pages unless the server exposes it; the length of the body is
+    // checked either way.
     if (range === undefined) return;
     if (range.start === offset && range.end === end && (range.total === undefined || range.total === size)) return;
     const got = response.headers.get('content-range');
@@ -191,7 +201,8 @@ class RangeRequest {
       () =>
         fetcher(this.#url, {
           ...init,
-          // A compressed answer would count its bytes differently. Browsers ask for identity with ranges by themselves.
+          // A compressed answer would count other bytes. Browsers send this header themselves with
+          // ranges.
           headers: { 'accept-encoding': 'identity', ...headers, ...init.headers },
           signal: AbortSignal.any(signals),
         }),

@@ -1,4 +1,7 @@
-/** A URL for messages and logs: without its query, which may hold a signature, and without a password. */
+/**
+ * A URL for messages and logs: without its query, which may hold a signature, and without a
+ * password.
+ */
 export function withoutSecrets(url: string | URL): string {
   return String(url)
     .split(/[?#]/)[0]!

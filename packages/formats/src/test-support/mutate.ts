@@ -24,7 +24,10 @@ const EDGES = [
   2n ** 64n - 1n,
 ];
 
-/** A copy of `bytes` with one to four mistakes among the first `within` bytes: a bit, a byte, a number, a piece repeated or lost. */
+/**
+ * A copy of `bytes` with one to four mistakes among the first `within` bytes: a bit, a byte, a
+ * number, a piece repeated or lost.
+ */
 export function mutate(bytes: Uint8Array, within: number, below: (n: number) => number): Uint8Array {
   let out = bytes.slice();
   for (let left = 1 + below(4); left > 0; left--) {
