@@ -24,8 +24,9 @@ export function writeDocs(folder: string): void {
 /** Every error code with its HTTP answer, by class. */
 function errorsPage(): string {
   const source = readFileSync(join(ROOT, 'packages/core/src/errors.ts'), 'utf8');
-  const classes = [...source.matchAll(/\/\*\* (.+) \*\/\nexport class (\w+)Error extends FluxError/g)];
-  const sections = classes.map(([, who, name]) => {
+  const comment = /\/\*\*((?:(?!\*\/).)*)\*\/\nexport class (\w+)Error extends FluxError/gs;
+  const sections = [...source.matchAll(comment)].map(([, text = '', name]) => {
+    const who = text.replace(/^ *\*/gm, '').replace(/\s+/g, ' ').trim();
     const family = `${name?.toLowerCase()}/`;
     const rows = Object.entries(STATUSES)
       .filter(([code]) => code.startsWith(family))
@@ -45,10 +46,13 @@ function errorsPage(): string {
 
 # Errors
 
-Every error of the library has a class that says who can fix it, a stable \`code\`, and \`details\` with the numbers; all extend
-\`FluxError\`. The message says what was expected, what came, and what to do. Over HTTP (\`flux-srpo serve\`,
-\`createLocalFetch\`) the same error is \`{ error: { message, type, param, code } }\` with a status; 429 comes with
-\`Retry-After\`, everything else with \`x-should-retry: false\`.
+Every error of the library extends \`FluxError\`. Its class says who can fix it, its \`code\` is
+stable, and its \`details\` hold the numbers. The message says what was expected, what came, and
+what to do next.
+
+Over HTTP (\`flux-srpo serve\`, \`createLocalFetch\`) the same error is
+\`{ error: { message, type, param, code } }\` with a status. 429 comes with \`Retry-After\`, every
+other status with \`x-should-retry: false\`.
 
 \`\`\`ts
 import { isFluxError } from 'flux-srpo';
@@ -60,7 +64,8 @@ export function advice(error: unknown): string {
 }
 \`\`\`
 
-Cancelling is none of these: it rejects with the signal's reason, by default a \`DOMException\` named \`AbortError\`.
+A cancelled call is no such error. It rejects with the signal's reason, by default a
+\`DOMException\` named \`AbortError\`.
 
 ${sections.join('\n')}`;
 }
@@ -76,8 +81,15 @@ function commandsPage(): string {
 \`\`\`
 ${overview}\`\`\`
 
-\`npx flux-srpo\` where the package is installed. \`generate\` and \`serve\` need \`onnxruntime-node\` beside it. Exit status: 0, or 2 for what
-the user can fix, 130 when stopped, 1 for a bug.
+Run it as \`npx flux-srpo\` where the package is installed. \`generate\` and \`serve\` need
+\`onnxruntime-node\` beside it.
+
+| exit status | when |
+| --- | --- |
+| 0 | it worked |
+| 1 | a bug |
+| 2 | an error that the user can fix |
+| 130 | it was stopped |
 
 ${sections.join('\n')}`;
 }
