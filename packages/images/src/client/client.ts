@@ -33,6 +33,7 @@ export interface FluxSrpo extends AsyncDisposable {
      * wait in `queue`.
      */
     generate(request: ImageRequestNonStreaming, options?: GenerateOptions): Promise<ImageResponse>;
+    /** For requests whose `stream` is known only at run time. */
     generate(request: ImageRequest, options?: GenerateOptions): Promise<ImageResponse | ImageStream>;
   };
   /** Local requests now. */

@@ -49,6 +49,7 @@ export interface PageApi {
   onPartialImage(image: Preview): void;
 }
 
+/** What computes pictures on this machine: the GPU, or one thread of the CPU. */
 export type LocalBackend = 'webgpu' | 'wasm';
 
 export interface LoadInput {
