@@ -2,10 +2,14 @@ import { InputError } from '@flux-srpo/core';
 import type { LoraSource } from '@flux-srpo/export';
 import { sourceFile } from './source-file.ts';
 
-/** What follows the last colon, where it is a number: paths and addresses have colons of their own. */
+/**
+ * What follows the last colon, where it is a number: paths and addresses have colons of their own.
+ */
 const STRENGTH = /^(.+):([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$/i;
 
-/** A file that ends in a colon and something else is none; what follows was meant as its strength. */
+/**
+ * A file that ends in a colon and something else is none; what follows was meant as its strength.
+ */
 const NO_STRENGTH = /\.(?:safetensors|sft):([^/\\:]*)$/i;
 
 /** The values of `--lora`, `file` or `file:strength`. */

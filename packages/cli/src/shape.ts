@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { FLUX1_DEV, InputError, type ModelConfig } from '@flux-srpo/core';
 
-/** `flux-dev`, or a JSON file with the `config` of a manifest, whole or only what differs from FLUX.1 [dev]. */
+/**
+ * `flux-dev`, or a JSON file with the `config` of a manifest, whole or only what differs from
+ * FLUX.1 [dev].
+ */
 export async function readShape(value: string): Promise<ModelConfig> {
   if (value === 'flux-dev') return FLUX1_DEV;
   let json: unknown;
@@ -19,7 +22,10 @@ export async function readShape(value: string): Promise<ModelConfig> {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** `base` with the fields of `json` in place of its own; fields that `base` does not have are refused. Values are checked with the manifest. */
+/**
+ * `base` with the fields of `json` in place of its own; fields that `base` does not have are
+ * refused. Values are checked with the manifest.
+ */
 function overlay(base: Fields, json: unknown, where: string): Fields {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw unknownField(where, 'an object', json);
   const merged: Record<string, unknown> = { ...base };

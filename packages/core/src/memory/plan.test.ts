@@ -90,7 +90,8 @@ describe('a plan', () => {
         for (const phase of ['text', 'denoise', 'decode'] as const) {
           expect(larger[phase].largestBuffer).toBeGreaterThanOrEqual(smaller[phase].largestBuffer);
         }
-        // All work together may shrink by a little: buffers of two sizes may come to share a bucket.
+        // All work together may shrink by a little: buffers of two sizes may come to share a
+        // bucket.
         const [less, more] = [variants[i], variants[i + 1]].map((variant) => blockBytes({ ...FLUX, ...variant }));
         for (const [moment, bytes] of (more as number[]).entries()) {
           expect(bytes).toBeGreaterThan((less as number[])[moment] as number);

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** The tensors of FLUX.1 [dev]'s published checkpoints: Black Forest Labs' names, and diffusers' beside them. */
+/**
+ * The tensors of FLUX.1 [dev]'s published checkpoints: Black Forest Labs' names, and diffusers'
+ * beside them.
+ */
 
 interface TransformerTensor {
   readonly shape: number[];

@@ -4,7 +4,8 @@ import { decodeModel, encodeGraph, encodeModel, fixInputs } from './index.ts';
 import { createModel } from './model.ts';
 import { AttributeProto_AttributeType, NodeProtoSchema, TensorProto_DataType } from './onnx_pb.ts';
 
-// onnx.helper.make_model(… one MatMulNBits node …, ir_version=11, opset_imports=[('', 23), ('com.microsoft', 1)],
+// onnx.helper.make_model(… one MatMulNBits node …, ir_version=11, opset_imports=[('', 23),
+// ('com.microsoft', 1)],
 //   producer_name='onnx').SerializeToString(deterministic=True), in base64 — onnx 1.23.2
 const REFERENCE =
   'CAsSBG9ubng63QEKYAoBeAoBdwoBcxIBeRoCbjAiC01hdE11bE5CaXRzKggKAUsYQKABAioICgFOGCCgAQIqCwoEYml0cxgEoAECKhEKCmJsb2NrX3NpemUYIKABAjoNY29tLm1pY3Jvc29mdBIBZyoUCAIQBzoLAf///////////wFCAWNaGAoBeBITChEIARINCgIIAQoDEgFTCgIIQFoXCgF3EhIKEAgCEgwKAgggCgIIAgoCCBBaEwoBcxIOCgwIARIICgIIIAoCCAJiGAoBeRITChEIARINCgIIAQoDEgFTCgIIIEIECgAQF0IRCg1jb20ubWljcm9zb2Z0EAE=';

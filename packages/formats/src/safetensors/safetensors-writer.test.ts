@@ -4,7 +4,8 @@ import { bytesSource } from '../sources/byte-source.ts';
 import { readSafetensors } from './safetensors.ts';
 import { planSafetensors, type TensorSpec, writeSafetensors } from './safetensors-writer.ts';
 
-// safetensors.numpy.save({b: arange(6, float32).reshape(2, 3), a: arange(3, uint8), c: int64(7), e: zeros((0, 4), float16)},
+// safetensors.numpy.save({b: arange(6, float32).reshape(2, 3), a: arange(3, uint8), c: int64(7), e:
+// zeros((0, 4), float16)},
 //   metadata={'format': 'pt'}), in base64 — safetensors as of November 2026
 const REFERENCE =
   'AAEAAAAAAAB7Il9fbWV0YWRhdGFfXyI6eyJmb3JtYXQiOiJwdCJ9LCJjIjp7ImR0eXBlIjoiSTY0Iiwic2hhcGUiOltdLCJkYXRhX29mZnNldHMiOlswLDhdfSwiYiI6eyJkdHlwZSI6IkYzMiIsInNoYXBlIjpbMiwzXSwiZGF0YV9vZmZzZXRzIjpbOCwzMl19LCJlIjp7ImR0eXBlIjoiRjE2Iiwic2hhcGUiOlswLDRdLCJkYXRhX29mZnNldHMiOlszMiwzMl19LCJhIjp7ImR0eXBlIjoiVTgiLCJzaGFwZSI6WzNdLCJkYXRhX29mZnNldHMiOlszMiwzNV19fSAgICAgBwAAAAAAAAAAAAAAAACAPwAAAEAAAEBAAACAQAAAoEAAAQI=';

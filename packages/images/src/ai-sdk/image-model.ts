@@ -28,8 +28,8 @@ export interface SizedEngine extends ImageEngine {
  * An image model for the AI SDK's `generateImage`.
  *
  * @param modelId the `model` field of requests
- * @example
- * const { image } = await generateImage({ model: fluxSrpoImageModel(flux), prompt: 'a red house', seed: 7 });
+ * @example const { image } = await generateImage({ model: fluxSrpoImageModel(flux), prompt: 'a red
+ *   house', seed: 7 });
  */
 export function fluxSrpoImageModel(engine: SizedEngine, modelId = 'flux-srpo-text-to-image'): FluxSrpoImageModel {
   return {

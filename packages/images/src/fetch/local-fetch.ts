@@ -13,8 +13,8 @@ export interface LocalFetchOptions {
  * A `fetch` that answers `POST …/v1/images/generations`, `GET …/v1/models` and `GET
  * …/v1/models/{id}` from the engine, whatever the origin, and passes everything else on.
  *
- * @example
- * const openai = new OpenAI({ fetch: createLocalFetch(flux), baseURL: 'http://local/v1', apiKey: '-', dangerouslyAllowBrowser: true });
+ * @example const openai = new OpenAI({ fetch: createLocalFetch(flux), baseURL: 'http://local/v1',
+ *   apiKey: '-', dangerouslyAllowBrowser: true });
  */
 export function createLocalFetch(engine: ImageEngine, options: LocalFetchOptions = {}): typeof globalThis.fetch {
   return async (input, init) => {

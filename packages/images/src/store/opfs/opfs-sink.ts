@@ -63,8 +63,8 @@ export async function opfsSink(models: FileSystemDirectoryHandle, name: string):
         journal.read(bytes, { at: 0 });
         return new TextDecoder().decode(bytes);
       },
-      // A crash inside this leaves a journal without a whole first line. Then the next import starts
-      // over.
+      // A crash inside this leaves a journal without a whole first line. Then the next import
+      // starts over.
       replace: (text) => writeJournal(text, 0),
       append: (text) => writeJournal(text, journal.getSize()),
     },
