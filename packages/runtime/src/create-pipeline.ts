@@ -4,7 +4,7 @@ import type { GenerateOptions, GenerateResult } from './generation/contract.ts';
 import { Phases } from './generation/phases.ts';
 import { requestPlanner } from './generation/request-planner.ts';
 import type { Backend } from './ort/backend.ts';
-import { generatePictures } from './pipeline.ts';
+import { generatePictures, type Machinery } from './pipeline.ts';
 import { checkPipelineOptions, type PipelineOptions } from './pipeline-options.ts';
 import { type GenerateRequest, type ResolvedRequest, resolveRequest } from './request.ts';
 import { generateChecked } from './safety/checked-generation.ts';
@@ -22,8 +22,7 @@ export class Pipeline {
   readonly bundle: Bundle;
   readonly backend: Backend;
   readonly #plan: (request: ResolvedRequest) => MemoryPlan;
-  readonly #phases: Phases;
-  readonly #prompts: PromptEncoder;
+  readonly #machinery: Machinery;
   readonly #guard: SafetyGuard;
   #running: Promise<unknown> | undefined;
 
@@ -31,8 +30,8 @@ export class Pipeline {
     this.bundle = bundle;
     this.backend = backend;
     this.#plan = requestPlanner(backend, bundle, memoryBudget);
-    this.#phases = new Phases(backend, bundle);
-    this.#prompts = new PromptEncoder(bundle, tokenizers);
+    const phases = new Phases(backend, bundle);
+    this.#machinery = { bundle, ledger: backend.ledger, phases, prompts: new PromptEncoder(bundle, tokenizers) };
     this.#guard = new SafetyGuard(backend, bundle);
   }
 
@@ -46,13 +45,7 @@ export class Pipeline {
       options.signal?.throwIfAborted();
       const resolved = resolveRequest(request, this.bundle.manifest);
       const plan = this.#plan(resolved);
-      const machinery = {
-        bundle: this.bundle,
-        ledger: this.backend.ledger,
-        phases: this.#phases,
-        prompts: this.#prompts,
-      };
-      const generate = (own: GenerateOptions) => generatePictures(machinery, resolved, plan, own);
+      const generate = (own: GenerateOptions) => generatePictures(this.#machinery, resolved, plan, own);
       if (!resolved.enableSafetyChecker) return generate(options);
       try {
         return await generateChecked(this.#guard, options, generate);
@@ -76,7 +69,7 @@ export class Pipeline {
   /** Frees all weights; the next generation loads them again. */
   unload(): Promise<void> {
     return this.#alone(async () => {
-      await this.#phases.close();
+      await this.#machinery.phases.close();
       await this.#guard.close();
     });
   }
