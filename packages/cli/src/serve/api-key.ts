@@ -2,8 +2,8 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 
 /**
  * True when `Authorization` carries the key, as `Bearer <key>` or bare, since services of this
- * contract use both. Hashes of equal length are compared, in constant time: neither the key's
- * length nor its first wrong character shows in the answer's timing.
+ * contract use both. Hashes of equal length are compared in constant time, so the timing of the
+ * answer shows neither the key's length nor its first wrong character.
  */
 export function isAuthorized(authorization: string | undefined, apiKey: string): boolean {
   const given = (authorization ?? '').replace(/^Bearer\s+/i, '').trim();

@@ -16,7 +16,7 @@ interface Entry {
   expires: number;
 }
 
-/** 128 bits: who was not given the address cannot guess it. */
+/** 128 bits, so that nobody can guess the address of a picture. */
 const ID_BYTES = 16;
 
 /**

@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /**
- * What of a refused body may still come before the answer is sent, so that the connection can be
- * kept; and for how long it may.
+ * How many bytes of a refused body are still read before the answer is sent, and for how long. If
+ * they end by then, the connection is kept.
  */
 const REST_BYTES = 1024 * 1024;
 const REST_MS = 100;
@@ -23,8 +23,8 @@ const PARSE_ERRORS: Readonly<Record<string, string>> = {
 const lingering = new WeakSet<Duplex>();
 
 /**
- * Whether this connection has had its last answer: what still arrives on it is no request (RFC 9112
- * §9.6).
+ * Whether this connection has had its last answer. Bytes that still arrive on it are not a request
+ * (RFC 9112 §9.6).
  */
 export function isClosing(socket: Socket): boolean {
   return lingering.has(socket);

@@ -25,7 +25,8 @@ export interface NodeEngine extends ImageEngine {
 }
 
 /**
- * A pipeline as what `createFluxSrpo` gives in a page: same requests, same responses, same errors.
+ * Wraps a pipeline so that it answers as a client of `createFluxSrpo` does in a page: same
+ * requests, same responses, same errors.
  */
 export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }: NodeEngineOptions): NodeEngine {
   const model = modelFacts(pipeline.bundle.manifest);

@@ -4,7 +4,7 @@ import { type HttpError, toHttpError } from '../wire/errors.ts';
 export interface AnswerContext {
   /** Sent as `x-request-id`; openai-node shows it as `_request_id`. */
   requestId: string;
-  /** Hears of everything that ended in an error answer. */
+  /** Called for everything that ended in an error answer. */
   onError?: ((error: unknown, requestId: string) => void) | undefined;
 }
 
@@ -27,8 +27,8 @@ export function errorAnswer(error: unknown, { requestId, onError }: AnswerContex
 }
 
 /**
- * For what has no error class because only HTTP can get it wrong: a method, a content type, a body
- * that is not JSON.
+ * The answer to a mistake that only HTTP can hold: a wrong method, a content type, a body that is
+ * not JSON.
  */
 export function protocolError(
   status: number,

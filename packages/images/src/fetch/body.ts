@@ -3,7 +3,7 @@ import { boundedPieces, InputError } from '@flux-srpo/core';
 /** Far above the longest prompt (32,000 characters), far below what hurts. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
-/** What only HTTP can get wrong, and the status that says so. */
+/** A mistake in the body or its headers, and the status for it. */
 export class BodyProblem extends Error {
   readonly status: 400 | 415;
   readonly code: string;

@@ -24,7 +24,7 @@ export interface Answer {
   warnings: RequestWarning[];
 }
 
-/** What is wrong with an answer, without its values: they may be anything. */
+/** What is wrong with an answer. The message shows none of its values, which may be anything. */
 export class AnswerProblem extends Error {}
 
 /** What `read` gives; what a strict reader refuses becomes an `AnswerProblem`. */
@@ -87,8 +87,7 @@ function optionalAt<T>(json: unknown, path: Path | undefined, read: strict.Read<
 }
 
 /**
- * Other schemes run code (`javascript:`), or name what is not the server's to name (`blob:`,
- * `file:`).
+ * Other schemes run code (`javascript:`), or point into the user's own machine (`blob:`, `file:`).
  */
 function isPictureUrl(url: string): boolean {
   if (url.slice(0, 5).toLowerCase() === 'data:') return dataUrlPicture(url) !== undefined;
@@ -99,7 +98,7 @@ function isPictureUrl(url: string): boolean {
 const MAX_WARNINGS = 20;
 const MAX_WARNING = 200;
 
-/** What is a warning in a service's list; nothing else of it. */
+/** The warnings in a service's list. Anything else in it is left out. */
 function readWarnings(list: unknown): RequestWarning[] {
   if (!Array.isArray(list)) return [];
   return list.slice(0, MAX_WARNINGS).flatMap((entry) => {

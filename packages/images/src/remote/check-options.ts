@@ -13,8 +13,8 @@ export function isSecretHeader(name: string): boolean {
 }
 
 /**
- * What `fetch` can send as it is. Its own complaints quote the value, so it never gets to make
- * them.
+ * A value that `fetch` can send as it is. It is checked here because the errors of `fetch` quote
+ * the value.
  * @see https://fetch.spec.whatwg.org/#header-value
  */
 export const readHeaderValue = strict.secret(
@@ -60,14 +60,14 @@ const read = strict.object<RemoteOptions>({
 });
 
 /**
- * Refuses what can be known to be wrong before the first request. Apart from the rest, which is
- * loaded when it is used.
+ * Refuses mistakes that can be seen before the first request. This file stands apart from the rest,
+ * which is loaded with the first request.
  */
 export function checkOptions(options: RemoteOptions): RemoteOptions {
   const checked = read(options, '');
   const { baseURL, apiKey, headers = {}, service, dangerouslyAllowBrowser } = checked;
   resolveEndpoint(baseURL, '');
-  // All named services take the key there.
+  // All named services take the key in this header.
   const authHeader = typeof service === 'object' ? service.auth?.header : 'Authorization';
   const twice = Object.keys(headers).find((name) => name.toLowerCase() === String(authHeader).toLowerCase());
   if (apiKey !== undefined && twice !== undefined) {

@@ -14,17 +14,17 @@ import { type StreamedPartial, StreamReader } from './stream-reader.ts';
 
 /** Posts of one request at most: the first and two more. */
 const MAX_POSTS = 3;
-/** A server that wants a longer pause is not waited for. */
+/** If the server asks for a longer pause, the request fails at once. */
 const MAX_PAUSE_MS = 60_000;
-/** Statuses that say, together with `Retry-After`, that the request was not taken on. */
+/** Together with `Retry-After`, these statuses say that the server did not start on the request. */
 const NOT_ACCEPTED: readonly number[] = [429, 503];
 
 /**
- * The endpoint on a server. Sends nothing before `generate` is called, and then the request once;
- * again only where the server said that it did not accept it.
+ * The endpoint on a server. Nothing is sent before `generate` is called. The request is then sent
+ * once, and again only where the server said that it did not accept it.
  *
- * One thing is out of reach: Chromium itself repeats a request when a kept-alive connection that it
- * used for it breaks before any answer, and `fetch` has no say in that.
+ * Chromium itself repeats a request when a kept-alive connection breaks before any answer. A page
+ * cannot prevent that.
  */
 export function createRemote(options: RemoteOptions): Remote {
   const settings = resolveOptions(options);
@@ -114,7 +114,7 @@ async function ask(
 ): Promise<Answer> {
   const response = await post(exchange, payload, stream === true);
   if (stream === true && isEventStream(response)) {
-    // Nothing may be shown of a picture before it was checked, whatever the service thinks of that.
+    // No picture is shown before it is checked, even where the service sends rough ones.
     const reader = new StreamReader(n, enable_safety_checker === true ? 0 : partial_images, onPartial);
     await exchange.readEvents(response, reader);
     return reader.answer();
@@ -151,8 +151,8 @@ async function post(exchange: Exchange, body: string, isStream: boolean): Promis
 
 /**
  * Milliseconds until the request may be sent again; `undefined` when it must not be. A picture
- * costs time and money, so a second request is sent only where the server has said that it did not
- * accept the first, and when it wants the next.
+ * costs time and money. So a second request is sent only where the server said that it did not
+ * accept the first, and when to try again.
  */
 function pauseBeforeRetry({ status, headers }: Response): number | undefined {
   if (!NOT_ACCEPTED.includes(status) || headers.get('x-should-retry') === 'false') return undefined;
@@ -161,7 +161,8 @@ function pauseBeforeRetry({ status, headers }: Response): number | undefined {
 }
 
 /**
- * An exception of the caller's own callback is the page's to report; it does not end the request.
+ * An exception in the caller's callback does not end the request. It is thrown where the page
+ * reports uncaught errors.
  */
 function tell<T>(listener: ((value: T) => void) | undefined, value: T): void {
   try {

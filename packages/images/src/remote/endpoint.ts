@@ -26,7 +26,7 @@ function segments(path: string): string[] {
   return path.split('/').filter((segment) => segment !== '');
 }
 
-/** Does not repeat what it got: it may hold a password. */
+/** The message does not show the URL, which may hold a password. */
 function invalid(code: 'input/type' | 'input/out-of-range', expected: string): InputError {
   return new InputError(`baseURL must be ${expected}, got something else (not shown)`, {
     code,

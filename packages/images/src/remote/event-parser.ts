@@ -6,8 +6,8 @@ export interface ServerEvent {
 }
 
 /**
- * Text that arrives in pieces as server-sent events. Comments, ids and times to reconnect after are
- * left out; an event that its blank line has not ended is none.
+ * Text that arrives in pieces as server-sent events. Comments, ids and reconnection times are left
+ * out. An event counts once its blank line has come.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */

@@ -26,8 +26,8 @@ export interface Sending {
 }
 
 /**
- * One call to a service: sends, reads what comes back within bounds, and tells what went wrong
- * without telling the key.
+ * One call to a service. It sends the request, reads the answer within bounds, and makes errors
+ * that never show the key.
  */
 export class Exchange {
   readonly settings: RemoteSettings;
@@ -98,8 +98,8 @@ export class Exchange {
   }
 
   /**
-   * Hands the events of a 2xx answer to the reader, until that has all pictures: a service may keep
-   * the connection.
+   * Hands the events of a 2xx answer to the reader until it has all pictures. It does not wait for
+   * the end of the connection, which a service may keep open.
    */
   async readEvents(response: Response, reader: StreamReader): Promise<void> {
     this.#answered = { status: response.status };
@@ -123,8 +123,8 @@ export class Exchange {
   }
 
   /**
-   * The error behind an answer other than 2xx, also where its text does not come, unless the caller
-   * has left.
+   * The error behind an answer other than 2xx. If the text of the answer does not come, its status
+   * is enough, unless the caller has aborted.
    */
   async refusal(response: Response): Promise<FluxError> {
     const { text, failure } = await this.#readText(response, MAX_ERROR_BYTES);
@@ -195,7 +195,8 @@ export function isEventStream(response: Response): boolean {
 }
 
 /**
- * Decodes piece by piece, and without one the end. @throws AnswerProblem for other bytes than UTF-8
+ * Decodes piece by piece. A call without a piece ends the text. @throws AnswerProblem for other
+ * bytes than UTF-8
  */
 function utf8Decoder(): (piece?: Uint8Array) => string {
   const decoder = new TextDecoder('utf-8', { fatal: true });

@@ -17,7 +17,7 @@ export interface Refusal {
   isCut: boolean;
 }
 
-/** The errors of one exchange. Each says which request it was, and none tells the key. */
+/** The errors of one exchange. Each says which request failed, and none shows the key. */
 export class Failures {
   readonly #redactor: Redactor;
   readonly #details: () => Record<string, unknown>;
@@ -72,7 +72,7 @@ export class Failures {
     );
   }
 
-  /** Errors of `fetch` may quote headers, so they are retold instead of passed on. */
+  /** Errors of `fetch` may quote headers, so a copy without the key is passed on. */
   #retold(thrown: unknown): Error {
     const told = thrown instanceof Error ? thrown : new Error(typeof thrown);
     const cause = new Error(this.#redactor.snippet(told.message));

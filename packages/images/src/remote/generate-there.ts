@@ -41,7 +41,7 @@ export async function generateThere(
   return { ...response, warnings: [...response.warnings, { field: 'partial_images', reason }] };
 }
 
-/** Why rough pictures that were wanted did not come, where they did not. */
+/** Why rough pictures did not come, where they were wanted. */
 function missingPartials(request: ImageRequest, undecoded: number): string | undefined {
   const [withheld] = partialWarnings(request, true);
   if (withheld !== undefined) return withheld.reason;

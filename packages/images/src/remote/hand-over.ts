@@ -7,8 +7,8 @@ import { dataUrlPicture, mediaTypeOf } from './picture.ts';
 
 /**
  * Pictures the way the request wants them. Base64 becomes a `data:` URL where URLs are wanted. A
- * URL becomes base64 only by fetching it, which tells its server who looks: that is done for the
- * origins that the caller allowed, and else said in a warning.
+ * URL becomes base64 only by fetching it, which tells its server who asks. So it is fetched only
+ * from origins that the caller allowed; for others there is a warning.
  */
 export async function handOver(
   pictures: readonly ResponseImage[],
@@ -33,7 +33,7 @@ export async function handOver(
 
 /**
  * Base64 of what is behind the URL; `undefined`, and a warning, where it may not or cannot be had.
- * The key does not go along.
+ * The key is not sent.
  */
 async function fetchPicture(
   url: string,

@@ -8,8 +8,7 @@ import type { Remote } from './remote.ts';
 import type { RemoteSettings } from './settings.ts';
 
 /**
- * A server's model as far as the contract tells: what `load` gives of a local one, but for what
- * only a bundle knows.
+ * A server's model. It has what `load` gives of a local model, except for what only a bundle knows.
  */
 export interface RemoteModel extends ModelFacts {
   backend: 'remote';
@@ -62,7 +61,7 @@ export async function remoteModel(remote: Remote, signal: AbortSignal): Promise<
     examples: [],
     sizes: FLUX_SRPO_SIZES,
     defaults: FLUX_SRPO_DEFAULTS,
-    // Fields of the contract; a server that cannot do it says so when it is asked.
+    // These are in the contract. A server that lacks one refuses the request.
     hasGuidance: true,
     hasSafetyChecker: true,
     hasStepCache: true,

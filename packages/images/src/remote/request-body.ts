@@ -3,7 +3,7 @@ import { writePath } from '../wire/json-path.ts';
 import type { CheckedRequest, RequestWarning, Transport } from '../wire/request.ts';
 import { SERVICE_FIELDS, type ServiceDescription, type ServiceField } from './service.ts';
 
-/** Values that ask for nothing, so that a service without the field does the same. */
+/** Values that change nothing. A service without the field does the same. */
 const NEUTRAL: Partial<Record<ServiceField, unknown>> = { acceleration: 'none', enable_safety_checker: false, n: 1 };
 
 /**
@@ -66,8 +66,8 @@ function writeSize(service: ServiceDescription, request: CheckedRequest, body: R
 }
 
 /**
- * The prompt with what has no field of its own behind it; one that brings such a mark along could
- * set anything.
+ * The prompt, followed by the values that have no field of their own. A prompt that holds such a
+ * mark is refused: it could set anything.
  */
 function embed(prompt: string, values: Record<string, unknown>, { open, close }: { open: string; close: string }) {
   if (prompt.includes(open) || prompt.includes(close)) {

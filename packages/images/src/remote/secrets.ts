@@ -1,14 +1,13 @@
 /** Longest text of a server's that an error repeats. */
 export const MAX_SNIPPET = 200;
-/** Shorter pieces of a key (`Key`, `Bearer`) are words, */
+/** Shorter pieces of a key (`Key`, `Bearer`) are words, and are shown. */
 const MIN_PIECE = 8;
-/** and so are shorter keys. */
+/** Shorter keys are shown too: they could be any word. */
 const MIN_KEY = 4;
 const REDACTED = '[redacted]';
 
 /**
- * Makes text of a server fit to be shown and logged, for those who must not learn the caller's
- * keys.
+ * Takes the caller's keys out of a server's text, so that it can be shown and logged.
  */
 export class Redactor {
   readonly #secrets = new Set<string>();

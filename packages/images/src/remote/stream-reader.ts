@@ -39,8 +39,7 @@ const COMPLETED: AnswerDescription = {
 const readPng = strict.such(readBase64, 'base64 of a PNG file', (base64) => mediaTypeOf(base64) === 'image/png');
 
 /**
- * How the events of a stream become an answer. A stream is believed only as far as it keeps to what
- * was asked.
+ * Makes an answer of the events of a stream. Events that do not fit the request are refused.
  */
 export class StreamReader {
   readonly #asked: number;
@@ -76,7 +75,7 @@ export class StreamReader {
       throw new StreamedError(data);
     }
     if (name !== '' && event.type !== name) throw new AnswerProblem("an event's name must be its type, got two");
-    // Nothing is known of events of later versions, so they are let pass.
+    // Other events may come from later versions of the API. They are ignored.
     readAnswered(() => {
       if (event.type === 'image_generation.partial_image') this.#takePartial(event);
       else if (event.type === 'image_generation.completed') this.#takeCompleted(event);

@@ -4,8 +4,8 @@ import { NetworkError } from '@flux-srpo/core';
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /**
- * What ends a request early: the caller's signal, or one of its clocks. Everything that waits does
- * so in `race`, so that it ends then even if what it waits for does not listen.
+ * Ends a request early, by the caller's signal or one of the clocks. Everything waits in `race`, so
+ * it ends in time even if what it waits for ignores the signal.
  */
 export class Watch {
   readonly #controller = new AbortController();

@@ -8,15 +8,16 @@ export interface HttpError {
   body: { error: { message: string; type: string; param: string | null; code: string } };
 }
 
-/** The client went away: nginx's number, as HTTP has none. */
+/** The client went away. HTTP has no status for that; nginx uses this one. */
 const STATUS_ABORTED = 499;
 
 /** Seconds after which a full queue may be worth another try: about one small picture. */
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * The answer for any error. Only what another try can help says so: clients such as openai-node
- * would otherwise repeat an out-of-memory twice. Errors that are not ours tell the outside nothing.
+ * The HTTP answer for any error. `x-should-retry` is true only where another try can help: without
+ * it, clients such as openai-node would repeat an out-of-memory twice. The text of errors that are
+ * not this library's is not sent.
  */
 export function toHttpError(error: unknown): HttpError {
   if (isFluxError(error)) return fromFluxError(error);
@@ -57,7 +58,8 @@ function answer(status: number, type: string, code: string, message: string, par
 }
 
 /**
- * What a server said, kept in `details.remote` of the error it became. Absent fields were absent.
+ * What a server said, kept in `details.remote` of the error that it became. A field that the server
+ * did not send is absent.
  */
 export interface RemoteAnswer {
   status: number;

@@ -32,7 +32,10 @@ export interface CompletedEvent extends PictureEvent {
   b64_json?: string;
   /** `WIDTHxHEIGHT`. Absent where nothing of a withheld picture was seen. */
   size?: string;
-  /** Additions, as are the next three. Absent where a remote service does not tell. */
+  /**
+   * An addition to OpenAI's fields, as are the next three. Absent where a remote service does not
+   * tell its seed.
+   */
   seed?: number;
   image_index?: number;
   warnings?: RequestWarning[];

@@ -1,6 +1,6 @@
 /**
- * Leads into a JSON body: keys from the outside in, joined by dots; whole numbers for places in
- * lists (`detail.0.msg`).
+ * Names a place in a JSON body: keys from the outside in, joined by dots. A whole number is a place
+ * in a list (`detail.0.msg`).
  */
 export type Path = string;
 

@@ -30,8 +30,8 @@ export function modelFacts(manifest: Manifest): ModelFacts {
 }
 
 /**
- * The request in the engine's words. What it leaves open, the engine fills in from the bundle; the
- * seed at random.
+ * The request in the engine's words. The engine fills in what the request leaves open: the seed at
+ * random, the rest from the bundle.
  */
 export function toEngineRequest(request: CheckedRequest, model: ModelFacts): GenerateRequest {
   if (request.model !== undefined && request.model !== model.model) {
@@ -65,7 +65,7 @@ export function toEngineRequest(request: CheckedRequest, model: ModelFacts): Gen
   };
 }
 
-/** What was understood and changes nothing with this model. */
+/** Warnings for fields that were understood and change nothing with this model. */
 export function modelWarnings(
   { guidance_scale }: Pick<CheckedRequest, 'guidance_scale'>,
   { hasGuidance }: Pick<ModelFacts, 'hasGuidance'>,

@@ -46,13 +46,13 @@ export interface ErrorReading {
    * @default one short line without control characters
    */
   clean?: (text: string) => string;
-  /** What else is known of the request, for the error's `details`. */
+  /** Added to the error's `details`. */
   details?: ErrorDetails;
 }
 
 /** Longest text of a server that gets into a message. */
 const MAX_MESSAGE = 300;
-/** A server that asks for more is taken at this. */
+/** A server that asks for a longer wait is taken to ask for this one. */
 const MAX_RETRY_AFTER_MS = 60_000;
 
 const CLASSES: Record<string, new (message: string, options: FluxErrorOptions) => FluxError> = {

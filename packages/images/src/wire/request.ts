@@ -36,7 +36,8 @@ export interface ImageRequest {
   /** Pictures of one batch of noise. 1 … 10. @default 1 */
   n?: number | null;
   /**
-   * `url` or `b64_json`: how pictures are handed over. `png` says what they are anyway.
+   * `url` or `b64_json`: how pictures are handed over. `png` changes nothing, as all pictures are
+   * PNG files.
    * @default 'url'
    */
   output_format?: Transport | 'png' | null;
@@ -48,7 +49,7 @@ export interface ImageRequest {
   partial_images?: number | null;
   /** Most T5 tokens of the prompt. 1 … 512. @default the model's own */
   max_sequence_length?: number | null;
-  /** No effect, as are the next five: they come back in `warnings`. */
+  /** This field and the next five have no effect. They come back in `warnings`. */
   quality?: string | null;
   style?: string | null;
   user?: string | null;
@@ -71,11 +72,11 @@ export interface RequestWarning {
 /** The fields that were sent. */
 export type CheckedRequest = { [Field in keyof ImageRequest]: NonNullable<ImageRequest[Field]> };
 
-/** A request that was checked, and what there is to say of it. */
+/** A checked request, and the warnings about it. */
 export interface ParsedRequest {
   /**
-   * With one spelling of everything: no `response_format`, `output_format` only as a transport, no
-   * field without effect.
+   * Each choice has one spelling: there is no `response_format`, `output_format` is a transport,
+   * and fields without effect are gone.
    */
   request: CheckedRequest;
   transport: Transport;

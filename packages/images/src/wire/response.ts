@@ -63,7 +63,7 @@ export interface LocalAnswer {
   transport: Transport;
   model: string;
   device: NonNullable<ImageResponse['device']>;
-  /** What was said of the request already. */
+  /** Warnings about the request. */
   warnings: readonly RequestWarning[];
   /** Makes the address of a picture. Not called for a withheld one. */
   publish: (png: Uint8Array<ArrayBuffer>) => string;
@@ -94,8 +94,7 @@ export function localResponse(run: LocalRun, answer: LocalAnswer): ImageResponse
 }
 
 /**
- * What a prompt that is too long for an encoder loses there, which changes the picture. Counts of
- * tokens.
+ * Warnings for a prompt that is too long for an encoder: the lost tokens change the picture.
  */
 export function promptWarnings(dropped: { clip: number; t5: number }): RequestWarning[] {
   const warnings: RequestWarning[] = [];
@@ -107,8 +106,8 @@ export function promptWarnings(dropped: { clip: number; t5: number }): RequestWa
 }
 
 /**
- * What is said to whoever wants rough pictures and the safety checker: the first are not to be had
- * before the second.
+ * The warning for a request that wants rough pictures and the safety checker: no picture is shown
+ * before it is checked.
  */
 export function partialWarnings(
   { enable_safety_checker }: Pick<ImageRequest, 'enable_safety_checker'>,

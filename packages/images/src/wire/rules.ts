@@ -10,7 +10,7 @@ import {
 } from '@flux-srpo/core';
 import type { ImageRequest } from './request.ts';
 
-/** The fields of a request that take more than a plain type and a range. */
+/** Readers for fields that need more than a plain type and a range. */
 
 export const prompt: strict.Read<string> = (value, field) => {
   const text = strict.string(value, field);
@@ -28,8 +28,7 @@ export const prompt: strict.Read<string> = (value, field) => {
 };
 
 /**
- * @param elsewhere values that the same field takes in other services: understood, and not to be
- *   had here
+ * @param elsewhere values of the same field in other services. They are understood, and refused
  */
 export function oneOf<const T extends string>(values: readonly T[], elsewhere: readonly string[]): strict.Read<T> {
   const read = strict.oneOf(...values);
@@ -53,7 +52,7 @@ export const size: strict.Read<NonNullable<ImageRequest['size']>> = (value, fiel
   }
 };
 
-/** A field of the contract, or of a neighbouring one, that cannot do what it asks. */
+/** The error for a field that asks for something this model cannot do. */
 export function unsupported(field: string, message: string): InputError {
   return new InputError(message, { code: 'input/field-unsupported', details: { field } });
 }

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '@flux-srpo/core';
 
-/** `error.type` of a body, by who can act; OpenAI's words where there are any. */
+/** `error.type` of a body. It says who can act, in OpenAI's words where there are any. */
 export type HttpErrorType =
   | 'invalid_request_error'
   | 'authentication_error'
@@ -12,8 +12,8 @@ export type HttpErrorType =
   | 'server_error';
 
 /**
- * Every error code of the library as `[status, error.type, error.code]`. No two have the same
- * third.
+ * Every error code of the library as `[status, error.type, error.code]`. No two share an
+ * `error.code`.
  */
 export const STATUSES: Readonly<Record<ErrorCode, readonly [number, HttpErrorType, string]>> = {
   'input/required': [400, 'invalid_request_error', 'missing_required_parameter'],
