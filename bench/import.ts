@@ -38,6 +38,7 @@ try {
         folder: Object.fromEntries(paths.map((path) => [path, server.bundle + path])),
         files: {},
         dtype: 'q4',
+        hub: {},
         asFiles,
       };
       const started = performance.now();

@@ -46,7 +46,8 @@ beforeAll(async () => {
   };
   server = createServer((request, response) => {
     if (request.headers.authorization !== `Bearer ${CANARY}`) return response.writeHead(401).end();
-    const [, folder, name] = /^\/(whole|broken)\/(\w+)\.safetensors/.exec(request.url ?? '') ?? [];
+    const [, folder, name] =
+      /^\/owner\/(whole|broken)\/resolve\/main\/(\w+)\.safetensors/.exec(request.url ?? '') ?? [];
     const file = files[name ?? ''];
     if (file === undefined || (folder === 'broken' && ++requests > 20)) return response.writeHead(404).end();
     const [, start, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '')!.map(Number) as number[];
@@ -62,7 +63,7 @@ afterAll(async () => {
 });
 
 async function run(args: string[], env: Record<string, string> = {}): Promise<{ code: number | null; text: string }> {
-  const child = spawn(process.execPath, [BIN, ...args], { env: { ...process.env, ...env } });
+  const child = spawn(process.execPath, [BIN, ...args], { env: { ...process.env, HF_ENDPOINT: hub, ...env } });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (text += data));
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
@@ -80,9 +81,9 @@ const convert = (folder: string, out: string) => [
   'convert',
   source,
   '--transformer',
-  `${hub}/${folder}/transformer.safetensors?download=true`,
+  `hf:owner/${folder}/transformer.safetensors`,
   '--lora',
-  `${hub}/whole/lora.safetensors:0.5`,
+  `${hub}/owner/whole/resolve/main/lora.safetensors?download=true:0.5`,
   '--dtype',
   'q8',
   '--out',
@@ -113,7 +114,7 @@ it('a conversion that breaks off leaves nothing that holds the token', async () 
   expect(await written()).not.toContain(CANARY);
 });
 
-it.each(['/whole/missing.gguf', '/whole/transformer.safetensors'])(
+it.each(['/owner/whole/resolve/main/missing.gguf', '/owner/whole/resolve/main/transformer.safetensors'])(
   'an inspection of %s that fails does not print the token',
   async (path) => {
     const wrong = path.endsWith('gguf') ? CANARY : `${CANARY}x`;
@@ -124,7 +125,7 @@ it.each(['/whole/missing.gguf', '/whole/transformer.safetensors'])(
 );
 
 it('a token that no header can carry is refused without being repeated', async () => {
-  const { code, text } = await run(['inspect', `${hub}/whole/lora.safetensors`, '--token', `${CANARY}\nx`]);
+  const { code, text } = await run(['inspect', 'hf:owner/whole/lora.safetensors', '--token', `${CANARY}\nx`]);
   expect(code).toBe(2);
   expect(text).not.toContain(CANARY);
 });

@@ -18,7 +18,9 @@ export const HELP = {
 
   --transformer <file>, --t5 <file>, --clip <file>, --vae <file>
                        single files in place of the folder's, or without a folder all four: safetensors (fp32, bf16, fp16,
-                       fp8, scaled fp8) or GGUF, in diffusers', Black Forest Labs' or ComfyUI's naming; paths or https URLs.
+                       fp8, scaled fp8) or GGUF, in diffusers', Black Forest Labs' or ComfyUI's naming; paths, https URLs, or
+                       hf:owner/name[@revision]/path on the Hugging Face hub (HF_ENDPOINT names a mirror; what HF_HOME's
+                       cache has is taken from there).
                        Of shards give the index (model.safetensors.index.json), or the folder that they are in
   --checkpoint <file>  one file that holds whatever of the four is not given apart
   --tokenizers <folder>
@@ -26,7 +28,7 @@ export const HELP = {
   --lora <file[:strength]>
                        merged before quantization, strength 1 if not given, several times for several: kohya's, diffusers',
                        ComfyUI's or XLabs' naming, whatever that of the checkpoint
-  --token <token>      of the hub that the URLs name; or set HF_TOKEN, which other users cannot see
+  --token <token>      for the hub, and for no other host; or set HF_TOKEN, which other users cannot see
   --out <folder>       where the bundle goes; must not exist, or be a bundle to replace
   --dtype <class>      ${CLASSES}
   --info <file.json>   model id, name, licence, sizes, defaults, examples of the bundle
@@ -41,11 +43,11 @@ The bundle appears only when it is complete. An interrupted conversion leaves <o
 takes up: finished parts are read again and compared with their hashes, and only the others are made. Where the source
 or the options have changed it starts over, and says so.
 `,
-  inspect: `flux-srpo inspect <bundle | file.safetensors | file.gguf | URL>
+  inspect: `flux-srpo inspect <bundle | file.safetensors | file.gguf | URL | hf:owner/name/path>
 
   --tensor <name> --out <file.npy>
                        write one tensor of a file as float32; nothing else of the file is read
-  --token <token>      of the hub that the URL names; or set HF_TOKEN
+  --token <token>      for the hub, and for no other host; or set HF_TOKEN
   --verify             read every byte and compare it with the manifest's hashes
   --json               print everything as one JSON object
 `,

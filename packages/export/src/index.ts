@@ -5,6 +5,8 @@ export type { ConvertNotice } from './convert/convert-options.ts';
 export type { ConvertProgress } from './convert/convert-progress.ts';
 export { type ConversionForecast, foreseeConversion } from './convert/foresee.ts';
 export { buildGraph, type ClassOf, HALF_GRAPHS, planParts, type WeightSlot, weightInputs } from './graphs/index.ts';
+export { type NetworkOptions, networkFile } from './hub/hub.ts';
+export { isNetworkAddress } from './hub/hub-address.ts';
 export { type BundleReport, inspectBundle } from './inspect/bundle.ts';
 export { inspectTensorFile, type TensorFileReport } from './inspect/tensor-file.ts';
 export { readTensor } from './inspect/tensor-values.ts';

@@ -18,7 +18,7 @@ import { formatSeconds } from '../format.ts';
 import { readLoras } from '../lora-option.ts';
 import { numberOption, onlyPositional, parseOptions, required } from '../options.ts';
 import { progressBar } from '../progress.ts';
-import { hubToken, networkFile, sourceFile } from '../source-file.ts';
+import { sourceFile, sourceFileOrFolder } from '../source-file.ts';
 
 export async function runConvert(args: string[], signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseOptions(args, {
@@ -41,7 +41,7 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
   const source = await combineSources(await readSources(values, positionals));
   const out = required(values.out, '--out');
   const dtype = parseWeightClass(values.dtype, '--dtype');
-  const loras = readLoras(values.lora, hubToken(values.token));
+  const loras = readLoras(values.lora, values.token);
   const checker = values['safety-checker'];
   const info = values.info === undefined ? undefined : await readInfo(values.info);
 
@@ -115,7 +115,7 @@ type SourceOptions = Partial<
 
 /** The pipeline folder, and the files and folders that are given instead of parts of it. */
 async function readSources(values: SourceOptions, positionals: readonly string[]): Promise<ModelSources> {
-  const token = hubToken(values.token);
+  const { token } = values;
   const given = {
     transformer: values.transformer,
     text_encoder: values.clip,
@@ -126,7 +126,7 @@ async function readSources(values: SourceOptions, positionals: readonly string[]
   const files: Partial<Record<Component, SourceFile>> = {};
   for (const component of COMPONENTS) {
     const at = given[component];
-    const file = at === undefined ? whole : await networkFile(at, token);
+    const file = at === undefined ? whole : await sourceFileOrFolder(at, token);
     if (file !== undefined) files[component] = file;
   }
   const hasFilesOnly = Object.keys(files).length > 0 && positionals.length === 0;

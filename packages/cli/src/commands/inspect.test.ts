@@ -32,7 +32,7 @@ beforeAll(async () => {
     }
     if (request.headers.authorization !== 'Bearer secret') return response.writeHead(401).end();
     // The same machine by another name is another origin.
-    if (request.url?.startsWith('/moved')) {
+    if (request.url?.endsWith('/moved')) {
       const { port } = server.address() as AddressInfo;
       return response.writeHead(302, { location: `http://localhost:${port}/elsewhere` }).end();
     }
@@ -42,9 +42,12 @@ beforeAll(async () => {
     return response.writeHead(206, { 'content-range': `bytes ${start}-${last}/${file.length}` }).end(piece);
   }).listen(0);
   await new Promise((resolve) => server.once('listening', resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/model.gguf?download=true`;
+  const hub = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  vi.stubEnv('HF_ENDPOINT', hub);
+  url = `${hub}/owner/name/resolve/main/model.gguf?download=true`;
 });
 afterAll(async () => {
+  vi.unstubAllEnvs();
   server.close();
   await rm(work, { recursive: true });
 });
@@ -115,7 +118,7 @@ describe('inspect', () => {
   });
 
   it('does not carry the token along to where a redirect leads', async () => {
-    const moved = url.replace('/model.gguf', '/moved');
+    const moved = url.replace('/model.gguf?download=true', '/moved');
     await expect(inspect(moved, '--token', 'secret')).rejects.toMatchObject({ details: { status: 404 } });
     expect(tokensElsewhere).toEqual([undefined]);
   });

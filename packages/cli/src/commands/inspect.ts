@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { ModelError } from '@flux-srpo/core';
-import { inspectBundle, inspectTensorFile, readTensor, virtualBundle } from '@flux-srpo/export';
+import { inspectBundle, inspectTensorFile, isNetworkAddress, readTensor, virtualBundle } from '@flux-srpo/export';
 import { pipelineFolder } from '@flux-srpo/export/node';
 import { type ByteSource, npyHeader } from '@flux-srpo/formats';
 import { onlyPositional, parseOptions, required, UsageError } from '../options.ts';
 import { writeOutputInPieces } from '../output.ts';
 import { bundleText, tensorFileText } from '../report.ts';
-import { hubToken, isUrl, sourceFile } from '../source-file.ts';
+import { sourceFile } from '../source-file.ts';
 
 export async function runInspect(args: string[], signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseOptions(args, {
@@ -25,7 +25,7 @@ export async function runInspect(args: string[], signal: AbortSignal): Promise<v
       `--tensor names what --out is to hold: expected both, got --${values.tensor ? 'tensor' : 'out'}`,
     );
   }
-  if (!isUrl(path) && (await isFolder(path))) {
+  if (!isNetworkAddress(path) && (await isFolder(path))) {
     if (values.tensor !== undefined) throw new UsageError('--tensor needs a file, got a folder');
     const folder = pipelineFolder(path);
     const { open } = await virtualBundle({ name: path, open: folder.open });
@@ -35,7 +35,7 @@ export async function runInspect(args: string[], signal: AbortSignal): Promise<v
     if (broken.length > 0) throw brokenFiles(broken);
     return;
   }
-  const source = await sourceFile(path, hubToken(values.token)).open();
+  const source = await sourceFile(path, values.token).open();
   try {
     if (values.tensor === undefined) print(await inspectTensorFile(source), tensorFileText);
     else print(await saveTensor(source, values.tensor, required(values.out, '--out'), signal), savedText);

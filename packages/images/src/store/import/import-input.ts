@@ -8,7 +8,7 @@ import type { ImportFile, ImportFolder, ImportSettings, ImportSources } from './
  */
 export function importInput(
   sources: ImportSources,
-  { id, dtype = DEFAULT_WEIGHT_CLASS, info, token }: ImportSettings,
+  { id, dtype = DEFAULT_WEIGHT_CLASS, info, token, hub }: ImportSettings,
 ): ImportInput {
   const part = (file = sources.checkpoint) => (file === undefined ? undefined : entry(file));
   return {
@@ -24,7 +24,7 @@ export function importInput(
     },
     dtype: parseWeightClass(dtype, 'dtype'),
     info,
-    token,
+    hub: { endpoint: hub, token },
   };
 }
 
@@ -41,12 +41,14 @@ function entries(folder: ImportFolder): FolderEntries {
 
 function entry(file: ImportFile): SourceEntry {
   if (file instanceof File) return file;
+  // What is wrong with such an address, the worker says.
+  if (typeof file === 'string' && file.startsWith('hf:')) return file;
   const base = globalThis.document?.baseURI ?? globalThis.location?.href;
   const url = URL.canParse(file, base) ? new URL(file, base) : undefined;
   const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isOwn(url));
   if (url !== undefined && isSafe && url.username === '' && url.password === '') return url.href;
   throw new InputError(
-    `weights must be files, or https URLs without credentials, got "${url === undefined ? String(file).slice(0, 80) : `${url.protocol}//${url.host}`}"`,
+    `weights must be files, hf:owner/name/path, or https URLs without credentials, got "${url === undefined ? String(file).slice(0, 80) : `${url.protocol}//${url.host}`}"`,
     { code: 'input/type', details: { field: 'sources' } },
   );
 }

@@ -4,11 +4,19 @@ import type { CompleteModel, ImportForecast } from '../model-storage.ts';
 
 /** What the page and the import worker send to each other. */
 
-/** One of the user's files, or an absolute URL. */
+/** One of the user's files, an absolute URL, or `hf:owner/name[@revision]/path`. */
 export type SourceEntry = File | string;
 
 /** Path → file of a folder. */
 export type FolderEntries = Readonly<Record<string, SourceEntry>>;
+
+/** The hub that serves `hf:` addresses. */
+export interface HubAccess {
+  /** Origin. Default: Hugging Face. */
+  endpoint?: string | undefined;
+  /** Sent to the hub alone, as a bearer token. */
+  token?: string | undefined;
+}
 
 export interface ImportInput {
   /** Default: the model id of `info`. */
@@ -20,8 +28,7 @@ export interface ImportInput {
   files: Readonly<Partial<Record<Component, SourceEntry | undefined>>>;
   dtype: WeightClass;
   info?: BundleInfo | undefined;
-  /** Sent to the hosts that the URLs name, as a bearer token. */
-  token?: string | undefined;
+  hub: HubAccess;
 }
 
 /** What each task results in. */

@@ -22,7 +22,7 @@ export async function importModel(input: ImportInput, post: (message: ImportMess
     const { manifest, bytes } = await convertPipeline(source, await opfsSink(models, id), {
       dtype: input.dtype,
       info,
-      safetyChecker: input.safetyChecker && folderSource(input.safetyChecker, input.token),
+      safetyChecker: input.safetyChecker && folderSource(input.safetyChecker, input.hub),
       onProgress: (progress) => post({ type: 'progress', progress }),
       onNotice: (notice) => post({ type: 'notice', notice }),
     });
@@ -37,7 +37,7 @@ export async function foreseeImport(input: ImportInput): Promise<ImportForecast>
   const models = await openModelsFolder();
   const unfinished = await findUnfinished(models, id);
   const found = unfinished === undefined ? 0 : await bytesOf(unfinished);
-  const checker = input.safetyChecker && folderSource(input.safetyChecker, input.token);
+  const checker = input.safetyChecker && folderSource(input.safetyChecker, input.hub);
   const forecast = await foreseeConversion(source, input.dtype, checker);
   const fits = await hasRoom(models, Math.max(0, forecast.bytes - found));
   return { id, url, model: info.model, name: info.name, ...forecast, found, fits };

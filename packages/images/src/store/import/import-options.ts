@@ -2,8 +2,8 @@ import type { WeightClass } from '@flux-srpo/core';
 import type { BundleInfo, ConvertNotice, ConvertProgress } from '@flux-srpo/export';
 
 /**
- * A file that the user picked or dropped, or the URL of one on a server that answers range
- * requests.
+ * A file that the user picked or dropped, the URL of one on a server that answers range requests,
+ * or `hf:owner/name[@revision]/path` on the hub.
  */
 export type ImportFile = File | string | URL;
 
@@ -38,11 +38,10 @@ export interface ImportSettings {
   dtype?: WeightClass;
   /** Model id, name, licence, sizes, defaults. @default FLUX.1 SRPO's */
   info?: BundleInfo;
-  /**
-   * Access token of the hub that the URLs name. It is sent to the hosts in the URLs and to no
-   * other.
-   */
+  /** Access token of the hub. It is sent to the hub alone, never to a host that it redirects to. */
   token?: string;
+  /** Origin of the hub, or of a mirror. @default 'https://huggingface.co' */
+  hub?: string;
 }
 
 /** How to follow and end an import. */

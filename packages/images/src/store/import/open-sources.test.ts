@@ -28,17 +28,19 @@ const input = (t5: File | string): ImportInput => ({
   files: { transformer: file('a.gguf'), text_encoder: file('b.gguf'), text_encoder_2: t5, vae: file('c.gguf') },
   tokenizers: {},
   dtype: 'q8',
-  token: 'secret',
+  hub: { endpoint: base, token: 'secret' },
 });
 
 describe('the sources of an import', () => {
-  it('find the shards of an index beside its URL, and ask for them with the same token', async () => {
-    const source = await openSources(input(`${base}/repo/t5/model.safetensors.index.json?download=true`));
+  it('find the shards of an index beside its URL, and ask the hub for them with the same token', async () => {
+    const source = await openSources(
+      input(`${base}/repo/t5/resolve/main/a/model.safetensors.index.json?download=true`),
+    );
     asked.length = 0;
     const shard = await source.open('text_encoder_2/model-00001-of-00002.safetensors');
     expect(await shard.read(0, BYTES.length)).toEqual(BYTES);
     expect(shard.name).toBe('text_encoder_2/model-00001-of-00002.safetensors');
-    expect(new Set(asked)).toEqual(new Set(['/repo/t5/model-00001-of-00002.safetensors Bearer secret']));
+    expect(new Set(asked)).toEqual(new Set(['/repo/t5/resolve/main/a/model-00001-of-00002.safetensors Bearer secret']));
   });
 
   it('find none beside a file that the user picked: a File does not know its folder', async () => {
