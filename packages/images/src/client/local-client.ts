@@ -1,5 +1,5 @@
 import { type FluxError, randomSeed } from '@flux-srpo/core';
-import { imageEvents } from '../fetch/image-events.ts';
+import { imageEvents } from '../wire/image-events.ts';
 import { modelWarnings, toEngineRequest } from '../wire/model.ts';
 import { parseRequest } from '../wire/parse-request.ts';
 import type { CheckedRequest, ImageRequest, ParsedRequest } from '../wire/request.ts';

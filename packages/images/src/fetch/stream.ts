@@ -1,10 +1,10 @@
 import { toHttpError } from '../wire/errors.ts';
 import { assertStreamable, encodeEvent } from '../wire/events.ts';
+import { imageEvents } from '../wire/image-events.ts';
 import type { ParsedRequest } from '../wire/request.ts';
 import type { AnswerContext } from './answers.ts';
 import type { ImageEngine } from './engine.ts';
 import { EventQueue } from './event-queue.ts';
-import { imageEvents } from './image-events.ts';
 
 /** Proxies give up on connections that are silent for about a minute. */
 const KEEP_ALIVE_MS = 15_000;

@@ -1,9 +1,9 @@
 import { type ImageSize, PIXELS_PER_LATENT, type Progress } from '@flux-srpo/core';
 import { encodePng } from '@flux-srpo/formats';
 import type { Preview } from '@flux-srpo/runtime';
-import { completedEvents, type ImageEvent, partialImageEvent } from '../wire/events.ts';
-import type { CheckedRequest, RequestWarning } from '../wire/request.ts';
-import { type ImageResponse, toBase64, unixSeconds } from '../wire/response.ts';
+import { completedEvents, type ImageEvent, partialImageEvent } from './events.ts';
+import type { CheckedRequest, RequestWarning } from './request.ts';
+import { type ImageResponse, toBase64, unixSeconds } from './response.ts';
 
 /** Makes the events of one generation out of what the engine tells of it. */
 export interface ImageEvents {
