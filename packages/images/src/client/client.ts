@@ -33,11 +33,7 @@ export interface FluxSrpo extends AsyncDisposable {
      * wait in `queue`.
      */
     generate(request: ImageRequestNonStreaming, options?: GenerateOptions): Promise<ImageResponse>;
-<<<<<<< HEAD
     /** For requests whose `stream` is known only at run time. */
-=======
-    /** Which of the two it is follows from `stream`. */
->>>>>>> e62b9f0 (docs: the API pages have streams and the moved types)
     generate(request: ImageRequest, options?: GenerateOptions): Promise<ImageResponse | ImageStream>;
   };
   /** Local requests now. */

@@ -49,11 +49,7 @@ export interface PageApi {
   onPartialImage(image: Preview): void;
 }
 
-<<<<<<< HEAD
 /** What computes pictures on this machine: the GPU, or one thread of the CPU. */
-=======
-/** What computes on this machine: the GPU or the CPU. */
->>>>>>> e62b9f0 (docs: the API pages have streams and the moved types)
 export type LocalBackend = 'webgpu' | 'wasm';
 
 export interface LoadInput {
