@@ -1,6 +1,5 @@
-import { type BlockClass, storedWidth } from '@flux-srpo/core';
+import { type BlockClass, QUANT_BLOCK, storedWidth } from '@flux-srpo/core';
 import { dequantize, GGML_TYPES, type GgmlTypeName, halfAt } from '@flux-srpo/formats';
-import { BLOCK } from './blocks.ts';
 
 /** Blocks of 32 weights as whole numbers: level × the block's scale is the weight, exactly. */
 export interface Levels {
@@ -59,8 +58,8 @@ export function packLevels(levels: Int8Array, blockClass: BlockClass, inFeatures
 
 /** Scales [N, K/32] followed by zeros for the columns of `q4m`'s offsets. */
 export function padScales(scales: Float32Array, blockClass: BlockClass, inFeatures: number): Float32Array {
-  const blocks = inFeatures / BLOCK;
-  const width = storedWidth(inFeatures, blockClass) / BLOCK;
+  const blocks = inFeatures / QUANT_BLOCK;
+  const width = storedWidth(inFeatures, blockClass) / QUANT_BLOCK;
   if (width === blocks) return scales;
   const rows = scales.length / blocks;
   const padded = new Float32Array(rows * width);

@@ -1,10 +1,10 @@
-import { torchRandn } from '@flux-srpo/core';
+import { QUANT_BLOCK, torchRandn } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
 import { dequantizeQ4, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
 import { relativeRms } from '../../../../test/support/relative-rms.ts';
 import { type Halves, toFloat32 } from '../tensors/numbers.ts';
-import { BLOCK, scaleDtype } from './blocks.ts';
 import { largestMagnitude, quantizeQ4, quantizeQ4m, quantizeQ8 } from './kernels.ts';
+import { scaleDtype } from './scale-dtype.ts';
 
 function throughQ4(rows: Float32Array): Float32Array {
   const { codes, scales } = quantizeQ4(rows, true);
@@ -44,7 +44,7 @@ const GAUSSIAN = torchRandn(42, 64 * 256).map((value) => value * 0.02);
 
 describe('q4', () => {
   it('packs the first element into the low four bits and 8 means zero', () => {
-    const row = new Float32Array(BLOCK);
+    const row = new Float32Array(QUANT_BLOCK);
     row.set([-8, 7, 0, 1]);
     const { codes, scales } = quantizeQ4(row, true);
     expect([...scales, ...codes.subarray(0, 3)]).toEqual([1, 0xf0, 0x98, 0x88]);
@@ -53,21 +53,21 @@ describe('q4', () => {
   it('keeps values that lie on its grid exactly', () => {
     // Every level of a scale that is exact in float16, the level −8 included.
     for (const scale of [0.25, -0.0009765625, 1.5]) {
-      const rows = Float32Array.from({ length: 2 * BLOCK }, (_, i) => ((i % 16) - 8) * scale);
+      const rows = Float32Array.from({ length: 2 * QUANT_BLOCK }, (_, i) => ((i % 16) - 8) * scale);
       expect(throughQ4(rows)).toEqual(rows);
     }
   });
 
   it('keeps a block of zeros zero', () => {
-    expect(throughQ4(new Float32Array(BLOCK))).toEqual(new Float32Array(BLOCK));
+    expect(throughQ4(new Float32Array(QUANT_BLOCK))).toEqual(new Float32Array(QUANT_BLOCK));
   });
 
   it('comes within 1 % of the least squared error any scale can give', () => {
     // Oracle: brute force. A few starts end in a neighbouring valley of the error.
     let found = 0;
     let least = 0;
-    for (let start = 0; start < 100 * BLOCK; start += BLOCK) {
-      const block = GAUSSIAN.subarray(start, start + BLOCK);
+    for (let start = 0; start < 100 * QUANT_BLOCK; start += QUANT_BLOCK) {
+      const block = GAUSSIAN.subarray(start, start + QUANT_BLOCK);
       found += squaredError(block, throughQ4(block));
       least += bruteForceError(block);
     }
@@ -76,17 +76,17 @@ describe('q4', () => {
 
   it('is never worse than ggml’s Q4_0 rule, and better on average', () => {
     const byRule = (rows: Float32Array): Float32Array => {
-      const scales = Float32Array.from({ length: rows.length / BLOCK }, (_, block) => {
-        const values = rows.subarray(block * BLOCK, (block + 1) * BLOCK);
+      const scales = Float32Array.from({ length: rows.length / QUANT_BLOCK }, (_, block) => {
+        const values = rows.subarray(block * QUANT_BLOCK, (block + 1) * QUANT_BLOCK);
         return values.reduce((m, value) => (Math.abs(value) > Math.abs(m) ? value : m), 0) / -8;
       });
       return rows.map((value, i) => {
-        const scale = scales[Math.floor(i / BLOCK)]!;
+        const scale = scales[Math.floor(i / QUANT_BLOCK)]!;
         return Math.max(-8, Math.min(7, Math.round(value / scale))) * scale;
       });
     };
-    for (let start = 0; start < GAUSSIAN.length; start += BLOCK) {
-      const block = GAUSSIAN.subarray(start, start + BLOCK);
+    for (let start = 0; start < GAUSSIAN.length; start += QUANT_BLOCK) {
+      const block = GAUSSIAN.subarray(start, start + QUANT_BLOCK);
       // Scales that need not be stored as halves, for which the rule's may be the luckier rounding.
       const { codes, scales } = quantizeQ4(block, false);
       const searched = squaredError(block, dequantizeQ4(codes, scales));
@@ -101,7 +101,7 @@ describe('q4', () => {
 
 describe('q8', () => {
   it('stores (q − 128)·scale with the largest magnitude at ±127', () => {
-    const row = new Float32Array(BLOCK);
+    const row = new Float32Array(QUANT_BLOCK);
     row.set([-127, 127, 0, 1, -1]);
     const { codes, scales } = quantizeQ8(row, true);
     expect(scales).toEqual(Float32Array.of(1));
@@ -114,7 +114,7 @@ describe('q8', () => {
     const back = dequantizeQ8(codes, scales);
     for (let i = 0; i < GAUSSIAN.length; i++) {
       // A scale rounded down by up to 2⁻¹¹ can leave the largest value 127·2⁻¹¹ of a step outside.
-      const limit = scales[Math.floor(i / BLOCK)]! * (0.5 + 127 * 2 ** -11);
+      const limit = scales[Math.floor(i / QUANT_BLOCK)]! * (0.5 + 127 * 2 ** -11);
       expect(Math.abs(GAUSSIAN[i]! - back[i]!)).toBeLessThanOrEqual(limit);
     }
     // Measured: 0.00533. A uniform error of one step is step/√12, and a step here is about max/127.
@@ -125,9 +125,13 @@ describe('q8', () => {
 describe('a scale', () => {
   it('is rounded to a half float’s eleven bits before codes are chosen', () => {
     // Oracle: numpy.float16 of the same numbers.
-    const scales = [0.1, 1000.3].map((scale) => quantizeQ8(new Float32Array(BLOCK).fill(127 * scale), true).scales[0]);
+    const scales = [0.1, 1000.3].map(
+      (scale) => quantizeQ8(new Float32Array(QUANT_BLOCK).fill(127 * scale), true).scales[0],
+    );
     expect(scales).toEqual([0.0999755859375, 1000.5]);
-    expect(quantizeQ4(new Float32Array(BLOCK).fill(8 / 3), true).scales).toEqual(Float32Array.of(-0.333251953125));
+    expect(quantizeQ4(new Float32Array(QUANT_BLOCK).fill(8 / 3), true).scales).toEqual(
+      Float32Array.of(-0.333251953125),
+    );
   });
 
   it('is stored as F32 for the whole tensor when a half float would make one subnormal or infinite', () => {
@@ -139,26 +143,26 @@ describe('a scale', () => {
 
 describe('rows of any size', () => {
   it.each([
-    ['larger than goes through at a time', 2 ** 18 + 5 * BLOCK],
-    ['of one block', BLOCK],
+    ['larger than goes through at a time', 2 ** 18 + 5 * QUANT_BLOCK],
+    ['of one block', QUANT_BLOCK],
   ])('%s are quantized block by block', (_, length) => {
     const rows = torchRandn(3, length);
     for (const quantize of [quantizeQ4, quantizeQ8]) {
       const { codes, scales } = quantize(rows, true);
-      const last = quantize(rows.slice(-BLOCK), true);
+      const last = quantize(rows.slice(-QUANT_BLOCK), true);
       expect(codes.slice(-last.codes.length)).toEqual(last.codes);
       expect(scales.at(-1)).toBe(last.scales[0]);
     }
   });
 
   it('of the smallest and largest float32 stay finite', () => {
-    const huge = new Float32Array(BLOCK).fill(3.4e38);
+    const huge = new Float32Array(QUANT_BLOCK).fill(3.4e38);
     expect(relativeRms(throughQ8(huge), huge)).toBeLessThan(0.005);
     const { codes, scales } = quantizeQ4(huge, false);
     expect(relativeRms(dequantizeQ4(codes, scales), huge)).toBeLessThan(0.005);
     // Too small for a reciprocal: zeros.
-    const { codes: none, scales: zero } = quantizeQ4(new Float32Array(BLOCK).fill(1e-37), false);
-    expect(dequantizeQ4(none, zero)).toEqual(new Float32Array(BLOCK));
+    const { codes: none, scales: zero } = quantizeQ4(new Float32Array(QUANT_BLOCK).fill(1e-37), false);
+    expect(dequantizeQ4(none, zero)).toEqual(new Float32Array(QUANT_BLOCK));
   });
 });
 
@@ -188,8 +192,8 @@ describe.each(['F16', 'BF16'] as const)('halves, %s', (dtype) => {
   const everyFinite = halves([...Array(65536).keys()].filter((bits) => Number.isFinite(toFloat32(halves([bits]))[0])));
 
   it('each mean what they are widened to', () => {
-    for (let start = 0; start < everyFinite.bits.length; start += BLOCK) {
-      const block = { dtype, bits: everyFinite.bits.slice(start, start + BLOCK) };
+    for (let start = 0; start < everyFinite.bits.length; start += QUANT_BLOCK) {
+      const block = { dtype, bits: everyFinite.bits.slice(start, start + QUANT_BLOCK) };
       const wide = toFloat32(block);
       expect(largestMagnitude(block)).toBe(wide.reduce((max, value) => Math.max(max, Math.abs(value)), 0));
       expect(quantizeQ8(block, false)).toEqual(quantizeQ8(wide, false));

@@ -1,6 +1,5 @@
-import { offsetColumns, storedWidth } from '@flux-srpo/core';
+import { offsetColumns, QUANT_BLOCK, storedWidth } from '@flux-srpo/core';
 import { arrayOf, type Numbers } from '../tensors/numbers.ts';
-import { BLOCK } from './blocks.ts';
 import { KERNELS_WASM } from './kernels.wasm.ts';
 
 /** Rows as blocks of codes and scales. */
@@ -60,7 +59,7 @@ function kernels(): Kernels {
 function stage(wasm: Kernels, rows: Numbers, start: number, end: number, room: number): ArrayBuffer {
   const { memory } = wasm;
   const array = arrayOf(rows).subarray(start, end);
-  const length = Math.ceil(array.length / BLOCK) * BLOCK;
+  const length = Math.ceil(array.length / QUANT_BLOCK) * QUANT_BLOCK;
   const behind = ROWS_AT + 4 * length;
   const missing = behind + Math.max(room, 2 * length) - memory.buffer.byteLength;
   if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
@@ -84,7 +83,7 @@ export function largestMagnitude(rows: Numbers): number {
   for (let start = 0; start < length; start += SLICE) {
     const end = Math.min(start + SLICE, length);
     stage(wasm, rows, start, end, 0);
-    largest = Math.max(largest, wasm.largestBits(ROWS_AT, Math.ceil((end - start) / BLOCK)));
+    largest = Math.max(largest, wasm.largestBits(ROWS_AT, Math.ceil((end - start) / QUANT_BLOCK)));
   }
   return fromBits(largest);
 }
@@ -123,18 +122,18 @@ function symmetric(kernel: 'q8' | 'q4', rows: Numbers, halves: boolean): Quantiz
   const perByte = kernel === 'q8' ? 1 : 2;
   const { length } = arrayOf(rows);
   const codes = new Uint8Array(length / perByte);
-  const scales = new Float32Array(length / BLOCK);
+  const scales = new Float32Array(length / QUANT_BLOCK);
   let largest = 0;
   for (let start = 0; start < length; start += SLICE) {
     const end = Math.min(start + SLICE, length);
     const count = end - start;
     const codesAt = ROWS_AT + 4 * count;
     const scalesAt = codesAt + count / perByte;
-    const buffer = stage(wasm, rows, start, end, count / perByte + (4 * count) / BLOCK);
-    largest = Math.max(largest, wasm.largestBits(ROWS_AT, count / BLOCK));
-    wasm[kernel](ROWS_AT, count / BLOCK, halves, codesAt, scalesAt);
+    const buffer = stage(wasm, rows, start, end, count / perByte + (4 * count) / QUANT_BLOCK);
+    largest = Math.max(largest, wasm.largestBits(ROWS_AT, count / QUANT_BLOCK));
+    wasm[kernel](ROWS_AT, count / QUANT_BLOCK, halves, codesAt, scalesAt);
     codes.set(new Uint8Array(buffer, codesAt, count / perByte), start / perByte);
-    scales.set(new Float32Array(buffer, scalesAt, count / BLOCK), start / BLOCK);
+    scales.set(new Float32Array(buffer, scalesAt, count / QUANT_BLOCK), start / QUANT_BLOCK);
   }
   return { codes, scales, largest: fromBits(largest) };
 }
@@ -167,7 +166,7 @@ export function quantizeQ4m(rows: Numbers, inFeatures: number, exponent = 0): Qu
   const width = storedWidth(inFeatures, 'q4m');
   const count = arrayOf(rows).length / inFeatures;
   const codes = new Uint8Array((count * width) / 2);
-  const scales = new Uint8Array((count * width) / BLOCK);
+  const scales = new Uint8Array((count * width) / QUANT_BLOCK);
   let largest = 0;
   const atOnce = Math.max(1, Math.floor(SLICE / inFeatures));
   for (let row = 0; row < count; row += atOnce) {
@@ -175,13 +174,13 @@ export function quantizeQ4m(rows: Numbers, inFeatures: number, exponent = 0): Qu
     const offsetsAt = ROWS_AT + 4 * these * inFeatures;
     const codesAt = offsetsAt + 4 * blocks;
     const scalesAt = codesAt + (these * width) / 2;
-    const end = scalesAt + (these * width) / BLOCK;
+    const end = scalesAt + (these * width) / QUANT_BLOCK;
     const buffer = stage(wasm, rows, row * inFeatures, (row + these) * inFeatures, end - offsetsAt);
     largest = Math.max(largest, wasm.largestBits(ROWS_AT, these * blocks));
     const theirCodes = new Uint8Array(buffer, codesAt, (these * width) / 2).fill(ZEROS);
     wasm.q4m(ROWS_AT, these, inFeatures, padded, 2 ** -exponent, offsetsAt, codesAt, scalesAt);
     codes.set(theirCodes, (row * width) / 2);
-    scales.set(new Uint8Array(buffer, scalesAt, (these * width) / BLOCK), (row * width) / BLOCK);
+    scales.set(new Uint8Array(buffer, scalesAt, (these * width) / QUANT_BLOCK), (row * width) / QUANT_BLOCK);
   }
   return { codes, scales, largest: fromBits(largest) };
 }

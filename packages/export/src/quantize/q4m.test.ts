@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { torchRandn } from '@flux-srpo/core';
+import { QUANT_BLOCK, torchRandn } from '@flux-srpo/core';
 import { e4m4ToF32 } from '@flux-srpo/formats';
 import { describe, expect, it } from 'vitest';
 import { dequantizeQ4, dequantizeQ4m, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
 import { relativeRms } from '../../../../test/support/relative-rms.ts';
 import { DISTRIBUTION_COLUMNS, DISTRIBUTIONS, type Distribution, distribution } from '../test-support/distributions.ts';
-import { BLOCK } from './blocks.ts';
 import { quantizeQ4, quantizeQ4m, quantizeQ8, scaleExponent } from './kernels.ts';
 
 /** Errors of ggml's own quantizers, made by test/reference/ggml_quantizers.py. */
@@ -72,8 +71,8 @@ describe('4-bit blocks with offsets', () => {
 
   it('keep constants that lie on the grid of the offsets', () => {
     // Sixteen coarse steps of 2⁻⁶ around zero.
-    const constants = Float32Array.from({ length: 16 * BLOCK }, (_, i) => (Math.floor(i / BLOCK) - 8) / 64);
-    expect(relativeRms(roundTrip(constants, 16 * BLOCK), constants)).toBeLessThan(1e-3);
+    const constants = Float32Array.from({ length: 16 * QUANT_BLOCK }, (_, i) => (Math.floor(i / QUANT_BLOCK) - 8) / 64);
+    expect(relativeRms(roundTrip(constants, 16 * QUANT_BLOCK), constants)).toBeLessThan(1e-3);
   });
 
   it('come within 2 % of the least error that any scale and offset of a block can give', () => {
@@ -82,8 +81,8 @@ describe('4-bit blocks with offsets', () => {
     let found = 0;
     let least = 0;
     const back = roundTrip(rows, 1056);
-    for (let start = 0; start < 40 * BLOCK; start += BLOCK) {
-      const block = rows.subarray(start, start + BLOCK);
+    for (let start = 0; start < 40 * QUANT_BLOCK; start += QUANT_BLOCK) {
+      const block = rows.subarray(start, start + QUANT_BLOCK);
       for (const [i, x] of block.entries()) found += (x - back[start + i]!) ** 2;
       least += bruteForce(block);
     }

@@ -1,6 +1,11 @@
-import { isBlockClass, type QuantizationFallback, type TensorClass, type WeightClass } from '@flux-srpo/core';
+import {
+  isBlockClass,
+  QUANT_BLOCK,
+  type QuantizationFallback,
+  type TensorClass,
+  type WeightClass,
+} from '@flux-srpo/core';
 import type { PartPlan, WeightSlot } from '../graphs/slots.ts';
-import { BLOCK } from '../quantize/blocks.ts';
 
 /** How each class of tensor is stored. */
 export type Recipe = Readonly<Record<TensorClass, WeightClass>>;
@@ -125,5 +130,7 @@ export function shapeFallbacks(parts: readonly PartPlan[], recipe: Recipe): Quan
 function whyNotBlocks(slot: WeightSlot): string | undefined {
   if (slot.kind === 'plain') return 'only linear layers are stored in blocks';
   const inFeatures = slot.shape[1]!;
-  return inFeatures % BLOCK === 0 ? undefined : `${inFeatures} input features are not a multiple of ${BLOCK}`;
+  return inFeatures % QUANT_BLOCK === 0
+    ? undefined
+    : `${inFeatures} input features are not a multiple of ${QUANT_BLOCK}`;
 }

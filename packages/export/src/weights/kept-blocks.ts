@@ -1,14 +1,12 @@
-import { FormatError, isBlockClass, type WeightClass } from '@flux-srpo/core';
+import { FormatError, isBlockClass, QUANT_BLOCK, type WeightClass } from '@flux-srpo/core';
 import { f32ToF16, type GgmlTypeName } from '@flux-srpo/formats';
 import { weightInputs } from '../graphs/weights.ts';
 import type { MergedSlot } from '../lora/merged-slot.ts';
-import { BLOCK, scaleDtype } from '../quantize/blocks.ts';
 import { isExactIn, type Levels, packLevels, padScales, readLevels } from '../quantize/ggml-blocks.ts';
+import { scaleDtype } from '../quantize/scale-dtype.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import type { SlotStorage } from './plan-storage.ts';
-
-/** Weights that are read at a time. */
-const PIECE_WEIGHTS = 4 * 1024 * 1024;
+import { PIECE_WEIGHTS } from './slot-reader.ts';
 
 /** A slot that keeps the source's own blocks, and their ggml type. */
 export interface KeptSlot extends SlotStorage {
@@ -31,7 +29,12 @@ export async function keepBlocks(
   if (type === undefined || slot.kind !== 'linear' || !isBlockClass(weightClass)) return undefined;
   if (deltas !== undefined) return undefined;
   const [from, to] = columns;
-  if (!isExactIn(type, weightClass) || from % BLOCK !== 0 || to % BLOCK !== 0 || rowLength % BLOCK !== 0)
+  if (
+    !isExactIn(type, weightClass) ||
+    from % QUANT_BLOCK !== 0 ||
+    to % QUANT_BLOCK !== 0 ||
+    rowLength % QUANT_BLOCK !== 0
+  )
     return undefined;
 
   const rowsAtOnce = Math.max(1, Math.floor(PIECE_WEIGHTS / rowLength));
@@ -47,7 +50,7 @@ export async function keepBlocks(
   }
 
   const [values, scaleInput] = weightInputs(slot, weightClass);
-  const scales = new Float32Array((slot.shape[0]! * slot.shape[1]!) / BLOCK);
+  const scales = new Float32Array((slot.shape[0]! * slot.shape[1]!) / QUANT_BLOCK);
   let at = 0;
   for await (const piece of pieces()) {
     scales.set(piece.scales, at);
@@ -91,11 +94,14 @@ function cutColumns({ levels, scales }: Levels, rowLength: number, from: number,
   const width = to - from;
   if (width === rowLength) return { levels, scales };
   const count = levels.length / rowLength;
-  const cut = { levels: new Int8Array(count * width), scales: new Float32Array((count * width) / BLOCK) };
+  const cut = { levels: new Int8Array(count * width), scales: new Float32Array((count * width) / QUANT_BLOCK) };
   for (let row = 0; row < count; row++) {
     const start = row * rowLength;
     cut.levels.set(levels.subarray(start + from, start + to), row * width);
-    cut.scales.set(scales.subarray((start + from) / BLOCK, (start + to) / BLOCK), (row * width) / BLOCK);
+    cut.scales.set(
+      scales.subarray((start + from) / QUANT_BLOCK, (start + to) / QUANT_BLOCK),
+      (row * width) / QUANT_BLOCK,
+    );
   }
   return cut;
 }

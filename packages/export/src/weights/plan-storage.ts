@@ -1,10 +1,17 @@
-import { type BlockClass, FormatError, isBlockClass, storedWidth, type WeightClass } from '@flux-srpo/core';
+import {
+  type BlockClass,
+  FormatError,
+  isBlockClass,
+  QUANT_BLOCK,
+  storedWidth,
+  type WeightClass,
+} from '@flux-srpo/core';
 import { e4m4ToF32, f32ToF16, type TensorSpec } from '@flux-srpo/formats';
 import type { WeightSlot } from '../graphs/slots.ts';
 import { weightInputs } from '../graphs/weights.ts';
-import { BLOCK, scaleDtype } from '../quantize/blocks.ts';
 import { largestMagnitude, scaleExponent } from '../quantize/kernels.ts';
 import { IN_PROCESS, type QuantizedRows, type RowQuantizer } from '../quantize/rows.ts';
+import { scaleDtype } from '../quantize/scale-dtype.ts';
 import { type Numbers, toFloat32 } from '../tensors/numbers.ts';
 import { PIECES_AT_ONCE } from '../tensors/read-memory.ts';
 
@@ -110,7 +117,7 @@ async function quantizePieces(
   const [outFeatures, inFeatures] = slot.shape as readonly [number, number];
   const width = storedWidth(inFeatures, weightClass);
   const codes = new Uint8Array((outFeatures * width) / (weightClass === 'q8' ? 1 : 2));
-  const blocks = (outFeatures * width) / BLOCK;
+  const blocks = (outFeatures * width) / QUANT_BLOCK;
   const scales = weightClass === 'q4m' ? new Uint8Array(blocks) : new Float32Array(blocks);
   let largest = 0;
   let codesAt = 0;

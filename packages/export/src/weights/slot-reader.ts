@@ -6,7 +6,7 @@ import { cutColumns, type Numbers } from '../tensors/numbers.ts';
 import type { Pieces } from './plan-storage.ts';
 
 /** Weights that are read at a time: enough for full disk speed, little beside a large tensor. */
-const PIECE_WEIGHTS = 4 * 1024 * 1024;
+export const PIECE_WEIGHTS = 4 * 1024 * 1024;
 
 /**
  * The weights of a slot with LoRAs merged, in pieces of whole rows: [rows, columns of the slot].

@@ -1,6 +1,3 @@
-/** Weights of one block along the input features. */
-export { QUANT_BLOCK as BLOCK } from '@flux-srpo/core';
-
 /** Smallest normal and largest finite half float. */
 const F16_MIN_NORMAL = 2 ** -14;
 const F16_MAX = 65504;
