@@ -15,7 +15,9 @@ export const HUGGING_FACE = 'https://huggingface.co';
 const SCHEME = 'hf:';
 const DEFAULT_REVISION = 'main';
 const NAME = '[A-Za-z0-9][A-Za-z0-9._-]*';
-/** `refs/pr/3` is one revision, though it has slashes. Any other with slashes is written with `%2F`. */
+/**
+ * `refs/pr/3` is one revision, though it has slashes. Any other with slashes is written with `%2F`.
+ */
 const REVISION = 'refs/(?:pr|convert)/[^/@]+|[^/@]+';
 const ADDRESS = new RegExp(`^hf:(${NAME}/${NAME})(?:@(${REVISION}))?/(.+)$`);
 const PAGE = new RegExp(`^/(${NAME}/${NAME})/(?:resolve|blob|raw)/(${REVISION})/(.+)$`);

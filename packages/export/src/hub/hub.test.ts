@@ -7,7 +7,10 @@ import { hubOfEnvironment } from '../node/hub-cache.ts';
 import { networkFile } from './hub.ts';
 import { fileUrl, hubAddress } from './hub-address.ts';
 
-/** Against a stand-in that behaves as the hub does. Oracles: the bytes put there, and a token that occurs nowhere else. */
+/**
+ * Against a stand-in that behaves as the hub does. Oracles: the bytes put there, and a token that
+ * occurs nowhere else.
+ */
 
 const CANARY = 'hf_canaryQmFzZTY0aXNoTm9uc2Vuc2U';
 const BYTES = Uint8Array.from({ length: 5000 }, (_, i) => i * 31);
