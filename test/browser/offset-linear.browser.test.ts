@@ -1,6 +1,6 @@
 import { createWasmBackend, createWebGpuBackend } from '@flux-srpo/runtime';
 import { expect, it } from 'vitest';
-import { OFFSET_TOLERANCE, OFFSET_WIDTHS, offsetLinearError } from '../support/offset-linear.ts';
+import { OFFSET_CLASSES, OFFSET_TOLERANCE, OFFSET_WIDTHS, offsetLinearError } from '../support/offset-linear.ts';
 
 it.each([
   ['webgpu', () => createWebGpuBackend({ selfTest: false })],
@@ -9,10 +9,13 @@ it.each([
   const backend = await create();
   try {
     const stage = await backend.openStage('offsets');
-    for (const width of OFFSET_WIDTHS) {
-      const error = await offsetLinearError(stage, width);
-      console.info(`${name}, ${width} features: ${error.toExponential(1)} of the results' RMS at most`);
-      expect(error).toBeLessThan(OFFSET_TOLERANCE);
+    for (const weightClass of OFFSET_CLASSES) {
+      for (const width of OFFSET_WIDTHS) {
+        const error = await offsetLinearError(stage, weightClass, width);
+        const share = error.toExponential(1);
+        console.info(`${name}, ${weightClass}, ${width} features: ${share} of the results' RMS at most`);
+        expect(error).toBeLessThan(OFFSET_TOLERANCE);
+      }
     }
   } finally {
     await backend.dispose();

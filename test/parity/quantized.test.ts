@@ -22,7 +22,9 @@ interface Sidecar {
  */
 const DEQUANTIZED = { floats: { atol: 1e-3, rtol: 1e-3 }, pixels: { atol: 1, rtol: 0 } };
 
-const RUNS = PIPELINES.flatMap((name) => [[name, 'q8'] as const, [name, 'q4'] as const, [name, 'q4m'] as const]);
+const DTYPES = ['q8', 'q4', 'q4m', 'q4k'] as const;
+
+const RUNS = PIPELINES.flatMap((name) => DTYPES.map((dtype) => [name, dtype] as const));
 
 describe.each(RUNS)('pipeline %s in %s', (name, dtype) => {
   it('gives the numbers of diffusers on the dequantized weights', async () => {

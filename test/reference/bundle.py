@@ -115,6 +115,9 @@ def dequantize(tensors: dict[str, numpy.ndarray], name: str, has_offsets: bool =
         if scales.dtype == numpy.uint8:  # e4m4: the upper bits of a float16
             scales = (scales.astype(numpy.uint16) << 6).view(numpy.float16)
         values = (codes * scales.astype(numpy.float32)[..., None]).reshape(rows, -1)
+        offsets = tensors.get(f"{name}.offsets")
+        if offsets is not None:  # q4k: [K/32, N]
+            return values + numpy.repeat(offsets.astype(numpy.float32).T, 32, axis=1)
         return add_offsets(values) if has_offsets and weight.shape[-1] == 16 else values
     return weight.astype(numpy.float32).T if weight.ndim == 2 else weight.astype(numpy.float32)
 
@@ -134,7 +137,7 @@ def diffusers_tensors(folder: pathlib.Path) -> dict[str, dict[str, torch.Tensor]
         tensors = load_file(folder / part["weights"])
         target = out.setdefault(component, {})
         for name in tensors:
-            if name.endswith(".scales"):
+            if name.endswith((".scales", ".offsets")):
                 continue
             slot, target_name, numbers_j, ours, theirs = _rule(rules, name)
             target_name = target_name.format(**numbers, **numbers_j)

@@ -18,7 +18,7 @@ if [ $# -gt 1 ]; then "$python" hf_oracles.py "$2"; fi
 for run in a-3x32:short b-2x64:unicode c-2x128:tall; do
   name=${run%:*}
   "$python" quantized.py "$name" --folder "$work/$name"
-  for dtype in q8 q4 q4m; do
+  for dtype in q8 q4 q4m q4k; do
     (cd ../.. && npx flux-srpo convert "$work/$name" --out "$work/$name-$dtype" --dtype "$dtype")
     "$python" quantized.py "$name" --bundle "$work/$name-$dtype" --dtype "$dtype" --case "${run#*:}"
   done

@@ -42,7 +42,7 @@ if __name__ == "__main__":
     parser.add_argument("name")
     parser.add_argument("--folder", type=pathlib.Path)
     parser.add_argument("--bundle", type=pathlib.Path)
-    parser.add_argument("--dtype", choices=["f32", "f16", "q8", "q4", "q4m"])
+    parser.add_argument("--dtype", choices=["f32", "f16", "q8", "q4", "q4m", "q4k"])
     parser.add_argument("--case")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,4 +1,5 @@
 import { offsetColumns, QUANT_BLOCK, storedWidth } from '@flux-srpo/core';
+import type { OffsetBlocks } from '../../packages/export/src/quantize/offset-blocks.ts';
 
 /** The codes that mean zero. */
 const ZERO_OF_8_BITS = 128;
@@ -58,6 +59,29 @@ export function dequantizeQ4m(codes: Uint8Array, scales: Float32Array, inFeature
       for (let i = 0; i < QUANT_BLOCK; i++) {
         const column = block * QUANT_BLOCK + i;
         rows[row * inFeatures + column] = value(row, column) + offset;
+      }
+    }
+  }
+  return rows;
+}
+
+/**
+ * What a reader makes of `q4k`: (q − 8)·scale + offset of the block.
+ *
+ * @returns [N, K]
+ */
+export function dequantizeQ4k({ codes, scales, offsets }: OffsetBlocks, inFeatures: number): Float32Array<ArrayBuffer> {
+  const rows = new Float32Array(codes.length * 2);
+  const blocks = inFeatures / QUANT_BLOCK;
+  const count = rows.length / inFeatures;
+  for (let row = 0, at = 0; row < count; row++) {
+    for (let block = 0; block < blocks; block++) {
+      const scale = scales[row * blocks + block]!;
+      const offset = offsets[block * count + row]!;
+      for (const end = at + QUANT_BLOCK; at < end; at += 2) {
+        const pair = codes[at / 2]!;
+        rows[at] = ((pair & 15) - ZERO) * scale + offset;
+        rows[at + 1] = ((pair >> 4) - ZERO) * scale + offset;
       }
     }
   }

@@ -4,7 +4,7 @@ import { convertInMemory } from './bundle.ts';
 import { PIPELINES, type ReadFixture, readPipelineFixture } from './fixture.ts';
 import { synthesizeFolder } from './synthesize.ts';
 
-const DTYPES: readonly WeightClass[] = ['f32', 'q8', 'q4', 'q4m'];
+const DTYPES: readonly WeightClass[] = ['f32', 'q8', 'q4', 'q4m', 'q4k'];
 
 /**
  * Graphs with their weights inside differ only in where the weights are. One of each kind of block

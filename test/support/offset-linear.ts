@@ -1,5 +1,5 @@
 import { FLUX1_DEV, type ModelConfig, torchRandn } from '@flux-srpo/core';
-import { buildGraph, quantizeQ4m } from '@flux-srpo/export';
+import { buildGraph, quantizeQ4m, splitOffsets } from '@flux-srpo/export';
 import { e4m4ToF32 } from '@flux-srpo/formats';
 import type { HostTensor, Stage } from '@flux-srpo/runtime';
 import { dequantizeQ4m } from './dequantize.ts';
@@ -22,26 +22,31 @@ function weights(inFeatures: number): Float32Array {
   return noise.map((value, i) => 0.02 * (value + 2 * Math.sin(Math.floor(i / 32) * 1.7)));
 }
 
-/** Largest difference from the loop, as a share of the results' root mean square. */
-export async function offsetLinearError(stage: Stage, inFeatures: number): Promise<number> {
+/** Largest difference to the loop, as a share of the results' root mean square. */
+export async function offsetLinearError(
+  stage: Stage,
+  weightClass: (typeof OFFSET_CLASSES)[number],
+  inFeatures: number,
+): Promise<number> {
   const transformer = { ...FLUX1_DEV.transformer, num_attention_heads: HEADS, joint_attention_dim: inFeatures };
   const config: ModelConfig = { ...FLUX1_DEV, transformer };
   const { bytes, weights: inputs } = buildGraph('embed_text', config, ({ kind }) =>
-    kind === 'linear' ? 'q4m' : 'f32',
+    kind === 'linear' ? weightClass : 'f32',
   );
-  const session = await stage.session(`embed_text ${inFeatures}`, async () => bytes);
+  const session = await stage.session(`embed_text ${weightClass} ${inFeatures}`, async () => bytes);
 
   const { codes, scales } = quantizeQ4m(weights(inFeatures), inFeatures);
   const values = e4m4ToF32(scales);
   const x = torchRandn(12, ROWS * inFeatures);
   const bias = torchRandn(13, FEATURES);
-  const [weightInput, scalesInput, biasInput] = inputs;
+  const split = splitOffsets(codes, values, inFeatures);
+  const weightData = weightClass === 'q4m' ? [codes, values] : [split.codes, split.scales, split.offsets];
   const feeds: Record<string, HostTensor> = {
     prompt_embeds: { dtype: 'float32', dims: [1, ROWS, inFeatures], data: x },
-    [weightInput!.name]: { dtype: 'uint8', dims: [...weightInput!.dims], data: codes },
-    [scalesInput!.name]: { dtype: 'float32', dims: [...scalesInput!.dims], data: values },
-    [biasInput!.name]: { dtype: 'float32', dims: [...biasInput!.dims], data: bias },
   };
+  for (const [i, { name, dims, dtype }] of inputs.entries()) {
+    feeds[name] = { dtype, dims, data: [...weightData, bias][i]! };
+  }
   const { hidden } = await stage.run(session, feeds);
   const got = await stage.read(hidden!);
   hidden!.dispose();
@@ -59,6 +64,9 @@ export async function offsetLinearError(stage: Stage, inFeatures: number): Promi
   }
   return worst / Math.sqrt(squares / (ROWS * FEATURES));
 }
+
+/** The classes with an offset in each block. */
+export const OFFSET_CLASSES = ['q4m', 'q4k'] as const;
 
 /** Widths whose block sums fill whole blocks of their own, and widths where they are padded. */
 export const OFFSET_WIDTHS = [1024, 96, 1056] as const;

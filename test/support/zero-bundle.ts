@@ -17,7 +17,7 @@ import { letterTokenizers } from '../../packages/export/src/synth/tokenizers.ts'
  * needs no disk and no time. For counting memory, where values do not matter.
  */
 
-export type ZeroClass = 'q4' | 'q4m' | 'q8';
+export type ZeroClass = 'q4' | 'q4m' | 'q4k' | 'q8';
 
 export async function zeroBundle(config: ModelConfig, dtype: ZeroClass): Promise<Bundle> {
   const recipe = RECIPES[dtype];
@@ -95,7 +95,7 @@ export async function zeroBundle(config: ModelConfig, dtype: ZeroClass): Promise
       const used = classOf(slot);
       for (const { name, dtype: type, dims } of weightInputs(slot, used)) {
         const isScale = name.endsWith('.scales');
-        const isHalf = used === 'f16' || isScale;
+        const isHalf = used === 'f16' || isScale || name.endsWith('.offsets');
         const isByte = type === 'uint8' || (used === 'q4m' && isScale);
         const stored = isByte ? 'U8' : isHalf ? 'F16' : 'F32';
         const bytes = dims.reduce((product, dim) => product * dim, stored === 'U8' ? 1 : isHalf ? 2 : 4);

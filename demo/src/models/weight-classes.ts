@@ -9,6 +9,10 @@ export const WEIGHT_CLASSES: Readonly<Record<WeightClass, { label: string; note:
     label: '4 bits with offsets (recommended)',
     note: 'FLUX.1 takes about 10.4 GB. Pictures differ from the original’s only in detail: 36.5 dB on the embedded model.',
   },
+  q4k: {
+    label: '4 bits with exact offsets',
+    note: 'FLUX.1 takes about 11.3 GB. For GGUF files in Q4_K or Q4_1, whose codes it keeps; other sources gain nothing over the first.',
+  },
   q4: {
     label: '4 bits',
     note: 'FLUX.1 takes about 10.4 GB. A little less exact (35.1 dB), a little less work for the GPU. A GGUF file in Q4_0 is stored unchanged.',

@@ -81,9 +81,11 @@ export {
   type TensorClass,
 } from './model/parts.ts';
 export {
-  BLOCK_BYTES,
+  BLOCK_LAYOUTS,
   type BlockClass,
+  hasOffsets,
   isBlockClass,
+  isFourBits,
   offsetColumns,
   QUANT_BLOCK,
   storedWidth,

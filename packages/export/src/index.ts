@@ -14,6 +14,7 @@ export type { UnusedTensor } from './key-maps/binding.ts';
 export { COMPONENTS, type Component } from './key-maps/index.ts';
 export type { LoraSource } from './lora/open-loras.ts';
 export { quantizeQ4, quantizeQ4m, quantizeQ8 } from './quantize/kernels.ts';
+export { splitOffsets } from './quantize/split-offsets.ts';
 export { shapePartSizes } from './recipes/part-sizes.ts';
 export { RECIPES, resolveClass } from './recipes/recipe.ts';
 export { combineSources, type ModelSources, type SourceFile } from './sources/combine-sources.ts';

@@ -12,7 +12,9 @@ import { FLOAT_BYTES, HALF_BYTES, type WorkOptions } from './work-options.ts';
  * figures).
  */
 export function denoiseMoments(config: TransformerConfig, options: WorkOptions): BufferCounts[] {
-  const { textTokens, n, f16, blockSums } = options;
+  const { textTokens, n, f16, offsets } = options;
+  const isCopied = offsets === 'q4m';
+  const isAdded = offsets === 'q4k';
   const width = hiddenSize(config);
   const chunk = mlpChunkWidth(MLP_RATIO * width);
   const image = tokenCount(options.size);
@@ -30,15 +32,19 @@ export function denoiseMoments(config: TransformerConfig, options: WorkOptions):
   const singleStream: BufferCounts = [[n, stream(joint)]];
   // The normed input that linear layers read. Where block sums are needed, the copy with the sums
   // takes its place.
-  const read = (tokens: number): BufferCounts => [[1, blockSums ? withSums(tokens) : activation(tokens)]];
+  const read = (tokens: number): BufferCounts => [[1, isCopied ? withSums(tokens) : activation(tokens)]];
   // An MLP's chunk: the hidden layer before and after GELU, and where needed the copy with the
-  // sums.
-  const hidden = (tokens: number): BufferCounts => [
+  // sums, or the product that is added.
+  const hidden = (tokens: number, products = isAdded ? 1 : 0): BufferCounts => [
     [2, activation(tokens, chunk)],
-    ...(blockSums ? [[1, withSums(tokens, chunk)] as const] : []),
+    ...(isCopied ? [[1, withSums(tokens, chunk)] as const] : []),
+    [products, activation(tokens, chunk)],
   ];
+  // Where offsets are added: results before that, and the products.
+  const added = (count: number, tokens: number): BufferCounts => [[isAdded ? count : 0, activation(tokens)]];
   const doubleMlp = [...doubleStreams, ...hidden(image), ...hidden(textTokens), ...read(image)];
-  const singleMlp = [...singleStream, ...hidden(joint), ...read(joint)];
+  // In half precision, a chunk's product has gone when its float32 results are made.
+  const singleMlp = [...singleStream, ...hidden(joint, f16 ? 0 : undefined), ...read(joint)];
   // The attention kernel copies k and v. In a double block they are joint; q and the result are the
   // image's and the text's.
   const doubleAttention: BufferCounts = [
@@ -52,20 +58,20 @@ export function denoiseMoments(config: TransformerConfig, options: WorkOptions):
   const singleAttention: BufferCounts = [...singleStream, [6, activation(joint)]];
   if (f16) {
     return [
-      [...doubleAttention, [2, activation(textTokens)]],
+      [...doubleAttention, [2, activation(textTokens)], ...added(2, image), ...added(2, textTokens)],
       // A chunk's result on its way to the float32 stream.
-      [...doubleMlp, ...read(textTokens), [3, stream(image)], [5, stream(textTokens)]],
+      [...doubleMlp, ...read(textTokens), [3, stream(image)], [5, stream(textTokens)], ...added(4, image)],
       // The attention's result is copied with its sums.
-      [...singleAttention, ...(blockSums ? read(joint) : [])],
+      [...singleAttention, ...(isCopied ? read(joint) : [])],
       // The attention's projection; a chunk's result before and after it is scaled.
       [...singleMlp, [3, stream(joint)], [1, activation(joint)]],
     ];
   }
   return [
     // The text's MLP runs first, beside the attention's buffers and the text's own stream.
-    [...doubleAttention, [5, activation(textTokens)]],
+    [...doubleAttention, [5, activation(textTokens)], ...added(2, image), ...added(1, textTokens)],
     // The sum of the chunks, and the new stream.
-    [...doubleMlp, [2, activation(image)]],
+    [...doubleMlp, [2, activation(image)], ...added(2, image)],
     [...singleAttention, ...read(joint)],
     // The attention's projection, the sum of the chunks, and the new stream.
     [...singleMlp, [4, activation(joint)]],

@@ -3,13 +3,13 @@ import type { WeightClass } from '../manifest/weight-class.ts';
 import type { ModelConfig } from '../model/config.ts';
 import { t5FloatShare } from '../model/half-precision.ts';
 import { modelParts, PARTS, type Part } from '../model/parts.ts';
-import { BLOCK_BYTES, isBlockClass } from '../model/weight-blocks.ts';
+import { BLOCK_LAYOUTS, hasOffsets, isBlockClass, type OffsetClass } from '../model/weight-blocks.ts';
 
 /** A part that runs, with its weights on the device. */
 export interface PartSize extends Part {
   bytes: number;
-  /** It has layers of `q4m`, whose activations are copied to append their block sums. */
-  blockSums?: boolean;
+  /** The class of its layers with offsets, whose products take more work buffers. Absent where none has. */
+  offsets?: OffsetClass;
 }
 
 /**
@@ -38,8 +38,9 @@ export function partSizes(
       const least = growth(weightClass, 2);
       return least + (growth(weightClass, 4) - least) * share;
     });
+    const offsets = asked.find(hasOffsets);
     const bytes = Math.ceil((fileSizes.get(weights) ?? 0) * Math.max(1, ...growths));
-    return { ...part, bytes, ...(asked.includes('q4m') && { blockSums: true }) };
+    return { ...part, bytes, ...(offsets !== undefined && { offsets }) };
   });
 }
 
@@ -50,8 +51,8 @@ export function partSizes(
 function growth(weightClass: WeightClass, floatBytes: 2 | 4): number {
   if (weightClass === 'f32') return 1;
   if (!isBlockClass(weightClass)) return floatBytes / 2;
-  const { codes, scale } = BLOCK_BYTES[weightClass];
-  return (codes + floatBytes) / (codes + scale);
+  const { codes, floats, floatBytes: stored } = BLOCK_LAYOUTS[weightClass];
+  return (codes + floats * floatBytes) / (codes + floats * stored);
 }
 
 /** The share of a part's weights that its graph in half precision takes as floats. */

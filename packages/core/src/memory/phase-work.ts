@@ -15,12 +15,15 @@ export function phaseWork(input: PlanInput): Record<Exclude<PlanPhase, 'decode'>
     textTokens: input.textTokens,
     n: input.n ?? 1,
     f16: input.f16 === true,
-    blockSums: input.parts.some((part) => part.blockSums),
   };
-  const text = textMoments(text_encoder_2, options);
+  // A model may have both; what either needs at some moment is in the runtime's pool from then on.
+  const classes = new Set(input.parts.map((part) => part.offsets));
+  const ofAll = (moments: (options: WorkOptions) => BufferCounts[]) =>
+    [...classes].flatMap((offsets) => moments({ ...options, offsets }));
+  const text = ofAll((each) => textMoments(text_encoder_2, each));
   const bias = textTables(text_encoder_2, options);
   const modulation = modulationMoments(transformer, input.steps ?? FLUX_SRPO_DEFAULTS.num_inference_steps);
-  const denoise = denoiseMoments(transformer, options);
+  const denoise = ofAll((each) => denoiseMoments(transformer, each));
   return {
     text: { bytes: pooledBytes(text) + bias, largest: Math.max(largestBuffer(text), bias) },
     modulation: { bytes: pooledBytes(modulation), largest: largestBuffer(modulation) },

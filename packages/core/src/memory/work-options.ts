@@ -1,3 +1,4 @@
+import type { OffsetClass } from '../model/weight-blocks.ts';
 import type { ImageSize } from '../picture/geometry.ts';
 
 /** What decides how large the work buffers of blocks and layers are. */
@@ -8,8 +9,11 @@ export interface WorkOptions {
   n: number;
   /** Blocks and T5 run in half precision. */
   f16: boolean;
-  /** Some linear layers read a copy of their input with the sums of its blocks behind it. */
-  blockSums: boolean;
+  /**
+   * Linear layers with offsets. Those of `q4m` read a copy of their input with the sums of its blocks
+   * behind it; those of `q4k` add a product of the sums to their result.
+   */
+  offsets?: OffsetClass | undefined;
 }
 
 export const FLOAT_BYTES = 4;

@@ -72,7 +72,7 @@ export const PARTS = {
   conditioning: { ...transformer('conditioning', ['embedder']), ...ONCE },
   doubleModulation: (block: number, stream: 'img' | 'txt') => modulation(`double_block.${block}.${stream}`, 6),
   singleModulation: (block: number) => modulation(`single_block.${block}`, 3),
-  finalModulation: modulation('final', 2),
+  finalModulation: { ...modulation('final', 2), classes: ['final'] },
   embedText: { ...transformer('embed_text', ['embedder']), ...ONCE },
   embedImage: transformer('embed_image', ['embedder']),
   doubleBlock: (block: number) => blockPart(`double_block.${block}`, 'double_block'),

@@ -12,20 +12,38 @@ import type { WeightClass } from '../manifest/weight-class.ts';
 export const QUANT_BLOCK = 32;
 
 /** The classes whose weights are codes and scales. */
-export type BlockClass = Extract<WeightClass, 'q8' | 'q4' | 'q4m'>;
+export type BlockClass = Extract<WeightClass, 'q8' | 'q4' | 'q4m' | 'q4k'>;
 
-/**
- * Bytes of one block: its codes, and its scale as it is on disk. On the device a scale is a float32
- * or a half.
- */
-export const BLOCK_BYTES: Readonly<Record<BlockClass, { readonly codes: number; readonly scale: number }>> = {
-  q8: { codes: QUANT_BLOCK, scale: 2 },
-  q4: { codes: QUANT_BLOCK / 2, scale: 2 },
-  q4m: { codes: QUANT_BLOCK / 2, scale: 1 },
+/** The classes with an offset in each block. */
+export type OffsetClass = Extract<WeightClass, 'q4m' | 'q4k'>;
+
+/** How a block is stored. */
+export interface BlockLayout {
+  /** Bytes of the codes. */
+  readonly codes: number;
+  /** Numbers beside the codes: a scale, and in `q4k` an offset. On the device, float32 or halves. */
+  readonly floats: 1 | 2;
+  /** Bytes of each of these numbers on disk. */
+  readonly floatBytes: 1 | 2;
+}
+
+export const BLOCK_LAYOUTS: Readonly<Record<BlockClass, BlockLayout>> = {
+  q8: { codes: QUANT_BLOCK, floats: 1, floatBytes: 2 },
+  q4: { codes: QUANT_BLOCK / 2, floats: 1, floatBytes: 2 },
+  q4m: { codes: QUANT_BLOCK / 2, floats: 1, floatBytes: 1 },
+  q4k: { codes: QUANT_BLOCK / 2, floats: 2, floatBytes: 2 },
 };
 
 export function isBlockClass(weightClass: WeightClass): weightClass is BlockClass {
-  return Object.hasOwn(BLOCK_BYTES, weightClass);
+  return Object.hasOwn(BLOCK_LAYOUTS, weightClass);
+}
+
+export function hasOffsets(weightClass: WeightClass): weightClass is OffsetClass {
+  return weightClass === 'q4m' || weightClass === 'q4k';
+}
+
+export function isFourBits(weightClass: WeightClass): boolean {
+  return isBlockClass(weightClass) && BLOCK_LAYOUTS[weightClass].codes < QUANT_BLOCK;
 }
 
 /**

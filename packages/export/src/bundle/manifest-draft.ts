@@ -8,6 +8,7 @@ import {
   parseManifest,
   type SafetyChecker,
 } from '@flux-srpo/core';
+import type { GgmlTypeName } from '@flux-srpo/formats';
 import type { Component } from '../key-maps/index.ts';
 import type { Recipe } from '../recipes/recipe.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
@@ -64,16 +65,19 @@ export function manifestJson(manifest: Manifest): string {
   return `${JSON.stringify(manifest, null, 1)}\n`;
 }
 
+/** Types whose codes are kept, while scales and offsets are rounded to halves. */
+const MINIMA: ReadonlySet<string> = new Set(['Q4_1', 'Q4_K'] satisfies GgmlTypeName[]);
+
 /**
- * For a source in blocks: which tensor classes kept the blocks to the bit, and which were quantized
- * again.
+ * For a source in blocks: which tensor classes kept the blocks to the bit, or their codes, and which
+ * were quantized again.
  */
 export function describeBlocks(blocks: readonly BlockOrigin[]): Record<string, string> {
   if (!blocks.some(({ isKept }) => isKept)) return {};
   const list = (isKept: boolean) => {
     const labels = blocks
       .filter((block) => block.isKept === isKept)
-      .map((block) => `${block.tensorClass} from ${block.dtype}`);
+      .map(({ tensorClass, dtype }) => `${tensorClass} from ${dtype}${isKept && MINIMA.has(dtype) ? ' (codes)' : ''}`);
     return [...new Set(labels)].sort().join(', ');
   };
   const anew = list(false);

@@ -14,8 +14,9 @@ import type { Component } from '../key-maps/index.ts';
 import type { MergedSlot } from '../lora/merged-slot.ts';
 import type { RowQuantizer } from '../quantize/rows.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
+import type { StoredTensor } from '../weights/block-tensors.ts';
 import { keepBlocks } from '../weights/kept-blocks.ts';
-import { planStorage, type StoredTensor } from '../weights/plan-storage.ts';
+import { planStorage } from '../weights/plan-storage.ts';
 import { slotPieces } from '../weights/slot-reader.ts';
 import type { BundleWriter } from './bundle-writer.ts';
 
@@ -49,14 +50,18 @@ export interface PlanContext {
 }
 
 /** Chooses how each slot of a part is stored; reads all its weights once. */
-export async function planPart(slots: readonly MergedSlot[], context: PlanContext): Promise<StoredPart> {
+export async function planPart(
+  { graph }: PartPlan,
+  slots: readonly MergedSlot[],
+  context: PlanContext,
+): Promise<StoredPart> {
   const { checkpoints, classOf, quantizer, signal, onSlot } = context;
   const tensors: StoredTensor[] = [];
   const fallbacks: QuantizationFallback[] = [];
   const blocks: BlockOrigin[] = [];
   for (const bound of slots) {
     const checkpoint = checkpoints[bound.component];
-    const weightClass = classOf(bound.slot);
+    const weightClass = classOf(bound.slot, graph);
     const kept = await keepBlocks(bound, checkpoint, weightClass, signal);
     const storage =
       kept ?? (await planStorage(bound.slot, weightClass, slotPieces(bound, checkpoint, signal), quantizer));

@@ -45,7 +45,7 @@ async function convertPart(
 ): Promise<FinishedPart> {
   const { writer, config, classOf, checkpoints, onProgress } = context;
   let bytes = 0;
-  const { tensors, fallbacks, blocks } = await planPart(context.binding.parts.get(part.name)!, {
+  const { tensors, fallbacks, blocks } = await planPart(part, context.binding.parts.get(part.name)!, {
     ...context,
     onSlot(slot) {
       bytes += sourceBytes(slot, checkpoints);

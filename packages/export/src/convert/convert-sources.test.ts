@@ -12,8 +12,10 @@ import {
 } from '@flux-srpo/formats';
 import { describe, expect, it, vi } from 'vitest';
 import { f32ToBf16 } from '../../../../test/support/bf16.ts';
-import { dequantizeQ4, dequantizeQ4m, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
+import { dequantizeQ4, dequantizeQ4k, dequantizeQ4m, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
+import { relativeRms } from '../../../../test/support/relative-rms.ts';
 import type { Component } from '../key-maps/index.ts';
+import { packLevels, readLevels } from '../quantize/ggml-blocks.ts';
 import { combineSources, type ModelSources, type SourceFile } from '../sources/combine-sources.ts';
 import { bflTransformerNames, toBfl, toBflVae, toLlamaT5 } from '../test-support/bfl.ts';
 import { type RawTensor, rawGguf, rawSafetensors, sourceFile } from '../test-support/checkpoint-files.ts';
@@ -428,6 +430,44 @@ describe('GGUF files of quantized weights', () => {
     expect(await linear('single_block.0', 'proj_mlp')).toEqual(whole.filter((_, i) => i % 320 >= 64));
     expect(converted.summary.manifest.source.blocks).toMatch(
       new RegExp(`^kept to the bit: attention from ${type}, mlp from ${type}, modulation from ${type};`),
+    );
+  });
+
+  it.each(['Q4_1', 'Q4_K'] as const)('of %s keep every code where q4m is asked for, in q4k', async (type) => {
+    const { raw, numbers } = blockFile(bfl, (name, columns) =>
+      name.includes('single_blocks') ? undefined : inBlocks(type)(name, columns),
+    );
+    const converted = await convertFile(raw, 'q4m');
+    const { quantization, source: origin } = converted.summary.manifest;
+    const { recipe } = quantization;
+    // Rows of the tiny model are whole blocks of Q4_K in the second layer of the MLPs alone.
+    expect([recipe.mlp, recipe.attention]).toEqual(['q4k', type === 'Q4_1' ? 'q4k' : 'q4m']);
+    const bytes = weightsOf(converted).get('weights/double_block.0.safetensors')!;
+    const file = await readSafetensors(bytesSource(bytes, 'double_block.0'));
+    const floats = async (name: string) => widen(file.info(name).dtype, await file.read(name));
+    const codes = await file.read('img_mlp.2.weight');
+    const source = raw.get('double_blocks.0.img_mlp.2.weight')!;
+    expect(codes).toEqual(packLevels(readLevels(type, source.bytes).levels, 'q4k', 256));
+    const [scales, offsets] = [await floats('img_mlp.2.scales'), await floats('img_mlp.2.offsets')];
+    const expected = fromBfl(numbers).get('transformer_blocks.0.ff.net.2.weight')!.values;
+    expect(relativeRms(dequantizeQ4k({ codes, scales, offsets }, 256), expected)).toBeLessThan(4e-4);
+    expect(origin.blocks).toContain(`mlp from ${type} (codes)`);
+  });
+
+  it('do not store in 4 bits what the file keeps wider than its other weights', async () => {
+    // As city96's Q4_K_M does: attention's projections in more bits, in all double blocks or in one.
+    const { raw } = blockFile(bfl, (name, columns) => {
+      const isWide = name.includes('img_attn.qkv') || name === 'double_blocks.1.txt_attn.proj.weight';
+      return inBlocks(isWide ? 'Q5_1' : 'Q4_0')(name, columns);
+    });
+    const { summary } = await convertFile(raw, 'q4');
+    const { fallbacks } = summary.manifest.quantization;
+    const reason = 'the source keeps it in Q5_1 and most weights beside it in Q4_0';
+    const names = ['img_attn.q', 'img_attn.k', 'img_attn.v', 'txt_attn.proj'];
+    expect(fallbacks.filter(({ used }) => used === 'q8')).toEqual(
+      [0, 1].flatMap((block) =>
+        names.map((name) => ({ tensor: `double_block.${block}/${name}.weight`, asked: 'q4', used: 'q8', reason })),
+      ),
     );
   });
 

@@ -5,10 +5,10 @@ import { type BundleSink, BundleWriter, isResumable } from '../bundle/bundle-wri
 import { checkDraft, describeBlocks, draftManifest, manifestJson } from '../bundle/manifest-draft.ts';
 import { writeGraphs } from '../bundle/part-writer.ts';
 import { readSafetyChecker } from '../bundle/safety-checker.ts';
-import type { ClassOf } from '../graphs/index.ts';
 import type { Component } from '../key-maps/index.ts';
 import { type OpenLora, openLoras } from '../lora/open-loras.ts';
-import { RECIPES, type Recipe, resolveClass, shapeFallbacks } from '../recipes/recipe.ts';
+import { RECIPES, type Recipe } from '../recipes/recipe.ts';
+import { classesForSource } from '../recipes/source-classes.ts';
 import { Journal } from '../resume/journal.ts';
 import { journalIdentity } from '../resume/journal-identity.ts';
 import { openJournal } from '../resume/open-journal.ts';
@@ -75,8 +75,6 @@ async function endAfterError({ sink, options, hasJournal }: Conversion, error: u
 async function convert(conversion: Conversion): Promise<ConvertSummary> {
   const { sink, writer, options } = conversion;
   const { info = FLUX_SRPO_INFO, bake = false, signal, quantizer, onProgress, onNotice } = options;
-  const recipe: Recipe = { ...RECIPES[options.dtype], ...options.recipe };
-  const classOf: ClassOf = (slot) => resolveClass(recipe, slot).used;
 
   // 1. Read every header and check that the checkpoint is what the configs say, before anything is
   // written.
@@ -85,6 +83,8 @@ async function convert(conversion: Conversion): Promise<ConvertSummary> {
   const { source, states, assertUnchanged } = watchSource(conversion.source);
   const headers = await readHeaders(source, conversion.checkpoints, loras);
   const { clipTokenizer, t5Tokenizer, checkpoints, config, plan, binding } = headers;
+  const asked: Recipe = { ...RECIPES[options.dtype], ...options.recipe };
+  const { recipe, classOf, fallbacks } = classesForSource(asked, plan, binding, checkpoints);
   const checker = options.safetyChecker && watchSource(options.safetyChecker);
   const safetyChecker = checker && (await readSafetyChecker(checker.source));
 
@@ -126,7 +126,7 @@ async function convert(conversion: Conversion): Promise<ConvertSummary> {
     source: { ...draft.source, ...describeBlocks(parts.flatMap(({ blocks }) => blocks)) },
     quantization: {
       recipe: { ...recipe },
-      fallbacks: [...shapeFallbacks(plan, recipe), ...parts.flatMap(({ fallbacks }) => fallbacks)],
+      fallbacks: [...fallbacks, ...parts.flatMap((part) => part.fallbacks)],
     },
     ...shared,
     graphs: {

@@ -1,8 +1,8 @@
 import type { WeightClass } from '@flux-srpo/core';
 import { readSafetyChecker } from '../bundle/safety-checker.ts';
-import type { ClassOf } from '../graphs/index.ts';
 import type { Component } from '../key-maps/index.ts';
-import { RECIPES, resolveClass } from '../recipes/recipe.ts';
+import { RECIPES } from '../recipes/recipe.ts';
+import { classesForSource } from '../recipes/source-classes.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import type { SourceFolder } from '../sources/source-folder.ts';
 import { readHeaders } from './headers.ts';
@@ -37,7 +37,7 @@ export async function foreseeConversion(
     if (safetyChecker !== undefined) await readSafetyChecker(safetyChecker);
     const { plan, binding, checkpoints } = await readHeaders(source, opened);
     const work = plan.map((part) => partWork(part, binding.parts.get(part.name)!, checkpoints));
-    const classOf: ClassOf = (slot) => resolveClass(RECIPES[dtype], slot).used;
+    const { classOf } = classesForSource(RECIPES[dtype], plan, binding, checkpoints);
     return {
       parts: plan.length,
       weights: work.reduce((sum, { weights }) => sum + weights, 0),

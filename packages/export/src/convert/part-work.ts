@@ -1,4 +1,4 @@
-import type { WeightClass } from '@flux-srpo/core';
+import { BLOCK_LAYOUTS, isBlockClass, type WeightClass } from '@flux-srpo/core';
 import { DTYPE_BITS, GGML_TYPES } from '@flux-srpo/formats';
 import type { ClassOf, PartPlan } from '../graphs/index.ts';
 import type { WeightSlot } from '../graphs/slots.ts';
@@ -31,14 +31,14 @@ export function sourceBytes(
  */
 export function expectedBytes(part: PartPlan, classOf: ClassOf): number {
   return part.slots.reduce((sum, slot) => {
-    const weightClass = classOf(slot);
+    const weightClass = classOf(slot, part.graph);
     return sum + weightInputs(slot, weightClass).reduce((bytes, input) => bytes + inputBytes(input, weightClass), 0);
   }, 0);
 }
 
 function inputBytes({ dtype, dims }: WeightInput, weightClass: WeightClass): number {
-  // The only floats of a `q4m` slot are its scales.
-  const floatBytes = weightClass === 'f32' ? 4 : weightClass === 'q4m' ? 1 : 2;
+  // Floats of a slot in blocks are its scales and offsets.
+  const floatBytes = isBlockClass(weightClass) ? BLOCK_LAYOUTS[weightClass].floatBytes : weightClass === 'f32' ? 4 : 2;
   return dims.reduce((product, dim) => product * dim, dtype === 'uint8' ? 1 : floatBytes);
 }
 
@@ -47,7 +47,7 @@ function countWeights(slot: WeightSlot): number {
 }
 
 /** Bits a weight takes in the source. */
-function bitsOf(dtype: string): number {
+export function bitsOf(dtype: string): number {
   if (Object.hasOwn(DTYPE_BITS, dtype)) return DTYPE_BITS[dtype as keyof typeof DTYPE_BITS];
   const { bytes, length } = GGML_TYPES[dtype as keyof typeof GGML_TYPES];
   return (bytes * 8) / length;

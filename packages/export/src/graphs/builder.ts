@@ -1,8 +1,15 @@
-import { offsetColumns, type Precision, QUANT_BLOCK, storedWidth, type TensorClass } from '@flux-srpo/core';
+import {
+  offsetColumns,
+  type Precision,
+  QUANT_BLOCK,
+  storedWidth,
+  type TensorClass,
+  type WeightClass,
+} from '@flux-srpo/core';
 import { elementType } from '@flux-srpo/formats/onnx';
 import { NodeBuilder, type Value } from './node-builder.ts';
 import type { ClassOf, WeightSlot } from './slots.ts';
-import { type WeightInput, weightInputs } from './weights.ts';
+import { offsetsName, scalesName, type WeightInput, weightInputs } from './weights.ts';
 
 export interface LinearOptions {
   /** @default true */
@@ -19,10 +26,11 @@ export interface LinearOptions {
  */
 export class GraphBuilder extends NodeBuilder {
   readonly slots: WeightSlot[] = [];
-  readonly #classOf: ClassOf;
+  readonly #classOf: (slot: WeightSlot) => WeightClass;
   readonly #precision: Precision;
   readonly #weights: WeightInput[] = [];
-  /** By activation: the activation followed by its block sums. */
+  /** By activation: its block sums, and the activation followed by them. */
+  readonly #sums = new Map<string, Value>();
   readonly #withSums = new Map<string, Value>();
 
   /**
@@ -31,7 +39,7 @@ export class GraphBuilder extends NodeBuilder {
    */
   constructor(name: string, classOf: ClassOf, precision: Precision = 'f32') {
     super(name);
-    this.#classOf = classOf;
+    this.#classOf = (slot) => classOf(slot, name);
     this.#precision = precision;
   }
 
@@ -88,12 +96,16 @@ export class GraphBuilder extends NodeBuilder {
     }
     const a = weightClass === 'q4m' ? this.#appendBlockSums(x, inner) : x;
     // The bias goes into input 5: an Add after MatMulNBits is not fused by the web runtime.
-    return this.contrib('MatMulNBits', [a, `${name}.weight`, `${name}.scales`, '', '', ...(bias ? [bias] : [])], dims, {
+    const inputs = [a, slot.name, scalesName(slot.name), '', '', ...(bias ? [bias] : [])];
+    const product = this.contrib('MatMulNBits', inputs, dims, {
       K: storedWidth(inner, weightClass),
       N: features,
       bits: weightClass === 'q8' ? 8 : 4,
       block_size: QUANT_BLOCK,
     });
+    if (weightClass !== 'q4k') return product;
+    const offsets = this.node('MatMul', [this.#blockSums(x, inner), offsetsName(slot.name)], dims);
+    return this.node('Add', [product, offsets], dims);
   }
 
   /** The model file: data inputs first, then weights. */
@@ -111,9 +123,7 @@ export class GraphBuilder extends NodeBuilder {
     const { blocks, padded } = offsetColumns(inner);
     const lead = x.dims.slice(0, -1);
     const keep = lead.map(() => 0);
-    const inBlocks = this.reshape(x, [...keep, blocks, QUANT_BLOCK], [...lead, blocks, QUANT_BLOCK]);
-    const axis = this.constant('last_axis', 'int64', [1], [-1]);
-    let sums = this.node('ReduceSum', [inBlocks, axis], [...lead, blocks], { keepdims: 0 });
+    let sums = this.#blockSums(x, inner);
     if (padded > blocks) {
       const pads = [...keep, 0, ...keep, padded - blocks];
       const padding = this.constant(`pads_${pads.join('_')}`, 'int64', [pads.length], pads);
@@ -122,6 +132,19 @@ export class GraphBuilder extends NodeBuilder {
     const widened = this.node('Concat', [x, sums, sums], [...lead, storedWidth(inner, 'q4m')], { axis: -1 });
     this.#withSums.set(x.name, widened);
     return widened;
+  }
+
+  /** [..., K] → [..., K/32], what an offset of a block multiplies. */
+  #blockSums(x: Value, inner: number): Value {
+    const known = this.#sums.get(x.name);
+    if (known) return known;
+    const blocks = inner / QUANT_BLOCK;
+    const lead = x.dims.slice(0, -1);
+    const inBlocks = this.reshape(x, [...lead.map(() => 0), blocks, QUANT_BLOCK], [...lead, blocks, QUANT_BLOCK]);
+    const axis = this.constant('last_axis', 'int64', [1], [-1]);
+    const sums = this.node('ReduceSum', [inBlocks, axis], [...lead, blocks], { keepdims: 0 });
+    this.#sums.set(x.name, sums);
+    return sums;
   }
 
   #slot(slot: WeightSlot, dtype: 'float32' | 'float16'): void {

@@ -1,3 +1,3 @@
 export { type BuiltGraph, buildGraph, HALF_GRAPHS, planParts } from './plan.ts';
 export type { ClassOf, PartPlan, WeightSlot } from './slots.ts';
-export { scalesName, type WeightInput, weightInputs } from './weights.ts';
+export { offsetsName, scalesName, type WeightInput, weightInputs } from './weights.ts';

@@ -15,9 +15,12 @@ export interface WeightSlot {
 }
 
 /**
- * The class that a slot is stored in, fallbacks included. For `plain` slots it is `f32` or `f16`.
+ * The class that a slot of a graph is stored in, fallbacks included. For `plain` slots it is `f32`
+ * or `f16`.
+ *
+ * @param graph absent for tables, which no graph takes
  */
-export type ClassOf = (slot: WeightSlot) => WeightClass;
+export type ClassOf = (slot: WeightSlot, graph?: string) => WeightClass;
 
 /** A part with the weights it takes, in its graph's input order. */
 export interface PartPlan extends Part {

@@ -40,11 +40,12 @@ export function conditioning(g: GraphBuilder, config: TransformerConfig): void {
   g.output('silu_vec', silu(g, vec));
 }
 
-/** The raw adaLN linear of `chunks` vectors: [R, H] → [R, chunks·H]. */
-export function modulation(g: GraphBuilder, config: TransformerConfig, chunks: number): void {
+/** The raw adaLN linear of `vectors` vectors: [R, H] → [R, vectors·H]. The last layer's gives 2 and is of that layer's class. */
+export function modulation(g: GraphBuilder, config: TransformerConfig, vectors: 6 | 3 | 2): void {
   const width = hiddenSize(config);
   const vec = g.input('silu_vec', ['R', width]);
-  g.output('modulation', g.linear('lin', vec, chunks * width, { tensorClass: 'modulation' }));
+  const tensorClass = vectors === 2 ? 'final' : 'modulation';
+  g.output('modulation', g.linear('lin', vec, vectors * width, { tensorClass }));
 }
 
 export function embedImage(g: GraphBuilder, config: TransformerConfig): void {

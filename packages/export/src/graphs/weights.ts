@@ -1,4 +1,4 @@
-import { BLOCK_BYTES, isBlockClass, QUANT_BLOCK, storedWidth, type WeightClass } from '@flux-srpo/core';
+import { BLOCK_LAYOUTS, isBlockClass, QUANT_BLOCK, storedWidth, type WeightClass } from '@flux-srpo/core';
 import type { WeightSlot } from './slots.ts';
 
 /** A graph input that carries weights. */
@@ -13,7 +13,8 @@ export interface WeightInput {
  *
  * Float linears are [K, N], transposed from torch's [N, K], so that no Transpose runs; quantized
  * ones are MatMulNBits' `B` [N, K/32, 32·bits/8] and `scales` [N, K/32], `q4m` with a K that
- * {@link storedWidth} widens.
+ * {@link storedWidth} widens. `q4k` also has `offsets` [K/32, N], which multiply the block sums of
+ * the activations.
  *
  * @param dtype of the values that the weight is used with; floats and scales have the same
  */
@@ -30,12 +31,18 @@ export function weightInputs(
   }
   const blocks = storedWidth(inFeatures, weightClass) / QUANT_BLOCK;
   return [
-    { name: slot.name, dtype: 'uint8', dims: [outFeatures, blocks, BLOCK_BYTES[weightClass].codes] },
+    { name: slot.name, dtype: 'uint8', dims: [outFeatures, blocks, BLOCK_LAYOUTS[weightClass].codes] },
     { name: scalesName(slot.name), dtype, dims: [outFeatures, blocks] },
+    ...(weightClass === 'q4k' ? [{ name: offsetsName(slot.name), dtype, dims: [blocks, outFeatures] }] : []),
   ];
 }
 
 /** `img_attn.q.weight` → `img_attn.q.scales` */
 export function scalesName(weightName: string): string {
   return weightName.replace(/\.weight$/, '.scales');
+}
+
+/** `img_attn.q.weight` → `img_attn.q.offsets` */
+export function offsetsName(weightName: string): string {
+  return weightName.replace(/\.weight$/, '.offsets');
 }

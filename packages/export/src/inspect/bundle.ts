@@ -8,7 +8,7 @@ import {
   type TensorClass,
 } from '@flux-srpo/core';
 import { readSafetensors, sha256Hex, type TensorInfo } from '@flux-srpo/formats';
-import { type PartPlan, planParts, scalesName } from '../graphs/index.ts';
+import { offsetsName, type PartPlan, planParts, scalesName } from '../graphs/index.ts';
 import { readSmallFile, requireFile, type SourceFolder } from '../sources/source-folder.ts';
 import { elementCount } from './tensor-file.ts';
 import { type FileVerdict, verifyFile } from './verify.ts';
@@ -40,7 +40,7 @@ export interface PartReport {
 }
 
 export interface ClassReport {
-  /** Dtypes on disk with the bytes in each; `scales` are the blocks' scales. */
+  /** Dtypes on disk with the bytes in each; `scales` and `offsets` are the blocks'. */
   dtypes: Record<string, number>;
   weights: number;
   bytes: number;
@@ -162,8 +162,10 @@ function addToClasses(
     report.weights += elementCount(shape);
     const values = tensors.get(name);
     const scales = kind === 'linear' ? tensors.get(scalesName(name)) : undefined;
-    if (values) add(codeKind(values, shape), values.bytes);
+    const offsets = kind === 'linear' ? tensors.get(offsetsName(name)) : undefined;
+    if (values) add(offsets ? 'q4k' : codeKind(values, shape), values.bytes);
     if (scales) add(`${scales.dtype === 'U8' ? 'e4m4' : scales.dtype} scales`, scales.bytes);
+    if (offsets) add(`${offsets.dtype} offsets`, offsets.bytes);
   }
 }
 

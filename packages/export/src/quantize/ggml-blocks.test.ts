@@ -1,7 +1,21 @@
-import { dequantize, f16ToF32 } from '@flux-srpo/formats';
+import { readFile } from 'node:fs/promises';
+import type { BlockClass } from '@flux-srpo/core';
+import { bytesSource, dequantize, f16ToF32, f32ToF16, readGguf, readSafetensors } from '@flux-srpo/formats';
 import { describe, expect, it } from 'vitest';
-import { dequantizeQ4, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
-import { isExactIn, packLevels, readLevels } from './ggml-blocks.ts';
+import { dequantizeQ4, dequantizeQ4k, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
+import { relativeRms } from '../../../../test/support/relative-rms.ts';
+import { canHold, packLevels, readLevels } from './ggml-blocks.ts';
+import { type OffsetBlocks, offsetDtype } from './offset-blocks.ts';
+
+/** Random blocks of each type, and the numbers that the gguf package makes of them (test/reference/gguf_vectors.py). */
+async function fixture(name: string) {
+  const url = new URL(`../../../../test/fixtures/formats/${name}`, import.meta.url);
+  return bytesSource(new Uint8Array(await readFile(url)), name);
+}
+
+function inHalves(numbers: Float32Array): Float32Array {
+  return f16ToF32(f32ToF16(numbers));
+}
 
 /**
  * Every byte value as a pair of codes and as a signed code, scales from half's subnormals to its
@@ -31,13 +45,45 @@ describe('ggml blocks taken over', () => {
     expect(dequantizeBlocks(packLevels(levels, blockClass, 32), scales)).toEqual(dequantize(type, blocks));
   });
 
-  it('are exact only where levels fit and no minimum is added', () => {
-    const exact = (['Q4_0', 'Q5_0', 'Q8_0', 'Q4_1', 'Q5_1', 'Q3_K', 'Q4_K', 'Q6_K', 'F16'] as const).filter(
-      (type) => isExactIn(type, 'q8') || isExactIn(type, 'q4'),
-    );
-    expect(exact).toEqual(['Q4_0', 'Q5_0', 'Q8_0']);
-    expect(isExactIn('Q4_0', 'q4')).toBe(true);
-    expect(isExactIn('Q5_0', 'q4')).toBe(false);
-    expect(isExactIn('Q8_0', 'q4')).toBe(false);
+  it.each(['Q4_1', 'Q4_K'] as const)('%s keep every code, and mean the numbers of the gguf package', async (type) => {
+    const source = await fixture('ggml.gguf');
+    const { offset, bytes } = (await readGguf(source)).tensors.get(type)!;
+    const numbers = await (await readSafetensors(await fixture('ggml.safetensors'))).read(type);
+    const expected = new Float32Array(numbers.slice().buffer);
+    const { levels, scales, offsets } = readLevels(type, await source.read(offset, bytes));
+    // One row, so that offsets are in the order of blocks.
+    const blocks: OffsetBlocks = { codes: packLevels(levels, 'q4k', levels.length), scales, offsets: offsets! };
+    // In float32, but for the half range that goes from the scale into the offset and back.
+    expect(relativeRms(dequantizeQ4k(blocks, levels.length), expected)).toBeLessThan(1e-7);
+    // As stored. 4 bits themselves change weights by 0.07 of their size: a hundredth of that is the most.
+    const rounded = { ...blocks, scales: inHalves(scales), offsets: inHalves(offsets!) };
+    expect(relativeRms(dequantizeQ4k(rounded, levels.length), expected)).toBeLessThan(4e-4);
+  });
+
+  it('are kept where a class holds their codes', () => {
+    const kept = (blockClass: BlockClass) =>
+      (['Q4_0', 'Q5_0', 'Q8_0', 'Q4_1', 'Q5_1', 'Q3_K', 'Q4_K', 'Q6_K', 'F16'] as const).filter((type) =>
+        canHold(blockClass, type),
+      );
+    expect(kept('q8')).toEqual(['Q4_0', 'Q5_0', 'Q8_0']);
+    expect(kept('q4')).toEqual(['Q4_0']);
+    expect(kept('q4m')).toEqual(['Q4_0']);
+    expect(kept('q4k')).toEqual(['Q4_0', 'Q4_1', 'Q4_K']);
+  });
+});
+
+describe('scales and offsets', () => {
+  const blocks = (size: number, exceptions: number[] = []): OffsetBlocks => ({
+    codes: new Uint8Array(16 * 64),
+    scales: Float32Array.from({ length: 64 }, (_, i) => exceptions[i] ?? size * (1 + i / 50)),
+    offsets: Float32Array.from({ length: 64 }, (_, i) => size * (i - 31)),
+  });
+
+  it('are halves unless weights would change by more than 4 bits can spare', () => {
+    expect(offsetDtype(blocks(0.003))).toBe('F16');
+    // A block that is nearly zero may be rounded to a whole number of 2⁻²⁴.
+    expect(offsetDtype(blocks(0.003, [1e-7, 0]))).toBe('F16');
+    expect(offsetDtype(blocks(1e-7))).toBe('F32');
+    expect(offsetDtype(blocks(1e5))).toBe('F32');
   });
 });

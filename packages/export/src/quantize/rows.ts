@@ -2,9 +2,12 @@ import type { BlockClass } from '@flux-srpo/core';
 import type { Numbers } from '../tensors/numbers.ts';
 import { quantizeQ4, quantizeQ4m, quantizeQ8 } from './kernels.ts';
 
+/** The classes with a quantizer of their own: `q4k` takes over what that of `q4m` finds. */
+export type SearchedClass = Exclude<BlockClass, 'q4k'>;
+
 /** Whole rows of one tensor to be quantized. Plain data, so that it can go to a worker. */
 export interface QuantizeJob {
-  readonly weightClass: BlockClass;
+  readonly weightClass: SearchedClass;
   /** [N, K], K a multiple of 32. */
   readonly rows: Numbers;
   readonly inFeatures: number;

@@ -1,4 +1,4 @@
-import type { ModelConfig, PartSize, WeightClass } from '@flux-srpo/core';
+import { hasOffsets, type ModelConfig, type PartSize, type WeightClass } from '@flux-srpo/core';
 import { buildGraph, type ClassOf, HALF_GRAPHS, planParts } from '../graphs/index.ts';
 import { RECIPES, resolveClass } from './recipe.ts';
 
@@ -25,7 +25,7 @@ export function shapePartSizes(config: ModelConfig, dtype: WeightClass, f16 = fa
     if (graph === undefined || slots.length === 0) return [];
     const bytes = sizes.get(graph) ?? sizeOf(graph);
     sizes.set(graph, bytes);
-    const blockSums = slots.some((slot) => classOf(slot) === 'q4m');
-    return [{ ...part, bytes, ...(blockSums && { blockSums }) }];
+    const offsets = slots.map((slot) => classOf(slot)).find(hasOffsets);
+    return [{ ...part, bytes, ...(offsets !== undefined && { offsets }) }];
   });
 }

@@ -17,85 +17,56 @@ export type Recipe = Readonly<Record<TensorClass, WeightClass>>;
 const EXACT = { norm: 'f32', bias: 'f32' } as const;
 
 /**
- * What `--dtype` asks for.
+ * All linear layers in one class; kernels of the VAE and embedding tables in `floats`.
  *
- * The VAE's kernels are stored as halves and computed with as float32: rounding them moved the
- * decoder's output by at most 0.0015 in [−1, 1] on a trained 16-channel decoder and 0.0027 on
- * FLUX.1's shape with random weights, a third of an 8-bit step (torch, float32 arithmetic, unit
- * normal latents).
+ * The VAE's kernels are computed with as float32. Rounding them to halves moved the decoder's output
+ * by at most 0.0015 in [−1, 1] on a trained 16-channel decoder and 0.0027 on FLUX.1's shape with
+ * random weights, a third of an 8-bit step (torch, float32 arithmetic, unit normal latents).
  */
+function uniform(linear: WeightClass, floats: 'f32' | 'f16'): Recipe {
+  return {
+    attention: linear,
+    mlp: linear,
+    modulation: linear,
+    embedder: linear,
+    final: linear,
+    t5: linear,
+    t5_wo: linear,
+    clip: linear,
+    vae: floats,
+    table: floats,
+    ...EXACT,
+  };
+}
+
+/**
+ * 4 bits where most weights are. 8 bits for the small layers that every token passes, the last adaLN
+ * among them, and for T5's `wo`, where its largest activations meet. SPEED.md, "Weight classes", has
+ * the error of each.
+ */
+function fourBits(blocks: WeightClass): Recipe {
+  return { ...uniform('q8', 'f16'), attention: blocks, mlp: blocks, modulation: blocks, t5: blocks };
+}
+
+/** What `--dtype` asks for. */
 export const RECIPES: Readonly<Record<WeightClass, Recipe>> = {
-  f32: {
-    attention: 'f32',
-    mlp: 'f32',
-    modulation: 'f32',
-    embedder: 'f32',
-    final: 'f32',
-    t5: 'f32',
-    t5_wo: 'f32',
-    clip: 'f32',
-    vae: 'f32',
-    table: 'f32',
-    ...EXACT,
-  },
-  f16: {
-    attention: 'f16',
-    mlp: 'f16',
-    modulation: 'f16',
-    embedder: 'f16',
-    final: 'f16',
-    t5: 'f16',
-    t5_wo: 'f16',
-    clip: 'f16',
-    vae: 'f16',
-    table: 'f16',
-    ...EXACT,
-  },
-  q8: {
-    attention: 'q8',
-    mlp: 'q8',
-    modulation: 'q8',
-    embedder: 'q8',
-    final: 'q8',
-    t5: 'q8',
-    t5_wo: 'q8',
-    clip: 'q8',
-    vae: 'f16',
-    table: 'f16',
-    ...EXACT,
-  },
-  // 8 bits for the small layers that every token passes, and for T5's `wo`, where its largest
-  // activations meet.
-  q4: {
-    attention: 'q4',
-    mlp: 'q4',
-    modulation: 'q4',
-    embedder: 'q8',
-    final: 'q8',
-    t5: 'q4',
-    t5_wo: 'q8',
-    clip: 'q8',
-    vae: 'f16',
-    table: 'f16',
-    ...EXACT,
-  },
-  q4m: {
-    attention: 'q4m',
-    mlp: 'q4m',
-    modulation: 'q4m',
-    embedder: 'q8',
-    final: 'q8',
-    t5: 'q4m',
-    t5_wo: 'q8',
-    clip: 'q8',
-    vae: 'f16',
-    table: 'f16',
-    ...EXACT,
-  },
+  f32: uniform('f32', 'f32'),
+  f16: uniform('f16', 'f16'),
+  q8: uniform('q8', 'f16'),
+  q4k: fourBits('q4k'),
+  q4m: fourBits('q4m'),
+  q4: fourBits('q4'),
 };
 
 /** The next wider class of each. */
-const WIDER: Readonly<Record<WeightClass, WeightClass>> = { q4m: 'q8', q4: 'q8', q8: 'f16', f16: 'f32', f32: 'f32' };
+const WIDER: Readonly<Record<WeightClass, WeightClass>> = {
+  q4: 'q8',
+  q4m: 'q8',
+  q4k: 'q8',
+  q8: 'f16',
+  f16: 'f32',
+  f32: 'f32',
+};
 
 /** The class that a slot gets, and why it is not the one asked for. */
 export interface ResolvedClass {

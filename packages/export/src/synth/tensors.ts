@@ -1,6 +1,6 @@
 import type { BlockClass, WeightClass } from '@flux-srpo/core';
 import { e4m4Floor, f32ToF16, type TensorSpec } from '@flux-srpo/formats';
-import { type WeightSlot, weightInputs } from '../graphs/index.ts';
+import { type WeightInput, type WeightSlot, weightInputs } from '../graphs/index.ts';
 import { RandomWords } from './random.ts';
 
 /** A stored tensor of which any range can be made alone. */
@@ -14,11 +14,12 @@ export interface SyntheticTensor extends TensorSpec {
  */
 const UNIFORM_DEVIATION = 1 / Math.sqrt(3);
 const NIBBLE_DEVIATION = Math.sqrt((16 ** 2 - 1) / 12);
-// In `q4m` the two codes of an offset, times the sum of 32 inputs, add twice the variance of the
-// block's own codes.
+// Offsets, times the sum of 32 inputs, add twice the variance of the block's own codes in `q4m`, and
+// as much in `q4k`.
 const CODE_DEVIATION = {
   q4: NIBBLE_DEVIATION,
   q4m: Math.sqrt(3) * NIBBLE_DEVIATION,
+  q4k: Math.SQRT2 * NIBBLE_DEVIATION,
   q8: Math.sqrt((256 ** 2 - 1) / 12),
 } as const;
 
@@ -43,7 +44,7 @@ export function syntheticTensors(
   part: string,
   seed: number,
 ): readonly SyntheticTensor[] {
-  const [values, scales] = weightInputs(slot, weightClass);
+  const [values, scales, offsets] = weightInputs(slot, weightClass);
   if (values === undefined) throw new Error(`${slot.name} has no graph input`);
   const words = (name: string) => new RandomWords(seed, `${part}/${name}`);
   if (scales !== undefined) {
@@ -58,6 +59,7 @@ export function syntheticTensors(
         dtype: isShort ? 'U8' : 'F16',
         fill: filler(words(scales.name), convert),
       },
+      ...(offsets === undefined ? [] : [syntheticOffsets(offsets, NIBBLE_DEVIATION * mean, words(offsets.name))]),
     ];
   }
   const isHalf = weightClass === 'f16';
@@ -70,6 +72,11 @@ export function syntheticTensors(
       fill: filler(words(values.name), convert),
     },
   ];
+}
+
+function syntheticOffsets({ name, dims }: WeightInput, deviation: number, words: RandomWords): SyntheticTensor {
+  const range = { mean: 0, spread: deviation / UNIFORM_DEVIATION };
+  return { name, shape: dims, dtype: 'F16', fill: filler(words, asHalves(range)) };
 }
 
 function rangeOf({ kind, shape, tensorClass, name }: WeightSlot): Range {

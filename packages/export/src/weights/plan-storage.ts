@@ -6,25 +6,31 @@ import {
   storedWidth,
   type WeightClass,
 } from '@flux-srpo/core';
-import { e4m4ToF32, f32ToF16, type TensorSpec } from '@flux-srpo/formats';
+import { e4m4ToF32, f32ToF16 } from '@flux-srpo/formats';
 import type { WeightSlot } from '../graphs/slots.ts';
-import { weightInputs } from '../graphs/weights.ts';
+import { type WeightInput, weightInputs } from '../graphs/weights.ts';
 import { largestMagnitude, scaleExponent } from '../quantize/kernels.ts';
-import { IN_PROCESS, type QuantizedRows, type RowQuantizer } from '../quantize/rows.ts';
+import { IN_PROCESS, type QuantizedRows, type RowQuantizer, type SearchedClass } from '../quantize/rows.ts';
 import { scaleDtype } from '../quantize/scale-dtype.ts';
+import { splitOffsets } from '../quantize/split-offsets.ts';
+
 import { type Numbers, toFloat32 } from '../tensors/numbers.ts';
 import { PIECES_AT_ONCE } from '../tensors/read-memory.ts';
+import {
+  asBytes,
+  blockTensors,
+  type StoredNumbers,
+  type StoredTensor,
+  storedCodes,
+  storedFloats,
+  storedOffsetBlocks,
+} from './block-tensors.ts';
 
 /**
  * A slot's weights in torch's order, in pieces of whole rows. Each call starts again. A piece's
  * memory may be overwritten when the third piece after it is read.
  */
 export type Pieces = () => AsyncIterable<Numbers>;
-
-/** A tensor of a part's file. `bytes` reads it again at each call. */
-export interface StoredTensor extends TensorSpec {
-  bytes(): AsyncIterable<Uint8Array>;
-}
 
 export interface SlotStorage {
   /** In the order of the graph's inputs. */
@@ -46,17 +52,11 @@ export async function planStorage(
   pieces: Pieces,
   quantizer: RowQuantizer = IN_PROCESS,
 ): Promise<SlotStorage> {
-  const [values, scales] = weightInputs(slot, weightClass).map(({ name, dims }) => ({ name, shape: dims }));
-  if (values === undefined) throw new Error(`${slot.name} has no graph input`);
   if (isBlockClass(weightClass)) {
-    const quantized = await quantizeTensor(slot, weightClass, pieces, quantizer);
-    return {
-      tensors: [
-        { ...values, dtype: 'U8', bytes: () => once(quantized.codes) },
-        { ...scales!, dtype: quantized.dtype, bytes: () => once(quantized.scales) },
-      ],
-    };
+    const numbers = await quantizeTensor(slot, weightClass, pieces, quantizer);
+    return { tensors: blockTensors(slot, weightClass, numbers) };
   }
+  const [{ name, dims }] = weightInputs(slot, weightClass) as [WeightInput];
   let max = 0;
   for await (const rows of pieces()) {
     const largest = largestMagnitude(rows);
@@ -66,7 +66,7 @@ export async function planStorage(
   const dtype = weightClass === 'f16' && max < F16_OVERFLOW ? 'F16' : 'F32';
   const bytes = () => (slot.kind === 'linear' ? transposed(slot, dtype, pieces) : inOrder(dtype, pieces));
   return {
-    tensors: [{ ...values, dtype, bytes }],
+    tensors: [{ name, shape: dims, dtype, bytes }],
     ...(weightClass === 'f16' && dtype === 'F32' && { reason: `a value of ${max} does not fit float16` }),
   };
 }
@@ -76,40 +76,36 @@ type FloatDtype = 'F32' | 'F16';
 /** The first value that rounds to infinity as a float16. */
 const F16_OVERFLOW = 65520;
 
-/** A quantized tensor as it is stored. */
-interface QuantizedTensor {
-  readonly codes: Uint8Array<ArrayBuffer>;
-  readonly scales: Uint8Array<ArrayBuffer>;
-  /** Dtype of the scales. U8 means e4m4 floats. */
-  readonly dtype: FloatDtype | 'U8';
-}
-
-/** Quantizes a tensor and holds the result: for 4 bits an eighth of the float32 numbers. */
+/** Quantizes a tensor, to what {@link blockTensors} takes: an eighth of the float32 numbers for 4 bits. */
 async function quantizeTensor(
   slot: WeightSlot,
   weightClass: BlockClass,
   pieces: Pieces,
   quantizer: RowQuantizer,
-): Promise<QuantizedTensor> {
-  const narrow = await quantizePieces(slot, weightClass, pieces, quantizer);
-  if (weightClass === 'q4m') {
-    const scales = narrow.scales as Uint8Array<ArrayBuffer>;
+): Promise<StoredNumbers[]> {
+  if (weightClass === 'q4m' || weightClass === 'q4k') {
+    const narrow = await quantizePieces(slot, 'q4m', pieces, quantizer);
     const exponent = scaleExponent(narrow.largest);
-    if (exponent === 0) return { codes: narrow.codes, scales, dtype: 'U8' };
-    const wide = await quantizePieces(slot, weightClass, pieces, quantizer, exponent);
-    const values = e4m4ToF32(wide.scales as Uint8Array).map((scale) => scale * 2 ** exponent);
-    return { codes: wide.codes, scales: asBytes(values), dtype: 'F32' };
+    const isPlain = exponent === 0;
+    const { codes, scales } = isPlain ? narrow : await quantizePieces(slot, 'q4m', pieces, quantizer, exponent);
+    const short = scales as Uint8Array;
+    if (weightClass === 'q4m' && isPlain) return [storedCodes(codes), storedCodes(short)];
+    const values = e4m4ToF32(short).map((scale) => scale * 2 ** exponent);
+    return weightClass === 'q4k'
+      ? storedOffsetBlocks(splitOffsets(codes, values, slot.shape[1]!))
+      : [storedCodes(codes), storedFloats(values, 'F32')];
   }
-  const scales = narrow.scales as Float32Array<ArrayBuffer>;
-  if (scaleDtype(scales) === 'F16') return { codes: narrow.codes, scales: asBytes(f32ToF16(scales)), dtype: 'F16' };
+  const narrow = await quantizePieces(slot, weightClass, pieces, quantizer);
+  const scales = narrow.scales as Float32Array;
+  if (scaleDtype(scales) === 'F16') return [storedCodes(narrow.codes), storedFloats(scales, 'F16')];
   const wide = await quantizePieces(slot, weightClass, pieces, quantizer, 0);
-  return { codes: wide.codes, scales: asBytes(wide.scales as Float32Array<ArrayBuffer>), dtype: 'F32' };
+  return [storedCodes(wide.codes), storedFloats(wide.scales as Float32Array, 'F32')];
 }
 
 /** Sends all pieces through the quantizer, as many at once as it can use. */
 async function quantizePieces(
   slot: WeightSlot,
-  weightClass: BlockClass,
+  weightClass: SearchedClass,
   pieces: Pieces,
   quantizer: RowQuantizer,
   exponent?: number,
@@ -150,10 +146,6 @@ async function* inOrder(dtype: FloatDtype, pieces: Pieces): AsyncGenerator<Uint8
   for await (const rows of pieces()) yield narrow(toFloat32(rows), dtype);
 }
 
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
-}
-
 /** Rows per step of the transposition: few enough that both sides stay in the cache. */
 const TILE = 32;
 
@@ -188,8 +180,4 @@ function notFinite(slot: WeightSlot, value: number): FormatError {
 
 function narrow(values: Float32Array, dtype: FloatDtype): Uint8Array {
   return asBytes(dtype === 'F16' ? f32ToF16(values) : values);
-}
-
-function asBytes<B extends ArrayBufferLike>(values: Float32Array<B> | Uint16Array<B>): Uint8Array<B> {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -1,0 +1,50 @@
+import type { WeightClass } from '@flux-srpo/core';
+import { f32ToF16, type TensorSpec } from '@flux-srpo/formats';
+import type { WeightSlot } from '../graphs/slots.ts';
+import { weightInputs } from '../graphs/weights.ts';
+import { type OffsetBlocks, offsetDtype } from '../quantize/offset-blocks.ts';
+
+/** A tensor of a part's file and where its bytes come from. */
+export interface StoredTensor extends TensorSpec {
+  bytes(): AsyncIterable<Uint8Array>;
+}
+
+/** Numbers as they are stored. */
+export interface StoredNumbers {
+  readonly dtype: 'U8' | 'F16' | 'F32';
+  readonly bytes: Uint8Array;
+}
+
+export function storedCodes(bytes: Uint8Array): StoredNumbers {
+  return { dtype: 'U8', bytes };
+}
+
+export function storedFloats(numbers: Float32Array, dtype: 'F16' | 'F32'): StoredNumbers {
+  return { dtype, bytes: asBytes(dtype === 'F16' ? f32ToF16(numbers) : numbers) };
+}
+
+/** `q4k`: codes, scales, offsets. */
+export function storedOffsetBlocks(blocks: OffsetBlocks): StoredNumbers[] {
+  const dtype = offsetDtype(blocks);
+  return [storedCodes(blocks.codes), storedFloats(blocks.scales, dtype), storedFloats(blocks.offsets, dtype)];
+}
+
+/** What a slot in blocks becomes. `numbers` are in the order of the graph's inputs, and held from then on. */
+export function blockTensors(
+  slot: WeightSlot,
+  weightClass: WeightClass,
+  numbers: readonly StoredNumbers[],
+): StoredTensor[] {
+  return weightInputs(slot, weightClass).map(({ name, dims }, i) => {
+    const { dtype, bytes } = numbers[i]!;
+    return { name, shape: dims, dtype, bytes: () => once(bytes) };
+  });
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+export function asBytes(values: Float32Array | Uint16Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
