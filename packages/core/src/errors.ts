@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'input/size-unsupported'
   | 'input/field-unsupported'
   | 'input/conflict'
+  | 'input/licence'
   | 'input/prompt-too-long'
   | 'input/too-large'
   | 'input/queue-full'

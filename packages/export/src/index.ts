@@ -13,6 +13,22 @@ export { readTensor } from './inspect/tensor-values.ts';
 export type { UnusedTensor } from './key-maps/binding.ts';
 export { COMPONENTS, type Component } from './key-maps/index.ts';
 export type { LoraSource } from './lora/open-loras.ts';
+export { type FoundRecipe, findRecipe } from './model-recipes/find-recipe.ts';
+export {
+  type ModelRecipe,
+  type RecipeLicence,
+  type RecipeLora,
+  recipeInfo,
+  requireLicence,
+} from './model-recipes/model-recipe.ts';
+export { type OpenedRecipe, openRecipe } from './model-recipes/open-recipe.ts';
+export {
+  listRecipes,
+  type PictureNeeds,
+  planRecipe,
+  type RecipeEntry,
+  type RecipePlan,
+} from './model-recipes/recipe-plan.ts';
 export { quantizeQ4, quantizeQ4m, quantizeQ8 } from './quantize/kernels.ts';
 export { splitOffsets } from './quantize/split-offsets.ts';
 export { shapePartSizes } from './recipes/part-sizes.ts';

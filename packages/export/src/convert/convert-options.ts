@@ -36,6 +36,8 @@ export interface ConvertOptions {
 }
 
 export type ConvertNotice =
+  /** A recipe's source could not be opened, for this reason; a later one is taken. */
+  | { type: 'other-source'; reason: string; taken: string }
   /** This conversion goes on where an interrupted one stopped. */
   | { type: 'continued' }
   /** The work of an interrupted conversion was removed, for this reason. */

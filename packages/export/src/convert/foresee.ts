@@ -1,4 +1,4 @@
-import type { WeightClass } from '@flux-srpo/core';
+import type { ModelConfig, WeightClass } from '@flux-srpo/core';
 import { readSafetyChecker } from '../bundle/safety-checker.ts';
 import type { Component } from '../key-maps/index.ts';
 import { RECIPES } from '../recipes/recipe.ts';
@@ -23,27 +23,34 @@ export interface ConversionForecast {
   bytes: number;
 }
 
-/**
- * Reads headers and small files, but no weights. Throws what a conversion would throw before its
- * first part.
- */
+/** Reads headers and small files, no weights. Throws what a conversion would throw before its first part. */
 export async function foreseeConversion(
   source: SourceFolder,
   dtype: WeightClass,
   safetyChecker?: SourceFolder,
 ): Promise<ConversionForecast> {
+  return (await foreseeModel(source, dtype, safetyChecker)).forecast;
+}
+
+/** {@link foreseeConversion}, with the shape of the model. */
+export async function foreseeModel(
+  source: SourceFolder,
+  dtype: WeightClass,
+  safetyChecker?: SourceFolder,
+): Promise<{ forecast: ConversionForecast; config: ModelConfig }> {
   const opened: Partial<Record<Component, Checkpoint>> = {};
   try {
     if (safetyChecker !== undefined) await readSafetyChecker(safetyChecker);
-    const { plan, binding, checkpoints } = await readHeaders(source, opened);
+    const { plan, binding, checkpoints, config } = await readHeaders(source, opened);
     const work = plan.map((part) => partWork(part, binding.parts.get(part.name)!, checkpoints));
     const { classOf } = classesForSource(RECIPES[dtype], plan, binding, checkpoints);
-    return {
+    const forecast = {
       parts: plan.length,
       weights: work.reduce((sum, { weights }) => sum + weights, 0),
       sourceBytes: work.reduce((sum, { bytes }) => sum + bytes, 0),
       bytes: plan.reduce((sum, part) => sum + expectedBytes(part, classOf), 0),
     };
+    return { forecast, config };
   } finally {
     for (const checkpoint of Object.values(opened)) await checkpoint.close();
   }

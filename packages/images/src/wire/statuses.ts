@@ -22,6 +22,7 @@ export const STATUSES: Readonly<Record<ErrorCode, readonly [number, HttpErrorTyp
   'input/size-unsupported': [400, 'invalid_request_error', 'invalid_size'],
   'input/field-unsupported': [400, 'invalid_request_error', 'unsupported_parameter'],
   'input/conflict': [400, 'invalid_request_error', 'conflicting_parameters'],
+  'input/licence': [400, 'invalid_request_error', 'licence_not_accepted'],
   'input/prompt-too-long': [400, 'invalid_request_error', 'prompt_too_long'],
   'input/rejected': [400, 'invalid_request_error', 'request_rejected'],
   'input/too-large': [413, 'invalid_request_error', 'request_too_large'],

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type HubFile, memoryFile, type StandInHub, startHub } from '../../../../test/support/hub.ts';
+import {
+  EMPTY_TOKENIZERS,
+  sparseClip,
+  sparseT5,
+  sparseTransformer,
+  sparseVae,
+} from '../../../../test/support/sparse-flux.ts';
+import { networkFile } from '../hub/hub.ts';
+import { findRecipe, shippedRecipes } from './find-recipe.ts';
+import { openRecipe } from './open-recipe.ts';
+import { planRecipe } from './recipe-plan.ts';
+
+/** The shipped recipes, with files of the full size that hold true headers and zeros. */
+
+let hub: StandInHub;
+beforeAll(async () => {
+  hub = await startHub();
+  for (const recipe of shippedRecipes()) {
+    const { transformer, t5, clip, vae, tokenizer, tokenizer_2 } = recipe.sources;
+    put(transformer[0]!, sparseTransformer(quantOf(transformer[0]!) ?? (recipe.id === 'srpo' ? 'F32' : 'BF16')));
+    // The hub has FLUX.1's T5 in shards, which the plan's bytes do not depend on.
+    put(t5.find((source) => !source.endsWith('.index.json'))!, sparseT5(quantOf(t5[0]!) ?? 'F16'));
+    put(clip[0]!, sparseClip());
+    put(vae[0]!, sparseVae());
+    for (const [folder, files] of [
+      ['clip', tokenizer[0]!],
+      ['t5', tokenizer_2[0]!],
+    ] as const) {
+      for (const [name, source] of Object.entries(files)) put(source, textFile(`${folder}/${name}`, name));
+    }
+    for (const { source } of recipe.loras ?? [])
+      put(source, { size: 694_000_000, read: (start, end) => new Uint8Array(end - start) });
+  }
+});
+afterAll(() => hub.close());
+
+function put(source: string, file: HubFile): void {
+  hub.files.set(source.replace('hf:', ''), file);
+}
+
+function quantOf(source: string): 'Q4_K' | 'Q8_0' | undefined {
+  return /Q8_0/.test(source) ? 'Q8_0' : /Q4_K/.test(source) ? 'Q4_K' : undefined;
+}
+
+function textFile(path: string, name: string): HubFile {
+  const value = EMPTY_TOKENIZERS[path] ?? EMPTY_TOKENIZERS[name];
+  return memoryFile(new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value)), false);
+}
+
+describe('a shipped recipe', () => {
+  it.each(shippedRecipes().map(({ id }) => id))('%s says the bytes that its files and its bundle have', async (id) => {
+    const found = await findRecipe(id, (at) => networkFile(at, { endpoint: hub.endpoint, redirects: 'by-hand' }));
+    const opened = await openRecipe(found);
+    const { forecast, needs, plan } = await planRecipe(found.recipe, opened, {});
+    expect(Math.abs(found.recipe.bytes.read / forecast.sourceBytes - 1)).toBeLessThan(0.02);
+    expect(Math.abs(found.recipe.bytes.written / forecast.bytes - 1)).toBeLessThan(0.02);
+    expect(needs.least).toBeLessThan(needs.memory);
+    expect(plan.refusals).toEqual([]);
+    const small = await planRecipe(found.recipe, opened, { budget: needs.least - 1 });
+    expect(small.plan.refusals[0]?.message).toMatch(/needs \d+ bytes of device memory at least/);
+  });
+});

@@ -1,0 +1,87 @@
+import {
+  FLUX_SRPO_SIZES,
+  FLUX1_DEV,
+  type ImageSize,
+  LIMITS,
+  type MemoryPlan,
+  type ModelConfig,
+  type PlanInput,
+  planGeneration,
+  type WeightClass,
+} from '@flux-srpo/core';
+import { type ConversionForecast, foreseeModel } from '../convert/foresee.ts';
+import { shapePartSizes } from '../recipes/part-sizes.ts';
+import { shippedRecipes } from './find-recipe.ts';
+import type { ModelRecipe } from './model-recipe.ts';
+import type { OpenedRecipe } from './open-recipe.ts';
+
+/** Bytes of device memory that one picture takes. */
+export interface PictureNeeds {
+  size: ImageSize;
+  /** With the denoiser's weights held from step to step. */
+  memory: number;
+  /** With weights read again in each step, which is slower and gives the same picture. */
+  least: number;
+}
+
+/** A recipe, and what a machine needs for its pictures. */
+export interface RecipeEntry extends ModelRecipe {
+  needs: PictureNeeds;
+}
+
+/** What a recipe's conversion would do, and whether a machine can use the result. */
+export interface RecipePlan {
+  /** Its `sourceBytes` include the LoRAs. */
+  forecast: ConversionForecast;
+  needs: PictureNeeds;
+  /** A picture on the machine in question; `refusals` say why there can be none. */
+  plan: MemoryPlan;
+}
+
+/** Every recipe that comes with the package. The needs are those of FLUX.1 [dev]'s shape. */
+export function listRecipes(): RecipeEntry[] {
+  return shippedRecipes().map((recipe) => ({
+    ...recipe,
+    needs: pictureNeeds(FLUX1_DEV, recipe.dtype, pictureSize(recipe)),
+  }));
+}
+
+/**
+ * Reads the headers of a recipe's files, and no weights.
+ *
+ * @param machine what the machine offers; nothing is refused for what is left out
+ */
+export async function planRecipe(
+  recipe: ModelRecipe,
+  { source, loras }: OpenedRecipe,
+  machine: Pick<PlanInput, 'budget' | 'limits'>,
+): Promise<RecipePlan> {
+  const { forecast, config } = await foreseeModel(source, recipe.dtype);
+  let sourceBytes = forecast.sourceBytes;
+  for (const { file } of loras) {
+    const opened = await file.open();
+    sourceBytes += opened.size;
+    await opened.close?.();
+  }
+  const size = pictureSize(recipe);
+  return {
+    forecast: { ...forecast, sourceBytes },
+    needs: pictureNeeds(config, recipe.dtype, size),
+    plan: planGeneration({ ...pictureOf(config, recipe.dtype, size), ...machine }),
+  };
+}
+
+function pictureSize({ sizes = FLUX_SRPO_SIZES, defaults }: ModelRecipe): ImageSize {
+  return sizes[defaults.size];
+}
+
+function pictureOf(config: ModelConfig, dtype: WeightClass, size: ImageSize): PlanInput {
+  return { config, parts: shapePartSizes(config, dtype), size, textTokens: LIMITS.max_sequence_length[1] };
+}
+
+function pictureNeeds(config: ModelConfig, dtype: WeightClass, size: ImageSize): PictureNeeds {
+  const picture = pictureOf(config, dtype, size);
+  const denoiser = planGeneration({ ...picture, budget: Number.POSITIVE_INFINITY }).phases.denoise.bytes;
+  const needed = (budget: number) => planGeneration({ ...picture, budget }).peak;
+  return { size, memory: needed(denoiser), least: needed(1) };
+}
