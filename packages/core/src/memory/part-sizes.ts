@@ -8,7 +8,10 @@ import { BLOCK_LAYOUTS, hasOffsets, isBlockClass, type OffsetClass } from '../mo
 /** A part that runs, with its weights on the device. */
 export interface PartSize extends Part {
   bytes: number;
-  /** The class of its layers with offsets, whose products take more work buffers. Absent where none has. */
+  /**
+   * The class of its layers with offsets, whose products take more work buffers. Absent where none
+   * has.
+   */
   offsets?: OffsetClass;
 }
 

@@ -10,8 +10,8 @@ export interface WorkOptions {
   /** Blocks and T5 run in half precision. */
   f16: boolean;
   /**
-   * Linear layers with offsets. Those of `q4m` read a copy of their input with the sums of its blocks
-   * behind it; those of `q4k` add a product of the sums to their result.
+   * Linear layers with offsets. Those of `q4m` read a copy of their input with the sums of its
+   * blocks behind it; those of `q4k` add a product of the sums to their result.
    */
   offsets?: OffsetClass | undefined;
 }

@@ -69,8 +69,8 @@ export function manifestJson(manifest: Manifest): string {
 const MINIMA: ReadonlySet<string> = new Set(['Q4_1', 'Q4_K'] satisfies GgmlTypeName[]);
 
 /**
- * For a source in blocks: which tensor classes kept the blocks to the bit, or their codes, and which
- * were quantized again.
+ * For a source in blocks: which tensor classes kept the blocks to the bit, or their codes, and
+ * which were quantized again.
  */
 export function describeBlocks(blocks: readonly BlockOrigin[]): Record<string, string> {
   if (!blocks.some(({ isKept }) => isKept)) return {};

@@ -455,7 +455,8 @@ describe('GGUF files of quantized weights', () => {
   });
 
   it('do not store in 4 bits what the file keeps wider than its other weights', async () => {
-    // As city96's Q4_K_M does: attention's projections in more bits, in all double blocks or in one.
+    // As city96's Q4_K_M does: attention's projections in more bits, in all double blocks or in
+    // one.
     const { raw } = blockFile(bfl, (name, columns) => {
       const isWide = name.includes('img_attn.qkv') || name === 'double_blocks.1.txt_attn.proj.weight';
       return inBlocks(isWide ? 'Q5_1' : 'Q4_0')(name, columns);

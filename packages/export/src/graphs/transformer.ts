@@ -40,7 +40,10 @@ export function conditioning(g: GraphBuilder, config: TransformerConfig): void {
   g.output('silu_vec', silu(g, vec));
 }
 
-/** The raw adaLN linear of `vectors` vectors: [R, H] → [R, vectors·H]. The last layer's gives 2 and is of that layer's class. */
+/**
+ * The raw adaLN linear of `vectors` vectors: [R, H] → [R, vectors·H]. The last layer's gives 2 and
+ * is of that layer's class.
+ */
 export function modulation(g: GraphBuilder, config: TransformerConfig, vectors: 6 | 3 | 2): void {
   const width = hiddenSize(config);
   const vec = g.input('silu_vec', ['R', width]);

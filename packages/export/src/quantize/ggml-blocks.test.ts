@@ -7,7 +7,10 @@ import { relativeRms } from '../../../../test/support/relative-rms.ts';
 import { canHold, packLevels, readLevels } from './ggml-blocks.ts';
 import { type OffsetBlocks, offsetDtype } from './offset-blocks.ts';
 
-/** Random blocks of each type, and the numbers that the gguf package makes of them (test/reference/gguf_vectors.py). */
+/**
+ * Random blocks of each type, and the numbers that the gguf package makes of them
+ * (test/reference/gguf_vectors.py).
+ */
 async function fixture(name: string) {
   const url = new URL(`../../../../test/fixtures/formats/${name}`, import.meta.url);
   return bytesSource(new Uint8Array(await readFile(url)), name);
@@ -55,7 +58,8 @@ describe('ggml blocks taken over', () => {
     const blocks: OffsetBlocks = { codes: packLevels(levels, 'q4k', levels.length), scales, offsets: offsets! };
     // In float32, but for the half range that goes from the scale into the offset and back.
     expect(relativeRms(dequantizeQ4k(blocks, levels.length), expected)).toBeLessThan(1e-7);
-    // As stored. 4 bits themselves change weights by 0.07 of their size: a hundredth of that is the most.
+    // As stored. 4 bits themselves change weights by 0.07 of their size: a hundredth of that is the
+    // most.
     const rounded = { ...blocks, scales: inHalves(scales), offsets: inHalves(offsets!) };
     expect(relativeRms(dequantizeQ4k(rounded, levels.length), expected)).toBeLessThan(4e-4);
   });

@@ -19,7 +19,10 @@ const HALVES_ERROR = 5e-4;
 /** Mean square of q − 8 over all codes. */
 const CODE_SQUARE = 21.5;
 
-/** The dtype for scales and offsets: F16 unless the weights would lose more than 4-bit blocks can spare. */
+/**
+ * The dtype for scales and offsets: F16 unless the weights would lose more than 4-bit blocks can
+ * spare.
+ */
 export function offsetDtype({ scales, offsets }: OffsetBlocks): 'F16' | 'F32' {
   const scale = halvesError(scales);
   const offset = halvesError(offsets);

@@ -9,7 +9,10 @@ import { offsetDtype } from './offset-blocks.ts';
 
 const SUPER_BLOCK = 256;
 
-/** Weights as Q4_K: (d·sc)·q − dmin·m, the scale and minimum of 32 in 6 bits each. Every code is the nearest. */
+/**
+ * Weights as Q4_K: (d·sc)·q − dmin·m, the scale and minimum of 32 in 6 bits each. Every code is the
+ * nearest.
+ */
 function asQ4_K(rows: Float32Array): Uint8Array {
   const blocks = new Uint8Array((rows.length / SUPER_BLOCK) * 144);
   for (let at = 0, from = 0; from < rows.length; at += 144, from += SUPER_BLOCK) {

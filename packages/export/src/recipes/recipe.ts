@@ -19,9 +19,9 @@ const EXACT = { norm: 'f32', bias: 'f32' } as const;
 /**
  * All linear layers in one class; kernels of the VAE and embedding tables in `floats`.
  *
- * The VAE's kernels are computed with as float32. Rounding them to halves moved the decoder's output
- * by at most 0.0015 in [−1, 1] on a trained 16-channel decoder and 0.0027 on FLUX.1's shape with
- * random weights, a third of an 8-bit step (torch, float32 arithmetic, unit normal latents).
+ * The VAE's kernels are computed with as float32. Rounding them to halves moved the decoder's
+ * output by at most 0.0015 in [−1, 1] on a trained 16-channel decoder and 0.0027 on FLUX.1's shape
+ * with random weights, a third of an 8-bit step (torch, float32 arithmetic, unit normal latents).
  */
 function uniform(linear: WeightClass, floats: 'f32' | 'f16'): Recipe {
   return {
@@ -40,9 +40,9 @@ function uniform(linear: WeightClass, floats: 'f32' | 'f16'): Recipe {
 }
 
 /**
- * 4 bits where most weights are. 8 bits for the small layers that every token passes, the last adaLN
- * among them, and for T5's `wo`, where its largest activations meet. SPEED.md, "Weight classes", has
- * the error of each.
+ * 4 bits where most weights are. 8 bits for the small layers that every token passes, the last
+ * adaLN among them, and for T5's `wo`, where its largest activations meet. SPEED.md, "Weight
+ * classes", has the error of each.
  */
 function fourBits(blocks: WeightClass): Recipe {
   return { ...uniform('q8', 'f16'), attention: blocks, mlp: blocks, modulation: blocks, t5: blocks };

@@ -14,8 +14,8 @@ export interface SyntheticTensor extends TensorSpec {
  */
 const UNIFORM_DEVIATION = 1 / Math.sqrt(3);
 const NIBBLE_DEVIATION = Math.sqrt((16 ** 2 - 1) / 12);
-// Offsets, times the sum of 32 inputs, add twice the variance of the block's own codes in `q4m`, and
-// as much in `q4k`.
+// Offsets, times the sum of 32 inputs, add twice the variance of the block's own codes in `q4m`,
+// and as much in `q4k`.
 const CODE_DEVIATION = {
   q4: NIBBLE_DEVIATION,
   q4m: Math.sqrt(3) * NIBBLE_DEVIATION,

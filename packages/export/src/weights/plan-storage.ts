@@ -76,7 +76,10 @@ type FloatDtype = 'F32' | 'F16';
 /** The first value that rounds to infinity as a float16. */
 const F16_OVERFLOW = 65520;
 
-/** Quantizes a tensor, to what {@link blockTensors} takes: an eighth of the float32 numbers for 4 bits. */
+/**
+ * Quantizes a tensor, to what {@link blockTensors} takes: an eighth of the float32 numbers for 4
+ * bits.
+ */
 async function quantizeTensor(
   slot: WeightSlot,
   weightClass: BlockClass,
