@@ -44,12 +44,22 @@ export function onlyPositional(positionals: readonly string[], what: string): st
   return required(positionals[0], what);
 }
 
-/** A decimal number, for the engine to bound. "4x", "" and "NaN" are not numbers. */
+const DECIMAL = /^[+-]?(\d+)(?:\.(\d+))?(?:e[+-]?\d+)?$/i;
+
+/**
+ * A decimal number, for the engine to bound. "4x", "0x10", "" and "NaN" are not numbers. Nor is one
+ * that JavaScript would read as another whole number: 2^53 + 1, or 1.00000000000000001.
+ */
 export function numberOption(value: string | undefined, name: string): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
-  if (value.trim() === '' || !Number.isFinite(number)) {
-    throw new InputError(`--${name} must be a number, got "${value}"`, {
+  const match = DECIMAL.exec(value.trim());
+  const isRounded =
+    Number.isInteger(number) &&
+    (!Number.isSafeInteger(number) || (!/e/i.test(value) && /[1-9]/.test(match?.[2] ?? '')));
+  if (match === null || !Number.isFinite(number) || isRounded) {
+    const expected = isRounded && match !== null ? 'a number that can be kept exactly' : 'a number';
+    throw new InputError(`--${name} must be ${expected}, got "${value}"`, {
       code: 'input/type',
       details: { field: name },
     });

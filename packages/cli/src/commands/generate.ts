@@ -50,6 +50,9 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
     maxSequenceLength: numberOption(values['max-sequence-length'], 'max-sequence-length'),
     enableSafetyChecker: values['enable-safety-checker'],
   };
+  if (values.guidance !== undefined && !bundle.manifest.config.transformer.guidance_embeds) {
+    process.stderr.write('--guidance changes nothing: this model has no input for guidance\n');
+  }
   const precision = precisionOption(values.precision);
   const backend = await createNodeBackend({ precision });
   const pipeline = await createPipeline({ bundle, backend, memoryBudget, precision });

@@ -25,19 +25,25 @@ export interface DraftOptions {
   recipe: Recipe;
   /** Empty for random weights. */
   checkpoints: Readonly<Partial<Record<Component, Checkpoint>>>;
+  /** What the source does not say of itself. */
+  assumed?: readonly string[];
   tokenizers: { tokenizer: TokenizerFiles; tokenizer_2: TokenizerFiles };
   loras?: MergedLora[];
   safetyChecker?: SafetyChecker | undefined;
 }
 
 export function draftManifest(options: DraftOptions): ManifestDraft {
-  const { config, info, recipe, checkpoints, tokenizers, loras = [], safetyChecker } = options;
+  const { config, info, recipe, checkpoints, assumed = [], tokenizers, loras = [], safetyChecker } = options;
   const { max_sequence_length: maxSequenceLength, source, ...about } = info;
   const positions = config.text_encoder.max_position_embeddings;
   return {
     schema: MANIFEST_SCHEMA,
     ...about,
-    source: { ...describeSources(checkpoints), ...source },
+    source: {
+      ...describeSources(checkpoints),
+      ...(assumed.length > 0 && { assumed: assumed.join('; ') }),
+      ...source,
+    },
     config,
     tokenizers: {
       // Some published copies of CLIP's tokenizer claim more tokens than the network has positions.

@@ -1,4 +1,4 @@
-import { FLUX1_DEV } from '@flux-srpo/core';
+import { FLUX1_DEV, fluxSigmas } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
 import type { TensorShapes } from '../key-maps/index.ts';
 import { bflShapes, bflTransformerNames, toBflVae } from '../test-support/bfl.ts';
@@ -50,6 +50,10 @@ describe('the shape of FLUX.1 [dev], read off its tensors', () => {
   it('has no guidance embedding where the file has none, as FLUX.1 [schnell]', async () => {
     const config = await configOf({ transformer: without(SHAPES.transformer, 'guidance_in') });
     expect(config.transformer.guidance_embeds).toBe(false);
+    // Oracle: diffusers' FlowMatchEulerDiscreteScheduler with FLUX.1 [schnell]'s config.
+    expect([...fluxSigmas(4, 256, config.scheduler)]).toEqual([1, 0.75, 0.5, 0.25, 0]);
+    const dev = await configOf({});
+    expect(fluxSigmas(4, 256, dev.scheduler)[1]).toBeCloseTo(0.832, 3);
   });
 
   it('refuses the wider input of FLUX.1 Fill, naming the file', async () => {

@@ -1,9 +1,10 @@
-import { FLUX1_DEV, type ModelConfig } from '@flux-srpo/core';
+import type { ModelConfig } from '@flux-srpo/core';
 import type { Component, TensorShapes } from '../key-maps/index.ts';
 import { readJsonObject, requireFile, type SourceFolder } from '../sources/source-folder.ts';
+import { SCHEDULER_CONFIG } from './assumptions.ts';
 import { ConfigFields } from './fields.ts';
 import { inferConfig } from './infer.ts';
-import { readSchedulerConfig } from './scheduler.ts';
+import { inferScheduler, readSchedulerConfig } from './scheduler.ts';
 import { readClipConfig, readT5Config } from './text-encoders.ts';
 import { readTransformerConfig } from './transformer.ts';
 import { readVaeConfig } from './vae.ts';
@@ -24,8 +25,8 @@ const PIPELINE_HINT = 'a diffusers FluxPipeline folder has one';
 
 /**
  * The shape of every network of a pipeline, checked against what the graphs support. Where a
- * network is a single file without a config, its shape is read from its tensors, and the scheduler
- * is FLUX.1 [dev]'s.
+ * network is a single file without a config, its shape is read from its tensors. Where there is no
+ * config of the scheduler, it follows from the transformer.
  *
  * @param clipEos the id CLIP's tokenizer ends a prompt with
  * @param tensors of each network
@@ -50,19 +51,19 @@ export async function readModelConfig(
   };
   if (!hasSingleFile || paths.includes('model_index.json')) checkPipelineIndex(await open('model_index.json'));
 
-  const transformer = await fieldsOf('transformer');
-  const schedulerPath = 'scheduler/scheduler_config.json';
+  const fields = await fieldsOf('transformer');
+  const transformer = readTransformerConfig(fields);
   const config: ModelConfig = {
-    transformer: readTransformerConfig(transformer),
+    transformer,
     text_encoder: readClipConfig(await fieldsOf('text_encoder'), clipEos),
     text_encoder_2: readT5Config(await fieldsOf('text_encoder_2')),
     vae: readVaeConfig(await fieldsOf('vae')),
     scheduler:
-      hasSingleFile && !paths.includes(schedulerPath)
-        ? FLUX1_DEV.scheduler
-        : readSchedulerConfig(await open(schedulerPath)),
+      hasSingleFile && !paths.includes(SCHEDULER_CONFIG)
+        ? inferScheduler(transformer)
+        : readSchedulerConfig(await open(SCHEDULER_CONFIG)),
   };
-  checkJoints(config, new ConfigFields(transformer.path, { ...config.transformer }));
+  checkJoints(config, new ConfigFields(fields.path, { ...transformer }));
   return config;
 }
 

@@ -1,4 +1,4 @@
-import type { SchedulerConfig } from '@flux-srpo/core';
+import { FLUX1_DEV, type SchedulerConfig, type TransformerConfig } from '@flux-srpo/core';
 import type { ConfigFields } from './fields.ts';
 
 /**
@@ -21,6 +21,16 @@ export function readSchedulerConfig(fields: ConfigFields): SchedulerConfig {
     base_shift: fields.number('base_shift', 0.5),
     max_shift: fields.number('max_shift', 1.15),
   };
+}
+
+/**
+ * The scheduler of a transformer that comes without a config of it. FLUX.1 [schnell], which has no
+ * guidance embedding, is the one model of the family whose schedule is not shifted.
+ *
+ * @see https://github.com/black-forest-labs/flux/blob/802fb47/src/flux/cli.py `get_schedule(…, shift=(name != "flux-schnell"))`
+ */
+export function inferScheduler({ guidance_embeds }: TransformerConfig): SchedulerConfig {
+  return guidance_embeds ? FLUX1_DEV.scheduler : { ...FLUX1_DEV.scheduler, use_dynamic_shifting: false, shift: 1 };
 }
 
 /** Ways to choose sigmas that the sampler here does not have. */

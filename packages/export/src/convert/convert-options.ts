@@ -31,13 +31,15 @@ export interface ConvertOptions {
   quantizer?: RowQuantizer;
   signal?: AbortSignal;
   onProgress?: (progress: ConvertProgress) => void;
-  /** What becomes of an interrupted conversion's work. */
+  /** What is assumed of the source, and what becomes of an interrupted conversion's work. */
   onNotice?: (notice: ConvertNotice) => void;
 }
 
 export type ConvertNotice =
   /** A recipe's source could not be opened, for this reason; a later one is taken. */
   | { type: 'other-source'; reason: string; taken: string }
+  /** The source does not say this of itself. The manifest's `source.assumed` has it too. */
+  | { type: 'assumed'; what: string }
   /** This conversion goes on where an interrupted one stopped. */
   | { type: 'continued' }
   /** The work of an interrupted conversion was removed, for this reason. */

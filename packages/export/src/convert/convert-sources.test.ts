@@ -333,6 +333,31 @@ describe('one file that holds everything, without a folder', () => {
     expect(config.scheduler).toEqual(FLUX1_DEV.scheduler);
   });
 
+  it('without guidance gets an unshifted schedule, and what is assumed is said', async () => {
+    const withoutGuidance = new Map([...all].filter(([name]) => !name.includes('guidance_in')));
+    const file = sourceFile('all.safetensors', await rawSafetensors(withoutGuidance));
+    const files = { transformer: file, text_encoder: file, text_encoder_2: file, vae: file };
+    const source = await combineSources({ files, tokenizers: await tokenizers });
+    const said: string[] = [];
+    const { manifest } = await convertPipeline(source, memoryBundle(), {
+      dtype: 'f32',
+      onNotice: (notice) => notice.type === 'assumed' && said.push(notice.what),
+    });
+    expect(manifest.config.scheduler).toMatchObject({ use_dynamic_shifting: false, shift: 1 });
+    expect(said[0]).toMatch(
+      /^the schedule is not shifted, as FLUX\.1 \[schnell\]'s, because the transformer has no guid/,
+    );
+    expect(said.slice(1).map((what) => what.split(' ')[0])).toEqual([
+      'transformer',
+      'text_encoder',
+      'text_encoder_2',
+      'vae',
+    ]);
+    expect(manifest.source.assumed).toBe(said.join('; '));
+    const { summary } = await convert({ folder: await folderWith({}) });
+    expect(summary.manifest.source.assumed).toBeUndefined();
+  });
+
   it('gives the same weights as four files in the other namings', async () => {
     const files = {
       transformer: sourceFile('model.safetensors', await rawSafetensors(f32Tensors(transformer))),

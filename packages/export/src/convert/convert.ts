@@ -82,7 +82,8 @@ async function convert(conversion: Conversion): Promise<ConvertSummary> {
   conversion.loras = loras;
   const { source, states, assertUnchanged } = watchSource(conversion.source);
   const headers = await readHeaders(source, conversion.checkpoints, loras);
-  const { clipTokenizer, t5Tokenizer, checkpoints, config, plan, binding } = headers;
+  const { clipTokenizer, t5Tokenizer, checkpoints, config, plan, binding, assumed } = headers;
+  for (const what of assumed) onNotice?.({ type: 'assumed', what });
   const asked: Recipe = { ...RECIPES[options.dtype], ...options.recipe };
   const { recipe, classOf, fallbacks } = classesForSource(asked, plan, binding, checkpoints);
   const checker = options.safetyChecker && watchSource(options.safetyChecker);
@@ -101,6 +102,7 @@ async function convert(conversion: Conversion): Promise<ConvertSummary> {
     info,
     tokenizers,
     checkpoints,
+    assumed,
     recipe,
     loras: loras.map(({ record }) => record),
     safetyChecker: safetyChecker?.manifest,

@@ -1,4 +1,5 @@
 import type { ModelConfig } from '@flux-srpo/core';
+import { assumedOf } from '../config/assumptions.ts';
 import { readModelConfig } from '../config/pipeline.ts';
 import { planParts } from '../graphs/index.ts';
 import type { PartPlan } from '../graphs/slots.ts';
@@ -26,6 +27,8 @@ export interface Headers {
   readonly config: ModelConfig;
   readonly plan: readonly PartPlan[];
   readonly binding: Binding<MergedSlot>;
+  /** What the source does not say, and is assumed. */
+  readonly assumed: readonly string[];
 }
 
 /**
@@ -49,7 +52,8 @@ export async function readHeaders(
   const plan = planParts(config);
   const binding = mergeLoras(bindParts(plan, tensors), plan, loras);
   for (const { component, tensor } of [...binding.parts.values()].flat()) checkpoints[component].checkDtype(tensor);
-  return { clipTokenizer, t5Tokenizer, checkpoints, config, plan, binding };
+  const assumed = assumedOf(await source.list(), source.singleFiles ?? {}, config);
+  return { clipTokenizer, t5Tokenizer, checkpoints, config, plan, binding, assumed };
 }
 
 function tensorsOf(checkpoints: Record<Component, Checkpoint>): Record<Component, Checkpoint['tensors']> {
