@@ -1,6 +1,6 @@
 // What each weight class costs each kind of tensor. FLUX.1 [dev]'s whole shape (T5-XXL, CLIP-L, 57
-// blocks of width 3072) runs once from token embeddings to the velocity, with one kind of tensor in 4
-// or 8 bits or in halves and all others in float32.
+// blocks of width 3072) runs once from token embeddings to the velocity, with one kind of tensor in
+// 4 or 8 bits or in halves and all others in float32.
 //
 //   npx tsx bench/classes.ts [--weights "student t 5"] [--size 128x128] [--text-tokens 64]
 //                            [--double 19] [--single 38] [--t5 24] [--only attention,mlp]
@@ -8,10 +8,10 @@
 // One JSON line per block, the last for the velocity: the relative RMS error of each kind in each
 // class, and of whole recipes.
 //
-// In float32 the weights are 66 GB. They are made part by part, and every variant goes through a part
-// before the next is made. Weights have one of bench/quantization.ts's distributions, scaled so that a
-// linear layer keeps the size of what goes in. Random layers are no trained ones: compare the kinds
-// with each other.
+// In float32 the weights are 66 GB. They are made part by part, and every variant goes through a
+// part before the next is made. Weights have one of bench/quantization.ts's distributions, scaled
+// so that a linear layer keeps the size of what goes in. Random layers are no trained ones: compare
+// the kinds with each other.
 
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';

@@ -23,7 +23,10 @@ export interface ConversionForecast {
   bytes: number;
 }
 
-/** Reads headers and small files, no weights. Throws what a conversion would throw before its first part. */
+/**
+ * Reads headers and small files, no weights. Throws what a conversion would throw before its first
+ * part.
+ */
 export async function foreseeConversion(
   source: SourceFolder,
   dtype: WeightClass,

@@ -18,9 +18,10 @@ export interface SourceClasses {
 }
 
 /**
- * A recipe after the source's own dtypes. Where it says `q4m` and the source has Q4_K or Q4_1, `q4k`
- * keeps the codes. A layer that the source keeps wider than most of its network's weights gets 8 bits
- * at least. All blocks of a kind share a graph: what is wide in one of them is wide in all.
+ * A recipe after the source's own dtypes. Where it says `q4m` and the source has Q4_K or Q4_1,
+ * `q4k` keeps the codes. A layer that the source keeps wider than most of its network's weights
+ * gets 8 bits at least. All blocks of a kind share a graph: what is wide in one of them is wide in
+ * all.
  */
 export function classesForSource(
   asked: Recipe,
