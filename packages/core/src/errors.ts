@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'input/unauthorized'
   | 'input/content-policy'
   | 'input/rejected'
+  | 'input/file-unsupported'
   | 'format/truncated'
   | 'format/header-invalid'
   | 'format/header-too-large'

@@ -20,6 +20,11 @@ export class ConfigFields {
     this.#values = values;
   }
 
+  /** Whatever the file has there. */
+  value(field: string): unknown {
+    return this.#get(field, undefined);
+  }
+
   /**
    * A width or count. A missing field takes `fallback`, where the library that wrote the file has a
    * default.

@@ -1,5 +1,6 @@
 import type { ModelConfig } from '@flux-srpo/core';
 import type { Component, TensorShapes } from '../key-maps/index.ts';
+import { refuseOtherPipeline } from '../recognise/recognise.ts';
 import { readJsonObject, requireFile, type SourceFolder } from '../sources/source-folder.ts';
 import { SCHEDULER_CONFIG } from './assumptions.ts';
 import { ConfigFields } from './fields.ts';
@@ -68,6 +69,7 @@ export async function readModelConfig(
 }
 
 function checkPipelineIndex(index: ConfigFields): void {
+  refuseOtherPipeline(index.path, index.value('_class_name'));
   index.oneOf('_class_name', ['FluxPipeline']);
   for (const [component, classes] of Object.entries(COMPONENTS)) index.component(component, classes);
 }

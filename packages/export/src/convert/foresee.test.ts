@@ -59,7 +59,7 @@ describe('foreseeConversion', () => {
     expect(read).toBeLessThan(whole / 20);
     expect(open).toBe(0);
     files.set('vae/diffusion_pytorch_model.safetensors', Uint8Array.of(1, 2, 3));
-    await expect(foreseeConversion(counted, 'q4m')).rejects.toMatchObject({ name: 'FormatError' });
+    await expect(foreseeConversion(counted, 'q4m')).rejects.toMatchObject({ code: 'input/file-unsupported' });
     expect(open).toBe(0);
   });
 });

@@ -1,5 +1,5 @@
-import { type ByteSource, type GgufValue, readGguf, readSafetensors } from '@flux-srpo/formats';
-import { isGguf } from '../tensors/store.ts';
+import { type ByteSource, Gguf, type GgufValue } from '@flux-srpo/formats';
+import { readTensorFile } from '../tensors/store.ts';
 
 /** What is in a safetensors or GGUF file, as plain data. */
 export interface TensorFileReport {
@@ -27,15 +27,16 @@ export async function inspectTensorFile(file: ByteSource): Promise<TensorFileRep
 }
 
 async function readHeader(file: ByteSource): Promise<Pick<TensorFileReport, 'format' | 'metadata' | 'tensors'>> {
-  if (await isGguf(file)) {
-    const { metadata, tensors } = await readGguf(file);
+  const header = await readTensorFile(file);
+  if (header instanceof Gguf) {
+    const { metadata, tensors } = header;
     return {
       format: 'gguf',
       metadata: Object.fromEntries([...metadata].map(([key, value]) => [key, valueText(value)])),
       tensors: [...tensors].map(([name, { type, shape, bytes }]) => ({ name, dtype: type, shape: [...shape], bytes })),
     };
   }
-  const { metadata, tensors } = await readSafetensors(file);
+  const { metadata, tensors } = header;
   return {
     format: 'safetensors',
     metadata: Object.fromEntries(metadata),

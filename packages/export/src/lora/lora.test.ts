@@ -372,23 +372,34 @@ describe('a LoRA is refused', () => {
     [`${LAYER}.lora_magnitude_vector.weight`, 'DoRA'],
     [`${LAYER}.hada_w1_a`, 'LoHa'],
     [`${LAYER}.lokr_w2`, 'LoKr'],
-    [`${LAYER}.lora_mid.weight`, 'a convolution in Tucker form'],
+    [`${LAYER}.lora_mid.weight`, 'convolutions in Tucker form'],
     [`${LAYER}.oft_diag`, 'OFT'],
     [`${LAYER}.a1.weight`, 'GLoRA'],
-    [`${LAYER}.diff_b`, 'a full difference'],
+    [`${LAYER}.on_input`, 'IA3'],
     [`${LAYER}.lora_B.bias`, 'a LoRA with biases'],
     ['double_blocks.0.img_attn.norm.key_norm.scale', 'a control LoRA'],
-    ['something.else', 'is it a LoRA?'],
+    [`${LAYER}.set_weight`, 'a control LoRA'],
+    ['lora_unet_input_blocks_4_1_proj_in.lora_down.weight', 'Stable Diffusion'],
+    ['lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_up.weight', 'Stable Diffusion'],
+    ['unet.down_blocks.0.attentions.0.proj_in.lora_A.weight', 'Stable Diffusion'],
+    ['lora_unet_distilled_guidance_layer_in_proj.lora_down.weight', 'Chroma'],
+    ['diffusion_model.double_stream_modulation_img.lin.lora_A.weight', 'FLUX.2'],
   ])('for %s: %s', async (name, words) => {
     const error = await refusal(good().set(name, { dtype: 'F32', shape: [1], bytes: new Uint8Array(4) }));
-    expect(error).toMatchObject({ code: 'format/tensor-unexpected', name: 'FormatError' });
-    expect(error.message).toContain(name);
+    expect(error).toMatchObject({ code: 'input/file-unsupported', details: { mark: name } });
     expect(error.message).toContain(words);
+  });
+
+  it('for a tensor of no known name, in doubt whether it is a LoRA', async () => {
+    const error = await refusal(good().set('some.thing', { dtype: 'F32', shape: [1], bytes: new Uint8Array(4) }));
+    expect(error).toMatchObject({ code: 'format/tensor-unexpected' });
+    expect(error.message).toContain('some.thing must be named');
+    expect(error.message).toContain('is it a LoRA?');
   });
 
   it.each([
     ['a layer this model does not have', 'transformer.transformer_blocks.7.attn.to_q'],
-    ['a layer of another architecture', 'lora_unet_input_blocks_1_1_proj_in'],
+    ['a layer of another architecture', 'lora_unet_layers_0_attention_to_q'],
     ['a layer of the autoencoder', 'vae.decoder.mid_block.attentions.0.to_q'],
     ['a table', 'text_encoder.text_model.embeddings.token_embedding'],
     ['a name of JavaScript’s', 'transformer.__proto__'],

@@ -1,4 +1,5 @@
 import { FormatError } from '@flux-srpo/core';
+import { refuseOtherLora } from '../recognise/recognise.ts';
 import type { TensorDescription, TensorStore } from '../tensors/store.ts';
 import { isOtherNumber } from './alpha-number.ts';
 
@@ -25,23 +26,6 @@ const UP = /^(.+?)\.(?:lora_up|lora_B|lora_B\.[^.]+|lora\.up|lora_linear_layer\.
 const ALPHA = /^(.+?)(?:\.lora_[AB])?\.alpha$/;
 
 /**
- * Other ways to change a layer, by marks in tensor names. None of them is just a product of two
- * matrices.
- */
-const OTHER_KINDS: readonly (readonly [pattern: RegExp, kind: string])[] = [
-  [/\.(?:dora_scale|lora_magnitude_vector)(?:\.|$)/, 'DoRA'],
-  [/\.hada_/, 'LoHa'],
-  [/\.lokr_/, 'LoKr'],
-  [/\.lora_mid\./, 'a convolution in Tucker form'],
-  [/\.oft_/, 'OFT'],
-  [/\.(?:a1|a2|b1|b2)\.weight$/, 'GLoRA'],
-  [/\.on_input$/, 'IA3'],
-  [/\.(?:diff|diff_b|set_weight|w_norm|b_norm)$/, 'a full difference'],
-  [/\.(?:lora_[AB]|lora_up|lora_down)(?:\.[^.]+)?\.bias$/, 'a LoRA with biases'],
-  [/norm\.scale$/, 'a control LoRA'],
-];
-
-/**
  * Published LoRAs have ranks of 1 to 512. `down` is held in memory: 126 MB at this rank for
  * FLUX.1's widest layer.
  */
@@ -49,15 +33,9 @@ export const MAX_RANK = 2048;
 
 /** All pairs of a file. A tensor that belongs to none is refused by name. */
 export function pairTensors(file: string, { tensors, unreadable }: TensorStore): LoraPair[] {
+  refuseOtherLora(file, tensors.keys());
   const found = new Map<string, { down?: string; up?: string; alpha?: string }>();
   for (const tensor of tensors.keys()) {
-    const other = OTHER_KINDS.find(([pattern]) => pattern.test(tensor));
-    if (other !== undefined) {
-      throw new FormatError(
-        `${file}: ${tensor} must be one of two low-rank matrices or their alpha, got ${other[1]}, which cannot be merged here`,
-        { code: 'format/tensor-unexpected', details: { name: file, tensor, kind: other[1] } },
-      );
-    }
     const [role, layer] = roleOf(tensor) ?? [];
     if (role === undefined || layer === undefined) {
       throw new FormatError(

@@ -1,6 +1,7 @@
 import { FormatError } from '@flux-srpo/core';
 import type { ByteSource, GgmlTypeName } from '@flux-srpo/formats';
 import { type Component, markersOf, namingOf } from '../key-maps/index.ts';
+import { refuseOtherNetwork } from '../recognise/recognise.ts';
 import type { Numbers } from '../tensors/numbers.ts';
 import { findPrefix, networksIn, underPrefix } from '../tensors/prefix.ts';
 import type { ReadMemory } from '../tensors/read-memory.ts';
@@ -69,6 +70,7 @@ export async function openCheckpoint(
       const opened = await source.open(path);
       sources.push(opened);
       const whole = await openTensorStore(opened);
+      refuseOtherNetwork(path, whole);
       for (const name of whole.tensors.keys()) names.add(name);
       for (const network of networksIn(whole.tensors)) networks.add(network);
       prefix = findPrefix(component, whole.tensors);

@@ -1,4 +1,5 @@
-import { FormatError } from '@flux-srpo/core';
+import { FormatError, InputError } from '@flux-srpo/core';
+import { refuseAs } from '../recognise/recognise.ts';
 import { isObject } from '../sources/source-folder.ts';
 import { toFloat32 } from './numbers.ts';
 import { readValues, type TensorStore } from './store.ts';
@@ -90,13 +91,7 @@ export async function applyScales(
 function requireOneNumber(name: string, store: TensorStore, tensor: string): void {
   const { shape } = store.tensors.get(tensor)!;
   if (shape.every((dim) => dim === 1) && store.unreadable(tensor) === undefined) return;
-  throw new FormatError(
-    `${name}: ${tensor} must be one float for the whole layer, got [${shape.join(', ')}]; use the bf16 file`,
-    {
-      code: 'format/shape-mismatch',
-      details: { name, tensor, got: [...shape] },
-    },
-  );
+  refuseAs('fp8-blocks', name, tensor);
 }
 
 async function readFormat(name: string, store: TensorStore, tensor: string): Promise<unknown> {
@@ -122,8 +117,8 @@ function formatOf(json: unknown): unknown {
 function requireFormat(name: string, what: string, format: unknown): void {
   if (FORMATS.includes(format)) return;
   const got = JSON.stringify(format)?.slice(0, 80) ?? 'none';
-  throw new FormatError(`${name}: ${what} must be stored as ${FORMATS.join(' or ')}, got ${got}; use the bf16 file`, {
-    code: 'format/dtype-unsupported',
+  throw new InputError(`${name}: ${what} must be stored as ${FORMATS.join(' or ')}, got ${got}; use the bf16 file`, {
+    code: 'input/file-unsupported',
     details: { name, tensor: what, expected: FORMATS, got },
   });
 }

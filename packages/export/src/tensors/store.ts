@@ -1,11 +1,10 @@
-import { FormatError } from '@flux-srpo/core';
 import {
   type ByteSource,
   type Bytes,
   DTYPE_BITS,
   GGML_TYPES,
   type GgmlTypeName,
-  type Gguf,
+  Gguf,
   isRoundable,
   readGguf,
   readSafetensors,
@@ -13,6 +12,7 @@ import {
   type Safetensors,
   WIDENABLE,
 } from '@flux-srpo/formats';
+import { cutShort, FIRST_BYTES, refuseOtherBytes } from '../recognise/recognise.ts';
 import { halvesOf, isHalfDtype, type Numbers, toFloat32 } from './numbers.ts';
 import type { ReadMemory } from './read-memory.ts';
 
@@ -69,25 +69,21 @@ export async function readValues(
  * Opens a safetensors or GGUF file, told apart by their first bytes. The caller closes the source.
  */
 export async function openTensorStore(source: ByteSource, signal?: AbortSignal): Promise<TensorStore> {
-  const magic = await readMagic(source, signal);
-  if (magic === 'GGUF') return ggufStore(await readGguf(source, signal));
-  // torch.save writes zip archives. Loading those can run code, so nothing here reads them.
-  if (magic.startsWith('PK')) {
-    throw new FormatError(
-      `${source.name} must be a safetensors or GGUF file, got a zip archive as torch.save writes; save it as safetensors`,
-      { code: 'format/header-invalid', details: { name: source.name } },
-    );
+  const file = await readTensorFile(source, signal);
+  return file instanceof Gguf ? ggufStore(file) : safetensorsStore(file);
+}
+
+/** The header of either kind of file. Other files are refused by what they are. */
+export async function readTensorFile(source: ByteSource, signal?: AbortSignal): Promise<Gguf | Safetensors> {
+  const first = await source.read(0, Math.min(FIRST_BYTES, source.size), signal);
+  refuseOtherBytes(source.name, first);
+  const isGguf = String.fromCharCode(...first.subarray(0, 4)) === 'GGUF';
+  try {
+    // Safetensors files have no such mark.
+    return await (isGguf ? readGguf : readSafetensors)(source, signal);
+  } catch (error) {
+    throw cutShort(error, source);
   }
-  return safetensorsStore(await readSafetensors(source, signal));
-}
-
-/** Whether a file begins as GGUF does. Safetensors files have no such mark. */
-export async function isGguf(source: ByteSource): Promise<boolean> {
-  return (await readMagic(source)) === 'GGUF';
-}
-
-async function readMagic(source: ByteSource, signal?: AbortSignal): Promise<string> {
-  return source.size < 4 ? '' : String.fromCharCode(...(await source.read(0, 4, signal)));
 }
 
 function safetensorsStore(file: Safetensors): TensorStore {

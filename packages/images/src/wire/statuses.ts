@@ -25,6 +25,7 @@ export const STATUSES: Readonly<Record<ErrorCode, readonly [number, HttpErrorTyp
   'input/licence': [400, 'invalid_request_error', 'licence_not_accepted'],
   'input/prompt-too-long': [400, 'invalid_request_error', 'prompt_too_long'],
   'input/rejected': [400, 'invalid_request_error', 'request_rejected'],
+  'input/file-unsupported': [400, 'invalid_request_error', 'unsupported_file'],
   'input/too-large': [413, 'invalid_request_error', 'request_too_large'],
   'input/unauthorized': [401, 'authentication_error', 'invalid_api_key'],
   'input/content-policy': [422, 'content_policy_violation', 'content_policy_violation'],
