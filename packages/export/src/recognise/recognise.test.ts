@@ -32,8 +32,8 @@ const FILES: [kind: string, file: string, bytes: Uint8Array | Promise<Uint8Array
   ['web-page', 'flux1-dev.safetensors', text('<!DOCTYPE html>\n<html class="">'), 'accept the licence'],
   ['web-page', 'ae.safetensors', text('\n  <html><head>'), 'accept the licence'],
   ['error-answer', 'ae.safetensors', text('{"error":"Invalid username or password."}'), 'error message'],
-  ['pickle', 'flux.bin', Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46), 'safetensors or GGUF'],
-  ['pickle', 'flux.pt', text('PK\u0003\u0004\u0000\u0000\u0008'), 'safetensors or GGUF'],
+  ['pickle', 'flux.bin', Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9), 'safetensors or GGUF'],
+  ['pickle', 'flux.pt', text('PK\u0003\u0004\u0000\u0000\u0008\u0008\u0000'), 'safetensors or GGUF'],
   ['nf4', 'f.sft', named('a.weight', 'a.weight.quant_state.bitsandbytes__nf4'), 'Q4_K_S'],
   ['nf4', 'f.sft', named('a.weight', 'a.weight.quant_map', 'a.weight.absmax'), 'Q4_K_S'],
   ['bitsandbytes-int8', 'f.sft', named('transformer_blocks.0.attn.to_q.SCB'), 'Q8_0'],
@@ -105,6 +105,18 @@ describe('a file that cannot be used is refused by what it is', () => {
       files.set('model_index.json', jsonBytes({ ...TINY_CONFIGS['model_index.json'], _class_name }));
       const converting = convertPipeline(memorySource(files), memoryBundle(), { dtype: 'q8' });
       await expect(converting).rejects.toMatchObject({ code: 'input/file-unsupported', details: { kind } });
+    },
+  );
+
+  it.each([640, 896, 66_176])(
+    'but not safetensors with a header of %d bytes, which begin as pickles do',
+    async (size) => {
+      const json = text(JSON.stringify({ a: { dtype: 'U8', shape: [0], data_offsets: [0, 0] } }).padEnd(size));
+      const bytes = new Uint8Array(8 + size);
+      new DataView(bytes.buffer).setUint32(0, size, true);
+      bytes.set(json, 8);
+      expect([bytes[0], bytes[1]! < 6]).toEqual([0x80, true]);
+      expect((await inspectTensorFile(bytesSource(bytes, 'a'))).tensors).toHaveLength(1);
     },
   );
 
