@@ -6,6 +6,8 @@ export const HELP = {
   overview: `flux-srpo: FLUX.1 SRPO text-to-image on your own machine
 
   flux-srpo convert <pipeline-folder> --out <bundle>     make a bundle from a diffusers folder or single files
+  flux-srpo convert --recipe srpo-q4 --out <bundle>      make one from files that the hub has
+  flux-srpo recipes                                      list the recipes
   flux-srpo inspect <bundle | file>                      show what is inside
   flux-srpo generate --model <bundle> --prompt <text>    make a picture
   flux-srpo serve --model <bundle>                       answer POST /v1/images/generations
@@ -15,6 +17,12 @@ export const HELP = {
 "flux-srpo <command> --help" lists a command's options.
 `,
   convert: `flux-srpo convert [pipeline-folder] [--transformer <file>] [--t5 <file>] … --out <bundle>
+  flux-srpo convert --recipe <id | file.json | URL> --accept-license --out <bundle>
+
+  --recipe <id>        what "flux-srpo recipes" lists, or a recipe of your own: a path, an https URL or hf:owner/name/path.
+                       Files that are given with it take the place of its own
+  --accept-license     you have read and accept the licence of the recipe's weights
+  --anyway             convert where the disk has too little room, or for another machine
 
   --transformer <file>, --t5 <file>, --clip <file>, --vae <file>
                        single files in place of the folder's, or without a folder all four: safetensors (fp32, bf16, fp16,
@@ -42,6 +50,13 @@ export const HELP = {
 The bundle appears only when it is complete. An interrupted conversion leaves <out>.partial, which the same command
 takes up: finished parts are read again and compared with their hashes, and only the others are made. Where the source
 or the options have changed it starts over, and says so.
+`,
+  recipes: `flux-srpo recipes
+
+  --json               print the recipes as one JSON array
+
+What each recipe makes, what it reads from where and writes, its licence, and the memory that a picture needs. Asks no
+network. "flux-srpo convert --recipe <id>" makes one.
 `,
   inspect: `flux-srpo inspect <bundle | file.safetensors | file.gguf | URL | hf:owner/name/path>
 

@@ -2,6 +2,7 @@ import { runConvert } from './commands/convert.ts';
 import { runGenerate } from './commands/generate.ts';
 import { runInspect } from './commands/inspect.ts';
 import { runPlan } from './commands/plan.ts';
+import { runRecipes } from './commands/recipes.ts';
 import { runServe } from './commands/serve.ts';
 import { runSynth } from './commands/synth.ts';
 import { exitCodeFor, report } from './failure.ts';
@@ -16,6 +17,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   generate: runGenerate,
   serve: runServe,
   plan: runPlan,
+  recipes: runRecipes,
   synth: runSynth,
 };
 

@@ -21,7 +21,7 @@ export {
   recipeInfo,
   requireLicence,
 } from './model-recipes/model-recipe.ts';
-export { type OpenedRecipe, openRecipe } from './model-recipes/open-recipe.ts';
+export { type OpenedRecipe, type OpenRecipeOptions, openRecipe } from './model-recipes/open-recipe.ts';
 export {
   listRecipes,
   type PictureNeeds,

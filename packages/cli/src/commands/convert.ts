@@ -1,29 +1,18 @@
-import { readFile } from 'node:fs/promises';
-import { DEFAULT_WEIGHT_CLASS, formatBytes, InputError, parseWeightClass } from '@flux-srpo/core';
-import {
-  type BundleInfo,
-  COMPONENTS,
-  type Component,
-  type ConvertNotice,
-  type ConvertProgress,
-  combineSources,
-  convertPipeline,
-  type ModelSources,
-  parseBundleInfo,
-  type SourceFile,
-  type UnusedTensor,
-} from '@flux-srpo/export';
+import { formatBytes, InputError } from '@flux-srpo/core';
+import { type ConvertNotice, type ConvertProgress, convertPipeline, type UnusedTensor } from '@flux-srpo/export';
 import { bundleFolder, pipelineFolder, threadQuantizer } from '@flux-srpo/export/node';
+import { readInputs } from '../convert-inputs.ts';
 import { formatSeconds } from '../format.ts';
-import { readLoras } from '../lora-option.ts';
-import { numberOption, onlyPositional, parseOptions, required } from '../options.ts';
+import { numberOption, parseOptions, required } from '../options.ts';
 import { progressBar } from '../progress.ts';
-import { sourceFile, sourceFileOrFolder } from '../source-file.ts';
 
 export async function runConvert(args: string[], signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseOptions(args, {
     out: { type: 'string' },
-    dtype: { type: 'string', default: DEFAULT_WEIGHT_CLASS },
+    dtype: { type: 'string' },
+    recipe: { type: 'string' },
+    'accept-license': { type: 'boolean', default: false },
+    anyway: { type: 'boolean', default: false },
     info: { type: 'string' },
     checkpoint: { type: 'string' },
     transformer: { type: 'string' },
@@ -38,14 +27,12 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
     threads: { type: 'string' },
     json: { type: 'boolean', default: false },
   });
-  const source = await combineSources(await readSources(values, positionals));
   const out = required(values.out, '--out');
-  const dtype = parseWeightClass(values.dtype, '--dtype');
-  const loras = readLoras(values.lora, values.token);
-  const checker = values['safety-checker'];
-  const info = values.info === undefined ? undefined : await readInfo(values.info);
-
   const threads = readThreads(values.threads);
+  const checker = values['safety-checker'];
+  const onNotice = (notice: ConvertNotice) => process.stderr.write(`${noticeText(notice, out)}\n`);
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  const { source, loras, dtype, info } = await readInputs(values, positionals, out, { onNotice, say });
 
   const started = performance.now();
   const quantizer = threadQuantizer(threads === undefined ? {} : { threads });
@@ -56,7 +43,7 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
       dtype,
       loras,
       bake: values.bake,
-      ...(info ? { info } : {}),
+      info,
       ...(checker === undefined ? {} : { safetyChecker: pipelineFolder(checker) }),
       quantizer,
       signal,
@@ -64,7 +51,7 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
         found = progress.parts.found;
         bar.update(progress.bytes.done / progress.bytes.total, progressText(progress));
       },
-      onNotice: (notice) => process.stderr.write(`${noticeText(notice, out)}\n`),
+      onNotice,
     });
     bar.stop();
     const seconds = (performance.now() - started) / 1000;
@@ -109,44 +96,6 @@ function noticeText(notice: ConvertNotice, out: string): string {
   if (notice.type === 'other-source') return `${notice.reason}; taking ${notice.taken}`;
   if (notice.type === 'started-over') return `starting over: ${notice.reason}, so ${out}.partial cannot be used`;
   return `what is done is kept in ${out}.partial; run the same command to go on from there`;
-}
-
-type SourceOptions = Partial<
-  Record<'checkpoint' | 'transformer' | 't5' | 'clip' | 'vae' | 'tokenizers' | 'token', string>
->;
-
-/** The pipeline folder, and the files and folders that are given instead of parts of it. */
-async function readSources(values: SourceOptions, positionals: readonly string[]): Promise<ModelSources> {
-  const { token } = values;
-  const given = {
-    transformer: values.transformer,
-    text_encoder: values.clip,
-    text_encoder_2: values.t5,
-    vae: values.vae,
-  };
-  const whole = values.checkpoint === undefined ? undefined : sourceFile(values.checkpoint, token);
-  const files: Partial<Record<Component, SourceFile>> = {};
-  for (const component of COMPONENTS) {
-    const at = given[component];
-    const file = at === undefined ? whole : await sourceFileOrFolder(at, token);
-    if (file !== undefined) files[component] = file;
-  }
-  const hasFilesOnly = Object.keys(files).length > 0 && positionals.length === 0;
-  return {
-    folder: hasFilesOnly ? undefined : pipelineFolder(onlyPositional(positionals, 'pipeline folder')),
-    files,
-    tokenizers: values.tokenizers === undefined ? undefined : pipelineFolder(values.tokenizers),
-  };
-}
-
-async function readInfo(path: string): Promise<BundleInfo> {
-  let json: unknown;
-  try {
-    json = JSON.parse(await readFile(path, 'utf8'));
-  } catch (cause) {
-    throw new InputError(`--info must be a JSON file, and ${path} is not`, { code: 'input/type', cause });
-  }
-  return parseBundleInfo(json);
 }
 
 /** How many tensors, of which network, and why. `--json` names them. */

@@ -1,5 +1,6 @@
 import type { ModelConfig, WeightClass } from '@flux-srpo/core';
 import { readSafetyChecker } from '../bundle/safety-checker.ts';
+import type { ClassOf } from '../graphs/index.ts';
 import type { Component } from '../key-maps/index.ts';
 import { RECIPES } from '../recipes/recipe.ts';
 import { classesForSource } from '../recipes/source-classes.ts';
@@ -35,12 +36,12 @@ export async function foreseeConversion(
   return (await foreseeModel(source, dtype, safetyChecker)).forecast;
 }
 
-/** {@link foreseeConversion}, with the shape of the model. */
+/** {@link foreseeConversion}, with the shape of the model and how each of its tensors is stored. */
 export async function foreseeModel(
   source: SourceFolder,
   dtype: WeightClass,
   safetyChecker?: SourceFolder,
-): Promise<{ forecast: ConversionForecast; config: ModelConfig }> {
+): Promise<{ forecast: ConversionForecast; config: ModelConfig; classOf: ClassOf }> {
   const opened: Partial<Record<Component, Checkpoint>> = {};
   try {
     if (safetyChecker !== undefined) await readSafetyChecker(safetyChecker);
@@ -53,7 +54,7 @@ export async function foreseeModel(
       sourceBytes: work.reduce((sum, { bytes }) => sum + bytes, 0),
       bytes: plan.reduce((sum, part) => sum + expectedBytes(part, classOf), 0),
     };
-    return { forecast, config };
+    return { forecast, config, classOf };
   } finally {
     for (const checkpoint of Object.values(opened)) await checkpoint.close();
   }

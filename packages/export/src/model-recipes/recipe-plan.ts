@@ -10,6 +10,7 @@ import {
   type WeightClass,
 } from '@flux-srpo/core';
 import { type ConversionForecast, foreseeModel } from '../convert/foresee.ts';
+import type { ClassOf } from '../graphs/index.ts';
 import { shapePartSizes } from '../recipes/part-sizes.ts';
 import { shippedRecipes } from './find-recipe.ts';
 import type { ModelRecipe } from './model-recipe.ts';
@@ -56,7 +57,7 @@ export async function planRecipe(
   { source, loras }: OpenedRecipe,
   machine: Pick<PlanInput, 'budget' | 'limits'>,
 ): Promise<RecipePlan> {
-  const { forecast, config } = await foreseeModel(source, recipe.dtype);
+  const { forecast, config, classOf } = await foreseeModel(source, recipe.dtype);
   let sourceBytes = forecast.sourceBytes;
   for (const { file } of loras) {
     const opened = await file.open();
@@ -66,8 +67,8 @@ export async function planRecipe(
   const size = pictureSize(recipe);
   return {
     forecast: { ...forecast, sourceBytes },
-    needs: pictureNeeds(config, recipe.dtype, size),
-    plan: planGeneration({ ...pictureOf(config, recipe.dtype, size), ...machine }),
+    needs: pictureNeeds(config, classOf, size),
+    plan: planGeneration({ ...pictureOf(config, classOf, size), ...machine }),
   };
 }
 
@@ -75,12 +76,12 @@ function pictureSize({ sizes = FLUX_SRPO_SIZES, defaults }: ModelRecipe): ImageS
   return sizes[defaults.size];
 }
 
-function pictureOf(config: ModelConfig, dtype: WeightClass, size: ImageSize): PlanInput {
-  return { config, parts: shapePartSizes(config, dtype), size, textTokens: LIMITS.max_sequence_length[1] };
+function pictureOf(config: ModelConfig, classes: WeightClass | ClassOf, size: ImageSize): PlanInput {
+  return { config, parts: shapePartSizes(config, classes), size, textTokens: LIMITS.max_sequence_length[1] };
 }
 
-function pictureNeeds(config: ModelConfig, dtype: WeightClass, size: ImageSize): PictureNeeds {
-  const picture = pictureOf(config, dtype, size);
+function pictureNeeds(config: ModelConfig, classes: WeightClass | ClassOf, size: ImageSize): PictureNeeds {
+  const picture = pictureOf(config, classes, size);
   const denoiser = planGeneration({ ...picture, budget: Number.POSITIVE_INFINITY }).phases.denoise.bytes;
   const needed = (budget: number) => planGeneration({ ...picture, budget }).peak;
   return { size, memory: needed(denoiser), least: needed(1) };

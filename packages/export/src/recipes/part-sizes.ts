@@ -7,11 +7,13 @@ const BYTES = { uint8: 1, float16: 2, float32: 4 } as const;
 /**
  * Exact bytes of each part's weights on the device, from the model's shape alone.
  *
+ * @param classes of every tensor, or what `--dtype` asks for
  * @param f16 counts graphs in half precision where they exist: their scales and float linears take
  *   two bytes a number
  */
-export function shapePartSizes(config: ModelConfig, dtype: WeightClass, f16 = false): PartSize[] {
-  const classOf: ClassOf = (slot) => resolveClass(RECIPES[dtype], slot).used;
+export function shapePartSizes(config: ModelConfig, classes: WeightClass | ClassOf, f16 = false): PartSize[] {
+  const classOf: ClassOf =
+    typeof classes === 'function' ? classes : (slot) => resolveClass(RECIPES[classes], slot).used;
   const sizes = new Map<string, number>();
   const sizeOf = (graph: string): number => {
     const { weights } = buildGraph(graph, config, classOf, f16 && HALF_GRAPHS.includes(graph) ? 'f16' : 'f32');
