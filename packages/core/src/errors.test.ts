@@ -27,7 +27,6 @@ describe('the wire', () => {
     new StorageError('full', { code: 'storage/quota-exceeded' }),
     new DeviceError('gone', { code: 'device/lost' }),
     new InferenceError('NaN', { code: 'inference/output-invalid' }),
-    new FluxError('base', { code: 'inference/run' }),
   ])('keeps class, code, details and message of $name', (error) => {
     const back = overTheWire(error);
     expect(back).toBeInstanceOf(error.constructor);

@@ -121,16 +121,20 @@ export class InferenceError extends FluxError {
   override name = 'InferenceError';
 }
 
-const CLASSES = {
-  InputError,
-  FormatError,
-  ModelError,
-  NetworkError,
-  StorageError,
-  DeviceError,
-  InferenceError,
-  FluxError,
-};
+const CLASSES: ReadonlyMap<string, typeof FluxError> = new Map([
+  ['input', InputError],
+  ['format', FormatError],
+  ['model', ModelError],
+  ['network', NetworkError],
+  ['storage', StorageError],
+  ['device', DeviceError],
+  ['inference', InferenceError],
+]);
+
+/** The class that `code` names. */
+export function errorClass(code: ErrorCode): typeof FluxError {
+  return CLASSES.get(code.slice(0, code.indexOf('/'))) ?? FluxError;
+}
 
 /**
  * True for every error of this library, whichever copy of it made the error; with `code`, for that
@@ -170,20 +174,14 @@ export function toWireError(error: unknown, depth = 0): WireError {
   return wire;
 }
 
-/**
- * The error that a `WireError` came from: same class, code, details, message and stack. Others
- * become an `Error` of their name.
- */
+/** The error that a `WireError` came from. One without a code becomes an `Error` of its name. */
 export function fromWireError(wire: WireError): Error {
-  const cause = wire.cause === undefined ? undefined : fromWireError(wire.cause);
-  if (wire.code !== undefined) {
-    const Class = Object.hasOwn(CLASSES, wire.name) ? CLASSES[wire.name as keyof typeof CLASSES] : FluxError;
-    const error = new Class(wire.message, { code: wire.code, details: wire.details ?? {}, cause });
-    if (wire.stack !== undefined) error.stack = wire.stack;
-    return error;
-  }
-  const error = new Error(wire.message, cause === undefined ? undefined : { cause });
-  error.name = wire.name;
-  if (wire.stack !== undefined) error.stack = wire.stack;
+  const { name, message, code, details = {}, stack } = wire;
+  const cause = wire.cause && fromWireError(wire.cause);
+  const error =
+    code === undefined
+      ? Object.assign(new Error(message, cause && { cause }), { name })
+      : new (errorClass(code))(message, { code, details, cause });
+  if (stack !== undefined) error.stack = stack;
   return error;
 }

@@ -45,19 +45,20 @@ export function readClassifierConfig(
 ): ClassifierConfig {
   const [architecture] = Array.isArray(config.architectures) ? config.architectures : [];
   if (typeof architecture !== 'string' || !architecture.endsWith('ForImageClassification')) {
-    throw refusal('config.json', 'architectures', 'an architecture ForImageClassification', architecture);
+    throw classifierRefusal('config.json', 'architectures', 'an architecture ForImageClassification', architecture);
   }
   const kind = config.problem_type ?? 'single_label_classification';
   if (kind !== 'single_label_classification') {
-    throw refusal('config.json', 'problem_type', 'single_label_classification', kind);
+    throw classifierRefusal('config.json', 'problem_type', 'single_label_classification', kind);
   }
   const labels = readLabels(config.id2label);
   for (const label of flagged) {
-    if (!labels.includes(label)) throw refusal('config.json', 'id2label', `labels with "${label}", to flag`, labels);
+    if (!labels.includes(label))
+      throw classifierRefusal('config.json', 'id2label', `labels with "${label}", to flag`, labels);
   }
   const preparation = preprocessor.image_processor_type ?? preprocessor.feature_extractor_type;
   if (typeof preparation !== 'string' || !PLAIN_PREPARATIONS.includes(preparation.replace(/Fast$/, ''))) {
-    throw refusal(
+    throw classifierRefusal(
       'preprocessor_config.json',
       'image_processor_type',
       `one of ${PLAIN_PREPARATIONS.join(', ')}`,
@@ -73,12 +74,13 @@ function readLabels(value: unknown): string[] {
   const labels = entries.map((_, i): unknown => Object.getOwnPropertyDescriptor(value, i)?.value);
   const isNamed = labels.every((label): label is string => typeof label === 'string');
   if (!isNamed || labels.length === 0 || labels.length > MAX_LABELS || new Set(labels).size < labels.length) {
-    throw refusal('config.json', 'id2label', 'a label of its own for each index from 0 on', value);
+    throw classifierRefusal('config.json', 'id2label', 'a label of its own for each index from 0 on', value);
   }
   return labels;
 }
 
-function refusal(file: string, field: string, expected: string, got: unknown): FormatError {
+/** The error for a classifier whose files ask for what this library does not do. */
+export function classifierRefusal(file: string, field: string, expected: string, got: unknown): FormatError {
   const shown = (JSON.stringify(got) ?? 'nothing').slice(0, 200);
   return new FormatError(
     `safety checker: ${field} in ${file} must be ${expected}, got ${shown}; choose another classifier`,

@@ -29,7 +29,7 @@ import {
 } from './manifest.ts';
 import { assertFiles } from './manifest-files.ts';
 import { assertConfig, modelConfig } from './model-config-fields.ts';
-import { WEIGHT_CLASSES } from './weight-class.ts';
+import { parseWeightClass as weightClass } from './weight-class.ts';
 
 /** The longest manifest that is parsed. FLUX.1's has about 0.5 MB. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -39,7 +39,6 @@ const MIN_CHUNK_BYTES = 4096;
 
 const name = matching(/^[A-Za-z0-9._-]{1,128}$/, '1 to 128 characters of A-Z a-z 0-9 . _ -');
 const sha256 = matching(/^[0-9a-f]{64}$/, '64 lower-case hex digits');
-const weightClass = oneOf(...WEIGHT_CLASSES);
 const preset = oneOf<SizePreset>(...SIZE_PRESETS);
 
 /** One or two segments; `.` and `..` are not names. */

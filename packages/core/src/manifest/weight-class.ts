@@ -1,4 +1,4 @@
-import { InputError } from '../errors.ts';
+import { oneOf } from '../strict.ts';
 
 /**
  * How a linear layer's weight is stored. `f32` and `f16` are floats. The others are MatMulNBits'
@@ -13,16 +13,5 @@ export type WeightClass = (typeof WEIGHT_CLASSES)[number];
 /** What a conversion uses unless it is told otherwise. */
 export const DEFAULT_WEIGHT_CLASS: WeightClass = 'q4m';
 
-/**
- * The class of this name, from an option or a setting that a caller wrote.
- *
- * @param what names the option in the error: `dtype`, `--dtype`
- */
-export function parseWeightClass(value: unknown, what: string): WeightClass {
-  const found = WEIGHT_CLASSES.find((each) => each === value);
-  if (found !== undefined) return found;
-  throw new InputError(`${what} must be one of ${WEIGHT_CLASSES.join(', ')}, got "${String(value).slice(0, 40)}"`, {
-    code: 'input/out-of-range',
-    details: { field: 'dtype' },
-  });
-}
+/** The class of this name, from an option or a setting that a caller wrote. */
+export const parseWeightClass = oneOf(...WEIGHT_CLASSES);

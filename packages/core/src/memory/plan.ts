@@ -1,6 +1,6 @@
-import type { MemoryPlan, PlanInput } from './plan-types.ts';
+import { PIXELS_PER_TOKEN } from '../picture/geometry.ts';
+import type { MemoryPlan, PlanInput, PlanRefusal } from './plan-types.ts';
 import { planResidency } from './residency.ts';
-import { describeFit, findFit } from './what-fits.ts';
 
 /**
  * What one generation takes on the device, phase by phase, and how its weights are to be held so
@@ -17,4 +17,30 @@ export function planGeneration(input: PlanInput): MemoryPlan {
     message: `${refusal.message}; ${advice}`,
   }));
   return { ...plan, refusals };
+}
+
+type Fit = NonNullable<PlanRefusal['fits']>;
+
+/** Shares of a picture's sides, in sixteenths, to try in place of a picture that does not fit. */
+const SIXTEENTHS = Array.from({ length: 15 }, (_, i) => 15 - i);
+
+/** The same request with fewer pictures, else with one smaller picture of about the same shape. */
+function findFit(input: PlanInput): Fit | undefined {
+  const { size, n = 1 } = input;
+  const fewer = Array.from({ length: n - 1 }, (_, i) => ({ n: n - 1 - i, size }));
+  const smaller = SIXTEENTHS.map((share) => ({
+    n: 1,
+    size: { width: shrunk(size.width, share), height: shrunk(size.height, share) },
+  }));
+  return [...fewer, ...smaller].find((fit) => planResidency({ ...input, ...fit }).refusals.length === 0);
+}
+
+/** `sixteenths` of a side in whole tokens, at least one. */
+function shrunk(pixels: number, sixteenths: number): number {
+  return Math.max(1, Math.floor((pixels * sixteenths) / 16 / PIXELS_PER_TOKEN)) * PIXELS_PER_TOKEN;
+}
+
+function describeFit({ n = 1 }: PlanInput, fit: Fit): string {
+  const size = `${fit.size.width}x${fit.size.height}`;
+  return n === 1 ? size : `${fit.n} of ${size}`;
 }

@@ -1,17 +1,4 @@
-import {
-  DeviceError,
-  type ErrorCode,
-  type ErrorDetails,
-  FluxError,
-  type FluxErrorOptions,
-  FormatError,
-  InferenceError,
-  InputError,
-  ModelError,
-  NetworkError,
-  parseRetryAfter,
-  StorageError,
-} from '@flux-srpo/core';
+import { type ErrorCode, type ErrorDetails, errorClass, type FluxError, parseRetryAfter } from '@flux-srpo/core';
 import type { RemoteAnswer } from './errors.ts';
 import { type Path, readPath } from './json-path.ts';
 import { present } from './present.ts';
@@ -55,16 +42,6 @@ const MAX_MESSAGE = 300;
 /** A server that asks for a longer wait is taken to ask for this one. */
 const MAX_RETRY_AFTER_MS = 60_000;
 
-const CLASSES: Record<string, new (message: string, options: FluxErrorOptions) => FluxError> = {
-  input: InputError,
-  format: FormatError,
-  model: ModelError,
-  network: NetworkError,
-  storage: StorageError,
-  device: DeviceError,
-  inference: InferenceError,
-};
-
 const CODES: ReadonlyMap<string, ErrorCode> = new Map(
   Object.entries(STATUSES).map(([code, [, , wireCode]]) => [wireCode, code as ErrorCode]),
 );
@@ -97,11 +74,10 @@ export function fromHttpError(
   const said = { type: textAt('type'), param: textAt('param'), code: textAt('code') };
   const message = (typeof body === 'string' && clean(body)) || textAt('message');
   const code = codeOf(status, said);
-  const Class = CLASSES[code.slice(0, code.indexOf('/'))] ?? FluxError;
   const requestId = headers?.get('x-request-id');
   const retryAfterMs = parseRetryAfter(headers?.get('retry-after'));
   const remote: RemoteAnswer = present({ status, ...said, requestId: requestId ? clean(requestId) : undefined });
-  return new Class(message || `the server answered ${status} and did not say why`, {
+  return new (errorClass(code))(message || `the server answered ${status} and did not say why`, {
     code,
     details: present({
       status,

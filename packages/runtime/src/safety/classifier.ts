@@ -58,10 +58,7 @@ async function run(stage: Stage, session: Session, { data, dims }: Tensor, count
     if (logits.length === count && logits.every(Number.isFinite)) return logits;
     throw new InferenceError(
       `the safety checker must give ${count} finite numbers, got ${logits.length}, of which ${logits.filter(Number.isFinite).length} are finite`,
-      {
-        code: 'inference/output-invalid',
-        details: { expected: count, got: logits.length },
-      },
+      { code: 'inference/output-invalid', details: { expected: count, got: logits.length } },
     );
   } finally {
     for (const output of Object.values(outputs)) output.dispose();

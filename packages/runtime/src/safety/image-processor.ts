@@ -1,4 +1,4 @@
-import { FormatError, type ImageSize } from '@flux-srpo/core';
+import { classifierRefusal, type FormatError, type ImageSize } from '@flux-srpo/core';
 import { ImageProcessor, RawImage } from '@huggingface/transformers';
 import type { GeneratedImage } from '../generation/picture.ts';
 import { RESAMPLE_FILTERS, resize } from './resize.ts';
@@ -71,9 +71,5 @@ function isTriple(value: unknown): boolean {
 }
 
 function refusal(field: string, expected: string, got: unknown): FormatError {
-  const shown = (JSON.stringify(got) ?? 'nothing').slice(0, 200);
-  return new FormatError(
-    `safety checker: ${field} in preprocessor_config.json must be ${expected}, got ${shown}; choose another classifier`,
-    { code: 'format/config-unsupported', details: { file: 'preprocessor_config.json', field, expected } },
-  );
+  return classifierRefusal('preprocessor_config.json', field, expected, got);
 }
