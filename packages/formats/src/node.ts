@@ -98,11 +98,7 @@ async function guard<T>(
     const verb = code === 'storage/unavailable' ? 'read' : 'written';
     throw new StorageError(
       `${name}: the file could not be ${verb} (${[reason, REASONS[reason]].filter(Boolean).join(', ')})`,
-      {
-        code: isFull ? 'storage/quota-exceeded' : code,
-        details: { name, reason },
-        cause,
-      },
+      { code: isFull ? 'storage/quota-exceeded' : code, details: { name, reason }, cause },
     );
   }
 }

@@ -1,15 +1,12 @@
+import { widen } from '../numbers/widen.ts';
 import type { GgmlType } from './block.ts';
-import { bf16, f16, f32 } from './floats.ts';
-import { q2_k } from './q2-k.ts';
-import { q3_k } from './q3-k.ts';
-import { q4_0 } from './q4-0.ts';
-import { q4_1 } from './q4-1.ts';
-import { q4_k } from './q4-k.ts';
-import { q5_0 } from './q5-0.ts';
-import { q5_1 } from './q5-1.ts';
-import { q5_k } from './q5-k.ts';
-import { q6_k } from './q6-k.ts';
-import { q8_0 } from './q8-0.ts';
+import { q4_0, q4_1, q5_0, q5_1, q8_0 } from './blocks-of-32.ts';
+import { q2_k, q3_k, q4_k, q5_k, q6_k } from './blocks-of-256.ts';
+
+/** Plain floats, little-endian: blocks of one. */
+function plain(id: number, dtype: 'F32' | 'F16' | 'BF16', bytes: number): GgmlType {
+  return { id, length: 1, bytes, dequantize: (blocks, out) => out.set(widen(dtype, blocks)) };
+}
 
 /**
  * Every type that a GGUF file may name. Types without `dequantize` cannot be read as numbers; their
@@ -18,9 +15,9 @@ import { q8_0 } from './q8-0.ts';
  * @see https://github.com/ggml-org/ggml/blob/d99724f2/include/ggml.h `enum ggml_type`
  */
 export const GGML_TYPES = {
-  F32: f32,
-  F16: f16,
-  BF16: bf16,
+  F32: plain(0, 'F32', 4),
+  F16: plain(1, 'F16', 2),
+  BF16: plain(30, 'BF16', 2),
   Q4_0: q4_0,
   Q4_1: q4_1,
   Q5_0: q5_0,

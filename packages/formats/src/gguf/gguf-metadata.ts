@@ -24,21 +24,23 @@ export type GgufValue = number | bigint | boolean | string | { readonly type: st
 const STRING = 8;
 const ARRAY = 9;
 
-/** Value types by their number, with the bytes of one value. */
-const VALUE_TYPES: readonly (readonly [name: string, bytes: number])[] = [
-  ['u8', 1],
-  ['i8', 1],
-  ['u16', 2],
-  ['i16', 2],
-  ['u32', 4],
-  ['i32', 4],
-  ['f32', 4],
-  ['bool', 1],
-  ['string', 0],
-  ['array', 0],
-  ['u64', 8],
-  ['i64', 8],
-  ['f64', 8],
+type ValueType = readonly [name: string, bytes: number, read: (view: DataView) => number | bigint];
+
+/** Value types by their number: name, bytes of one value, and how it is read. */
+const VALUE_TYPES: readonly ValueType[] = [
+  ['u8', 1, (view) => view.getUint8(0)],
+  ['i8', 1, (view) => view.getInt8(0)],
+  ['u16', 2, (view) => view.getUint16(0, true)],
+  ['i16', 2, (view) => view.getInt16(0, true)],
+  ['u32', 4, (view) => view.getUint32(0, true)],
+  ['i32', 4, (view) => view.getInt32(0, true)],
+  ['f32', 4, (view) => view.getFloat32(0, true)],
+  ['bool', 1, (view) => view.getUint8(0)],
+  ['string', 0, () => 0],
+  ['array', 0, () => 0],
+  ['u64', 8, (view) => view.getBigUint64(0, true)],
+  ['i64', 8, (view) => view.getBigInt64(0, true)],
+  ['f64', 8, (view) => view.getFloat64(0, true)],
 ];
 
 /** How many metadata entries follow the count of tensors, and the entries. */
@@ -72,38 +74,15 @@ function readValue(cursor: GgufCursor, key: string): GgufValue {
 }
 
 function readScalar(cursor: GgufCursor, key: string, type: number): GgufValue {
-  switch (valueType(cursor, key, type)[0]) {
-    case 'string':
-      return cursor.string(`the text of "${showName(key)}"`, MAX_STRING_BYTES);
-    case 'bool': {
-      const byte = cursor.view(1).getUint8(0);
-      if (byte > 1) throw cursor.error(`must have 0 or 1 for "${showName(key)}", got ${byte}`);
-      return byte === 1;
-    }
-    case 'u8':
-      return cursor.view(1).getUint8(0);
-    case 'i8':
-      return cursor.view(1).getInt8(0);
-    case 'u16':
-      return cursor.view(2).getUint16(0, true);
-    case 'i16':
-      return cursor.view(2).getInt16(0, true);
-    case 'u32':
-      return cursor.u32();
-    case 'i32':
-      return cursor.view(4).getInt32(0, true);
-    case 'f32':
-      return cursor.view(4).getFloat32(0, true);
-    case 'u64':
-      return cursor.view(8).getBigUint64(0, true);
-    case 'i64':
-      return cursor.view(8).getBigInt64(0, true);
-    default:
-      return cursor.view(8).getFloat64(0, true);
-  }
+  const [name, bytes, read] = valueType(cursor, key, type);
+  if (name === 'string') return cursor.string(`the text of "${showName(key)}"`, MAX_STRING_BYTES);
+  const value = read(cursor.view(bytes));
+  if (name !== 'bool') return value;
+  if (value === 0 || value === 1) return value === 1;
+  throw cursor.error(`must have 0 or 1 for "${showName(key)}", got ${value}`);
 }
 
-function valueType(cursor: GgufCursor, key: string, type: number): readonly [name: string, bytes: number] {
+function valueType(cursor: GgufCursor, key: string, type: number): ValueType {
   const found = VALUE_TYPES[type];
   if (found !== undefined) return found;
   throw cursor.error(`must have value types 0 to 12, got ${type} for "${showName(key)}"`);

@@ -119,10 +119,7 @@ function tensorBytes(
 function tooLarge(cursor: GgufCursor, name: string): FormatError {
   return new FormatError(
     `${cursor.name}: tensor "${showName(name)}" must have fewer than 2^53 bytes at an offset below that`,
-    {
-      code: 'format/offset-out-of-range',
-      details: { name: cursor.name, tensor: showName(name) },
-    },
+    { code: 'format/offset-out-of-range', details: { name: cursor.name, tensor: showName(name) } },
   );
 }
 

@@ -42,10 +42,7 @@ export function dequantize(type: GgmlTypeName, blocks: Uint8Array): Float32Array
   if (known.dequantize === undefined) {
     throw new FormatError(
       `tensors of ggml type ${type} cannot be read as numbers; use another quantization of the file`,
-      {
-        code: 'format/dtype-unsupported',
-        details: { type },
-      },
+      { code: 'format/dtype-unsupported', details: { type } },
     );
   }
   const out = new Float32Array((blocks.length / known.bytes) * known.length);

@@ -93,11 +93,7 @@ async function readBlob(blob: Blob, name: string): Promise<ArrayBuffer> {
   } catch (cause) {
     throw new StorageError(
       `${name}: the file was changed or moved since it was chosen, or cannot be read; choose it again`,
-      {
-        code: 'storage/unavailable',
-        details: { name, reason: (cause as Error).name },
-        cause,
-      },
+      { code: 'storage/unavailable', details: { name, reason: (cause as Error).name }, cause },
     );
   }
 }
