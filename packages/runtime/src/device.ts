@@ -1,3 +1,2 @@
 /** For the main thread: what the machine offers, without onnxruntime. */
-export { probeAdapter } from './ort/adapter.ts';
-export type { AdapterReport } from './ort/adapter-report.ts';
+export { type AdapterReport, probeAdapter } from './ort/adapter.ts';

@@ -23,10 +23,7 @@ export function verifiedSource(
   if (raw.size !== file.size) {
     throw new ModelError(
       `${file.path} must be ${file.size} bytes as the manifest says, got ${raw.size}; fetch it again`,
-      {
-        code: 'model/hash-mismatch',
-        details: { path: file.path, expectedBytes: file.size, gotBytes: raw.size },
-      },
+      { code: 'model/hash-mismatch', details: { path: file.path, expectedBytes: file.size, gotBytes: raw.size } },
     );
   }
 

@@ -1,14 +1,11 @@
 import type { DeviceTensor } from '../ort/backend.ts';
 import { TensorScope } from '../parts/tensor-scope.ts';
 
-/** A state kept for the step cache: the image stream before or after the first block. */
-type Kept = 'before' | 'first';
-
 /** The hidden states of one picture. Each new state frees the one before. */
 export class ImageStreams {
   readonly #scope = new TensorScope();
-  readonly #keptScope = new TensorScope();
-  readonly #kept = new Map<Kept, DeviceTensor>();
+  /** What `keep` took. */
+  #kept: DeviceTensor | undefined;
   #img: DeviceTensor | undefined;
   /** Starts as the prompt's embedding, which all steps share and this object does not own. */
   #txt: DeviceTensor;
@@ -46,23 +43,20 @@ export class ImageStreams {
     return this.#scope.replace('img', velocity);
   }
 
-  /** Keeps the image stream as it is now, in place of what was kept before. */
-  keep(as: Kept): void {
-    const { img } = this;
+  /** Keeps the image stream as it is now for the step cache, in place of what was kept before. */
+  keep(): void {
+    this.#kept?.dispose();
+    this.#kept = this.img;
     this.#scope.forget('img');
-    this.#keptScope.replace('kept', img);
-    this.#kept.clear();
-    this.#kept.set(as, img);
   }
 
-  kept(as: Kept): DeviceTensor {
-    const tensor = this.#kept.get(as);
-    if (!tensor) throw new Error(`the image ${as} the first block was not kept`);
-    return tensor;
+  get kept(): DeviceTensor {
+    if (!this.#kept) throw new Error('nothing was kept yet');
+    return this.#kept;
   }
 
   release(): void {
     this.#scope.release();
-    this.#keptScope.release();
+    this.#kept?.dispose();
   }
 }

@@ -71,7 +71,8 @@ async function runDoubleBlocks(pass: Pass): Promise<boolean> {
       rope_sin: imageRope.sin,
     };
     const isFirst = block === 0 && cache !== undefined;
-    if (isFirst) for (const image of images) image.keep('before');
+    // The cache compares the image before and after the first block, then needs the latter.
+    if (isFirst) for (const image of images) image.keep();
     for (const image of images) {
       const feeds = { img: image.img, txt: image.txt, ...shared };
       const outputs = ['img_out', 'txt_out'] as const;
@@ -80,12 +81,12 @@ async function runDoubleBlocks(pass: Pass): Promise<boolean> {
     }
     onBlock(block + 1);
     if (!isFirst) continue;
-    if (await cache.maySkip(images.map((image) => ({ before: image.kept('before'), after: image.img })))) {
+    if (await cache.maySkip(images.map((image) => ({ before: image.kept, after: image.img })))) {
       for (const [i, image] of images.entries()) image.join(await cache.apply(i, image.img));
       onBlock(blockCount(config));
       return true;
     }
-    for (const image of images) image.keep('first');
+    for (const image of images) image.keep();
   }
   return false;
 }
@@ -106,7 +107,7 @@ async function runSingleBlocks(pass: Pass): Promise<void> {
     onBlock(config.num_layers + block + 1);
   }
   if (!cache) return;
-  const states = images.map((image) => ({ first: image.kept('first'), last: image.img }));
+  const states = images.map((image) => ({ first: image.kept, last: image.img }));
   await cache.remember(states, lengthTensor(textTokens));
 }
 

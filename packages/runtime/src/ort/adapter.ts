@@ -1,5 +1,4 @@
 import { DeviceError } from '@flux-srpo/core';
-import type { AdapterReport } from './adapter-report.ts';
 import { limitTooSmall } from './device-errors.ts';
 
 /** WebGPU adapters: the only file that touches `navigator.gpu`. */
@@ -23,6 +22,22 @@ export const LIMITS = [
   'maxComputeWorkgroupSizeZ',
   'maxComputeWorkgroupsPerDimension',
 ] as const;
+
+/** What an adapter says of itself, as plain data. */
+export interface AdapterReport {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  /** True for a software adapter (SwiftShader, WARP). */
+  readonly isFallback: boolean;
+  /** Sorted. */
+  readonly features: readonly string[];
+  readonly limits: Readonly<Record<string, number>>;
+  /** Absent where the browser does not tell. */
+  readonly subgroupMinSize?: number;
+  readonly subgroupMaxSize?: number;
+}
 
 /** What this machine offers, without making a device. */
 export async function probeAdapter(): Promise<AdapterReport> {

@@ -1,5 +1,5 @@
 import type { Precision } from '@flux-srpo/core';
-import type { AdapterReport } from './adapter-report.ts';
+import type { AdapterReport } from './adapter.ts';
 import type { Ledger } from './ledger.ts';
 import type { SelfTestVerdict } from './verdict.ts';
 

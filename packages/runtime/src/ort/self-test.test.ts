@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import type { AdapterReport } from './adapter-report.ts';
+import type { AdapterReport } from './adapter.ts';
 import { createNodeBackend } from './node.ts';
 import { type SelfTestOptions, type SelfTestSubject, selfTest } from './self-test.ts';
 import { memoryVerdictStore } from './verdict-store.ts';

@@ -1,6 +1,5 @@
 import { DeviceError, isFluxError, type Precision } from '@flux-srpo/core';
-import { canUseHalves, canUseSubgroups } from './adapter.ts';
-import type { AdapterReport } from './adapter-report.ts';
+import { type AdapterReport, canUseHalves, canUseSubgroups } from './adapter.ts';
 import type { Stage } from './backend.ts';
 import { HALF_KERNEL_CASES, KERNEL_CASES, type KernelCase } from './kernel-cases.ts';
 import type { SelfTestVerdict, VerdictStore } from './verdict.ts';
@@ -14,7 +13,7 @@ import { defaultVerdictStore } from './verdict-store.ts';
  */
 
 /** Part of the key under which a verdict is remembered: raise it when the cases change. */
-export const SELF_TEST_VERSION = 2;
+const SELF_TEST_VERSION = 2;
 
 export interface SelfTestOptions {
   /** Default: IndexedDB, or memory where there is none. */

@@ -78,11 +78,8 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     return createStage(context, label, memory);
   };
 
-  /** The same module's CPU provider. A second module would be a second download. */
-  const openCpuStage = async (label: string) => {
-    const memory = createCpuMemory(ort, { executionProviders: ['wasm'] });
-    return createStage(context, label, memory);
-  };
+  // The same module's CPU provider. A second module would be a second download.
+  const cpuMemory = () => createCpuMemory(ort, { executionProviders: ['wasm'] });
 
   const verdict =
     options.selfTest === false
@@ -96,7 +93,8 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     name: 'webgpu',
     ledger,
     info: { runtimeVersion, build, adapter, precision, ...(verdict === undefined ? {} : { selfTest: verdict }) },
-    openStage: (label, on) => (on === 'cpu' ? openCpuStage(label) : openStage(label, subgroups)),
+    openStage: async (label, on) =>
+      on === 'cpu' ? createStage(context, label, cpuMemory()) : openStage(label, subgroups),
     dispose: () => closeStages(context),
   };
 }

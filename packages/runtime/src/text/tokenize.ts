@@ -79,10 +79,7 @@ async function loadTokenizer(bundle: Bundle, folder: string, needsBos: boolean):
     if (typeof id === 'number') return id;
     throw new ModelError(
       `${folder}/tokenizer_config.json must name a ${name}_token that the vocabulary has, got none`,
-      {
-        code: 'model/tokenizer-invalid',
-        details: { folder, token: name },
-      },
+      { code: 'model/tokenizer-invalid', details: { folder, token: name } },
     );
   };
   const ids: SpecialIds = { eos: special('eos'), pad: special('pad') };
