@@ -4,20 +4,13 @@ import { present } from '../wire/present.ts';
 import type { CheckedRequest, ImageRequest } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
 import { sizeForRatio } from './aspect-ratio.ts';
-import type { FluxSrpoImageModel, ImageModelCallOptions, ImageModelResult, ImageModelWarning } from './types.ts';
-
-/**
- * What `providerOptions.fluxSrpo` may set; the rest of a request has a word of its own in the AI
- * SDK.
- */
-const OPTIONS: readonly string[] = [
-  'num_inference_steps',
-  'guidance_scale',
-  'acceleration',
-  'enable_safety_checker',
-  'max_sequence_length',
-  'image_size',
-];
+import {
+  type FluxSrpoImageModel,
+  type ImageModelCallOptions,
+  type ImageModelResult,
+  type ImageModelWarning,
+  OWN_FIELDS,
+} from './types.ts';
 
 /** An engine that also says what sizes its model has, to map an aspect ratio. */
 export interface SizedEngine extends ImageEngine {
@@ -100,7 +93,8 @@ async function toRequest(
   if (files !== undefined || mask !== undefined) throw unsupported(files === undefined ? 'mask' : 'files');
   const own = providerOptions.fluxSrpo ?? {};
   for (const field of Object.keys(own)) {
-    if (!OPTIONS.includes(field)) throw unsupported(`providerOptions.fluxSrpo.${field.slice(0, 40)}`);
+    if (!(OWN_FIELDS as readonly string[]).includes(field))
+      throw unsupported(`providerOptions.fluxSrpo.${field.slice(0, 40)}`);
   }
   let image_size: ImageSize | undefined;
   if (aspectRatio !== undefined) {
@@ -125,8 +119,11 @@ async function toRequest(
 }
 
 function unsupported(field: string): InputError {
-  return new InputError(`${field} is not supported: the model draws from text, with the fields ${OPTIONS.join(', ')}`, {
-    code: 'input/field-unsupported',
-    details: { field },
-  });
+  return new InputError(
+    `${field} is not supported: the model draws from text, with the fields ${OWN_FIELDS.join(', ')}`,
+    {
+      code: 'input/field-unsupported',
+      details: { field },
+    },
+  );
 }

@@ -1,9 +1,11 @@
 import { DeviceError } from '@flux-srpo/core';
 import type { GenerateRequest } from '@flux-srpo/runtime';
-import type { GenerateOutput, LoadInput, LocalModel } from '../worker/protocol.ts';
+import type { LocalRun } from '../wire/response.ts';
+import type { LoadInput, LocalModel } from '../worker/protocol.ts';
 import { endsWorker, isRecoverable } from '../worker/recovery.ts';
-import { type CallOptions, type Patience, WorkerLink } from '../worker/worker-link.ts';
+import { type Patience, WorkerLink } from '../worker/worker-link.ts';
 import { CallProgress } from './call-progress.ts';
+import type { GenerateOptions } from './image-client.ts';
 
 export interface LocalEngineOptions {
   input: LoadInput;
@@ -30,7 +32,7 @@ export class LocalEngine {
     return this.#link?.hasEnded === false ? this.#model : undefined;
   }
 
-  load(options: CallOptions): Promise<LocalModel> {
+  load(options: GenerateOptions): Promise<LocalModel> {
     return this.#withWorker(options, (link, progress) => this.#load(link, { ...options, onProgress: progress.rest() }));
   }
 
@@ -38,10 +40,7 @@ export class LocalEngine {
    * @param prepare makes the request once it is known which model is loaded; what it throws is
    * final
    */
-  generate(
-    prepare: (model: LocalModel) => GenerateRequest,
-    options: CallOptions,
-  ): Promise<[GenerateOutput, LocalModel]> {
+  generate(prepare: (model: LocalModel) => GenerateRequest, options: GenerateOptions): Promise<[LocalRun, LocalModel]> {
     return this.#withWorker(options, async (link, progress) => {
       const model = await this.#load(link, { ...options, onProgress: progress.loading() });
       const request = prepare(model);
@@ -62,13 +61,13 @@ export class LocalEngine {
   }
 
   /** Loads once per worker. */
-  async #load(link: WorkerLink, options: CallOptions): Promise<LocalModel> {
+  async #load(link: WorkerLink, options: GenerateOptions): Promise<LocalModel> {
     this.#model ??= await link.call((api) => api.load(this.#options.input), options);
     return this.#model;
   }
 
   async #withWorker<T>(
-    { signal, onProgress }: CallOptions,
+    { signal, onProgress }: GenerateOptions,
     work: (link: WorkerLink, progress: CallProgress) => Promise<T>,
   ): Promise<T> {
     const progress = new CallProgress(onProgress);

@@ -2,7 +2,7 @@ import { type FluxError, InputError, type Precision, strict } from '@flux-srpo/c
 import { checkOptions as checkRemoteOptions } from '../remote/check-options.ts';
 import type { RemoteOptions } from '../remote/index.ts';
 import type { LoadInput, LocalBackend } from '../worker/protocol.ts';
-import type { Patience } from '../worker/worker-link.ts';
+import type { LocalEngineOptions } from './local-engine.ts';
 
 /** Where the model is, what may compute it, and whether a server may. */
 export interface FluxSrpoOptions {
@@ -80,7 +80,7 @@ export type FallbackPolicy = 'never' | 'when-unsupported' | 'on-failure';
 /** The options with every default filled in. */
 export interface ResolvedOptions {
   /** Absent where nothing is computed here. */
-  local?: { input: LoadInput; startWorker: () => Worker; patience: Patience };
+  local?: LocalEngineOptions;
   remote?: RemoteOptions;
   fallback: FallbackPolicy;
   maxQueue: number;
@@ -144,7 +144,7 @@ export function resolveOptions(given: FluxSrpoOptions): ResolvedOptions {
   };
 }
 
-function resolveLocal(options: FluxSrpoOptions, backend: 'auto' | LocalBackend): NonNullable<ResolvedOptions['local']> {
+function resolveLocal(options: FluxSrpoOptions, backend: 'auto' | LocalBackend): LocalEngineOptions {
   const { model, allowWasm, keep = true, memoryBudget, precision, workerUrl, wasmUrl } = options;
   if (model === undefined) throw required('model', 'unless backend is "remote"');
   const backends: LoadInput['backends'] =

@@ -1,5 +1,4 @@
-import type { Progress } from '@flux-srpo/core';
-import type { Preview } from '@flux-srpo/runtime';
+import type { GenerateOptions } from '../client/image-client.ts';
 import type { ImageRequest } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
 
@@ -10,14 +9,7 @@ import type { ImageResponse } from '../wire/response.ts';
 export interface ImageEngine {
   images: {
     /** As of `createFluxSrpo`. */
-    generate(
-      request: ImageRequest,
-      options?: {
-        signal?: AbortSignal | undefined;
-        onProgress?: ((progress: Progress) => void) | undefined;
-        onPartialImage?: ((image: Preview) => void) | undefined;
-      },
-    ): Promise<ImageResponse>;
+    generate(request: ImageRequest, options?: GenerateOptions): Promise<ImageResponse>;
   };
   /** Names the one model there is. */
   load(options?: { signal?: AbortSignal | undefined }): Promise<{ model: string }>;

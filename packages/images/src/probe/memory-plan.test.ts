@@ -1,7 +1,7 @@
-import { FLUX1_DEV, isFluxError, type Manifest } from '@flux-srpo/core';
+import { FLUX1_DEV, type Manifest } from '@flux-srpo/core';
 import type { AdapterReport } from '@flux-srpo/runtime';
 import { describe, expect, it } from 'vitest';
-import { assertFits, planPicture, requiredLimits } from './memory-plan.ts';
+import { planPicture, requiredLimits } from './memory-plan.ts';
 
 const SQUARE = { width: 512, height: 512 };
 const LARGE = { width: 1024, height: 768 };
@@ -47,19 +47,14 @@ describe('planPicture', () => {
   });
 });
 
-describe('requiredLimits and assertFits', () => {
-  it('ask an adapter for the smallest preset, and refuse larger pictures by name', () => {
+describe('requiredLimits', () => {
+  it('asks an adapter for the smallest preset, and larger pictures are refused by name', () => {
     const needed = requiredLimits(MANIFEST).maxStorageBufferBindingSize as number;
     // What does not depend on the picture, T5's position bias of 512 tokens, and the decoder's
     // widest state in its smallest tiles.
     expect(needed).toBe(Math.max(64 * 512 * 512 * 4, 256 * 256 * 256 * 4));
-    expect(() => assertFits(MANIFEST, SQUARE, { adapter: adapter(needed) })).not.toThrow();
-    let error: unknown;
-    try {
-      assertFits(MANIFEST, LARGE, { adapter: adapter(needed) });
-    } catch (thrown) {
-      error = thrown;
-    }
-    expect(isFluxError(error, 'device/limit-too-small') && error.message).toContain('1024x768');
+    const means = { adapter: adapter(needed) };
+    expect(planPicture(MANIFEST, SQUARE, means).refusals).toEqual([]);
+    expect(planPicture(MANIFEST, LARGE, means).refusals[0]?.message).toContain('1024x768');
   });
 });

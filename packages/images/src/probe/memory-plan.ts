@@ -1,5 +1,4 @@
 import {
-  assertPlanned,
   type ImageSize,
   type Manifest,
   type MemoryPlan,
@@ -25,11 +24,10 @@ export function planPicture(
   manifest: Manifest,
   size: ImageSize,
   { adapter, memoryBudget, precision }: Means,
-  n = 1,
 ): MemoryPlan {
   const f16 =
     precision !== 'f32' && manifest.graphs_f16 !== undefined && adapter?.features.includes('shader-f16') === true;
-  return plannedPicture(manifest, size, { f16, limits: adapter?.limits, budget: memoryBudget }, n);
+  return plannedPicture(manifest, size, { f16, limits: adapter?.limits, budget: memoryBudget });
 }
 
 /** Least limits a device needs for the model's smallest preset, by WebGPU name. */
@@ -44,18 +42,12 @@ export function requiredLimits(manifest: Manifest): Record<string, number> {
   return { maxBufferSize: smallest, maxStorageBufferBindingSize: smallest };
 }
 
-/** Throws `device/limit-too-small` for pictures that these means cannot make. */
-export function assertFits(manifest: Manifest, size: ImageSize, means: Means, n = 1): void {
-  assertPlanned(planPicture(manifest, size, means, n), size);
-}
-
 function plannedPicture(
   manifest: Manifest,
   size: ImageSize,
   offered: Pick<PlanInput, 'limits' | 'f16' | 'budget'>,
-  n = 1,
 ): MemoryPlan {
   const { config, tokenizers } = manifest;
   const textTokens = tokenizers.tokenizer_2.max_length;
-  return planGeneration({ config, parts: partSizes(manifest, offered.f16), size, textTokens, n, ...offered });
+  return planGeneration({ config, parts: partSizes(manifest, offered.f16), size, textTokens, ...offered });
 }

@@ -1,6 +1,6 @@
 import {
-  FluxError,
-  type ImageSize,
+  assertPlanned,
+  DeviceError,
   isFluxError,
   MAX_MANIFEST_BYTES,
   type Manifest,
@@ -14,7 +14,7 @@ import { findFile } from '../store/opfs/opfs-files.ts';
 import { openModelFolder, opfsModelId } from '../store/opfs/opfs-models.ts';
 import { readStoredManifest } from '../store/read-stored-manifest.ts';
 import type { LoadInput } from '../worker/protocol.ts';
-import { assertFits, type Means, planPicture } from './memory-plan.ts';
+import { type Means, planPicture } from './memory-plan.ts';
 import type { Findings, ProbeReport } from './probe-report.ts';
 import { probeSummary } from './probe-summary.ts';
 
@@ -65,10 +65,12 @@ async function find(input: LoadInput | undefined, signal: AbortSignal): Promise<
       reasons.push({ code: 'device/feature-missing', message: 'the only adapter is a software one, which is slow' });
     }
     // The default size may be too large for a machine that can do a smaller one.
-    const fits = Object.values(sizes).map((preset) => [preset, tooLarge(manifest.value, preset, means)] as const);
-    hasGpu = fits.some(([, error]) => error === undefined);
-    const error = fits.find(([preset]) => preset === size)?.[1];
-    if (error !== undefined) note(error);
+    hasGpu = Object.values(sizes).some((preset) => planPicture(manifest.value, preset, means).refusals.length === 0);
+    try {
+      assertPlanned(facts.memory, size);
+    } catch (error) {
+      note(error);
+    }
   }
   const backend = input.backends.find((name) => name === 'wasm' || hasGpu);
   if (backend === undefined) return { ...report, ...facts, verdict: 'unsupported' };
@@ -84,15 +86,6 @@ async function probeEnvironment(): Promise<Pick<ProbeReport, 'storage' | 'device
     ...(deviceMemory === undefined ? {} : { deviceMemory }),
     isCrossOriginIsolated: globalThis.crossOriginIsolated ?? false,
   };
-}
-
-function tooLarge(manifest: Manifest, size: ImageSize, means: Means): unknown {
-  try {
-    assertFits(manifest, size, means);
-    return undefined;
-  } catch (error) {
-    return error;
-  }
 }
 
 async function readManifest(model: string, signal: AbortSignal): Promise<Manifest> {
@@ -132,13 +125,15 @@ function folder(url: string): URL {
 function withTimeout<T>(work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout>;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(noAdapter()), ADAPTER_TIMEOUT_MS);
+    timer = setTimeout(
+      () =>
+        reject(
+          new DeviceError(`WebGPU named no adapter within ${ADAPTER_TIMEOUT_MS} ms`, { code: 'device/no-webgpu' }),
+        ),
+      ADAPTER_TIMEOUT_MS,
+    );
   });
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
-
-function noAdapter(): FluxError {
-  return new FluxError(`WebGPU named no adapter within ${ADAPTER_TIMEOUT_MS} ms`, { code: 'device/no-webgpu' });
 }
 
 /** The outcome as a value, so that one failure does not hide the other. */

@@ -6,9 +6,10 @@ import {
   toWireError,
   type WireError,
 } from '@flux-srpo/core';
-import type { GenerateRequest, Preview, Timings } from '@flux-srpo/runtime';
+import type { GenerateRequest, Preview } from '@flux-srpo/runtime';
 import { type Endpoint, expose, type Remote, type TransferHandler, transferHandlers, wrap } from 'comlink';
 import type { ModelFacts } from '../wire/model.ts';
+import type { LocalRun } from '../wire/response.ts';
 
 /**
  * All that crosses between the page and its worker: two interfaces, carried by comlink over the
@@ -23,8 +24,8 @@ import type { ModelFacts } from '../wire/model.ts';
 export interface WorkerApi {
   /** Opens the model. Only answers where it is open already. */
   load(input: LoadInput): Promise<LocalModel>;
-  /** After `load`. */
-  generate(request: GenerateRequest): Promise<GenerateOutput>;
+  /** After `load`. The PNG files have their settings inside. A withheld picture's is empty. */
+  generate(request: GenerateRequest): Promise<LocalRun>;
   /** Gives back what the model holds on the device. */
   unload(): Promise<void>;
   /**
@@ -77,18 +78,6 @@ export interface LocalModel extends ModelFacts {
   isKept: boolean;
   /** Why it is not WebGPU. Absent where it is, or was not asked for. */
   fallback?: WireError;
-}
-
-export interface GenerateOutput {
-  /** One PNG file per picture, its settings inside. A withheld picture is empty. */
-  files: Uint8Array<ArrayBuffer>[];
-  /** One per picture, where the safety checker ran. */
-  flagged?: boolean[];
-  seed: number;
-  skippedSteps: number;
-  /** Prompt tokens that did not fit, by encoder. */
-  dropped: { clip: number; t5: number };
-  timings: Timings;
 }
 
 /** The page's end. `endpoint` sends to the worker and hears it. */

@@ -1,14 +1,7 @@
 import { DeviceError } from '@flux-srpo/core';
 import type { Remote } from 'comlink';
-import { connectToWorker, type PageApi, type WorkerApi } from './protocol.ts';
-
-/** How one call is followed and ended. The listeners do not throw. */
-export interface CallOptions {
-  /** Rejects the call with its reason, at once. The worker stops a little later. */
-  signal?: AbortSignal | undefined;
-  onProgress?: PageApi['onProgress'] | undefined;
-  onPartialImage?: PageApi['onPartialImage'] | undefined;
-}
+import type { GenerateOptions } from '../client/image-client.ts';
+import { connectToWorker, type WorkerApi } from './protocol.ts';
 
 /** Milliseconds after which a worker that has work is given up. */
 export interface Patience {
@@ -43,7 +36,7 @@ export class WorkerLink {
    */
   readonly #ending = new AbortController();
   /** The call whose events are heard. */
-  #heard: CallOptions = {};
+  #heard: GenerateOptions = {};
   /** Resolves when the worker is free: it goes on a little after a call was aborted. */
   #free: Promise<unknown> = Promise.resolve();
   #calls = 0;
@@ -81,8 +74,11 @@ export class WorkerLink {
     return this.#ending.signal.aborted;
   }
 
-  /** One at a time. After an aborted call the next one waits here until the worker has stopped. */
-  async call<T>(start: (api: Remote<WorkerApi>) => Promise<T>, options: CallOptions = {}): Promise<T> {
+  /**
+   * One at a time. A signal that aborts rejects the call at once; the worker stops a little later,
+   * and the next call waits here until then. The listeners of `options` do not throw.
+   */
+  async call<T>(start: (api: Remote<WorkerApi>) => Promise<T>, options: GenerateOptions = {}): Promise<T> {
     const stop = AbortSignal.any([this.#ending.signal, ...(options.signal ? [options.signal] : [])]);
     stop.throwIfAborted();
     let abort = (): void => undefined;

@@ -1,4 +1,4 @@
-import { formatBytes, isFluxError, StorageError } from '@flux-srpo/core';
+import { formatBytes, isFluxError, retry, StorageError } from '@flux-srpo/core';
 
 /**
  * Writing in the origin private file system, in place and synchronously: only dedicated workers
@@ -24,15 +24,10 @@ const DELAYS = [20, 100, 500, 2_000];
 
 export async function openForWriting(folder: FileSystemDirectoryHandle, name: string): Promise<SyncAccess> {
   const file = (await folder.getFileHandle(name, { create: true })) as SyncFile;
-  for (let tried = 0; ; tried++) {
-    try {
-      return await file.createSyncAccessHandle();
-    } catch (error) {
-      const delay = DELAYS[tried];
-      if ((error as DOMException).name !== 'NoModificationAllowedError' || delay === undefined) throw error;
-      await new Promise((resolve) => setTimeout(resolve, delay));
-    }
-  }
+  return retry(() => file.createSyncAccessHandle(), {
+    pauseAfter: (error, tries) =>
+      (error as DOMException).name === 'NoModificationAllowedError' ? DELAYS[tries - 1] : undefined,
+  });
 }
 
 /**
