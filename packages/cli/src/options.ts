@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { InputError } from '@flux-srpo/core';
+import { InputError, strict } from '@flux-srpo/core';
 
 /** The command line itself is wrong. */
 export class UsageError extends InputError {
@@ -65,6 +65,11 @@ export function numberOption(value: string | undefined, name: string): number | 
     });
   }
   return number;
+}
+
+/** An integer, both ends included. */
+export function integerOption(value: string, name: string, min: number, max: number): number {
+  return strict.integer(min, max)(numberOption(value, name), `--${name}`);
 }
 
 const BYTES: Readonly<Record<string, number>> = {

@@ -29,11 +29,7 @@ export async function writeOutputInPieces(
     if (isFluxError(cause) || (cause as Error).name === 'AbortError') throw cause;
     throw new StorageError(
       `cannot write ${path}: ${(cause as NodeJS.ErrnoException).code ?? 'failed'} in ${dirname(path)}`,
-      {
-        code: 'storage/write-failed',
-        details: { path },
-        cause,
-      },
+      { code: 'storage/write-failed', details: { path }, cause },
     );
   }
 }

@@ -1,10 +1,13 @@
-import { formatBytes, InputError } from '@flux-srpo/core';
+import { formatBytes } from '@flux-srpo/core';
 import { type ConvertNotice, type ConvertProgress, convertPipeline, type UnusedTensor } from '@flux-srpo/export';
 import { bundleFolder, pipelineFolder, threadQuantizer } from '@flux-srpo/export/node';
 import { readInputs } from '../convert-inputs.ts';
 import { formatSeconds } from '../format.ts';
-import { numberOption, parseOptions, required } from '../options.ts';
+import { integerOption, parseOptions, required } from '../options.ts';
 import { progressBar } from '../progress.ts';
+
+/** Far more than any machine has cores. A thread takes about 10 MB. */
+const MAX_THREADS = 256;
 
 export async function runConvert(args: string[], signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseOptions(args, {
@@ -28,7 +31,7 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
     json: { type: 'boolean', default: false },
   });
   const out = required(values.out, '--out');
-  const threads = readThreads(values.threads);
+  const threads = values.threads === undefined ? undefined : integerOption(values.threads, 'threads', 1, MAX_THREADS);
   const checker = values['safety-checker'];
   const onNotice = (notice: ConvertNotice) => process.stderr.write(`${noticeText(notice, out)}\n`);
   const say = (line: string) => process.stderr.write(`${line}\n`);
@@ -70,18 +73,6 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
     bar.stop();
     await quantizer.close();
   }
-}
-
-/** Far more than any machine has cores. A thread takes about 10 MB. */
-const MAX_THREADS = 256;
-
-function readThreads(value: string | undefined): number | undefined {
-  const threads = numberOption(value, 'threads');
-  if (threads === undefined || (Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS)) return threads;
-  throw new InputError(`--threads must be an integer from 1 to ${MAX_THREADS}, got ${value}`, {
-    code: 'input/out-of-range',
-    details: { field: 'threads', got: threads },
-  });
 }
 
 function progressText({ part, bytes, rate, secondsLeft }: ConvertProgress): string {

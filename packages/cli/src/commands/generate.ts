@@ -1,4 +1,4 @@
-import { type ImageSize, InputError, type Manifest, type Precision, parseSize } from '@flux-srpo/core';
+import { type ImageSize, InputError, type Manifest, parseSize, strict } from '@flux-srpo/core';
 import {
   createPipeline,
   encodePicture,
@@ -17,6 +17,8 @@ import { TensorFile } from '../tensor-file.ts';
 
 /** Exit status if all went well and a picture was withheld. */
 const EXIT_WITHHELD = 3;
+
+const readPrecision = strict.oneOf('auto', 'f32', 'f16');
 
 export async function runGenerate(args: string[], signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseOptions(args, {
@@ -53,7 +55,9 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
   if (values.guidance !== undefined && !bundle.manifest.config.transformer.guidance_embeds) {
     process.stderr.write('--guidance changes nothing: this model has no input for guidance\n');
   }
-  const precision = precisionOption(values.precision);
+  const asked = readPrecision(values.precision, '--precision');
+  // On the CPU, `auto` is float32.
+  const precision = asked === 'auto' ? 'f32' : asked;
   const backend = await createNodeBackend({ precision });
   const pipeline = await createPipeline({ bundle, backend, memoryBudget, precision });
   const tensors = values['save-latents'] === undefined ? undefined : new TensorFile(values['save-latents']);
@@ -110,16 +114,6 @@ function printResult(
   if (withheld > 0) process.stderr.write(`${withheld} of ${files.length} pictures withheld by the safety checker\n`);
   if (written.length === 0) return;
   process.stdout.write(`${written.join(' ')}  seed ${seed}  ${formatSeconds(timings.total / 1000)}\n`);
-}
-
-/** On the CPU, `auto` is float32. */
-function precisionOption(value: string): Precision {
-  if (value === 'f32' || value === 'f16') return value;
-  if (value === 'auto') return 'f32';
-  throw new InputError(`--precision must be auto, f32 or f16, got "${value}"`, {
-    code: 'input/out-of-range',
-    details: { field: 'precision' },
-  });
 }
 
 function sizeOption(value: string | undefined, { sizes }: Manifest): ImageSize | undefined {

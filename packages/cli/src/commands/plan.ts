@@ -2,7 +2,6 @@ import {
   DEFAULT_MEMORY_BUDGET,
   DEFAULT_WEIGHT_CLASS,
   formatBytes,
-  InputError,
   type MemoryPlan,
   type ModelConfig,
   type PartSize,
@@ -16,10 +15,13 @@ import {
 import { shapePartSizes } from '@flux-srpo/export';
 import { openBundle } from '@flux-srpo/runtime';
 import { folderBundle } from '@flux-srpo/runtime/node';
-import { bytesOption, numberOption, parseOptions, UsageError } from '../options.ts';
+import { bytesOption, integerOption, parseOptions, UsageError } from '../options.ts';
 import { readShape } from '../shape.ts';
 
 const DEFAULT_TEXT_TOKENS = 512;
+
+/** Counts are not bounded here: a plan costs nothing. */
+const MAX = Number.POSITIVE_INFINITY;
 
 export async function runPlan(args: string[]): Promise<void> {
   const { values, positionals } = parseOptions(args, {
@@ -43,6 +45,7 @@ export async function runPlan(args: string[]): Promise<void> {
       ? await ofShape(values.shape as string, values.dtype, values.f16)
       : await ofBundle(values.model, values.f16);
   const { f16 } = model;
+  const tokens = values['max-sequence-length'];
   const size = parseSize(values.size, '--size');
   const budget = values.budget === undefined ? DEFAULT_MEMORY_BUDGET : bytesOption(values.budget, 'budget');
   const limit = (value: string | undefined, name: string) =>
@@ -51,8 +54,8 @@ export async function runPlan(args: string[]): Promise<void> {
     config: model.config,
     parts: model.parts,
     size,
-    textTokens: countOption(values['max-sequence-length'], 'max-sequence-length') ?? model.textTokens,
-    n: countOption(values.n, 'n') ?? 1,
+    textTokens: tokens === undefined ? model.textTokens : integerOption(tokens, 'max-sequence-length', 1, MAX),
+    n: integerOption(values.n, 'n', 1, MAX),
     budget,
     limits: {
       maxBufferSize: limit(values['max-buffer'], 'max-buffer'),
@@ -104,13 +107,4 @@ function planText({ keep, decodeTile, phases, peak, readPerStep, refusals }: Mem
   if (readPerStep > 0) text += `each step reads ${formatBytes(readPerStep)} of weights again\n`;
   for (const { message } of refusals) text += `refused: ${message}\n`;
   return text;
-}
-
-function countOption(value: string | undefined, name: string): number | undefined {
-  const count = numberOption(value, name);
-  if (count === undefined || (Number.isInteger(count) && count >= 1)) return count;
-  throw new InputError(`--${name} must be a whole number from 1, got ${value}`, {
-    code: 'input/out-of-range',
-    details: { field: name },
-  });
 }

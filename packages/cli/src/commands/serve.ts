@@ -4,7 +4,7 @@ import { createPipeline } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { toHttpError } from 'flux-srpo/wire';
 import { openModel } from '../open-model.ts';
-import { bytesOption, numberOption, parseOptions, required, UsageError } from '../options.ts';
+import { bytesOption, integerOption, parseOptions, required, UsageError } from '../options.ts';
 import { createApp } from '../serve/app.ts';
 import { ImageStore } from '../serve/image-store.ts';
 import { listen } from '../serve/listen.ts';
@@ -68,10 +68,6 @@ function reportInternal(error: unknown, requestId: string): void {
   if (toHttpError(error).status < 500) return;
   const text = isFluxError(error) ? `${error.code}: ${error.message}` : error instanceof Error ? error.stack : error;
   process.stderr.write(`${requestId}: ${text}\n`);
-}
-
-function integerOption(value: string, name: string, min: number, max: number): number {
-  return strict.integer(min, max)(numberOption(value, name), `--${name}`);
 }
 
 const readOrigin = strict.such(
