@@ -1,6 +1,6 @@
 import type { ImageRequestNonStreaming, LoadedModel, SizePreset } from 'flux-srpo';
 import { LIMITS, randomSeed } from 'flux-srpo/wire';
-import { element } from './elements.ts';
+import { button, element } from './elements.ts';
 
 const form = element('form', HTMLFormElement);
 const prompt = element('prompt', HTMLTextAreaElement);
@@ -48,16 +48,12 @@ export function offer(model: LoadedModel): void {
   rollSeed();
   prompt.value ||= model.examples[0] ?? '';
   element('examples', HTMLFieldSetElement).replaceChildren(
-    ...model.examples.slice(0, 6).map((example) => {
-      const button = document.createElement('button');
-      button.type = 'button';
-      button.textContent = example;
-      button.addEventListener('click', () => {
+    ...model.examples.slice(0, 6).map((example) =>
+      button(example, () => {
         prompt.value = example;
         prompt.focus();
-      });
-      return button;
-    }),
+      }),
+    ),
   );
   setRunning(false);
 }

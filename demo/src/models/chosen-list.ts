@@ -1,4 +1,4 @@
-import { element } from '../elements.ts';
+import { button, element, make, row } from '../elements.ts';
 import { formatBytes } from '../units.ts';
 import type { Chosen, FolderRole, Role } from './sort-files.ts';
 
@@ -25,37 +25,22 @@ export const FOLDER_ROLES: Readonly<Record<FolderRole, string>> = {
 export function showChosen(chosen: readonly Chosen[], onChange: (chosen: readonly Chosen[]) => void): void {
   list.replaceChildren(
     ...chosen.map((entry, index) => {
-      const item = document.createElement('li');
-      const about = document.createElement('div');
-      about.className = 'about';
-      const title = document.createElement('div');
-      title.textContent = nameOf(entry);
-      const detail = document.createElement('div');
-      detail.className = 'quiet';
-      detail.textContent = describe(entry);
-      about.append(title, detail);
-      item.append(about);
-      if (entry.kind === 'file') {
-        item.append(roleSelect(entry, (role) => onChange(chosen.with(index, { ...entry, role }))));
-      }
-      const remove = document.createElement('button');
-      remove.type = 'button';
-      remove.textContent = 'Remove';
-      remove.setAttribute('aria-label', `Remove ${nameOf(entry)}`);
-      remove.addEventListener('click', () => {
+      const remove = () => {
         onChange(chosen.toSpliced(index, 1));
         // The button that had the focus is gone with its row.
         (list.querySelector('button') ?? element('pick-folder', HTMLInputElement)).focus();
-      });
-      item.append(remove);
-      return item;
+      };
+      const controls: HTMLElement[] = [button('Remove', remove, `Remove ${nameOf(entry)}`)];
+      if (entry.kind === 'file') {
+        controls.unshift(roleSelect(entry, (role) => onChange(chosen.with(index, { ...entry, role }))));
+      }
+      return row(nameOf(entry), describe(entry), ...controls);
     }),
   );
 }
 
 function roleSelect({ role, file }: Extract<Chosen, { kind: 'file' }>, onChange: (role: Role) => void) {
-  const select = document.createElement('select');
-  select.setAttribute('aria-label', `What ${file.name} is`);
+  const select = make('select', { ariaLabel: `What ${file.name} is` });
   for (const [value, label] of Object.entries(ROLES)) select.add(new Option(label, value));
   select.value = role;
   select.addEventListener('change', () => {

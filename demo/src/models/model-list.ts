@@ -1,5 +1,5 @@
 import type { ModelStorage, StoredModel, UnfinishedModel } from 'flux-srpo';
-import { element } from '../elements.ts';
+import { button, element, row } from '../elements.ts';
 import { formatBytes } from '../units.ts';
 import { forget, type RememberedImport, recall } from './remembered.ts';
 import { WEIGHT_CLASSES } from './weight-classes.ts';
@@ -82,46 +82,25 @@ function unfinishedItem(
   const what =
     setup === undefined ? '' : ` It was ${setup.names.join(', ')}, stored as ${WEIGHT_CLASSES[setup.dtype].label}.`;
   const about = `Not finished, ${formatBytes(bytes)} kept. Choose the same files or URLs and the same settings, and the import continues where it stopped, also after a reload.${what}`;
-  const proceed = button('Continue', `Continue with ${id}`, () => handlers.continueImport(id, setup));
+  const proceed = button('Continue', () => handlers.continueImport(id, setup), `Continue with ${id}`);
   return item(id, about, [proceed, remove], url);
 }
 
 function item(title: string, about: string, buttons: HTMLButtonElement[], model: string): HTMLLIElement {
-  const item = document.createElement('li');
+  const item = row(title, about, ...buttons);
   item.dataset.model = model;
-  const text = document.createElement('div');
-  text.className = 'about';
-  const name = document.createElement('div');
-  name.textContent = title;
-  const detail = document.createElement('div');
-  detail.className = 'quiet';
-  detail.textContent = about;
-  text.append(name, detail);
-  item.append(text, ...buttons);
   return item;
 }
 
 function useButton(handlers: ModelListHandlers, model: string, title: string): HTMLButtonElement {
-  const use = button('Use this model', '', () => {
+  const use = button('Use this model', () => {
     handlers.use(model).then(() => showModels(handlers), handlers.onError);
   });
-  use.className = 'use';
-  use.title = title;
-  return use;
+  return Object.assign(use, { className: 'use', title });
 }
 
 function deleteButton(model: StoredModel, title: string, handlers: ModelListHandlers): HTMLButtonElement {
-  return button('Delete…', `Delete ${title}`, () => void askAndRemove(model, title, handlers));
-}
-
-/** @param label names the row for screen readers; empty where `text` says enough */
-function button(text: string, label: string, onClick: () => void): HTMLButtonElement {
-  const made = document.createElement('button');
-  made.type = 'button';
-  made.textContent = text;
-  if (label !== '') made.setAttribute('aria-label', label);
-  made.addEventListener('click', onClick);
-  return made;
+  return button('Delete…', () => void askAndRemove(model, title, handlers), `Delete ${title}`);
 }
 
 async function askAndRemove(model: StoredModel, title: string, handlers: ModelListHandlers): Promise<void> {

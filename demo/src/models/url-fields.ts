@@ -1,4 +1,4 @@
-import { element } from '../elements.ts';
+import { element, make } from '../elements.ts';
 import type { Role } from './sort-files.ts';
 
 /** What the user entered; empty fields are absent. */
@@ -20,18 +20,11 @@ const FIELDS: Readonly<Record<Role | 'tokenizers', string>> = {
 /** The inputs have no `name`, so that a form sent by mistake would not send them. */
 const inputs = new Map(
   Object.entries(FIELDS).map(([key, label]) => {
-    const input = document.createElement('input');
-    input.id = `url-${key}`;
-    input.type = 'url';
-    input.inputMode = 'url';
-    input.spellcheck = false;
-    input.placeholder = 'https://';
-    const text = document.createElement('label');
-    text.htmlFor = input.id;
-    text.textContent = label;
-    const field = document.createElement('div');
-    field.append(text, input);
-    element('url-fields', HTMLDivElement).append(field);
+    const id = `url-${key}`;
+    const input = make('input', { id, type: 'url', inputMode: 'url', spellcheck: false, placeholder: 'https://' });
+    element('url-fields', HTMLDivElement).append(
+      make('div', {}, make('label', { htmlFor: id, textContent: label }), input),
+    );
     return [key, input] as const;
   }),
 );
