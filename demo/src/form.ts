@@ -34,10 +34,7 @@ export function listen({ onGenerate, onCancel }: FormHandlers): void {
   });
 }
 
-/**
- * Fills the form with the model's sizes, defaults and examples. A prompt that the user has typed
- * stays.
- */
+/** Fills the form with the model's values. A prompt that the user has typed stays. */
 export function offer(model: LoadedModel): void {
   size.replaceChildren();
   for (const [name, { width, height }] of Object.entries(model.sizes)) {

@@ -8,9 +8,7 @@ import * as progress from './progress-view.ts';
 import { showError } from './show-error.ts';
 
 const EMBEDDED = new URL('./models/tiny/', document.baseURI).href;
-/**
- * `?backend=wasm` or `?backend=webgpu` chooses what computes, `?model=opfs:<id>` an imported model.
- */
+/** `?backend=wasm|webgpu` chooses what computes, `?model=opfs:<id>` an imported model. */
 const query = new URLSearchParams(location.search);
 const backend = query.get('backend');
 

@@ -18,10 +18,7 @@ export const FOLDER_ROLES: Readonly<Record<FolderRole, string>> = {
   safetyChecker: 'Safety checker',
 };
 
-/**
- * Shows the chosen files. `onChange` gets the new list after the user has changed or removed an
- * entry.
- */
+/** Shows the chosen files. `onChange` gets the list that the user has changed. */
 export function showChosen(chosen: readonly Chosen[], onChange: (chosen: readonly Chosen[]) => void): void {
   list.replaceChildren(
     ...chosen.map((entry, index) => {

@@ -1,6 +1,4 @@
-/**
- * A file and where it lay in what the user picked or dropped: `folder/below/name`, or `name` alone.
- */
+/** A picked or dropped file and where it lay: `folder/below/name`, or `name` alone. */
 export interface Picked {
   path: string;
   file: File;
@@ -14,10 +12,7 @@ export function pickedFiles(files: Iterable<File>): Picked[] {
   return Array.from(files, (file) => ({ path: file.webkitRelativePath || file.name, file }));
 }
 
-/**
- * What was dropped, with everything in dropped folders. Must be called during the drop's event: the
- * entries are gone after it.
- */
+/** All that was dropped, folders too. To be called during the event: entries are gone later. */
 export async function droppedFiles(data: DataTransfer): Promise<Picked[]> {
   // Files that a script put there have no entry.
   const dropped = [...data.items].map((item) => item.webkitGetAsEntry() ?? item.getAsFile());

@@ -5,10 +5,7 @@ export type Role = 'transformer' | 't5' | 'clip' | 'vae' | 'checkpoint';
 
 export type FolderRole = 'folder' | 'tokenizers' | 'safetyChecker';
 
-/**
- * Something to import: a weight file, a folder by the paths that the library expects, or the JSON
- * file about the model.
- */
+/** Something to import: a weight file, a folder by the library's paths, or the model's JSON. */
 export type Chosen =
   | { kind: 'file'; role: Role; file: File }
   | { kind: 'folder'; role: FolderRole; name: string; files: Record<string, File> }

@@ -2,14 +2,10 @@ import { InputError } from '@flux-srpo/core';
 import type { LoraSource } from '@flux-srpo/export';
 import { sourceFile } from './source-file.ts';
 
-/**
- * What follows the last colon, where it is a number: paths and addresses have colons of their own.
- */
+/** What follows the last colon, if it is a number: paths and addresses have colons too. */
 const STRENGTH = /^(.+):([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$/i;
 
-/**
- * A file that ends in a colon and something else is none; what follows was meant as its strength.
- */
+/** A name that ends in a colon and something else is no file's: a strength was meant. */
 const NO_STRENGTH = /\.(?:safetensors|sft):([^/\\:]*)$/i;
 
 /** The values of `--lora`, `file` or `file:strength`. */

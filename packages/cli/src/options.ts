@@ -19,9 +19,7 @@ export function parseOptions<const O extends Options>(args: string[], options: O
   }
 }
 
-/**
- * `--seed -1` as `--seed=-1`: a number is a value, for the engine to judge, and not another option.
- */
+/** `--seed -1` as `--seed=-1`: a number is a value for the engine to judge, not an option. */
 function joinNegativeNumbers(args: readonly string[]): string[] {
   const joined: string[] = [];
   for (const arg of args) {

@@ -1,10 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { FLUX1_DEV, InputError, type ModelConfig } from '@flux-srpo/core';
 
-/**
- * `flux-dev`, or a JSON file with the `config` of a manifest, whole or only what differs from
- * FLUX.1 [dev].
- */
+/** `flux-dev`, or a JSON file of what differs from the `config` of FLUX.1 [dev]. */
 export async function readShape(value: string): Promise<ModelConfig> {
   if (value === 'flux-dev') return FLUX1_DEV;
   let json: unknown;

@@ -1,9 +1,6 @@
 import { joinBytes } from './join-bytes.ts';
 
-/**
- * The part of a `Request` or `Response` that is read: `core` is compiled without the types of
- * browsers and of Node.
- */
+/** What is read of a `Request` or `Response`. (`core` is compiled without their types.) */
 export interface BodyLike {
   readonly headers: { get(name: string): string | null };
   readonly body: { getReader(): BodyReader } | null;

@@ -70,9 +70,7 @@ export interface FluxErrorOptions {
   cause?: unknown;
 }
 
-/**
- * Marks the errors of every copy of this package: `instanceof` knows those of its own copy only.
- */
+/** Marks the errors of every copy of this package: `instanceof` knows only its own copy's. */
 const BRAND = Symbol.for('flux-srpo.error');
 
 /** Every error of the library; one of the classes below. */
@@ -147,9 +145,7 @@ export function isFluxError(error: unknown, code?: ErrorCode | `${string}/`): er
 
 const isBranded = (error: unknown): error is FluxError => error instanceof Error && BRAND in error;
 
-/**
- * An error as plain data. Structured clone keeps neither the class nor the own fields of an Error.
- */
+/** An error as plain data: structured clone keeps neither its class nor its own fields. */
 export interface WireError {
   name: string;
   message: string;

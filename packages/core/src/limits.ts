@@ -16,9 +16,7 @@ export const LIMITS = {
   /** With more, the schedule no longer changes the picture, and a run takes hours. */
   num_inference_steps: [1, 1000],
   guidance_scale: [0, 100],
-  /**
-   * All integers that a JavaScript number holds exactly. torch's generator uses the low 32 bits.
-   */
+  /** Integers that a JavaScript number holds exactly. torch's generator uses the low 32 bits. */
   seed: [0, Number.MAX_SAFE_INTEGER],
   /**
    * T5 tokens.
@@ -37,16 +35,10 @@ export const LIMITS = {
   side: [16, 4096],
 } as const satisfies Record<string, Range>;
 
-/**
- * UTF-16 units of a prompt, as OpenAI limits it: about eight times what 512 tokens hold. A longer
- * one is refused unread.
- */
+/** UTF-16 units of a prompt, as OpenAI limits it. A longer one is refused unread. */
 export const MAX_PROMPT_CHARACTERS = 32_000;
 
-/**
- * How many steps the step cache may skip: `none` is exact, `high` skips the most, and fine detail
- * suffers.
- */
+/** Steps that the step cache may skip: `none` is exact; `high` skips most and blurs detail. */
 export type Acceleration = (typeof ACCELERATIONS)[number];
 
 /** Every {@link Acceleration}, the exact one first. */

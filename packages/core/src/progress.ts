@@ -2,18 +2,13 @@ import type { WireError } from './errors.ts';
 
 /** What every event says of the whole call. */
 interface Overall {
-  /**
-   * How much of the call's work is done, estimated: 0 … 1, never less than in the event before it,
-   * 1 in the last.
-   */
+  /** Share of the call's work that is done, estimated: 0 … 1, never falling, 1 in the last. */
   fraction: number;
   /** What is happening, for people: "Denoising, step 3 of 28". */
   text: string;
 }
 
-/**
- * One event of a call, in order: load and encode, denoise, decode. Counts go from 0 to their total.
- */
+/** One event of a call: load and encode, denoise, decode. Counts go from 0 to their total. */
 export type Progress = Overall &
   (
     | {
@@ -36,10 +31,7 @@ export type Progress = Overall &
       }
     | { stage: 'decode' /** VAE graphs that have run. */; done: number; total: number }
     | {
-        /**
-         * The worker was replaced and does the call again, with the same seed. Counts start over,
-         * `fraction` does not.
-         */
+        /** A new worker does the call again, same seed. Counts start over, `fraction` does not. */
         stage: 'restart';
         reason: WireError;
       }

@@ -1,7 +1,4 @@
-/**
- * The part of `AbortSignal` that waiting needs: `core` is compiled without the types of browsers
- * and of Node.
- */
+/** What waiting needs of `AbortSignal`. (`core` is compiled without browser or Node types.) */
 export interface WaitSignal {
   readonly reason: unknown;
   throwIfAborted(): void;
@@ -27,10 +24,7 @@ export interface RetryPolicy {
 declare function setTimeout(callback: () => void, milliseconds: number): number;
 declare function clearTimeout(timer: number): void;
 
-/**
- * Calls `act` until it succeeds or the policy gives up. Rejects with the last error, or with the
- * signal's reason.
- */
+/** Calls `act` until it succeeds. Rejects with the last error, or the signal's reason. */
 export async function retry<Result>(
   act: () => Promise<Result>,
   { pauseAfter, signal, wait = sleep }: RetryPolicy,
@@ -63,10 +57,7 @@ export function sleep(milliseconds: number, signal?: WaitSignal): Promise<void> 
   });
 }
 
-/**
- * Dates of HTTP; anything else that `Date.parse` can make something of ("1.5" is a day in 2001) is
- * no date here.
- */
+/** Dates of HTTP. `Date.parse` takes much else: "1.5" is a day in 2001. */
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*, .* GMT$/;
 
 /**

@@ -39,10 +39,7 @@ export async function fileSource(path: string): Promise<ByteSource> {
   return source;
 }
 
-/**
- * A sink that makes a new file; refuses where one exists. `close` waits until the bytes are on the
- * disk.
- */
+/** A sink over a new file; refuses an existing one. `close` waits for the disk. */
 export async function fileSink(path: string): Promise<ByteSink> {
   const name = basename(path);
   const handle = await guard(name, () => open(path, 'wx'), 'storage/write-failed');
@@ -81,10 +78,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk is full',
 };
 
-/**
- * Makes the system's failures a StorageError. The system's message names whole paths and stays in
- * `cause`.
- */
+/** A system's failure as StorageError. Its message names whole paths: it stays in `cause`. */
 async function guard<T>(
   name: string,
   act: () => Promise<T>,

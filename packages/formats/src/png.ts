@@ -45,10 +45,7 @@ export function encodePng(
   ]);
 }
 
-/**
- * Filters each row with the filter whose differences have the smallest sum: the PNG specification's
- * heuristic (§12.8).
- */
+/** Filters each row so that the sum of differences is smallest (PNG specification, §12.8). */
 function filterRows(rgb: Uint8Array, width: number, height: number): Uint8Array {
   const stride = width * CHANNELS;
   const out = new Uint8Array(height * (stride + 1));

@@ -10,10 +10,7 @@ import {
   strict,
 } from '@flux-srpo/core';
 
-/**
- * What one generation needs, in the engine's own words, within `LIMITS` of core. Everything but the
- * prompt has a default.
- */
+/** What a generation needs, in the engine's words, within core's `LIMITS`. */
 export interface GenerateRequest {
   prompt: string;
   size?: ImageSize | undefined;
@@ -21,10 +18,7 @@ export interface GenerateRequest {
   steps?: number | undefined;
   /** Distilled guidance, an input of the model, not a second pass. */
   guidance?: number | undefined;
-  /**
-   * Same seed, prompt, size and bundle: same picture. Random when absent. Taken modulo 2³², as
-   * torch does.
-   */
+  /** Same seed, prompt, size, bundle: same picture. Default random. Modulo 2³², as in torch. */
   seed?: number | undefined;
   /** Pictures of one batch of noise. */
   n?: number | undefined;

@@ -60,10 +60,7 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
   }
 }
 
-/**
- * What callers got wrong they are told; what went wrong here, the operator is. Neither is told a
- * prompt.
- */
+/** Callers are told of their mistakes, the operator of ours. Neither is told a prompt. */
 function reportInternal(error: unknown, requestId: string): void {
   if (toHttpError(error).status < 500) return;
   const text = isFluxError(error) ? `${error.code}: ${error.message}` : error instanceof Error ? error.stack : error;

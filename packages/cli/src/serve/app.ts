@@ -21,10 +21,7 @@ export interface AppOptions {
   apiKey?: string | undefined;
   /** Origins of pages that may call, or `*`. Empty: none. */
   origins?: readonly string[];
-  /**
-   * Answer to these names only: a page that rebinds its own to this machine cannot take them.
-   * Absent: to all.
-   */
+  /** Answer to these names only, against pages that rebind their own. Absent: to all. */
   hosts?: readonly string[] | undefined;
   onError?: AnswerContext['onError'];
 }

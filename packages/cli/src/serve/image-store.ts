@@ -19,10 +19,7 @@ interface Entry {
 /** 128 bits, so that nobody can guess the address of a picture. */
 const ID_BYTES = 16;
 
-/**
- * The pictures behind `url` answers, in memory: the oldest go when they expire, or earlier when
- * there are too many.
- */
+/** The pictures behind `url` answers, in memory, until they expire or are too many. */
 export class ImageStore {
   readonly #entries = new Map<string, Entry>();
   readonly #lifetimeMs: number;
@@ -51,10 +48,7 @@ export class ImageStore {
     return this.#entries.size;
   }
 
-  /**
-   * Keeps a picture, even one larger than all the room there is, and returns its path:
-   * `/images/<id>.png`.
-   */
+  /** Keeps a picture, even one larger than all room. Returns its path: `/images/<id>.png`. */
   add(png: Uint8Array<ArrayBuffer>): string {
     const id = randomBytes(ID_BYTES).toString('base64url');
     this.#entries.set(id, { png, expires: this.#now() + this.#lifetimeMs });

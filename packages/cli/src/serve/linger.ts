@@ -22,10 +22,7 @@ const PARSE_ERRORS: Readonly<Record<string, string>> = {
 
 const lingering = new WeakSet<Duplex>();
 
-/**
- * Whether this connection has had its last answer. Bytes that still arrive on it are not a request
- * (RFC 9112 §9.6).
- */
+/** Whether this connection has had its last answer: later bytes are no request (RFC 9112 §9.6). */
 export function isClosing(socket: Socket): boolean {
   return lingering.has(socket);
 }

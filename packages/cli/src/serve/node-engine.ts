@@ -24,10 +24,7 @@ export interface NodeEngine extends ImageEngine {
   readonly queue: QueueState;
 }
 
-/**
- * Wraps a pipeline so that it answers as a client of `createFluxSrpo` does in a page: same
- * requests, same responses, same errors.
- */
+/** Makes a pipeline answer as a client of `createFluxSrpo` does in a page. */
 export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }: NodeEngineOptions): NodeEngine {
   const model = modelFacts(pipeline.bundle.manifest);
   const queue = new Queue(maxWaiting);

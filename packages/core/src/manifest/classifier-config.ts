@@ -22,10 +22,7 @@ const PLAIN_PREPARATIONS = [
   'ViTImageProcessor',
 ];
 
-/**
- * The largest classifier that is read: 150 million float32 weights, all in memory at once. ViT-base
- * has 86 million.
- */
+/** The largest classifier: 150 million float32 weights in memory. ViT-base has 86 million. */
 export const MAX_CLASSIFIER_BYTES = 600 * 1024 * 1024;
 
 const MAX_LABELS = 10_000;

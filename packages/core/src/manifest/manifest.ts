@@ -12,10 +12,7 @@ import type { WeightClass } from './weight-class.ts';
 
 export const MANIFEST_SCHEMA = 1;
 
-/**
- * Bytes per hashed chunk: small enough to refetch one, large enough that 10 GB needs only 40 KB of
- * hashes.
- */
+/** Bytes per hashed chunk: cheap to fetch again, and hashes of 10 GB take only 40 KB. */
 export const CHUNK_BYTES = 8 * 1024 * 1024;
 
 /** The number type that linear layers and attention compute in. */
@@ -37,10 +34,7 @@ export interface BundlePart {
   name: string;
   /** Key into `graphs`. Absent for tables. */
   graph?: string;
-  /**
-   * Path of the safetensors file. Absent where the weights are baked into the graph, or there are
-   * none.
-   */
+  /** Path of the safetensors file. Absent where the graph holds the weights, or there are none. */
   weights?: string;
 }
 
@@ -56,10 +50,7 @@ export interface SafetyChecker {
   notice: string;
 }
 
-/**
- * What a classifier is loaded from: transformers' two configs and an ONNX file with its weights
- * inside.
- */
+/** A classifier's files: transformers' two configs, and ONNX with its weights inside. */
 export const SAFETY_CHECKER_FILES = ['config.json', 'preprocessor_config.json', 'model.onnx'] as const;
 
 /** A LoRA that was added to the weights before they were stored. */
@@ -87,10 +78,7 @@ export interface Manifest {
   /** Human name, one line. */
   name: string;
   licence: { id: string; url?: string; notice?: string };
-  /**
-   * What the bundle was made from, free text per part (file names, revisions). Never a machine
-   * path.
-   */
+  /** What the bundle was made from, by part: file names, revisions, never a machine path. */
   source: Record<string, string>;
   /** In the order they were merged in. Absent: none. */
   loras?: MergedLora[];
@@ -104,22 +92,13 @@ export interface Manifest {
   sizes: Record<SizePreset, ImageSize>;
   defaults: { size: SizePreset; num_inference_steps: number; guidance_scale: number };
   examples?: string[];
-  /**
-   * First-block-cache thresholds calibrated for this model. Absent: those published for FLUX.1
-   * [dev].
-   */
+  /** First-block-cache thresholds for this model. Absent: those published for FLUX.1 [dev]. */
   step_cache?: { regular: number; high: number };
-  /**
-   * Linear latent → RGB factors for previews, fitted to this model's VAE: [C][3] and the bias [3].
-   * Absent: FLUX.1's own.
-   */
+  /** Latent → RGB for previews, fitted to the VAE: [C][3], bias [3]. Absent: FLUX.1's own. */
   preview?: { rows: [number, number, number][]; bias: [number, number, number] };
   /** Absent: pictures cannot be checked, and a request for it is an error. */
   safety_checker?: SafetyChecker;
-  /**
-   * The weights are random numbers that can be drawn again from this seed. Absent: the weights are
-   * a model's.
-   */
+  /** The weights are random numbers, drawn from this seed. Absent: they are a model's. */
   synthetic?: { seed: number };
   quantization: {
     /** What was asked for, by tensor class. */
@@ -128,10 +107,7 @@ export interface Manifest {
   };
   /** Graph name → path. */
   graphs: Record<string, string>;
-  /**
-   * Variants of some of `graphs` in half precision, for adapters with `shader-f16`. They read the
-   * same weights. Absent: none.
-   */
+  /** `graphs` in half precision, for `shader-f16`, with the same weights. Absent: none. */
   graphs_f16?: Record<string, string>;
   parts: BundlePart[];
   chunk_bytes: number;

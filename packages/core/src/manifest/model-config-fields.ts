@@ -12,10 +12,7 @@ import { boolean, integer, list, number, object, oneOf, type Read, refusal } fro
  * The shapes of the networks, as a manifest gives them.
  */
 
-/**
- * A size of a network. The bound is far above any network of this family; products of three stay
- * exact.
- */
+/** A size of a network, bounded so that products of three stay exact. */
 const dimension = integer(1, 1 << 17);
 const count = integer(1, 1024);
 

@@ -19,10 +19,7 @@ export class BufferPool {
   /** The largest buffer. */
   largest = 0;
 
-  /**
-   * Runs one operator: makes a buffer of `bytes`, then frees `inputs`, which nothing reads any
-   * more.
-   */
+  /** Runs one operator: makes a buffer of `bytes`, then frees `inputs` for good. */
   operator(bytes: number, inputs: readonly number[] = [], dispatches = 1): number {
     this.take(bytes);
     for (let i = 0; i < dispatches; i++) {

@@ -13,10 +13,7 @@ export const DECODE_TILES: readonly number[] = [64, 48, 32];
 /** The share of a tile's side that it has in common with the next tile. */
 const OVERLAP = 0.25;
 
-/**
- * A tile in latent cells of the whole picture. Tiles at the picture's right and lower edges may be
- * smaller.
- */
+/** A tile in the picture's latent cells. Those at the right and lower edges may be smaller. */
 export interface Tile extends Grid {
   top: number;
   left: number;

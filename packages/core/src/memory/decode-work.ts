@@ -74,9 +74,7 @@ class Player {
     this.#pool = pool;
   }
 
-  /**
-   * Runs one graph. Its input is freed when the run is over, and destroyed with the next submit.
-   */
+  /** Runs one graph. Its input is freed after the run, and destroyed with the next submit. */
   run(input: number, graph: (input: number) => number): void {
     if (this.#state === 0) this.#pool.take(input);
     this.#state = graph(input);
@@ -100,10 +98,7 @@ class Player {
     return this.#pool.operator(x, [shifted]);
   }
 
-  /**
-   * The runtime transposes the kernel first, into a buffer of its own. `isKept`: `x` is read again
-   * later.
-   */
+  /** The kernel is transposed first, into a buffer. `isKept`: `x` is read again later. */
   convolution(x: number, channelsIn: number, out: State, kernel = 3, isKept = false): number {
     const turned = this.#pool.operator(channelsIn * out.channels * kernel ** 2 * FLOAT_BYTES);
     return this.#pool.operator(size(out), isKept ? [turned] : [turned, x]);

@@ -78,10 +78,7 @@ export function denoiseMoments(config: TransformerConfig, options: WorkOptions):
   ];
 }
 
-/**
- * Bytes of the rope tables, cosines and sines of the image's and of all tokens. They are uploaded
- * once and stay.
- */
+/** Bytes of the rope tables: cosines and sines of image and all tokens. They stay. */
 export function denoiseTables(config: TransformerConfig, { size, textTokens }: WorkOptions): number {
   const image = tokenCount(size);
   return (2 * image + 2 * (textTokens + image)) * (config.attention_head_dim / 2) * FLOAT_BYTES;

@@ -47,10 +47,7 @@ export function partSizes(
   });
 }
 
-/**
- * How many times larger weights are on the device than on disk, where scales and halves take
- * `floatBytes` there.
- */
+/** How many times larger weights are on the device, where scales and halves take `floatBytes`. */
 function growth(weightClass: WeightClass, floatBytes: 2 | 4): number {
   if (weightClass === 'f32') return 1;
   if (!isBlockClass(weightClass)) return floatBytes / 2;

@@ -64,10 +64,7 @@ function textTables(config: T5Config, { textTokens }: WorkOptions): number {
   return config.num_heads * textTokens * textTokens * FLOAT_BYTES;
 }
 
-/**
- * Work buffers of the modulation, whose tables have one row per step and are read back part by
- * part.
- */
+/** Work buffers of the modulation. Its tables have a row per step and are read back by part. */
 function modulationMoments(config: TransformerConfig, steps: number): BufferCounts[] {
   const table = (vectors: number) => steps * vectors * hiddenSize(config) * FLOAT_BYTES;
   const results = new Set(modulationParts(config).map(({ vectors }) => table(vectors)));

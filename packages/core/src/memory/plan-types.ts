@@ -12,10 +12,7 @@ export interface PlanInput {
   textTokens: number;
   /** Pictures of one batch. Default 1. */
   n?: number;
-  /**
-   * Denoising steps. Default 28, the model's own. Each adds a row to the modulation tables, which
-   * take a few MB.
-   */
+  /** Denoising steps, default 28. Each adds a row to the modulation tables, a few MB in all. */
   steps?: number;
   /**
    * Bytes of device memory for weights and work buffers together. Without it the plan aims at
@@ -30,10 +27,7 @@ export interface PlanInput {
 
 /** One phase of a generation. All numbers are bytes on the device. */
 export interface PhasePlan {
-  /**
-   * `resident`: all weights of the phase at once. `streamed`: the part that runs and the one that
-   * runs next.
-   */
+  /** `resident`: all weights at once. `streamed`: the part that runs, and the next. */
   mode: 'resident' | 'streamed';
   /** The most weights at once. */
   weights: number;
@@ -55,10 +49,7 @@ export interface PlanRefusal {
   needed: number;
   /** Bytes that the budget or the adapter offers. */
   offered: number;
-  /**
-   * What could be done instead: fewer pictures, or one smaller picture of about the same shape.
-   * Absent where nothing could.
-   */
+  /** Instead: fewer pictures, or one smaller of about the same shape. Absent: nothing fits. */
   fits?: { n: number; size: ImageSize };
   message: string;
 }
@@ -66,10 +57,7 @@ export interface PlanRefusal {
 export interface MemoryPlan {
   /** All weights of all phases stay on the device between pictures. */
   keep: boolean;
-  /**
-   * Side, in latents, of the tiles that the picture is decoded in. Absent where it is decoded
-   * whole.
-   */
+  /** Side, in latents, of the decoder's tiles. Absent where the picture is decoded whole. */
   decodeTile?: number;
   phases: Record<PlanPhase, PhasePlan>;
   /** The most bytes at once. */

@@ -6,10 +6,7 @@ import type { MemoryPlan, PlanInput, PlanRefusal } from './plan-types.ts';
 /** The two WebGPU limits that bound a single buffer. */
 export const BUFFER_LIMITS = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
 
-/**
- * Every limit that a phase's largest buffer passes, and every phase that passes the budget where
- * one was given.
- */
+/** Every limit that a phase's largest buffer passes, and every phase over a given budget. */
 export function refuse(
   phases: MemoryPlan['phases'],
   peak: number,
@@ -33,10 +30,7 @@ export function refuse(
   return refusals;
 }
 
-/**
- * Throws `device/limit-too-small` where the plan has refusals, with the numbers of the one that is
- * furthest off.
- */
+/** Throws `device/limit-too-small` for a plan with refusals, with the worst one's numbers. */
 export function assertPlanned({ refusals }: MemoryPlan, size: ImageSize): void {
   const [refusal] = [...refusals].sort((a, b) => b.needed / b.offered - a.needed / a.offered);
   if (refusal === undefined) return;

@@ -6,10 +6,7 @@ import { phaseWork } from './phase-work.ts';
 import type { MemoryPlan, PhasePlan, PlanInput } from './plan-types.ts';
 import { refuse } from './refusals.ts';
 
-/**
- * How the weights of each phase are held within the budget. The refusals do not say yet what would
- * fit.
- */
+/** How each phase's weights are held within the budget. Refusals do not say yet what fits. */
 export function planResidency(input: PlanInput): MemoryPlan {
   const { budget = DEFAULT_MEMORY_BUDGET } = input;
   const parts = byPhase((phase) => input.parts.filter((part) => part.phase === phase));

@@ -1,7 +1,4 @@
-/*
- * How graphs cut what would be too large for one buffer. The graph builders cut by this, and the
- * planner counts by it.
- */
+/** How graphs cut what is too large for a buffer. Builders cut by this, the planner counts. */
 
 /** Width of an MLP's hidden layer in FLUX's blocks, in widths of the stream. */
 export const MLP_RATIO = 4;
@@ -17,10 +14,7 @@ export function mlpChunkWidth(hidden: number): number {
   return hidden / Math.ceil(hidden / MAX_MLP_CHUNK);
 }
 
-/**
- * How an MLP's hidden layer is cut: one suffix and width per chunk, all of one width. A single
- * chunk has no suffix.
- */
+/** How an MLP's hidden layer is cut: equal chunks, each with a suffix unless it is alone. */
 export function mlpChunks(hidden: number): { suffix: string; width: number }[] {
   const width = mlpChunkWidth(hidden);
   if (width === hidden) return [{ suffix: '', width }];

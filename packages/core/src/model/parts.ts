@@ -1,9 +1,6 @@
 import type { ModelConfig } from './config.ts';
 
-/*
- * The parts of a model: what the converter writes, the runtime runs and the planner counts, in one
- * list.
- */
+/** The parts of a model, which the converter writes, the runtime runs, the planner counts. */
 
 /** The phases of a generation, in run order. Modulation and denoise share a device. */
 export const PLAN_PHASES = ['text', 'modulation', 'denoise', 'decode'] as const;
@@ -31,17 +28,11 @@ export type Component = 'transformer' | 'text_encoder' | 'text_encoder_2' | 'vae
 export interface Part {
   /** In the manifest, in file names and in messages: `double_block.3`. */
   readonly name: string;
-  /**
-   * The graph that runs it; parts of one kind share it. Absent for tables, of which rows are read
-   * on the CPU.
-   */
+  /** The graph that runs it, shared by parts of a kind. Absent for tables, read by row. */
   readonly graph?: string;
   readonly component: Component;
   readonly phase: PlanPhase;
-  /**
-   * How often it runs in one generation: `once`, in turn with others at every `step`, or any number
-   * of times in its `phase`.
-   */
+  /** Runs `once` in a generation, in turn at every `step`, or any number of times in a `phase`. */
   readonly use: 'once' | 'step' | 'phase';
   /** Classes of its weights. Norms and biases are left out: they are too small to count. */
   readonly classes: readonly TensorClass[];
@@ -50,10 +41,7 @@ export interface Part {
 /** A part that runs. */
 export type GraphPart = Part & { readonly graph: string };
 
-/**
- * A modulation linear and how many vectors of the stream's width it gives: (shift, scale, gate) per
- * residual branch.
- */
+/** A modulation linear and its vectors: (shift, scale, gate) per residual branch. */
 export interface ModulationPart extends GraphPart {
   readonly vectors: 6 | 3 | 2;
 }

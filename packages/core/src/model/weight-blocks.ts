@@ -1,14 +1,8 @@
 import type { WeightClass } from '../manifest/weight-class.ts';
 
-/*
- * Weights in blocks: codes of a few bits that share a scale. The converter writes by this, and the
- * planner counts by it.
- */
+/** Weights in blocks of codes that share a scale, for the converter and the planner. */
 
-/**
- * Weights per block, along the input features. The only block size with a tiled kernel on every
- * device.
- */
+/** Weights per block, along the input. The only size with a tiled kernel on every device. */
 export const QUANT_BLOCK = 32;
 
 /** The classes whose weights are codes and scales. */

@@ -1,9 +1,6 @@
 import { InferenceError } from '../errors.ts';
 
-/**
- * Spread of values below which a picture is one colour: half a step of an 8-bit channel, in [−1,
- * 1].
- */
+/** A picture of smaller spread is one colour: half a step of an 8-bit channel, in [−1, 1]. */
 const FLAT = 1 / 255;
 
 /**

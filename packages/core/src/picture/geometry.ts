@@ -54,10 +54,7 @@ export function parseSize(text: string, path = 'size'): ImageSize {
 const pixels = numeric('an integer', () => true);
 const sides = object<ImageSize>({ width: pixels, height: pixels });
 
-/**
- * A size that the model can draw. A rounded size would give another picture than the caller asked
- * for, so others are refused.
- */
+/** A size that the model can draw. Others are refused: rounded, it is another picture. */
 export const readSize: Read<ImageSize> = (value, path) => {
   const size = sides(value, path);
   if (isDrawable(size)) return size;

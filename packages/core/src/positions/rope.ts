@@ -10,10 +10,7 @@ export interface RopeTables {
 
 export interface RopeOptions {
   theta?: number;
-  /**
-   * Text tokens put before the image; all their positions are 0, so they are not rotated. Default
-   * 0.
-   */
+  /** Text tokens before the image, at position 0: they are not rotated. Default 0. */
   textTokens?: number;
 }
 

@@ -5,10 +5,7 @@ export class NeedMore extends Error {
   override name = 'NeedMore';
 }
 
-/**
- * Reads little-endian fields in order from the first bytes of a file. Every length is checked
- * against the size of the file.
- */
+/** Reads little-endian fields in order. Every length is checked against the file's size. */
 export class GgufCursor {
   readonly name: string;
   /** Bytes read so far. */
@@ -60,10 +57,7 @@ export class GgufCursor {
     throw this.error(`must have up to ${max} ${what}, got ${value}`);
   }
 
-  /**
-   * A 64-bit count of items of at least `itemBytes` bytes each. They must fit in the rest of the
-   * file.
-   */
+  /** A 64-bit count of items of at least `itemBytes` bytes. They must fit in the file. */
   length(what: string, itemBytes: number): number {
     const value = this.view(8).getBigUint64(0, true);
     const room = Math.floor((this.#fileSize - this.at) / itemBytes);

@@ -11,10 +11,7 @@ import { type GgufTensorInfo, readTensors } from './gguf-tensors.ts';
  * @see https://github.com/ggml-org/ggml/blob/d99724f2/src/gguf.cpp `gguf_init_from_file_impl`
  */
 
-/**
- * FLUX.1 has 780 tensors, the largest models of experts about 2,000. 65,536 entries take 20 MB as
- * objects.
- */
+/** FLUX.1 has 780 tensors, the largest models about 2,000. As objects, 65,536 take 20 MB. */
 const MAX_TENSORS = 65_536;
 
 export interface GgufHeader {

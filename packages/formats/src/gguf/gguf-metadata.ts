@@ -15,10 +15,7 @@ const DEFAULT_ALIGNMENT = 32;
 /** Alignment serves memory maps, whose pages have 4 to 64 KB. */
 const MAX_ALIGNMENT = 65_536;
 
-/**
- * A number or a text. Of a list only its type and length: tokenizers' lists are long and not needed
- * here.
- */
+/** A number or a text. Of lists, which are long (tokenizers'), only type and length. */
 export type GgufValue = number | bigint | boolean | string | { readonly type: string; readonly length: number };
 
 const STRING = 8;

@@ -11,9 +11,7 @@ const MAX_RANK = 4;
 
 export interface GgufTensorInfo {
   readonly type: GgmlTypeName;
-  /**
-   * Outermost first, as in torch. The file lists dimensions innermost first. Empty for a scalar.
-   */
+  /** Outermost first, as in torch; the file has them innermost first. Empty for a scalar. */
   readonly shape: readonly number[];
   /** Bytes from the start of the file. */
   readonly offset: number;
@@ -30,9 +28,7 @@ interface Entry {
   bytes: number;
 }
 
-/**
- * The entries of `count` tensors, in the order of their data, checked against the size of the file.
- */
+/** The entries of `count` tensors in the order of their data, checked against the file's size. */
 export function readTensors(
   cursor: GgufCursor,
   count: number,

@@ -22,10 +22,7 @@ export class Gguf extends TensorFile<GgufTensorInfo> {
     this.metadata = metadata;
   }
 
-  /**
-   * Weights `start` up to `end` of a tensor, row-major, as float32. Only the blocks that hold them
-   * are read.
-   */
+  /** Weights `start` up to `end` of a tensor, row-major. Only their blocks are read. */
   async readValues(name: string, start: number, end: number, signal?: AbortSignal): Promise<Float32Array> {
     const { type } = this.info(name);
     const { length, bytes } = GGML_TYPES[type];

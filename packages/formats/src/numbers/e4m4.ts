@@ -28,10 +28,7 @@ const E4M4_LAST = 255;
 const f32 = new Float32Array(1);
 const u32 = new Uint32Array(f32.buffer);
 
-/**
- * The largest normal code whose value is at most `value`; 2⁻¹⁴ for anything smaller, 1.9375 for
- * anything larger.
- */
+/** The largest normal code whose value is at most `value`, bounded to 2⁻¹⁴ … 1.9375. */
 export function e4m4Floor(value: number): number {
   f32[0] = value;
   // Exponent and upper mantissa bits of a float32, whose bias is 127.

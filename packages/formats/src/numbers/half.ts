@@ -47,10 +47,7 @@ export function f32ToF16(values: Float32Array): Uint16Array<ArrayBuffer> {
 
 let f16Values: Float32Array | undefined;
 
-/**
- * All 65,536 float16 values by their bits (256 KB), made once: looking up is several times faster
- * than computing.
- */
+/** All float16 values by their bits (256 KB): looking up is several times faster. */
 export function f16Table(): Float32Array {
   f16Values ??= Float32Array.from({ length: 65536 }, (_, i) => fromF16(i));
   return f16Values;

@@ -52,10 +52,7 @@ export function isRoundable(dtype: Dtype): boolean {
   return dtype in ROUNDABLE;
 }
 
-/**
- * {@link widen}, and for other dtypes of numbers the nearest float32: to look at, not to compute
- * with.
- */
+/** {@link widen}, or of other numbers the nearest float32: to look at, not to compute with. */
 export function roundToF32(dtype: Dtype, bytes: Uint8Array): Float32Array {
   const read = ROUNDABLE[dtype];
   if (read === undefined) return widen(dtype, bytes);

@@ -10,10 +10,7 @@ export interface FixedInput extends Pick<ValueInfo, 'name' | 'dtype'> {
   readonly bytes: Uint8Array;
 }
 
-/**
- * The same model with these inputs fixed: each becomes an initializer, and is no longer fed when
- * the graph runs.
- */
+/** The same model with these inputs as initializers, which are no longer fed. */
 export function fixInputs(model: Uint8Array, inputs: readonly FixedInput[]): Uint8Array<ArrayBuffer> {
   const decoded = decodeModel(model);
   const { graph } = decoded;

@@ -14,10 +14,7 @@ import { headerError, offsetError } from './header-errors.ts';
  *   `Metadata::validate`
  */
 
-/**
- * Far above any model (FLUX.1 has 1,160 tensors), and few enough that a hostile header cannot fill
- * the memory with objects.
- */
+/** Far above any model (FLUX.1: 1,160 tensors); so many objects cannot fill the memory. */
 const MAX_KEYS = 200_000;
 
 const MAX_RANK = 32;

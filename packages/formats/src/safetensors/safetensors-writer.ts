@@ -17,10 +17,7 @@ export type TensorData = Uint8Array | Promise<Uint8Array> | Iterable<Uint8Array>
 export interface SafetensorsLayout<Spec extends TensorSpec = TensorSpec> {
   /** Length and JSON, padded to 8 bytes. */
   header: Uint8Array<ArrayBuffer>;
-  /**
-   * In file order: widest dtype first, then by name (UTF-16 order), as the reference's writer
-   * sorts.
-   */
+  /** In file order, the reference's: widest dtype first, then by name (UTF-16 order). */
   tensors: { spec: Spec; bytes: number }[];
   /** Bytes of the file. */
   size: number;

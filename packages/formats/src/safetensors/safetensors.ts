@@ -22,9 +22,7 @@ export class Safetensors extends TensorFile<TensorInfo> {
   }
 }
 
-/**
- * Reads and checks the header of a safetensors file, but no tensor. The caller closes the source.
- */
+/** Reads and checks the header of a safetensors file. The caller closes the source. */
 export async function readSafetensors(source: ByteSource, signal?: AbortSignal): Promise<Safetensors> {
   if (source.size < LENGTH_BYTES) {
     throw new FormatError(`${source.name}: a safetensors file must have 8 bytes or more, got ${source.size}`, {

@@ -9,14 +9,9 @@ export interface ByteSource {
   readonly size: number;
   /** For messages. */
   readonly name: string;
-  /**
-   * Changes when the contents do: times of change, an entity tag. Absent where the place keeps no
-   * such thing.
-   */
+  /** Changes when the contents do: a time, an entity tag. Absent where there is none. */
   readonly version?: string;
-  /**
-   * The address on a server, without its query, which may be secret. Absent where there is none.
-   */
+  /** The address on a server, without its query, which may be secret. */
   readonly url?: string;
   /**
    * Exactly `length` bytes from `offset`, in a buffer that the caller owns. Rejects instead of
@@ -38,10 +33,7 @@ export function checkRange(source: Pick<ByteSource, 'size' | 'name'>, offset: nu
   );
 }
 
-/**
- * The error for a source that ended early, for instance because the file was cut after it was
- * opened.
- */
+/** The error for a source that ended early, as a file does that was cut after opening. */
 export function truncated(name: string, expected: number, got: number): FormatError {
   return new FormatError(`${name}: expected ${expected} bytes, got ${got}; the file is cut short or was changed`, {
     code: 'format/truncated',
@@ -64,9 +56,7 @@ export function bytesSource(bytes: Uint8Array, name: string): ByteSource {
   return source;
 }
 
-/**
- * A source over a `Blob` or `File`: one that a user picked, or one in the origin's private storage.
- */
+/** A source over a `Blob` or `File`, picked by a user or in the origin's private storage. */
 export function blobSource(blob: Blob, name: string): ByteSource {
   const source: ByteSource = {
     size: blob.size,
@@ -83,10 +73,7 @@ export function blobSource(blob: Blob, name: string): ByteSource {
   return source;
 }
 
-/**
- * Browsers reject with the same error for a picked file that changed or moved and for a failing
- * disk.
- */
+/** Browsers say the same of a picked file that changed or moved and of a failing disk. */
 async function readBlob(blob: Blob, name: string): Promise<ArrayBuffer> {
   try {
     return await blob.arrayBuffer();

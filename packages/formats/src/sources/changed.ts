@@ -7,10 +7,7 @@ export interface FileState {
   readonly version: string | undefined;
 }
 
-/**
- * The error for a file that changed while it was read: bytes of two states would make a file that
- * nobody wrote.
- */
+/** The error for a file that changed while it was read: nobody wrote such a mixture. */
 export function changed(where: string, before: FileState, now: FileState): InputError {
   return new InputError(
     `${where} must not change while it is read: expected ${describe(before)}, got ${describe(now)}; start again once nothing writes to it`,

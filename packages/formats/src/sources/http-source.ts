@@ -13,10 +13,7 @@ import { badAnswer, badStatus, noRange, noSize, shortBody } from './http-errors.
 import { guardNetwork } from './network-guard.ts';
 import { shortName, withoutSecrets } from './shown-url.ts';
 
-/**
- * A server that ignores `Range` sends the file from its start. At most so many bytes before the
- * wanted ones are read.
- */
+/** Most bytes that are read and skipped where a server ignores `Range`. */
 const MAX_SKIPPED_BYTES = 16 * 1024 * 1024;
 
 export interface HttpSourceOptions {
@@ -59,9 +56,7 @@ class RangeRequest {
   readonly #url: string | URL;
   readonly #name: string;
   readonly #options: HttpSourceOptions;
-  /**
-   * Size and version that the server gave at the start. Undefined where the size was known already.
-   */
+  /** What the server said at the start. Undefined where the size was known already. */
   #opened: (Validators & { size: number }) | undefined;
 
   constructor(url: string | URL, name: string, options: HttpSourceOptions) {
@@ -128,10 +123,7 @@ class RangeRequest {
     }
   }
 
-  /**
-   * `length` bytes after the first `skip`. With `mustEnd`, one byte more means that the server lied
-   * about the length.
-   */
+  /** `length` bytes after the first `skip`. With `mustEnd`, one byte more is an error. */
   async #body(
     response: Response,
     { skip, length, mustEnd }: { skip: number; length: number; mustEnd: boolean },

@@ -3,10 +3,7 @@ import { silentServer, unreachable } from './http-errors.ts';
 
 /** A request that brings no byte for so long is given up. */
 const STALL_MS = 30_000;
-/**
- * So many looks without a byte make a stall. A thread that was busy itself for minutes has looked
- * only once.
- */
+/** Looks without a byte that make a stall. A thread that was itself busy has looked once. */
 const STALL_LOOKS = 10;
 
 export interface GuardOptions {
@@ -20,10 +17,7 @@ export interface GuardOptions {
   readonly giveUp?: (() => void) | undefined;
 }
 
-/**
- * Runs one step over the network. Its failure, or the server's silence, becomes a `NetworkError`,
- * unless the caller aborted.
- */
+/** Runs one step over the network. Its failure or silence becomes a `NetworkError`, not an abort. */
 export async function guardNetwork<T>(act: () => Promise<T>, options: GuardOptions): Promise<T> {
   const { name, stallMs = STALL_MS, signals, giveUp } = options;
   let timer: ReturnType<typeof setInterval> | undefined;

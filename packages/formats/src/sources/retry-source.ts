@@ -10,18 +10,12 @@ export interface RetryOptions {
 
 /** A dropped connection is back at once; a host that limits its callers asks for some seconds. */
 const DELAYS = [500, 2_000, 8_000, 30_000];
-/**
- * For a server that has not answered yet: its address may be wrong, and whoever gave it wants to
- * know soon.
- */
+/** For a server that has not answered yet: a wrong address should be told soon. */
 const FIRST_DELAYS = [500, 2_000];
 /** A server that asks for a longer pause is tried again after this one. */
 const MAX_PAUSE_MS = 60_000;
 
-/**
- * A source that repeats a read when the connection broke or the server was busy. Answers that are
- * final are not asked for again.
- */
+/** A source that repeats a read when the connection broke or the server was busy. */
 export function retryingSource(source: ByteSource, { delays = DELAYS, wait }: RetryOptions = {}): ByteSource {
   return {
     ...source,
@@ -34,10 +28,7 @@ export function retryingSource(source: ByteSource, { delays = DELAYS, wait }: Re
   };
 }
 
-/**
- * {@link retryingSource} of a source that is opened over a network; opening it is repeated in the
- * same way.
- */
+/** {@link retryingSource}, for a source whose opening is repeated in the same way. */
 export async function openRetrying(open: () => Promise<ByteSource>, options: RetryOptions = {}): Promise<ByteSource> {
   const { delays = DELAYS, wait } = options;
   const source = await retry(open, {
@@ -48,10 +39,7 @@ export async function openRetrying(open: () => Promise<ByteSource>, options: Ret
   return retryingSource(source, options);
 }
 
-/**
- * The delay, or the longer one that the server asked for; `undefined` where there is no further
- * try.
- */
+/** The delay, or the server's own if longer; `undefined` where there is no further try. */
 function pauseAfter(error: unknown, delay: number | undefined): number | undefined {
   if (delay === undefined || !mayPass(error)) return undefined;
   return Math.max(delay, Math.min(detail(error, 'retryAfterMs') ?? 0, MAX_PAUSE_MS));

@@ -1,7 +1,4 @@
-/**
- * A URL for messages and logs: without its query, which may hold a signature, and without a
- * password.
- */
+/** A URL for messages: without its query, which may hold a signature, and password. */
 export function withoutSecrets(url: string | URL): string {
   return String(url)
     .split(/[?#]/)[0]!

@@ -44,10 +44,7 @@ export function fluxSrpoImageModel(engine: SizedEngine, modelId = 'flux-srpo-tex
   };
 }
 
-/**
- * Requests of ten pictures and a rest; of a seed, those after the first get the numbers that follow
- * it.
- */
+/** Requests of ten pictures and a rest. Those after the first get the next seeds. */
 function* inPieces({ n = 1, seed, ...request }: CheckedRequest): Generator<ImageRequest> {
   let left = n;
   // A count that is none makes one request, which the engine refuses.

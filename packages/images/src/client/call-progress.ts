@@ -1,14 +1,9 @@
 import { type Progress, toWireError } from '@flux-srpo/core';
 
-/**
- * Share of loading in a call that has to fetch the whole model. A guess: it depends on the network.
- */
+/** Share of loading in a call that fetches the whole model: a guess, networks differ. */
 const LOAD_SHARE = 0.5;
 
-/**
- * One fraction over loading, generating and a second try. It never falls, and a finished generation
- * ends at 1.
- */
+/** One fraction over loading, generating and a second try. Never falls; a generation ends at 1. */
 export class CallProgress {
   readonly #onProgress: (progress: Progress) => void;
   /** What was told last. */
@@ -18,10 +13,7 @@ export class CallProgress {
     this.#onProgress = onProgress ?? (() => undefined);
   }
 
-  /**
-   * A listener for loading before a generation. Files that are here at the first event do not count
-   * as work.
-   */
+  /** A listener for loading before a generation. Files that are here already are not counted. */
   loading(): (progress: Progress) => void {
     const from = this.#fraction;
     let first: number | undefined;

@@ -28,35 +28,23 @@ export interface FluxSrpo extends AsyncDisposable {
      * the first `next()`, and leaving the loop ends it.
      */
     generate(request: ImageRequestStreaming, options?: LoadOptions): Promise<ImageStream>;
-    /**
-     * Loads the model first, unless it is loaded. Local runs come one after another; the others
-     * wait in `queue`.
-     */
+    /** Loads the model if need be. Local runs come one after another; others wait in `queue`. */
     generate(request: ImageRequestNonStreaming, options?: GenerateOptions): Promise<ImageResponse>;
     /** For requests whose `stream` is known only at run time. */
     generate(request: ImageRequest, options?: GenerateOptions): Promise<ImageResponse | ImageStream>;
   };
   /** Local requests now. */
   readonly queue: QueueState;
-  /**
-   * Models in this browser's storage: imported ones, which load with `model: 'opfs:<id>'`, and
-   * those that `load` kept (`keep`).
-   */
+  /** Models in this browser's storage: imported (`model: 'opfs:<id>'`), and kept by `load`. */
   readonly storage: ModelStorage;
-  /**
-   * Says whether and how this machine can run the model. Takes under a second, and fetches nothing
-   * but `manifest.json`.
-   */
+  /** Whether and how this machine can run the model. Fetches nothing but `manifest.json`. */
   probe(options?: LoadOptions): Promise<ProbeReport>;
   /**
    * Starts the worker and opens the bundle. The answer says what the bundle holds and what computes
    * it. With backend `remote` it asks the server for its models.
    */
   load(options?: LoadOptions): Promise<LoadedModel>;
-  /**
-   * Frees the model and its worker, after the calls that run and wait. The next call starts a new
-   * worker.
-   */
+  /** Frees the model and its worker after all calls. The next call starts a new worker. */
   unload(): Promise<void>;
   /**
    * Removes the model's files from this browser's storage (`keep`), even while it is loaded here or
@@ -66,10 +54,7 @@ export interface FluxSrpo extends AsyncDisposable {
   clearKept(): Promise<void>;
   /** Frees the memory behind a `blob:` URL of a response. */
   revokeImageUrl(url: string): void;
-  /**
-   * Stops everything and revokes the `blob:` URLs of every response. Pending calls reject with
-   * `AbortError`.
-   */
+  /** Stops everything and revokes all `blob:` URLs. Pending calls reject with `AbortError`. */
   dispose(): Promise<void>;
 }
 

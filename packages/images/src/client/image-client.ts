@@ -25,15 +25,9 @@ export interface LoadOptions {
 
 /** How to follow and end a generation. */
 export interface GenerateOptions extends LoadOptions {
-  /**
-   * Called between blocks of the model, many times a step. `fraction` covers the whole call,
-   * loading included.
-   */
+  /** Called between the model's blocks. `fraction` covers the whole call, loading included. */
   onProgress?: ((progress: Progress) => void) | undefined;
-  /**
-   * A rough picture after each step. A server sends as many as `partial_images` says; `step` counts
-   * them.
-   */
+  /** A rough picture after each step; from a server, as many as `partial_images` says. */
   onPartialImage?: ((image: Preview) => void) | undefined;
 }
 

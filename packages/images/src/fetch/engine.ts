@@ -2,10 +2,7 @@ import type { GenerateOptions } from '../client/image-client.ts';
 import type { ImageRequest } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
 
-/**
- * What can answer the endpoint: a client made by `createFluxSrpo`, or the engine of `flux-srpo
- * serve`.
- */
+/** Answers the endpoint: a client of `createFluxSrpo`, or the engine of `flux-srpo serve`. */
 export interface ImageEngine {
   images: {
     /** As of `createFluxSrpo`. */

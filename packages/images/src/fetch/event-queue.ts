@@ -5,10 +5,7 @@ export class EventQueue {
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #begin: () => void = () => undefined;
-  /**
-   * Resolves with the first event, or a comment in its stead after `silenceMs`; comments go on to
-   * keep the connection.
-   */
+  /** Resolves with the first event, or after `silenceMs` with a comment; more follow. */
   readonly begun: Promise<void>;
   hasBegun = false;
 

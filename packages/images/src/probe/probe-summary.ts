@@ -1,10 +1,7 @@
 import { formatBytes as bytes, PIXELS_PER_LATENT, PLAN_PHASES } from '@flux-srpo/core';
 import type { Findings } from './probe-report.ts';
 
-/**
- * The report in words: a line each for the verdict, its reasons, the download, and the device
- * memory of each phase.
- */
+/** The report in words, line by line: verdict, reasons, download, memory of each phase. */
 export function probeSummary({
   verdict,
   backend,

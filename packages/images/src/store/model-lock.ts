@@ -8,18 +8,12 @@ import { InputError, StorageError } from '@flux-srpo/core';
 /** Longest wait for a lock. A worker that was stopped a moment ago may still have it. */
 const LOCK_WAIT_MS = 3_000;
 
-/**
- * Runs `work` while nobody else writes, removes or loads the model; rejects with `input/conflict`
- * where somebody does.
- */
+/** Runs `work` while nobody else uses the model; `input/conflict` where somebody does. */
 export function withModelAlone<T>(url: string, work: () => Promise<T>): Promise<T> {
   return withLock(url, 'exclusive', work);
 }
 
-/**
- * Keeps others from changing the model until the returned function is called, or this tab or worker
- * ends.
- */
+/** Keeps others from changing the model until the result is called or this tab or worker ends. */
 export function shareModel(url: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
     withLock(url, 'shared', () => new Promise<void>((release) => resolve(release))).catch(reject);

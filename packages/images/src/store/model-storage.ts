@@ -31,10 +31,7 @@ export interface UnfinishedModel extends StoredEntry {
   state: 'unfinished';
 }
 
-/**
- * Bytes that are no model: a damaged manifest, or files that something else wrote. All that can be
- * done is `remove`.
- */
+/** Bytes that are no model: a damaged manifest, or foreign files. Only `remove` helps. */
 export interface UnreadableModel extends StoredEntry {
   state: 'unreadable';
   /** Why it cannot be read. */
@@ -53,10 +50,7 @@ export interface ImportForecast extends ConversionForecast {
   model: string;
   /** The manifest's `name`. */
   name: string;
-  /**
-   * Bytes that an interrupted import of this id left. They are used again where files and settings
-   * are the same.
-   */
+  /** Bytes of an interrupted import of this id, used again if files and settings are the same. */
   found: number;
   /** Whether the browser has room for what is missing. */
   fits: boolean;
@@ -91,9 +85,6 @@ export interface ModelStorage {
   remove(id: string): Promise<void>;
   /** Bytes that all storage of this origin takes, and may take as far as the browser says. */
   estimate(): Promise<{ usage: number; quota: number }>;
-  /**
-   * Asks the browser not to clear this origin's storage by itself; some ask the user. `false` where
-   * it may still.
-   */
+  /** Asks the browser (some ask the user) to keep this origin's storage. `false`: it may go. */
   persist(): Promise<boolean>;
 }

@@ -3,10 +3,7 @@ import { isKeptUrl, listKeptModels, removeKeptModel } from './cache/cache-models
 import type { StoredModel } from './model-storage.ts';
 import { listImportedModels, removeImportedModel } from './opfs/opfs-list.ts';
 
-/**
- * The page's view of both places where models are stored: imported ones in OPFS, kept ones in Cache
- * storage.
- */
+/** What the page sees of stored models: imported ones in OPFS, kept ones in Cache storage. */
 
 export async function listModels(): Promise<StoredModel[]> {
   const models = await Promise.all([listImportedModels(), listKeptModels()]);

@@ -57,10 +57,7 @@ function answer(status: number, type: string, code: string, message: string, par
   };
 }
 
-/**
- * What a server said, kept in `details.remote` of the error that it became. A field that the server
- * did not send is absent.
- */
+/** What a server said, in `details.remote` of the error. What it did not say is absent. */
 export interface RemoteAnswer {
   status: number;
   type?: string;

@@ -39,10 +39,7 @@ export function imageEvents({ partial_images = 0 }: CheckedRequest, emit: (event
   };
 }
 
-/**
- * Whether the preview after `step` (from 0) of `steps` is among `count` that divide the run evenly.
- * Few steps give fewer.
- */
+/** Whether the preview after `step` (from 0) is among `count` that divide the run evenly. */
 function isPartialStep(step: number, steps: number, count: number): boolean {
   for (let i = 1; i <= count; i++) if (Math.round((i * steps) / (count + 1)) === step + 1) return true;
   return false;

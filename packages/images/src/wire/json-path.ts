@@ -1,7 +1,4 @@
-/**
- * Names a place in a JSON body: keys from the outside in, joined by dots. A whole number is a place
- * in a list (`detail.0.msg`).
- */
+/** A place in a JSON body: keys joined by dots, or places in lists (`detail.0.msg`). */
 export type Path = string;
 
 /** What stands at `path`, among the own fields of plain JSON; `undefined` when nothing does. */

@@ -95,10 +95,7 @@ export function parseRequest(body: unknown, { mayOmitModel = false } = {}): Pars
   };
 }
 
-/**
- * The body's own fields, all of them known. Those that are `undefined` were not sent, nor were
- * those that are `null` and optional.
- */
+/** The body's fields, all known. `undefined`, and `null` where optional, was not sent. */
 function sentFields(body: unknown, required: readonly string[]): Record<string, unknown> {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new InputError(`a request must be an object, got ${strict.show(body)}`, { code: 'input/type' });

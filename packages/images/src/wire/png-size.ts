@@ -1,9 +1,6 @@
 import type { ImageSize } from '@flux-srpo/core';
 
-/**
- * Width and height from a PNG's header, which is bytes 16 to 24; 0 for what is too short to have
- * one.
- */
+/** Width and height from bytes 16 to 24 of a PNG; 0 for what is shorter. */
 export function pngSize(base64: string): ImageSize {
   const head = Uint8Array.from(atob(base64.slice(0, 32)), (char) => char.charCodeAt(0));
   if (head.length < 24) return { width: 0, height: 0 };

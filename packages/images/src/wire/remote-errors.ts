@@ -13,10 +13,7 @@ export interface HeadersLike {
 /** Where a refusal says what: the first path that leads to a text or a number counts. */
 export type ErrorPaths = Readonly<Record<'message' | 'type' | 'param' | 'code', readonly Path[]>>;
 
-/**
- * `{ error: { message, type, param, code } }`, and what stands in for it behind proxies and in
- * FastAPI.
- */
+/** `{ error: { message, type, param, code } }`, and what proxies and FastAPI say instead. */
 export const ERROR_PATHS: ErrorPaths = {
   message: ['error.message', 'message', 'detail.0.msg', 'detail', 'error'],
   type: ['error.type', 'detail.0.type'],

@@ -2,10 +2,7 @@ import type { Timings } from '@flux-srpo/runtime';
 import { present } from './present.ts';
 import type { ImageRequest, RequestWarning, Transport } from './request.ts';
 
-/**
- * The endpoint's `200` body. Everything after `data` is an addition. A field that would hold
- * nothing is left out.
- */
+/** The endpoint's `200` body. All after `data` is ours. Fields that hold nothing are left out. */
 export interface ImageResponse {
   /** Unix seconds. */
   created: number;
@@ -23,19 +20,13 @@ export interface ImageResponse {
   skipped_steps?: number;
   /** Fields that were understood and had no effect. */
   warnings: RequestWarning[];
-  /**
-   * One per picture, where a safety checker ran. A flagged picture is withheld: it has neither
-   * `url` nor `b64_json`.
-   */
+  /** One per picture, where a safety checker ran. A flagged one has no `url` and no `b64_json`. */
   has_nsfw_concepts?: boolean[];
 }
 
 /** One picture of a response: its `url` or its `b64_json`. */
 export interface ResponseImage {
-  /**
-   * Where the PNG is. Locally a `blob:` URL that lives until it is revoked, the client is disposed
-   * or the page ends.
-   */
+  /** Where the PNG is. A local `blob:` URL lives until it is revoked or the client disposed. */
   url?: string;
   /** The PNG in base64, without a `data:` prefix. */
   b64_json?: string;
@@ -69,10 +60,7 @@ export interface LocalAnswer {
   publish: (png: Uint8Array<ArrayBuffer>) => string;
 }
 
-/**
- * The response of a local run, in a page and in Node alike: the one place where flagged pictures
- * are withheld.
- */
+/** The response of a local run, in page and Node: the one place that withholds pictures. */
 export function localResponse(run: LocalRun, answer: LocalAnswer): ImageResponse {
   const { files, flagged, seed, skippedSteps, dropped, timings } = run;
   const { transport, model, device, warnings, publish } = answer;
@@ -105,10 +93,7 @@ export function promptWarnings(dropped: { clip: number; t5: number }): RequestWa
   return warnings;
 }
 
-/**
- * The warning for a request that wants rough pictures and the safety checker: no picture is shown
- * before it is checked.
- */
+/** The warning for rough pictures with the safety checker: none is shown unchecked. */
 export function partialWarnings(
   { enable_safety_checker }: Pick<ImageRequest, 'enable_safety_checker'>,
   wantsPartials: boolean,

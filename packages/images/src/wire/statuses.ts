@@ -11,10 +11,7 @@ export type HttpErrorType =
   | 'storage_error'
   | 'server_error';
 
-/**
- * Every error code of the library as `[status, error.type, error.code]`. No two share an
- * `error.code`.
- */
+/** Every error code as `[status, error.type, error.code]`. No two share an `error.code`. */
 export const STATUSES: Readonly<Record<ErrorCode, readonly [number, HttpErrorType, string]>> = {
   'input/required': [400, 'invalid_request_error', 'missing_required_parameter'],
   'input/type': [400, 'invalid_request_error', 'invalid_type'],

@@ -6,10 +6,7 @@ import type { PageApi, WorkerApi } from './protocol.ts';
 
 /** The worker's end: one model, one call at a time. */
 export function createHost(page: Remote<PageApi>, options: HostOptions = {}): WorkerApi {
-  /**
-   * Runs, reads and uploads that have ended, well or not. If it stands still while there is work,
-   * something may hang.
-   */
+  /** Runs, reads and uploads that have ended. If it stands still, something may hang. */
   let finished = 0;
   const hooks = { beforeRun: createPause(), onFinished: () => void finished++ };
   let loaded: LoadedPipeline | undefined;

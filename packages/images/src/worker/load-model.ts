@@ -37,10 +37,7 @@ export interface LoadedPipeline {
 
 type Closer = () => unknown;
 
-/**
- * Opens a model. What is stored of it cannot be changed by others until it is closed. A failure
- * leaves nothing open.
- */
+/** Opens a model, locked against changes until it is closed. A failure leaves nothing open. */
 export async function loadModel(input: LoadInput, options: LoadingOptions): Promise<LoadedPipeline> {
   return loadFrom(await openModel(input.model, input.keep), input, options);
 }

@@ -28,15 +28,9 @@ export interface WorkerApi {
   generate(request: GenerateRequest): Promise<LocalRun>;
   /** Gives back what the model holds on the device. */
   unload(): Promise<void>;
-  /**
-   * Stops the running call at its next run, read or picture. The call then answers with an
-   * `AbortError`.
-   */
+  /** Stops the running call at its next run, read or picture, with an `AbortError`. */
   cancel(): void;
-  /**
-   * Answers how many runs, reads and uploads have ended. Where that number stands still, something
-   * may hang.
-   */
+  /** Runs, reads and uploads that have ended. If it stands still, something may hang. */
   ping(): number;
 }
 
@@ -99,10 +93,7 @@ export function connectToPage(createWorkerApi: (page: Remote<PageApi>) => Worker
   expose(createWorkerApi(wrap<PageApi>(endpoint)), endpoint);
 }
 
-/**
- * Structured clone keeps neither the class nor the code of an error, so comlink is told how what is
- * thrown crosses.
- */
+/** Tells comlink how what is thrown crosses: structured clone keeps neither class nor code. */
 function carryErrors(handler: Partial<TransferHandler<unknown, unknown>>): void {
   transferHandlers.set('throw', { ...transferHandlers.get('throw')!, ...handler });
 }

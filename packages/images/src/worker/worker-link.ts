@@ -11,10 +11,7 @@ export interface Patience {
   stallMs: number;
 }
 
-/**
- * Heartbeats per patience, at least. They are counted, not timed: a machine that slept has missed
- * one.
- */
+/** Heartbeats per patience, at least. Counted, not timed: a sleeping machine misses one. */
 const BEATS = 6;
 const MAX_BEAT_MS = 10_000;
 /** What took long once may take this many times as long. */
@@ -30,10 +27,7 @@ export class WorkerLink {
   readonly #api: Remote<WorkerApi>;
   readonly #patience: Patience;
   readonly #beatMs: number;
-  /**
-   * Aborted with the reason why no more calls are taken. Takes every listener off the worker,
-   * comlink's too.
-   */
+  /** Aborted when no more calls are taken. Takes every listener off the worker. */
   readonly #ending = new AbortController();
   /** The call whose events are heard. */
   #heard: GenerateOptions = {};

@@ -87,10 +87,7 @@ export function modulationPartCount(config: TransformerConfig): number {
   return 1 + modulationParts(config).length;
 }
 
-/**
- * scale → 1 + scale in place, so that adaLN is LayerNormalization's own affine. table: [steps,
- * vectors·H]
- */
+/** scale → 1 + scale, in place: then adaLN is LayerNormalization's affine. [steps, vectors·H] */
 function addOneToScales(table: Float32Array, vectors: ModulationPart['vectors'], width: number): void {
   const rowLength = vectors * width;
   for (let start = 0; start < table.length; start += rowLength) {

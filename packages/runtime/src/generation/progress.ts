@@ -6,10 +6,7 @@ import { type LoadedPart, PHASES } from '../parts/phase.ts';
 import type { ResolvedRequest } from '../request.ts';
 import type { Phases } from './phases.ts';
 
-/**
- * Reading a part's weights and uploading them takes about as long as running the part on this many
- * tokens. A guess between machines.
- */
+/** Loading a part takes about as long as running it on this many tokens. A guess. */
 const LOAD_TOKENS = 1024;
 
 /** The decoder's convolutions run on this many pixels per latent, on average. */

@@ -6,10 +6,7 @@ import { limitTooSmall } from './device-errors.ts';
 /** A GPU process that is still starting offers no adapter, and does a moment later. */
 const ADAPTER_RETRY_DELAYS_MS = [0, 100, 300, 1000];
 
-/**
- * What the runtime itself would ask for: a device has only the defaults (128 MiB bindings) unless
- * it is asked for more.
- */
+/** What the runtime would ask for. A device has only the defaults (128 MiB bindings) unasked. */
 export const LIMITS = [
   'maxBindGroups',
   'maxStorageBuffersPerShaderStage',

@@ -151,10 +151,7 @@ export function rotary(
   return out;
 }
 
-/**
- * 3×3 convolution, padding 1, stride 1. x: [C, size, size]; w: [O, C, 3, 3]; bias: [O] → [O, size,
- * size].
- */
+/** 3×3, padding 1, stride 1. x: [C, size, size]; w: [O, C, 3, 3]; bias: [O] → [O, size, size]. */
 export function conv3x3(x: Float32Array, w: Float32Array, bias: Float32Array, size: number): Float32Array {
   const channels = x.length / size ** 2;
   const out = new Float32Array(bias.length * size ** 2);

@@ -13,10 +13,7 @@ import {
 /** Pieces of a tensor begin and end at multiples of this, as writes to the GPU must. */
 const PIECE_ALIGN = 4;
 
-/**
- * Dtypes on disk that each graph dtype can be read from. Only graphs in half precision lose
- * something: they round wider floats.
- */
+/** Dtypes on disk that a graph's can be read from. Only half precision loses something. */
 const READABLE: Readonly<Record<Dtype, readonly string[]>> = {
   float32: ['F32', 'F16', 'BF16'],
   float16: ['F16', 'F32', 'BF16'],

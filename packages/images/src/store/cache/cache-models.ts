@@ -53,10 +53,7 @@ export async function removeKeptModel(url: string): Promise<void> {
   await withModelAlone(url, () => forgetKeptModel(url));
 }
 
-/**
- * Removes what is kept of the bundle at `url`, also while it is loaded: then its chunks come from
- * the network again.
- */
+/** Removes what is kept of `url`, even while loaded: chunks then come from the network. */
 export async function forgetKeptModel(url: string): Promise<void> {
   await globalThis.caches?.delete(cacheName(url));
 }

@@ -1,9 +1,6 @@
 import { StorageError } from '@flux-srpo/core';
 
-/**
- * Reading in the origin private file system. Another tab may remove a file between its listing and
- * its opening: that file is not there.
- */
+/** Reading in the origin private file system. What another tab removes is not there. */
 
 /** As the platform's types do not have it: `kind` tells the two apart. */
 export type OpfsHandle = FileSystemDirectoryHandle | FileSystemFileHandle;
@@ -39,10 +36,7 @@ export async function bytesOf(handle: OpfsHandle): Promise<number> {
   return bytes;
 }
 
-/**
- * The result, or undefined where the browser says that there is no such file or folder. Other
- * failures are errors.
- */
+/** The result; undefined where there is no such file or folder. Other failures are errors. */
 export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;

@@ -6,10 +6,7 @@ import { bytesOf, entriesOf, findFile, type OpfsHandle, unlessMissing } from './
 import { checkModelId, isComplete, openModelsFolder, opfsUrl } from './opfs-models.ts';
 import { ROOM_CHECK } from './opfs-write.ts';
 
-/**
- * Everything in the folder of imported models. What is no model is listed too, as unreadable, so
- * that it can be removed.
- */
+/** Everything in the folder of imported models; what is no model is listed as unreadable. */
 export async function listImportedModels(): Promise<StoredModel[]> {
   const models = await openModelsFolder().catch((error: unknown) => {
     // Nothing can have been imported where the browser has no such storage.

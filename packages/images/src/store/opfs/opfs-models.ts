@@ -29,10 +29,7 @@ export function checkModelId(id: string): string {
   });
 }
 
-/**
- * The folder of all models. `storage/unavailable` where the browser has none: old browsers, pages
- * without HTTPS, private windows.
- */
+/** The folder of all models. `storage/unavailable` without OPFS: HTTP, private windows. */
 export async function openModelsFolder(): Promise<FileSystemDirectoryHandle> {
   const fail = (what: string, cause?: unknown): never => {
     throw new StorageError(`models cannot be stored here: ${what}`, { code: 'storage/unavailable', cause });

@@ -83,9 +83,7 @@ export async function opfsSink(models: FileSystemDirectoryHandle, name: string):
   };
 }
 
-/**
- * Removes every file but `paths`, and folders that are left empty. Returns how many entries stay.
- */
+/** Removes all files but `paths`, and empty folders. Returns how many entries stay. */
 async function removeOthers(
   folder: FileSystemDirectoryHandle,
   paths: ReadonlySet<string>,

@@ -1,9 +1,6 @@
 import { formatBytes, isFluxError, retry, StorageError } from '@flux-srpo/core';
 
-/**
- * Writing in the origin private file system, in place and synchronously: only dedicated workers
- * can.
- */
+/** Writing in the origin private file system, synchronously: only dedicated workers can. */
 
 /** TypeScript has these in its library for workers, which excludes the one for pages. */
 export interface SyncAccess {
@@ -16,10 +13,7 @@ export interface SyncAccess {
 }
 type SyncFile = FileSystemFileHandle & { createSyncAccessHandle(): Promise<SyncAccess> };
 
-/**
- * Milliseconds before each further try. A worker that was stopped a moment ago may still have the
- * file.
- */
+/** Milliseconds before each further try: a worker just stopped may still have the file. */
 const DELAYS = [20, 100, 500, 2_000];
 
 export async function openForWriting(folder: FileSystemDirectoryHandle, name: string): Promise<SyncAccess> {
@@ -30,10 +24,7 @@ export async function openForWriting(folder: FileSystemDirectoryHandle, name: st
   });
 }
 
-/**
- * Writes all of `bytes`. Where others throw, some browsers take fewer bytes, or answer with a
- * number that is no count.
- */
+/** Writes all of `bytes`. Some browsers do not throw, but take fewer or answer nonsense. */
 export function writeAll(access: SyncAccess, bytes: Uint8Array, at: number, path: string): void {
   const taken = access.write(bytes, { at });
   if (taken !== bytes.length) throw storageFull(path, { expected: bytes.length, got: taken });
