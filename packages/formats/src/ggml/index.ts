@@ -2,6 +2,7 @@ import { widen } from '../numbers/widen.ts';
 import type { GgmlType } from './block.ts';
 import { q4_0, q4_1, q5_0, q5_1, q8_0 } from './blocks-of-32.ts';
 import { q2_k, q3_k, q4_k, q5_k, q6_k } from './blocks-of-256.ts';
+import { iq4_nl, iq4_xs } from './iq4.ts';
 
 /** Plain floats, little-endian: blocks of one. */
 function plain(id: number, dtype: 'F32' | 'F16' | 'BF16', bytes: number): GgmlType {
@@ -34,10 +35,10 @@ export const GGML_TYPES = {
   IQ2_XS: { id: 17, length: 256, bytes: 74 },
   IQ3_XXS: { id: 18, length: 256, bytes: 98 },
   IQ1_S: { id: 19, length: 256, bytes: 50 },
-  IQ4_NL: { id: 20, length: 32, bytes: 18 },
+  IQ4_NL: iq4_nl,
   IQ3_S: { id: 21, length: 256, bytes: 110 },
   IQ2_S: { id: 22, length: 256, bytes: 82 },
-  IQ4_XS: { id: 23, length: 256, bytes: 136 },
+  IQ4_XS: iq4_xs,
   I8: { id: 24, length: 1, bytes: 1 },
   I16: { id: 25, length: 1, bytes: 2 },
   I32: { id: 26, length: 1, bytes: 4 },
