@@ -71,6 +71,11 @@ def main() -> None:
     # One weight short of a file where every tensor's length is a multiple of the alignment.
     writer.add_tensor("odd", np.float32([1, 2, 3]))
     expected["odd"] = np.float32([1, 2, 3])
+    # Rows of 48 are no whole blocks: city96's converter cuts such a matrix into rows of 256.
+    reshaped = quantized(Type.Q4_K, rng)
+    writer.add_array("comfy.gguf.orig_shape.reshaped", [16, 48])
+    writer.add_tensor("reshaped", reshaped, raw_dtype=Type.Q4_K)
+    expected["reshaped"] = np.ascontiguousarray(dequantize(reshaped, Type.Q4_K), dtype=np.float32).reshape(16, 48)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -1,6 +1,7 @@
 import type { GgufCursor } from './gguf-cursor.ts';
 import { type GgufValue, readAlignment, readMetadata } from './gguf-metadata.ts';
 import { type GgufTensorInfo, readTensors } from './gguf-tensors.ts';
+import { originalShapes } from './original-shapes.ts';
 
 /**
  * The header of a GGUF file: metadata, then what each tensor is and where.
@@ -25,7 +26,8 @@ export function parseGgufHeader(cursor: GgufCursor, fileSize: number): GgufHeade
   checkMagic(cursor);
   const tensorCount = cursor.count('tensors', MAX_TENSORS);
   const metadata = readMetadata(cursor);
-  return { metadata, tensors: readTensors(cursor, tensorCount, readAlignment(cursor, metadata), fileSize) };
+  const tensors = readTensors(cursor, tensorCount, readAlignment(cursor, metadata), fileSize);
+  return { metadata, tensors: originalShapes(cursor, metadata, tensors) };
 }
 
 function checkMagic(cursor: GgufCursor): void {

@@ -8,6 +8,7 @@ import { readGguf } from './gguf.ts';
 const words = (...values: number[]) => new Uint8Array(Uint32Array.from(values).buffer);
 const aligned = (value: number): NonNullable<GgufDraft['metadata']> => [['general.alignment', 'u32', value]];
 const A: GgufTensorDraft = { name: 'a', dims: [4] };
+const ORIG = 'comfy.gguf.orig_shape.';
 const HUGE = 2n ** 64n - 1n;
 
 // The hand-made files of llama.cpp's tests/test-gguf.cpp that its reader must refuse, in their
@@ -71,6 +72,19 @@ const LIES: [name: string, draft: GgufDraft, code: string][] = [
   ],
   ['as many weights as an int64 holds, too many as bytes', tensor({ dims: [2n ** 62n] }), 'format/offset-out-of-range'],
   ['more bytes than the file in one tensor', tensor({ dims: [2 ** 40] }), 'format/truncated'],
+  ['an original shape of other weights', reshaped([2, 3]), 'format/shape-mismatch'],
+  ['an original shape whose product wraps 2^64 to 4', reshaped([2 ** 31, 2 ** 31, 16, 4]), 'format/shape-mismatch'],
+  ['an original shape of nine dimensions', reshaped([4, 1, 1, 1, 1, 1, 1, 1, 1]), 'format/shape-mismatch'],
+  [
+    'an original shape that is a text',
+    { metadata: [[`${ORIG}a`, 'string', '[4]']], tensors: [A] },
+    'format/shape-mismatch',
+  ],
+  [
+    'a tokenizer longer than the file',
+    { metadata: [['tokenizer.ggml.tokens', 'raw', words(9, 8, 1000, 0)]] },
+    'format/header-invalid',
+  ],
   ['an unknown type', tensor({ type: 4 }), 'format/dtype-unsupported'],
   ['a type to come', tensor({ type: 2 ** 31 }), 'format/dtype-unsupported'],
   ['a row of Q4_0 that is no whole block', tensor({ dims: [48], type: 2 }), 'format/shape-mismatch'],
@@ -98,6 +112,11 @@ const LIES: [name: string, draft: GgufDraft, code: string][] = [
 
 function tensor(lie: Partial<GgufTensorDraft>): GgufDraft {
   return { tensors: [{ ...A, ...lie }] };
+}
+
+/** A tensor of four weights and the shape that it is to have had. */
+function reshaped(shape: number[]): GgufDraft {
+  return { metadata: [[`${ORIG}a`, 'raw', words(9, 4, shape.length, 0, ...shape)]], tensors: [A] };
 }
 
 /** One metadata entry that claims a key of `bytes` bytes. */

@@ -7,16 +7,30 @@ const MAX_METADATA = 65_536;
 /** The specification's limit. */
 const MAX_KEY_BYTES = 65_535;
 
-/** Far above the longest texts in use, chat templates of some 10 KB. */
-const MAX_STRING_BYTES = 1024 * 1024;
+/** As much as a header may have: a tokenizer.json inside takes 2.4 MB for T5, others up to 20. */
+const MAX_STRING_BYTES = 32 * 1024 * 1024;
 
 const DEFAULT_ALIGNMENT = 32;
 
 /** Alignment serves memory maps, whose pages have 4 to 64 KB. */
 const MAX_ALIGNMENT = 65_536;
 
-/** A number or a text. Of lists, which are long (tokenizers'), only type and length. */
-export type GgufValue = number | bigint | boolean | string | { readonly type: string; readonly length: number };
+/** A number or a text. Of a list its type and length, and its items where they are {@link KEPT}. */
+export type GgufValue = GgufScalar | GgufList;
+
+type GgufScalar = number | bigint | boolean | string;
+
+interface GgufList {
+  readonly type: string;
+  readonly length: number;
+  readonly items?: readonly GgufScalar[];
+}
+
+/** Lists whose items are read: a tensor's shape before it was cut into rows, and a tokenizer. */
+const KEPT = /^(?:comfy\.gguf\.orig_shape\.|tokenizer\.ggml\.)/;
+
+/** Tokenizers have up to 256k pieces, and as many merges. */
+const MAX_KEPT_ITEMS = 1024 * 1024;
 
 const STRING = 8;
 const ARRAY = 9;
@@ -58,19 +72,26 @@ function readValue(cursor: GgufCursor, key: string): GgufValue {
   const itemType = cursor.u32();
   const [name, bytes] = valueType(cursor, key, itemType);
   if (itemType === ARRAY) throw cursor.error(`must not nest lists, as "${showName(key)}" does`);
-  if (itemType !== STRING) {
-    const length = cursor.length(`items of "${showName(key)}"`, bytes);
-    cursor.skip(length * bytes);
-    return { type: name, length };
-  }
   // Each string has at least its length of 8 bytes.
-  const length = cursor.length(`items of "${showName(key)}"`, 8);
-  for (let i = 0; i < length; i++)
-    cursor.skip(cursor.count(`bytes of an item of "${showName(key)}"`, MAX_STRING_BYTES));
+  const length = cursor.length(`items of "${showName(key)}"`, itemType === STRING ? 8 : bytes);
+  if (KEPT.test(key)) return { type: name, length, items: readItems(cursor, key, itemType, length) };
+  if (itemType !== STRING) cursor.skip(length * bytes);
+  else
+    for (let i = 0; i < length; i++)
+      cursor.skip(cursor.count(`bytes of an item of "${showName(key)}"`, MAX_STRING_BYTES));
   return { type: name, length };
 }
 
-function readScalar(cursor: GgufCursor, key: string, type: number): GgufValue {
+function readItems(cursor: GgufCursor, key: string, type: number, length: number): GgufScalar[] {
+  if (length > MAX_KEPT_ITEMS) {
+    throw cursor.error(`must have up to ${MAX_KEPT_ITEMS} items of "${showName(key)}", got ${length}`);
+  }
+  const items: GgufScalar[] = [];
+  while (items.length < length) items.push(readScalar(cursor, key, type));
+  return items;
+}
+
+function readScalar(cursor: GgufCursor, key: string, type: number): GgufScalar {
   const [name, bytes, read] = valueType(cursor, key, type);
   if (name === 'string') return cursor.string(`the text of "${showName(key)}"`, MAX_STRING_BYTES);
   const value = read(cursor.view(bytes));

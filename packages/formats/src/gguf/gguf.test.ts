@@ -61,6 +61,13 @@ describe('a GGUF file of the gguf package', () => {
     await expect(file.readValues(type, 760, 769)).rejects.toMatchObject({ code: 'format/offset-out-of-range' });
   });
 
+  it('has the shape from before its rows were cut, and the same numbers', async () => {
+    const file = await readGguf(fixture('ggml.gguf'));
+    const expected = await readSafetensors(fixture('ggml.safetensors'));
+    expect(file.info('reshaped')).toMatchObject({ type: 'Q4_K', shape: [16, 48], bytes: 3 * 144 });
+    expect(await file.readValues('reshaped', 0, 768)).toEqual(widen('F32', await expected.read('reshaped')));
+  });
+
   it('opens with one read, whatever its size', async () => {
     const source = counted(fixture('ggml.gguf'));
     await readGguf(source);
@@ -70,11 +77,22 @@ describe('a GGUF file of the gguf package', () => {
 
 describe('readGguf', () => {
   it('reads on where the header is longer than the first read', async () => {
+    // As long as T5's own.
+    const json = 'x'.repeat(2_424_064);
     const words = Array.from({ length: 60_000 }, (_, i) => `word ${i}`);
-    const bytes = ggufBytes({ metadata: [['words', 'strings', words]], tensors: [{ name: 'a', dims: [2] }] });
+    const bytes = ggufBytes({
+      metadata: [
+        ['words', 'strings', words],
+        ['tokenizer.ggml.tokens', 'strings', words],
+        ['tokenizer.huggingface.json', 'string', json],
+      ],
+      tensors: [{ name: 'a', dims: [2] }],
+    });
     expect(bytes.length).toBeGreaterThan(4 * 128 * 1024);
     const file = await readGguf(bytesSource(bytes, 'long.gguf'));
     expect(file.metadata.get('words')).toEqual({ type: 'string', length: 60_000 });
+    expect(file.metadata.get('tokenizer.ggml.tokens')).toEqual({ type: 'string', length: 60_000, items: words });
+    expect(file.metadata.get('tokenizer.huggingface.json')).toBe(json);
     expect([...(await file.readValues('a', 0, 2))]).toEqual([0, 0]);
   });
 

@@ -49,12 +49,19 @@ export class HeaderParser {
     const entries: Entry[] = [];
     const metadata = new Map<string, string>();
     this.#object((key) => {
-      if (key === '__metadata__') this.#object((field) => metadata.set(field, this.#string('a metadata value')));
+      if (key === '__metadata__') this.#metadata(metadata);
       else entries.push(this.#entry(key));
     });
     this.#space();
     if (this.#at < this.#text.length) throw this.#error('must end after its object');
     return { metadata, entries };
+  }
+
+  /** Texts by name, or `null`, which the reference implementation reads as none. */
+  #metadata(metadata: Map<string, string>): void {
+    this.#space();
+    if (this.#text.startsWith('null', this.#at)) this.#at += 'null'.length;
+    else this.#object((field) => metadata.set(field, this.#string('a metadata value')));
   }
 
   #entry(name: string): Entry {

@@ -45,6 +45,8 @@ describe('readSafetensors', () => {
     expect((await open(file(header, 4))).tensors.get('z')).toMatchObject({ shape: [0, 7], bytes: 0 });
     expect((await open(file('{}'))).tensors.size).toBe(0);
     expect((await open(file('{"__metadata__":{}}'))).tensors.size).toBe(0);
+    // safetensors 0.8.0 for Python reads this, and gives no metadata.
+    expect((await open(file(`{"__metadata__": null,"a":${U8_4}}`, 4))).tensors.size).toBe(1);
     expect((await open(file(`{"f":${tensor('F4', '[2,3]', '[0,3]')}}`, 3))).info('f').bytes).toBe(3);
   });
 
@@ -92,7 +94,9 @@ const LIES: [name: string, bytes: Uint8Array, code: string][] = [
   ['two __metadata__', file('{"__metadata__":{},"__metadata__":{}}'), 'format/header-invalid'],
   ['metadata that is a number', file('{"__metadata__":{"a":1}}'), 'format/header-invalid'],
   ['metadata that is an object', file('{"__metadata__":{"a":{}}}'), 'format/header-invalid'],
-  ['metadata that is null', file('{"__metadata__":null}'), 'format/header-invalid'],
+  ['metadata that is a word', file('{"__metadata__":none}'), 'format/header-invalid'],
+  ['metadata that is more than null', file('{"__metadata__":nullnull}'), 'format/header-invalid'],
+  ['metadata of a null', file('{"__metadata__":{"a":null}}'), 'format/header-invalid'],
   ['a tensor without a shape', file('{"a":{"dtype":"U8","data_offsets":[0,0]}}'), 'format/header-invalid'],
   [
     'a tensor with an unknown field',
