@@ -1,7 +1,7 @@
 import { InferenceError } from '@flux-srpo/core';
 import { createLocalFetch, type ImageEngine } from 'flux-srpo/fetch';
 import OpenAI from 'openai';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type OpenEngine, openEngine, SMALL, tinyBundle } from '../support/engine.ts';
 import { schemaErrors } from './support/schema.ts';
 
@@ -224,6 +224,37 @@ describe('createLocalFetch', () => {
       pictures.push((await response.json()).data[0].b64_json);
     }
     expect(new Set(pictures).size).toBe(1);
+  });
+
+  it('reads a request that has no body to stream, as those of Firefox', async () => {
+    const streaming = Object.getOwnPropertyDescriptor(Request.prototype, 'body')!;
+    const { data: expected } = await openai.images.generate(body({ output_format: 'b64_json' }));
+    Reflect.deleteProperty(Request.prototype, 'body');
+    try {
+      const { data } = await openai.images.generate(body({ output_format: 'b64_json' }));
+      expect(data).toEqual(expected);
+      const tooLong = openai.images.generate(body({ prompt: 'x'.repeat(1024 * 1024) }));
+      await expect(tooLong).rejects.toMatchObject({ status: 413 });
+    } finally {
+      Object.defineProperty(Request.prototype, 'body', streaming);
+    }
+  });
+
+  it('logs an error of its own, of which the answer says nothing', async () => {
+    const bug = new TypeError('a secret of ours');
+    const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    try {
+      const response = await createLocalFetch({ ...failing(bug, false), load: () => Promise.reject(bug) })(
+        'http://local/v1/models',
+      );
+      expect([response.status, await response.text()]).toEqual([500, expect.not.stringContaining('secret')]);
+      expect(log.mock.calls).toEqual([[response.headers.get('x-request-id'), bug]]);
+      // What the caller got wrong, the caller is told.
+      await expect(openai.images.generate(body({ n: 0 }))).rejects.toThrow(OpenAI.BadRequestError);
+      expect(log).toHaveBeenCalledOnce();
+    } finally {
+      log.mockRestore();
+    }
   });
 
   it('rejects with the reason of a signal that was aborted before', async () => {

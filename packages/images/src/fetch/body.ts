@@ -33,13 +33,22 @@ export async function readJsonBody(request: Request): Promise<unknown> {
     }
   };
   let text = '';
-  for await (const piece of boundedPieces(request, { maxBytes: MAX_BODY_BYTES, tooLarge })) text += decode(piece);
+  const body = await streamed(request);
+  for await (const piece of boundedPieces(body, { maxBytes: MAX_BODY_BYTES, tooLarge })) text += decode(piece);
   text += decode();
   try {
     return JSON.parse(text);
   } catch {
     throw new BodyProblem(400, 'invalid_json', 'the request body must be JSON');
   }
+}
+
+/**
+ * Firefox's requests have no `body`. There a request comes from the page itself, so all of it is in
+ * memory already.
+ */
+async function streamed(request: Request): Promise<Request | Response> {
+  return request.body === undefined ? new Response(await request.arrayBuffer()) : request;
 }
 
 function checkHeaders(headers: Headers): void {

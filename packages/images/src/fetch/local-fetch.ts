@@ -1,4 +1,5 @@
-import { newRequestId } from './answers.ts';
+import { toHttpError } from '../wire/errors.ts';
+import { type AnswerContext, newRequestId } from './answers.ts';
 import type { ImageEngine } from './engine.ts';
 import { answerImages } from './images.ts';
 import { answerModels } from './models.ts';
@@ -34,13 +35,22 @@ function answerFor(input: RequestInfo | URL, init: RequestInit | undefined): Ans
   const method = (init?.method ?? given.method).toUpperCase();
   const path = pathOf(given.url);
   if (method === 'POST' && path.endsWith('/v1/images/generations')) {
-    return (request, engine) => answerImages(request, engine, { requestId: newRequestId() });
+    return (request, engine) => answerImages(request, engine, context());
   }
   const models = /\/v1\/models(?:\/(.+))?$/.exec(path);
   if (method === 'GET' && models !== null) {
-    return (request, engine) => answerModels(request, engine, { requestId: newRequestId() }, models[1]);
+    return (request, engine) => answerModels(request, engine, context(), models[1]);
   }
   return undefined;
+}
+
+function context(): AnswerContext {
+  return { requestId: newRequestId(), onError: logInternal };
+}
+
+/** The answer says no more than "internal error", so the console has the error itself. */
+function logInternal(error: unknown, requestId: string): void {
+  if (toHttpError(error).body.error.code === 'internal_error') console.error(requestId, error);
 }
 
 /** Decoded where it can be; empty for what is no address, which is the real `fetch`'s to refuse. */
