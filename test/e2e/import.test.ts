@@ -39,6 +39,8 @@ beforeAll(async () => {
       revokeObjectURL.call(URL, url);
     };
     Object.assign(globalThis, { revoked });
+    // As in Firefox, whose question nobody answers here.
+    navigator.storage.persist = () => new Promise(() => undefined);
   });
   await page.goto(`${server.url}?backend=wasm`);
   await page.getByText('Import a model of your own').click();

@@ -76,6 +76,14 @@ describe('the documentation', () => {
     expect(missing).toEqual([]);
   });
 
+  it('shows no code that waits for `persist`, which Firefox answers when the person does', async () => {
+    const blocks = (await Promise.all((await pages()).map(read))).flatMap(
+      (page) => page.match(/^```[\s\S]*?^```/gm) ?? [],
+    );
+    expect(blocks.filter((code) => /\.persist\(/.test(code))).toHaveLength(1);
+    expect(blocks.filter((code) => /await [\w.]*\.persist\(/.test(code))).toEqual([]);
+  });
+
   it('proves what it says of privacy by tests that there are', async () => {
     const rows = (await read('docs/privacy.md')).matchAll(/\]\((\S+\.test\.ts)\) "([^"]+)"/g);
     const proofs = [...rows].map(([, path, title]) => ({ file: join('docs', path!), title: title! }));

@@ -63,8 +63,12 @@ export function listenToImports({ storage, onChange, offerToUse }: ImportPanelHa
     let wasContinued = false;
     const id = idField.value;
     const setup = { dtype: dtype.value as WeightClass, names: sourceNames() };
-    // Browsers clear what is not persistent when the disk gets full.
-    const isPersistent = await storage.persist();
+    // Browsers clear what is not persistent when the disk gets full. Not awaited: Firefox asks the
+    // person, who may never answer.
+    let isPersistent = false;
+    void storage.persist().then((isGranted) => {
+      isPersistent = isGranted;
+    });
     startBar('Reading the headers…');
     const model = await storage.import(sources, {
       ...settings,

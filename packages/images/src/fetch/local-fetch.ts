@@ -50,6 +50,7 @@ function context(): AnswerContext {
 
 /** The answer says no more than "internal error", so the console has the error itself. */
 function logInternal(error: unknown, requestId: string): void {
+  // biome-ignore lint/suspicious/noConsole: nothing else is told of it
   if (toHttpError(error).body.error.code === 'internal_error') console.error(requestId, error);
 }
 

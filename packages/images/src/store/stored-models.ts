@@ -25,5 +25,6 @@ export async function estimateStorage(): Promise<{ usage: number; quota: number 
 }
 
 export async function persistStorage(): Promise<boolean> {
-  return (await navigator.storage?.persist?.()) ?? false;
+  // Refused where the origin is opaque.
+  return (await navigator.storage?.persist?.().catch(() => false)) ?? false;
 }
