@@ -7,7 +7,6 @@ import type { Backend } from './ort/backend.ts';
 import { generatePictures, type Machinery } from './pipeline.ts';
 import { checkPipelineOptions, type PipelineOptions } from './pipeline-options.ts';
 import { type GenerateRequest, type ResolvedRequest, resolveRequest } from './request.ts';
-import { generateChecked } from './safety/checked-generation.ts';
 import { SafetyGuard } from './safety/safety-guard.ts';
 import { PromptEncoder } from './text/prompt-encoder.ts';
 import { loadTokenizers, type Tokenizers } from './text/tokenize.ts';
@@ -48,7 +47,7 @@ export class Pipeline {
       const generate = (own: GenerateOptions) => generatePictures(this.#machinery, resolved, plan, own);
       if (!resolved.enableSafetyChecker) return generate(options);
       try {
-        return await generateChecked(this.#guard, options, generate);
+        return await this.#guard.generate(options, generate);
       } finally {
         if (!plan.keep) await this.#guard.close();
       }

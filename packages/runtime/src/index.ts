@@ -1,6 +1,6 @@
 export { type Bundle, openBundle } from './bundle/bundle.ts';
 export { type BundleFiles, httpBundle } from './bundle/bundle-files.ts';
-export type { ChunkStore } from './bundle/chunk-store.ts';
+export type { ChunkStore } from './bundle/chunk-cache.ts';
 export { keepAll } from './bundle/keep-all.ts';
 export { createPipeline, type Pipeline } from './create-pipeline.ts';
 export type { Timings } from './generation/clock.ts';

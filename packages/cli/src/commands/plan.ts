@@ -2,23 +2,22 @@ import {
   DEFAULT_MEMORY_BUDGET,
   DEFAULT_WEIGHT_CLASS,
   formatBytes,
+  LIMITS,
   type MemoryPlan,
   type ModelConfig,
   type PartSize,
-  PIXELS_PER_LATENT,
   PLAN_PHASES,
   parseSize,
   parseWeightClass,
   partSizes,
   planGeneration,
+  planNotes,
 } from '@flux-srpo/core';
 import { shapePartSizes } from '@flux-srpo/export';
 import { openBundle } from '@flux-srpo/runtime';
 import { folderBundle } from '@flux-srpo/runtime/node';
 import { bytesOption, integerOption, parseOptions, UsageError } from '../options.ts';
 import { readShape } from '../shape.ts';
-
-const DEFAULT_TEXT_TOKENS = 512;
 
 /** Counts are not bounded here: a plan costs nothing. */
 const MAX = Number.POSITIVE_INFINITY;
@@ -79,7 +78,7 @@ async function ofShape(shape: string, dtype: string, f16: boolean): Promise<Plan
   return {
     config,
     parts: shapePartSizes(config, parseWeightClass(dtype, '--dtype'), f16),
-    textTokens: DEFAULT_TEXT_TOKENS,
+    textTokens: LIMITS.max_sequence_length[1],
     f16,
   };
 }
@@ -93,7 +92,8 @@ async function ofBundle(path: string, asked: boolean): Promise<PlannedModel> {
   return { config: manifest.config, parts: partSizes(manifest, f16), textTokens, f16 };
 }
 
-function planText({ keep, decodeTile, phases, peak, readPerStep, refusals }: MemoryPlan, budget: number): string {
+function planText(plan: MemoryPlan, budget: number): string {
+  const { keep, phases, peak } = plan;
   const row = (cells: string[]) =>
     `${cells.map((cell, i) => (i < 2 ? cell.padEnd(12) : cell.padStart(12))).join('')}\n`;
   let text = row(['phase', 'mode', 'weights', 'work', 'together', 'of weights']);
@@ -102,9 +102,6 @@ function planText({ keep, decodeTile, phases, peak, readPerStep, refusals }: Mem
     text += row([name, mode, ...[weights, work, bytes, totalWeights].map(formatBytes)]);
   }
   text += `peak ${formatBytes(peak)} of ${formatBytes(budget)}; ${keep ? 'everything stays between pictures' : 'one phase at a time'}\n`;
-  const tilePixels = PIXELS_PER_LATENT * (decodeTile ?? 0);
-  if (decodeTile !== undefined) text += `decoded in tiles of ${tilePixels}x${tilePixels}\n`;
-  if (readPerStep > 0) text += `each step reads ${formatBytes(readPerStep)} of weights again\n`;
-  for (const { message } of refusals) text += `refused: ${message}\n`;
+  for (const note of planNotes(plan)) text += `${note}\n`;
   return text;
 }

@@ -1,4 +1,5 @@
-import { PIXELS_PER_TOKEN } from '../picture/geometry.ts';
+import { formatBytes } from '../format-bytes.ts';
+import { PIXELS_PER_LATENT, PIXELS_PER_TOKEN } from '../picture/geometry.ts';
 import type { MemoryPlan, PlanInput, PlanRefusal } from './plan-types.ts';
 import { planResidency } from './residency.ts';
 
@@ -43,4 +44,14 @@ function shrunk(pixels: number, sixteenths: number): number {
 function describeFit({ n = 1 }: PlanInput, fit: Fit): string {
   const size = `${fit.size.width}x${fit.size.height}`;
   return n === 1 ? size : `${fit.n} of ${size}`;
+}
+
+/** For people, one line each: tiles, weights that are read again, and what is refused. */
+export function planNotes({ decodeTile, readPerStep, refusals }: MemoryPlan): string[] {
+  const tile = PIXELS_PER_LATENT * (decodeTile ?? 0);
+  return [
+    ...(tile > 0 ? [`decoded in tiles of ${tile}x${tile}`] : []),
+    ...(readPerStep > 0 ? [`each step reads ${formatBytes(readPerStep)} of weights again`] : []),
+    ...refusals.map(({ message }) => `refused: ${message}`),
+  ];
 }

@@ -1,4 +1,5 @@
 import { FormatError } from '@flux-srpo/core';
+import type { GgmlType } from '../ggml/block.ts';
 import { GGML_TYPES, type GgmlTypeName } from '../ggml/index.ts';
 import type { ByteSource, Bytes } from '../sources/byte-source.ts';
 import { TensorFile } from '../sources/tensor-file.ts';
@@ -34,8 +35,7 @@ export class Gguf extends TensorFile<GgufTensorInfo> {
 
 /** Float32 values of whole blocks of a ggml type. */
 export function dequantize(type: GgmlTypeName, blocks: Uint8Array): Float32Array<ArrayBuffer> {
-  const known: { length: number; bytes: number; dequantize?: (blocks: Uint8Array, out: Float32Array) => void } =
-    GGML_TYPES[type];
+  const known: GgmlType = GGML_TYPES[type];
   if (known.dequantize === undefined) {
     throw new FormatError(
       `tensors of ggml type ${type} cannot be read as numbers; use another quantization of the file`,

@@ -20,13 +20,9 @@ function fromE4M3(code: number): number {
   return exponent === 0 ? (sign * mantissa * 2 ** -6) / 8 : sign * (1 + mantissa / 8) * 2 ** (exponent - 7);
 }
 
-/** E5M2 (torch's float8_e5m2): the upper byte of a float16, infinities and NaNs included. */
-function fromE5M2(code: number): number {
-  return fromF16(code << 8);
-}
-
 const E4M3_VALUES = Float32Array.from({ length: 256 }, (_, code) => fromE4M3(code));
-const E5M2_VALUES = Float32Array.from({ length: 256 }, (_, code) => fromE5M2(code));
+/** E5M2 (torch's float8_e5m2): the upper byte of a float16, infinities and NaNs included. */
+const E5M2_VALUES = Float32Array.from({ length: 256 }, (_, code) => fromF16(code << 8));
 
 /** float8_e4m3fn to float32, exact. */
 export function e4m3ToF32(codes: Uint8Array): Float32Array<ArrayBuffer> {

@@ -1,4 +1,4 @@
-import { formatBytes as bytes, PIXELS_PER_LATENT, PLAN_PHASES } from '@flux-srpo/core';
+import { formatBytes as bytes, PLAN_PHASES, planNotes } from '@flux-srpo/core';
 import type { Findings } from './probe-report.ts';
 
 /** The report in words, line by line: verdict, reasons, download, memory of each phase. */
@@ -28,10 +28,7 @@ export function probeSummary({
       const { bytes: all, weights, work, mode } = phases[phase];
       lines.push(`  ${phase.padEnd(10)} ${bytes(all)}: weights ${bytes(weights)} (${mode}), work ${bytes(work)}`);
     }
-    const tile = PIXELS_PER_LATENT * (memory.decodeTile ?? 0);
-    if (tile > 0) lines.push(`  decoded in tiles of ${tile}x${tile}`);
-    if (memory.readPerStep > 0) lines.push(`  each step reads ${bytes(memory.readPerStep)} of weights again`);
-    for (const { message } of memory.refusals) lines.push(`  refused: ${message}`);
+    for (const note of planNotes(memory)) lines.push(`  ${note}`);
   }
   return lines.join('\n');
 }

@@ -31,35 +31,33 @@ async function find(input: LoadInput | undefined, signal: AbortSignal): Promise<
   const environment = await probeEnvironment();
   const reasons: ProbeReport['reasons'] = [];
   if (input === undefined) return { ...environment, verdict: 'unsupported', reasons };
-  const [adapter, manifest] = await Promise.all([
-    settle(withTimeout(probeAdapter())),
-    settle(readManifest(input.model, signal)),
+  // Settled, so that one failure does not hide the other.
+  const [adapter, manifest] = await Promise.allSettled([
+    withTimeout(probeAdapter()),
+    readManifest(input.model, signal),
   ]);
   signal.throwIfAborted();
   const note = (error: unknown): void => {
     if (!isFluxError(error)) throw error;
     reasons.push({ code: error.code, message: error.message });
   };
-  const report = { ...environment, reasons, ...('value' in adapter ? { adapter: adapter.value } : {}) };
-  if ('error' in manifest) {
-    note(manifest.error);
+  const found = adapter.status === 'fulfilled' ? { adapter: adapter.value } : {};
+  const report = { ...environment, reasons, ...found };
+  if (manifest.status === 'rejected') {
+    note(manifest.reason);
     return { ...report, verdict: 'unsupported' };
   }
   const { model, name, licence, sizes, defaults } = manifest.value;
   const size = sizes[defaults.size];
-  const means: Means = {
-    ...('value' in adapter ? { adapter: adapter.value } : {}),
-    memoryBudget: input.memoryBudget,
-    precision: input.precision,
-  };
+  const means: Means = { ...found, memoryBudget: input.memoryBudget, precision: input.precision };
   const facts = {
     model: { model, name, licence },
     download: manifest.value.files.reduce((sum, file) => sum + file.size, 0),
     memory: { size, ...planPicture(manifest.value, size, means) },
   };
-  let hasGpu = 'value' in adapter;
-  if ('error' in adapter) {
-    note(adapter.error);
+  let hasGpu = adapter.status === 'fulfilled';
+  if (adapter.status === 'rejected') {
+    note(adapter.reason);
   } else {
     if (adapter.value.isFallback) {
       reasons.push({ code: 'device/feature-missing', message: 'the only adapter is a software one, which is slow' });
@@ -134,12 +132,4 @@ function withTimeout<T>(work: Promise<T>): Promise<T> {
     );
   });
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
-
-/** The outcome as a value, so that one failure does not hide the other. */
-async function settle<T>(work: Promise<T>): Promise<{ value: T } | { error: unknown }> {
-  return work.then(
-    (value) => ({ value }),
-    (error: unknown) => ({ error }),
-  );
 }

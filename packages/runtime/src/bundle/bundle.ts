@@ -10,8 +10,7 @@ import {
 } from '@flux-srpo/core';
 import { type ByteSource, readSafetensors, type Safetensors, sha256Hex } from '@flux-srpo/formats';
 import type { BundleFiles } from './bundle-files.ts';
-import { ChunkCache } from './chunk-cache.ts';
-import type { ChunkStore } from './chunk-store.ts';
+import { ChunkCache, type ChunkStore } from './chunk-cache.ts';
 import { verifiedSource } from './verified-source.ts';
 
 /** A read needs up to two chunks; a third is fetched ahead. */

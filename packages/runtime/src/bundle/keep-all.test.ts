@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { blobBundle } from '../../../../test/support/blob-bundle.ts';
 import { memoryBundle } from '../../../../test/support/memory-bundle.ts';
 import { openBundle } from './bundle.ts';
-import type { ChunkStore } from './chunk-store.ts';
+import type { ChunkStore } from './chunk-cache.ts';
 import { keepAll } from './keep-all.ts';
 
 const files = await memoryBundle({

@@ -1,6 +1,6 @@
 import { formatBytes, type Progress } from '@flux-srpo/core';
 import type { Bundle } from './bundle.ts';
-import type { ChunkStore } from './chunk-store.ts';
+import type { ChunkStore } from './chunk-cache.ts';
 
 /**
  * Fetches every chunk of a bundle that its store lacks, so that everything can be read without a

@@ -1,7 +1,6 @@
 import { type BundleFile, ModelError } from '@flux-srpo/core';
 import { type ByteSource, type Bytes, checkRange, sha256Hex } from '@flux-srpo/formats';
-import type { ChunkCache } from './chunk-cache.ts';
-import type { ChunkStore } from './chunk-store.ts';
+import type { ChunkCache, ChunkStore } from './chunk-cache.ts';
 
 /**
  * A file of a bundle whose every byte is checked before anyone sees it. Reads fetch whole chunks,

@@ -35,18 +35,14 @@ export function createLedger(): Ledger {
   let peakBytes = 0;
   let peakWeightBytes = 0;
 
-  const notePeaks = (): void => {
-    peakBytes = Math.max(peakBytes, bytes);
-    peakWeightBytes = Math.max(peakWeightBytes, weightBytes);
-  };
-
   return {
     hold(kind, sizes = {}) {
       const held = { bytes: sizes.bytes ?? 0, weightBytes: sizes.weightBytes ?? 0 };
       counts[kind] += 1;
       bytes += held.bytes;
       weightBytes += held.weightBytes;
-      notePeaks();
+      peakBytes = Math.max(peakBytes, bytes);
+      peakWeightBytes = Math.max(peakWeightBytes, weightBytes);
       let isHeld = true;
       return () => {
         if (!isHeld) return;

@@ -2,8 +2,7 @@ import { DeviceError, isFluxError, type Precision } from '@flux-srpo/core';
 import { type AdapterReport, canUseHalves, canUseSubgroups } from './adapter.ts';
 import type { Stage } from './backend.ts';
 import { HALF_KERNEL_CASES, KERNEL_CASES, type KernelCase } from './kernel-cases.ts';
-import type { SelfTestVerdict, VerdictStore } from './verdict.ts';
-import { defaultVerdictStore } from './verdict-store.ts';
+import { defaultVerdictStore, type SelfTestVerdict, type VerdictStore } from './verdict-store.ts';
 
 /**
  * Drivers can make a kernel silently wrong (FlashAttention with 4-lane subgroups is one that was

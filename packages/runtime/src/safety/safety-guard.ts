@@ -1,4 +1,6 @@
+import { InputError, type SafetyChecker } from '@flux-srpo/core';
 import type { Bundle } from '../bundle/bundle.ts';
+import type { GenerateOptions, GenerateResult } from '../generation/contract.ts';
 import type { GeneratedImage } from '../generation/picture.ts';
 import type { Backend, Stage } from '../ort/backend.ts';
 import type { Classifier } from './classifier.ts';
@@ -19,31 +21,55 @@ export class SafetyGuard {
     if (this.#bundle.manifest.safety_checker !== undefined) await import('./classifier.ts');
   }
 
-  /** Loads the classifier, once: before pictures are drawn, so that a bad one fails at once. */
-  async load(): Promise<void> {
-    const checker = this.#bundle.manifest.safety_checker;
-    if (this.#loaded !== undefined || checker === undefined) return;
+  /**
+   * A generation whose pictures are checked before anyone sees them: there are no previews, and
+   * flagged pictures come back black. For bundles with a classifier.
+   *
+   * @param draw makes the pictures
+   */
+  async generate(
+    options: GenerateOptions,
+    draw: (options: GenerateOptions) => Promise<GenerateResult>,
+  ): Promise<GenerateResult> {
+    if (options.onTensor) {
+      throw new InputError('onTensor and enableSafetyChecker exclude each other, got both: tensors are not checked', {
+        code: 'input/conflict',
+        details: { field: 'enable_safety_checker' },
+      });
+    }
+    const started = performance.now();
+    const checker = this.#bundle.manifest.safety_checker!;
+    // Before pictures are drawn, so that a bad classifier fails at once.
+    const classifier = await this.#load(checker);
+    const result = await draw({ ...options, onPreview: undefined });
+    const flagged: boolean[] = [];
+    for (const image of result.images) {
+      options.signal?.throwIfAborted();
+      const probabilities = await classifier.classify(image);
+      const sum = checker.flagged.reduce((total, label) => total + (probabilities.get(label) ?? 0), 0);
+      flagged.push(sum >= checker.threshold);
+    }
+    const images = result.images.map((image, i) => (flagged[i] ? withheld(image) : image));
+    const timings = { ...result.timings, total: performance.now() - started };
+    return { ...result, images, flagged, timings };
+  }
+
+  /** Loads the classifier, once. */
+  async #load(checker: SafetyChecker): Promise<Classifier> {
+    if (this.#loaded !== undefined) return this.#loaded.classifier;
     const stage = await this.#backend.openStage('safety', 'cpu');
     try {
       // The library behind it is large, and loaded only for those who ask for checks.
       const { loadClassifier } = await import('./classifier.ts');
       this.#loaded = { stage, classifier: await loadClassifier(stage, this.#bundle, checker) };
+      return this.#loaded.classifier;
     } catch (error) {
       await stage.close();
       throw error;
     }
   }
 
-  /** Whether a picture must be withheld. To be called after `load`. */
-  async isFlagged(image: GeneratedImage): Promise<boolean> {
-    const checker = this.#bundle.manifest.safety_checker;
-    if (this.#loaded === undefined || checker === undefined) throw new Error('isFlagged must come after load');
-    const probabilities = await this.#loaded.classifier.classify(image);
-    const flagged = checker.flagged.reduce((sum, label) => sum + (probabilities.get(label) ?? 0), 0);
-    return flagged >= checker.threshold;
-  }
-
-  /** Gives the classifier's memory back; `load` may follow. */
+  /** Gives the classifier's memory back. The next generation loads it again. */
   async close(): Promise<void> {
     const stage = this.#loaded?.stage;
     this.#loaded = undefined;
@@ -52,6 +78,6 @@ export class SafetyGuard {
 }
 
 /** Stands in for a flagged picture: black, of the same size. */
-export function withheld({ width, height }: GeneratedImage): GeneratedImage {
+function withheld({ width, height }: GeneratedImage): GeneratedImage {
   return { width, height, rgb: new Uint8Array(3 * width * height) };
 }
