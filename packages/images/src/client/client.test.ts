@@ -101,6 +101,45 @@ describe('a machine that cannot run the model', () => {
   });
 });
 
+describe('a server that renders the page', () => {
+  const message = expect.stringMatching(/no page.*make the first call in the browser/);
+
+  it('makes clients of relative addresses; the first use says that there is no page', async () => {
+    const flux = createFluxSrpo({
+      model: '/models/tiny/',
+      workerUrl: './worker.js',
+      wasmUrl: 'ort.wasm',
+      allowWasm: true,
+    });
+    const uses = [() => flux.load(), () => flux.images.generate({ prompt: 'a canary' }), () => flux.storage.import({})];
+    for (const use of uses) {
+      expect(await rejection(use())).toMatchObject({ code: 'device/feature-missing', message });
+    }
+    expect(await flux.probe()).toMatchObject({
+      verdict: 'unsupported',
+      reasons: [{ code: 'device/feature-missing', message }],
+      summary: expect.stringContaining('unsupported'),
+    });
+    expect(await flux.storage.list()).toEqual([]);
+    await flux.unload();
+    await flux.clearKept();
+    await flux.dispose();
+  });
+
+  it('makes clients of a relay of its own; the first use says that its address is relative to a page', async () => {
+    const flux = createFluxSrpo({ backend: 'remote', remote: { baseURL: '/relay/v1' } });
+    for (const use of [() => flux.load(), () => flux.images.generate(REQUEST)]) {
+      expect(await rejection(use())).toMatchObject({
+        code: 'input/type',
+        message: expect.stringContaining('the page'),
+      });
+    }
+    expect(() => createFluxSrpo({ backend: 'remote', remote: { baseURL: 'https://' } })).toThrow(InputError);
+    const { createRemote } = await import('../remote/index.ts');
+    expect(createRemote({ baseURL: '/relay/v1' })).toBeDefined();
+  });
+});
+
 describe('backend "remote"', () => {
   it('needs no model and asks nobody', async () => {
     const { bodies, remote } = server();
@@ -235,7 +274,7 @@ describe('stream: true', () => {
 describe('createFluxSrpo', () => {
   it.each([
     ['no model', {}, 'model'],
-    ['a model that is no URL', { model: 'models/tiny' }, 'model'],
+    ['a model that is no URL', { model: 'https://' }, 'model'],
     ['a remote backend without a remote', { backend: 'remote' }, 'remote'],
     ['an unknown backend', { model: 'https://a/', backend: 'cuda' }, 'backend'],
     ['an unknown policy', { model: 'https://a/', fallback: 'always' }, 'fallback'],

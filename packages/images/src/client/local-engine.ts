@@ -4,6 +4,7 @@ import type { LocalRun } from '../wire/response.ts';
 import type { LoadInput, LocalModel } from '../worker/protocol.ts';
 import { endsWorker, isRecoverable } from '../worker/recovery.ts';
 import { type Patience, WorkerLink } from '../worker/worker-link.ts';
+import { assertPage } from './assert-page.ts';
 import { CallProgress } from './call-progress.ts';
 import type { GenerateOptions } from './image-client.ts';
 
@@ -93,12 +94,7 @@ export class LocalEngine {
   }
 
   #start(): Worker {
-    if (typeof Worker === 'undefined') {
-      throw new DeviceError('this environment has no web workers, which the model runs in', {
-        code: 'device/feature-missing',
-        details: { feature: 'Worker' },
-      });
-    }
+    assertPage();
     try {
       return this.#options.startWorker();
     } catch (cause) {

@@ -1,6 +1,7 @@
 import { type FluxError, InputError, type Precision, strict } from '@flux-srpo/core';
 import { checkOptions as checkRemoteOptions } from '../remote/check-options.ts';
 import type { RemoteOptions } from '../remote/index.ts';
+import { ANY_PAGE, pageBase } from '../remote/page-base.ts';
 import type { LoadInput, LocalBackend } from '../worker/protocol.ts';
 import type { LocalEngineOptions } from './local-engine.ts';
 
@@ -88,12 +89,12 @@ const HANG_TIMEOUT_MS = 60_000;
 const WASM_HANG_TIMEOUT_MS = 600_000;
 const STALL_TIMEOUT_MS = 600_000;
 
-/** Absolute: relative to the page, or to the worker that this runs in. */
+/** Absolute; as it was given where there is no page, which nothing is used without. */
 const url: strict.Read<string> = (value, path) => {
-  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  const base = pageBase();
   const isAddress = typeof value === 'string' || value instanceof URL;
-  if (isAddress && URL.canParse(value, base)) return new URL(value, base).href;
-  throw strict.refusal(path, 'a URL', value, 'input/type');
+  if (!isAddress || !URL.canParse(value, base ?? ANY_PAGE)) throw strict.refusal(path, 'a URL', value, 'input/type');
+  return base === undefined ? String(value) : new URL(value, base).href;
 };
 
 const callback: strict.Read<NonNullable<FluxSrpoOptions['onFallback']>> = (value, path) => {

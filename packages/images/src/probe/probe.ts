@@ -10,6 +10,7 @@ import {
   readBounded,
 } from '@flux-srpo/core';
 import { probeAdapter } from '@flux-srpo/runtime/device';
+import { assertPage } from '../client/assert-page.ts';
 import { findFile } from '../store/opfs/opfs-files.ts';
 import { openModelFolder, opfsModelId } from '../store/opfs/opfs-models.ts';
 import { readStoredManifest } from '../store/read-stored-manifest.ts';
@@ -30,17 +31,23 @@ export async function probe(input: LoadInput | undefined, signal: AbortSignal): 
 async function find(input: LoadInput | undefined, signal: AbortSignal): Promise<Findings> {
   const environment = await probeEnvironment();
   const reasons: ProbeReport['reasons'] = [];
+  const note = (error: unknown): void => {
+    if (!isFluxError(error)) throw error;
+    reasons.push({ code: error.code, message: error.message });
+  };
   if (input === undefined) return { ...environment, verdict: 'unsupported', reasons };
+  try {
+    assertPage();
+  } catch (error) {
+    note(error);
+    return { ...environment, verdict: 'unsupported', reasons };
+  }
   // Settled, so that one failure does not hide the other.
   const [adapter, manifest] = await Promise.allSettled([
     withTimeout(probeAdapter()),
     readManifest(input.model, signal),
   ]);
   signal.throwIfAborted();
-  const note = (error: unknown): void => {
-    if (!isFluxError(error)) throw error;
-    reasons.push({ code: error.code, message: error.message });
-  };
   const found = adapter.status === 'fulfilled' ? { adapter: adapter.value } : {};
   const report = { ...environment, reasons, ...found };
   if (manifest.status === 'rejected') {

@@ -1,6 +1,7 @@
 import { InputError, strict } from '@flux-srpo/core';
 import { resolveEndpoint } from './endpoint.ts';
 import type { RemoteOptions, RemoteTimeouts } from './options.ts';
+import { ANY_PAGE, pageBase } from './page-base.ts';
 import { SERVICE_NAMES } from './service-names.ts';
 
 /** RFC 9110 `token` */
@@ -66,7 +67,7 @@ const read = strict.object<RemoteOptions>({
 export function checkOptions(options: RemoteOptions): RemoteOptions {
   const checked = read(options, '');
   const { baseURL, apiKey, headers = {}, service, dangerouslyAllowBrowser } = checked;
-  resolveEndpoint(baseURL, '');
+  resolveEndpoint(baseURL, '', pageBase() ?? ANY_PAGE);
   // All named services take the key in this header.
   const authHeader = typeof service === 'object' ? service.auth?.header : 'Authorization';
   const twice = Object.keys(headers).find((name) => name.toLowerCase() === String(authHeader).toLowerCase());

@@ -1,12 +1,12 @@
 import { InputError } from '@flux-srpo/core';
+import { pageBase } from './page-base.ts';
 
 /**
  * `path` below `baseURL`, which may be relative to the page (a relay on the page's own server).
  * Segments that end the one and begin the other are taken once: `https://host/v1` and
  * `/v1/images/generations` give `https://host/v1/images/generations`.
  */
-export function resolveEndpoint(baseURL: string | URL, path: string): URL {
-  const page = typeof document === 'undefined' ? undefined : document.baseURI;
+export function resolveEndpoint(baseURL: string | URL, path: string, page = pageBase()): URL {
   if (!URL.canParse(baseURL, page)) throw invalid('input/type', 'a URL, absolute or relative to the page');
   const url = new URL(baseURL, page);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw invalid('input/out-of-range', 'an http(s) URL');

@@ -7,8 +7,8 @@ import { SERVICES } from './services.ts';
 
 /** The options with every default filled in. */
 export interface RemoteSettings {
-  /** Takes requests. */
-  url: URL;
+  /** Takes requests. @throws InputError for an address relative to a page that is not there */
+  readonly url: URL;
   baseURL: string | URL;
   apiKey: RemoteOptions['apiKey'];
   model: string | undefined;
@@ -28,7 +28,9 @@ export function resolveOptions(options: RemoteOptions): RemoteSettings {
   const { baseURL, apiKey, model, service: named = 'flux-srpo', headers = {}, ...rest } = checkOptions(options);
   const service: ServiceDescription = typeof named === 'string' ? SERVICES[named] : readService(named, 'service');
   return {
-    url: resolveEndpoint(baseURL, service.path),
+    get url() {
+      return resolveEndpoint(baseURL, service.path);
+    },
     baseURL,
     apiKey,
     model,

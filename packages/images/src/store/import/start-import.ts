@@ -1,4 +1,5 @@
 import { DeviceError, fromWireError } from '@flux-srpo/core';
+import { assertPage } from '../../client/assert-page.ts';
 import type { ModelStorage } from '../model-storage.ts';
 import { checkModelId } from '../opfs/opfs-models.ts';
 import { importInput } from './import-input.ts';
@@ -60,6 +61,7 @@ function tell<T>(listener: ((value: T) => void) | undefined, value: T): void {
 }
 
 function startWorker(url: string | URL | undefined): Worker {
+  assertPage();
   try {
     // Bundlers look for this literal form.
     if (url === undefined) return new Worker(new URL('./import-worker.ts', import.meta.url), { type: 'module' });
