@@ -17,11 +17,13 @@ const FROM_FLUX: Readonly<Record<Component, string>> = {
  *
  * @param paths of all files
  * @param singleFiles networks that are given as files, by the path of each
+ * @param infersSchedule the schedule follows from the transformer
  */
 export function assumedOf(
   paths: readonly string[],
   singleFiles: Readonly<Partial<Record<Component, string>>>,
   { transformer }: ModelConfig,
+  infersSchedule: boolean,
 ): string[] {
   const given = COMPONENTS.filter((component) => singleFiles[component] !== undefined);
   const inferred = given.filter((component) => !paths.includes(`${component}/config.json`));
@@ -29,7 +31,7 @@ export function assumedOf(
     ? "the schedule is shifted by the picture's size, as FLUX.1 [dev]'s, because the transformer has a guidance embedding"
     : "the schedule is not shifted, as FLUX.1 [schnell]'s, because the transformer has no guidance embedding";
   return [
-    ...(given.length > 0 && !paths.includes(SCHEDULER_CONFIG) ? [schedule] : []),
+    ...(infersSchedule ? [schedule] : []),
     ...inferred.map((component) => `${component} has ${FROM_FLUX[component]}, as FLUX.1's`),
   ];
 }

@@ -22,7 +22,7 @@ const SHAPES = {
 };
 
 /** The config of a model that is four single files without a config. */
-function configOf(shapes: Partial<typeof SHAPES>) {
+async function configOf(shapes: Partial<typeof SHAPES>) {
   const tensors = Object.fromEntries(
     Object.entries({ ...SHAPES, ...shapes }).map(([component, own]): [string, TensorShapes] => [
       component,
@@ -30,7 +30,7 @@ function configOf(shapes: Partial<typeof SHAPES>) {
     ]),
   ) as Record<keyof typeof SHAPES, TensorShapes>;
   const singleFiles = { transformer: 'flux.gguf', text_encoder: 'clip', text_encoder_2: 't5', vae: 'ae' };
-  return readModelConfig({ ...memorySource(new Map()), singleFiles }, 49407, tensors);
+  return (await readModelConfig({ ...memorySource(new Map()), singleFiles }, 49407, tensors)).config;
 }
 
 /** What is left of some shapes. */

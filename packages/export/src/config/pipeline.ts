@@ -2,9 +2,10 @@ import type { ModelConfig } from '@flux-srpo/core';
 import type { Component, TensorShapes } from '../key-maps/index.ts';
 import { refuseOtherPipeline } from '../recognise/recognise.ts';
 import { readJsonObject, requireFile, type SourceFolder } from '../sources/source-folder.ts';
-import { SCHEDULER_CONFIG } from './assumptions.ts';
+import { assumedOf, SCHEDULER_CONFIG } from './assumptions.ts';
 import { ConfigFields } from './fields.ts';
 import { inferConfig } from './infer.ts';
+import { overrule } from './overrule.ts';
 import { inferScheduler, readSchedulerConfig } from './scheduler.ts';
 import { readClipConfig, readT5Config } from './text-encoders.ts';
 import { readTransformerConfig } from './transformer.ts';
@@ -24,10 +25,17 @@ const COMPONENTS: Readonly<Record<string, readonly string[]>> = {
 
 const PIPELINE_HINT = 'a diffusers FluxPipeline folder has one';
 
+/** The shape of every network, and what is assumed of it, as half sentences for people. */
+export interface ReadConfig {
+  readonly config: ModelConfig;
+  readonly assumed: readonly string[];
+}
+
 /**
  * The shape of every network of a pipeline, checked against what the graphs support. Where a
- * network is a single file without a config, its shape is read from its tensors. Where there is no
- * config of the scheduler, it follows from the transformer.
+ * network is a single file without a config, its shape is read from its tensors; where it is given
+ * in place of a folder's, its tensors overrule the folder's config. Where the scheduler has no
+ * config, or one of another model, it follows from the transformer.
  *
  * @param clipEos the id CLIP's tokenizer ends a prompt with
  * @param tensors of each network
@@ -36,9 +44,12 @@ export async function readModelConfig(
   source: SourceFolder,
   clipEos: number,
   tensors: Readonly<Record<Component, TensorShapes>>,
-): Promise<ModelConfig> {
+): Promise<ReadConfig> {
   const paths = await source.list();
   const { singleFiles = {} } = source;
+  const overruled: string[] = [];
+  /** The folder's schedule was made for a transformer with guidance, and the file has none, or the other way. */
+  let isOfAnotherSchedule = false;
   const hasSingleFile = Object.keys(singleFiles).length > 0;
   const open = async (path: string): Promise<ConfigFields> => {
     requireFile(paths, path, PIPELINE_HINT);
@@ -47,25 +58,28 @@ export async function readModelConfig(
   const fieldsOf = async (component: Component): Promise<ConfigFields> => {
     const path = `${component}/config.json`;
     const file = singleFiles[component];
-    if (file === undefined || paths.includes(path)) return open(path);
-    return new ConfigFields(file, inferConfig(component, tensors[component]));
+    if (file === undefined) return open(path);
+    const told = inferConfig(component, tensors[component]);
+    if (!paths.includes(path)) return new ConfigFields(file, told);
+    const { values, fields, said } = overrule(component, path, await readJsonObject(source, path), file, told);
+    overruled.push(...said);
+    isOfAnotherSchedule ||= fields.includes('guidance_embeds');
+    return new ConfigFields(said.length > 0 ? `${path} with the shapes of ${file}` : path, values);
   };
   if (!hasSingleFile || paths.includes('model_index.json')) checkPipelineIndex(await open('model_index.json'));
 
   const fields = await fieldsOf('transformer');
   const transformer = readTransformerConfig(fields);
+  const infersSchedule = isOfAnotherSchedule || (hasSingleFile && !paths.includes(SCHEDULER_CONFIG));
   const config: ModelConfig = {
     transformer,
     text_encoder: readClipConfig(await fieldsOf('text_encoder'), clipEos),
     text_encoder_2: readT5Config(await fieldsOf('text_encoder_2')),
     vae: readVaeConfig(await fieldsOf('vae')),
-    scheduler:
-      hasSingleFile && !paths.includes(SCHEDULER_CONFIG)
-        ? inferScheduler(transformer)
-        : readSchedulerConfig(await open(SCHEDULER_CONFIG)),
+    scheduler: infersSchedule ? inferScheduler(transformer) : readSchedulerConfig(await open(SCHEDULER_CONFIG)),
   };
   checkJoints(config, new ConfigFields(fields.path, { ...transformer }));
-  return config;
+  return { config, assumed: [...overruled, ...assumedOf(paths, singleFiles, config, infersSchedule)] };
 }
 
 function checkPipelineIndex(index: ConfigFields): void {

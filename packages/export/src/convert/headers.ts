@@ -1,5 +1,4 @@
 import type { ModelConfig } from '@flux-srpo/core';
-import { assumedOf } from '../config/assumptions.ts';
 import { readModelConfig } from '../config/pipeline.ts';
 import { planParts } from '../graphs/index.ts';
 import type { PartPlan } from '../graphs/slots.ts';
@@ -48,11 +47,10 @@ export async function readHeaders(
   for (const component of COMPONENTS) opened[component] = await openCheckpoint(source, component, memory);
   const checkpoints = opened as Record<Component, Checkpoint>;
   const tensors = tensorsOf(checkpoints);
-  const config = await readModelConfig(source, clipTokenizer.eosId, tensors);
+  const { config, assumed } = await readModelConfig(source, clipTokenizer.eosId, tensors);
   const plan = planParts(config);
   const binding = mergeLoras(bindParts(plan, tensors), plan, loras);
   for (const { component, tensor } of [...binding.parts.values()].flat()) checkpoints[component].checkDtype(tensor);
-  const assumed = assumedOf(await source.list(), source.singleFiles ?? {}, config);
   return { clipTokenizer, t5Tokenizer, checkpoints, config, plan, binding, assumed };
 }
 

@@ -1,5 +1,5 @@
 import type { Component, KeyRule } from './rules.ts';
-import { CLIP_KEYS, T5_GGUF_KEYS, T5_KEYS } from './text-encoders.ts';
+import { CLIP_KEYS, OPENAI_CLIP_KEYS, T5_GGUF_KEYS, T5_KEYS } from './text-encoders.ts';
 import { BFL_TRANSFORMER_KEYS, TRANSFORMER_KEYS } from './transformer.ts';
 import { BFL_VAE_KEYS, VAE_KEYS } from './vae.ts';
 
@@ -50,6 +50,19 @@ export const NAMINGS: Readonly<Record<Component, readonly Naming[]>> = {
         { name: 'logit_scale', reason: 'only compares texts with pictures' },
         { name: 'vision_model.', reason: 'only the text half is used' },
         { name: 'visual_projection.', reason: 'only the text half is used' },
+      ],
+    },
+    {
+      name: 'OpenAI',
+      markers: ['token_embedding.weight'],
+      rules: OPENAI_CLIP_KEYS,
+      unused: [
+        { name: 'text_projection', reason: 'FLUX reads the pooled embedding before the projection' },
+        { name: 'logit_scale', reason: 'only compares texts with pictures' },
+        { name: 'visual.', reason: 'only the text half is used' },
+        { name: 'input_resolution', reason: 'only the text half is used' },
+        { name: 'context_length', reason: 'a number that the file has for programs' },
+        { name: 'vocab_size', reason: 'a number that the file has for programs' },
       ],
     },
   ],

@@ -18,6 +18,34 @@ export const CLIP_KEYS: readonly KeyRule[] = [
   ...affine('clip_final', 'norm', 'final_layer_norm'),
 ];
 
+const OPENAI_BLOCK = 'transformer.resblocks.{i}';
+
+/**
+ * OpenAI's CLIP → parts: q, k and v are rows of one tensor, in this order.
+ *
+ * @see https://github.com/openai/CLIP/blob/d05afc4/clip/model.py `CLIP`, `ResidualAttentionBlock`
+ */
+export const OPENAI_CLIP_KEYS: readonly KeyRule[] = [
+  { part: 'clip_embedding', slot: 'token', from: 'token_embedding.weight' },
+  { part: 'clip_embedding', slot: 'position', from: 'positional_embedding' },
+  ...affine('clip_layer.{i}', 'norm1', `${OPENAI_BLOCK}.ln_1`),
+  ...['q', 'k', 'v'].flatMap((each) =>
+    ['weight', 'bias'].map(
+      (end): KeyRule => ({
+        part: 'clip_layer.{i}',
+        slot: `${each}.${end}`,
+        from: `${OPENAI_BLOCK}.attn.in_proj_${end}`,
+        cut: 'rows',
+      }),
+    ),
+  ),
+  ...layer('clip_layer.{i}', 'out', `${OPENAI_BLOCK}.attn.out_proj`),
+  ...affine('clip_layer.{i}', 'norm2', `${OPENAI_BLOCK}.ln_2`),
+  ...layer('clip_layer.{i}', 'fc1', `${OPENAI_BLOCK}.mlp.c_fc`),
+  ...layer('clip_layer.{i}', 'fc2', `${OPENAI_BLOCK}.mlp.c_proj`),
+  ...affine('clip_final', 'norm', 'ln_final'),
+];
+
 function t5Weight(slot: string, from: string): KeyRule {
   return { part: 't5_layer.{i}', slot, from: `${T5_BLOCK}.${from}.weight` };
 }

@@ -1,6 +1,6 @@
 import { FormatError } from '@flux-srpo/core';
-import type { ByteSource, GgmlTypeName } from '@flux-srpo/formats';
-import { type Component, markersOf, namingOf } from '../key-maps/index.ts';
+import type { ByteSource, GgmlTypeName, GgufValue } from '@flux-srpo/formats';
+import { type Component, markersOf, namingOf, type TensorShapes } from '../key-maps/index.ts';
 import { refuseOtherNetwork } from '../recognise/recognise.ts';
 import type { Numbers } from '../tensors/numbers.ts';
 import { findPrefix, networksIn, underPrefix } from '../tensors/prefix.ts';
@@ -9,6 +9,7 @@ import { applyScales, type Companion } from '../tensors/scaled.ts';
 import { openTensorStore, type TensorDescription, type TensorStore } from '../tensors/store.ts';
 import { findFiles, requireListed } from './component-files.ts';
 import type { SourceFolder } from './source-folder.ts';
+import { openPart, partsOf, requirePart } from './split-files.ts';
 
 /** The tensors of one component, over however many files it has. */
 export interface Checkpoint {
@@ -25,6 +26,8 @@ export interface Checkpoint {
   readonly foreign: readonly string[];
   /** Prefix of this component's tensors in its file. */
   readonly prefix: string;
+  /** Metadata of its first file; only of GGUF. */
+  readonly values: ReadonlyMap<string, GgufValue>;
   /** Throws for a dtype that does not widen to float32 exactly. */
   checkDtype(tensor: string): void;
   /**
@@ -54,33 +57,26 @@ export async function openCheckpoint(
   memory: ReadMemory,
 ): Promise<Checkpoint> {
   const found = await findFiles(source, component);
-  const files = found.paths;
   const sources: ByteSource[] = [];
-  const located = new Map<string, TensorStore>();
-  const companions: Companion[] = [];
-  const foreign: string[] = [];
-  const names = new Set<string>();
-  const networks = new Set<Component>();
-  let prefix = '';
   const close = async (): Promise<void> => {
     for (const opened of sources) await opened.close?.();
   };
+  const located = new Map<string, TensorStore>();
+  const companions: Companion[] = [];
+  let stores: ReadonlyMap<string, TensorStore>;
+  let all: ReadonlyMap<string, TensorDescription>;
+  let prefix: string;
   try {
-    for (const path of files) {
-      const opened = await source.open(path);
-      sources.push(opened);
-      const whole = await openTensorStore(opened);
-      refuseOtherNetwork(path, whole);
-      for (const name of whole.tensors.keys()) names.add(name);
-      for (const network of networksIn(whole.tensors)) networks.add(network);
-      prefix = findPrefix(component, whole.tensors);
-      foreign.push(...[...whole.tensors.keys()].filter((name) => !name.startsWith(prefix)));
+    stores = await openStores(source, found.paths, sources);
+    all = new Map([...stores.values()].flatMap(({ tensors }) => [...tensors]));
+    prefix = findPrefix(component, all);
+    for (const [path, whole] of stores) {
       const scaled = await applyScales(path, underPrefix(whole, prefix));
       companions.push(...scaled.companions);
       locate(component, path, scaled.store, located);
     }
-    requireListed(component, found, names);
-    requireNetwork(component, files[0]!, networks, names);
+    requireListed(component, found, all);
+    requireNetwork(component, found.paths[0]!, all);
   } catch (error) {
     await close();
     throw error;
@@ -89,12 +85,13 @@ export async function openCheckpoint(
   const tensors = new Map([...located].map(([name, file]) => [name, file.tensors.get(name)!]));
   return {
     component,
-    files,
+    files: [...stores.keys()],
     naming: namingOf(component, tensors).name,
     tensors,
     companions,
-    foreign,
+    foreign: [...all.keys()].filter((name) => !name.startsWith(prefix)),
     prefix,
+    values: [...stores.values()][0]?.values ?? new Map(),
     checkDtype(name) {
       const readable = find(name).unreadable(name);
       if (readable === undefined) return;
@@ -116,19 +113,45 @@ export async function openCheckpoint(
   };
 }
 
-/** Throws where a file shows no sign of the component that it was given for. */
-function requireNetwork(
-  component: Component,
-  path: string,
-  networks: ReadonlySet<Component>,
-  names: ReadonlySet<string>,
-): void {
-  if (networks.has(component)) return;
+/**
+ * The tensors of files, by path, with the other parts of those that were cut.
+ *
+ * @param opened receives each source as it is opened. The caller closes them, also after an error
+ */
+async function openStores(
+  source: SourceFolder,
+  paths: readonly string[],
+  opened: ByteSource[],
+): Promise<Map<string, TensorStore>> {
+  const stores = new Map<string, TensorStore>();
+  const open = async (parts: readonly string[], i: number): Promise<TensorStore> => {
+    const file = await openPart(source, parts, i);
+    opened.push(file);
+    const store = await openTensorStore(file);
+    refuseOtherNetwork(parts[i]!, store);
+    return store;
+  };
+  for (const path of paths) {
+    const own = await open([path], 0);
+    const parts = partsOf(path, own);
+    for (const [i, part] of parts.entries()) {
+      const store = part === path ? own : await open(parts, i);
+      requirePart(parts, i, store);
+      stores.set(part, store);
+    }
+  }
+  return stores;
+}
+
+/** Throws where the files show no sign of the component that they were given for. */
+function requireNetwork(component: Component, path: string, tensors: TensorShapes): void {
+  const networks = networksIn(tensors);
+  if (networks.includes(component)) return;
   const expected = markersOf(component);
-  const holds = networks.size > 0 ? `tensors of ${[...networks].join(', ')}` : [...names].slice(0, 3).join(', ');
+  const holds = networks.length > 0 ? `tensors of ${networks.join(', ')}` : [...tensors.keys()].slice(0, 3).join(', ');
   throw new FormatError(`${path} must hold ${component}, with ${expected.join(' or ')}, got ${holds || 'no tensor'}`, {
     code: 'format/tensor-missing',
-    details: { component, path, expected, got: [...networks] },
+    details: { component, path, expected, got: networks },
   });
 }
 

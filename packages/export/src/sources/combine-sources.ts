@@ -1,7 +1,7 @@
 import { InputError, ModelError } from '@flux-srpo/core';
 import type { ByteSource } from '@flux-srpo/formats';
 import { COMPONENTS, type Component } from '../key-maps/index.ts';
-import { isShardIndex } from './component-files.ts';
+import { isWeights } from './component-files.ts';
 import type { SourceFolder } from './source-folder.ts';
 
 /** A checkpoint file: on disk, picked in a browser, or at a URL. */
@@ -10,7 +10,7 @@ export interface SourceFile {
   readonly name: string;
   open(): Promise<ByteSource>;
   /**
-   * Another file of the same folder, for an index: one of its shards. Absent where the folder
+   * Another file of the same folder, for an index and for a file in parts. Absent where the folder
    * cannot be reached.
    */
   beside?(name: string): SourceFile;
@@ -51,18 +51,18 @@ export async function combineSources({ folder, files = {}, tokenizers }: ModelSo
     opens.set(path, async () => ({ ...(await file.open()), name: path }));
     singleFiles[component] = path;
   }
-  /** Shards are not listed: only their index names them. */
-  const openShard = (path: string): (() => Promise<ByteSource>) | undefined => {
+  /** Shards and parts are not listed: only an index or another part names them. */
+  const openBeside = (path: string): (() => Promise<ByteSource>) | undefined => {
     const [component, name] = path.split('/') as [Component, string];
-    const index = files[component];
-    if (index === undefined || !isShardIndex(index.name) || !path.endsWith('.safetensors')) return undefined;
-    const shard = index.beside?.(name);
-    return shard && (async () => ({ ...(await shard.open()), name: path }));
+    const file = files[component];
+    if (file === undefined || path === singleFiles[component] || !isWeights(name)) return undefined;
+    const other = file.beside?.(name);
+    return other && (async () => ({ ...(await other.open()), name: path }));
   };
   return {
     list: async () => [...opens.keys()],
     async open(path) {
-      const open = openShard(path) ?? opens.get(path);
+      const open = openBeside(path) ?? opens.get(path);
       if (open !== undefined) return await open();
       throw new ModelError(`${path} is missing from the sources`, { code: 'model/file-missing', details: { path } });
     },

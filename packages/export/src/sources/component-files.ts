@@ -1,6 +1,7 @@
 import { FormatError, InputError, ModelError } from '@flux-srpo/core';
 import type { Component } from '../key-maps/index.ts';
 import { isObject, readJsonObject, type SourceFolder } from './source-folder.ts';
+import { FIRST_PART } from './split-files.ts';
 
 /** Where the tensors of one component are. */
 export interface ComponentFiles {
@@ -12,14 +13,19 @@ export interface ComponentFiles {
 /** File names of diffusers and transformers, without their endings. */
 const STEMS = ['diffusion_pytorch_model', 'model'];
 const INDEX = '.safetensors.index.json';
+/** With the name of a variant before its last ending, as diffusers saves it: `….index.bf16.json`. */
+const ANY_INDEX = /^[^/]+\.safetensors\.index(?:\.[^./]+)?\.json$/;
 const WEIGHTS = /^[^/]+\.(?:safetensors|sft|gguf)$/;
 const SHARD = /-\d{5}-of-\d{5}\./;
-const SHARD_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*\.safetensors$/;
+/** A plain name, also in a URL. */
+const SHARD_NAME = /^[^./\\:?#%$\p{Cc}][^/\\:?#%$\p{Cc}]*\.safetensors$/u;
+const BRACE = '{'.charCodeAt(0);
 /** FLUX.1's largest index, the transformer's, is 0.12 MB. */
 const MAX_INDEX_BYTES = 16 * 1024 * 1024;
 
-export function isShardIndex(path: string): boolean {
-  return path.endsWith(INDEX);
+/** Whether a file is weights, by its name: the name that an index and a split file have for others. */
+export function isWeights(name: string): boolean {
+  return WEIGHTS.test(name);
 }
 
 /**
@@ -28,10 +34,12 @@ export function isShardIndex(path: string): boolean {
  */
 export async function findFiles(source: SourceFolder, component: Component): Promise<ComponentFiles> {
   const given = source.singleFiles?.[component];
-  if (given !== undefined) return isShardIndex(given) ? await readIndex(source, component, given) : { paths: [given] };
+  if (given !== undefined) {
+    return (await isIndex(source, given)) ? await readIndex(source, component, given) : { paths: [given] };
+  }
   const paths = (await source.list()).filter((path) => path.startsWith(`${component}/`));
   const path = chooseFile(paths, `${component}/`);
-  if (!isShardIndex(path)) return { paths: [path] };
+  if (!path.endsWith('.json')) return { paths: [path] };
   const found = await readIndex(source, component, path);
   const missing = found.paths.find((shard) => !paths.includes(shard));
   if (missing === undefined) return found;
@@ -39,6 +47,20 @@ export async function findFiles(source: SourceFolder, component: Component): Pro
     code: 'model/file-missing',
     details: { component, path: missing },
   });
+}
+
+/** Whether a file that was given is an index. Where its name does not say, its first bytes do. */
+async function isIndex(source: SourceFolder, path: string): Promise<boolean> {
+  if (path.endsWith('.json')) return true;
+  if (WEIGHTS.test(path.split('/').pop()!)) return false;
+  const file = await source.open(path);
+  try {
+    const first = await file.read(0, Math.min(file.size, 9));
+    // Of safetensors, which begin with a length, the ninth byte is the first brace.
+    return first[0] === BRACE && first[8] !== BRACE;
+  } finally {
+    await file.close?.();
+  }
 }
 
 /** The one file of a folder with a single network, or the index of its shards. */
@@ -56,6 +78,9 @@ function chooseFile(paths: readonly string[], folder: string): string {
   const of = (extension: string) => STEMS.map((stem) => folder + stem + extension).find((path) => paths.includes(path));
   const named = of('.safetensors');
   const index = of(INDEX);
+  const indexes = paths.filter((path) => ANY_INDEX.test(path.slice(folder.length)));
+  const variants = [...single, ...indexes];
+  const parts = files.filter((path) => FIRST_PART.test(path));
   const place = folder || 'the folder';
   if (index !== undefined && named !== undefined) {
     throw new InputError(`${place} must hold one model, got ${named} and ${index}; remove the one you do not want`, {
@@ -63,12 +88,12 @@ function chooseFile(paths: readonly string[], folder: string): string {
       details: { folder, paths: [named, index] },
     });
   }
-  const path = index ?? named ?? (single.length === 1 ? single[0] : undefined);
+  const path = index ?? named ?? only(variants) ?? only([...variants, ...parts]);
   if (path !== undefined) return path;
   const shard = files.find((path) => SHARD.test(path));
   const got =
-    single.length > 0 || shard === undefined
-      ? single.join(', ') || 'no .safetensors file'
+    variants.length > 0 || shard === undefined
+      ? variants.join(', ') || 'no .safetensors file'
       : `${shard} without ${shard.replace(/-\d{5}-of-.*/, INDEX)}, which lists the shards`;
   throw new ModelError(`${place} must hold ${folder}${STEMS[0]}.safetensors or its shards, got ${got}`, {
     code: 'model/file-missing',
@@ -76,11 +101,20 @@ function chooseFile(paths: readonly string[], folder: string): string {
   });
 }
 
+/** The one of a list. */
+function only(paths: readonly string[]): string | undefined {
+  return paths.length === 1 ? paths[0] : undefined;
+}
+
 /**
  * Throws where a shard lacks a tensor that the index lists: the shard is from another model or
  * another revision.
  */
-export function requireListed(component: Component, { index }: ComponentFiles, tensors: ReadonlySet<string>): void {
+export function requireListed(
+  component: Component,
+  { index }: ComponentFiles,
+  tensors: ReadonlyMap<string, unknown>,
+): void {
   for (const [tensor, shard] of index?.shardOf ?? []) {
     if (tensors.has(tensor)) continue;
     throw new FormatError(

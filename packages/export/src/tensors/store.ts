@@ -5,6 +5,7 @@ import {
   GGML_TYPES,
   type GgmlTypeName,
   Gguf,
+  type GgufValue,
   isRoundable,
   readGguf,
   readSafetensors,
@@ -29,6 +30,8 @@ export interface TensorStore {
   readonly tensors: ReadonlyMap<string, TensorDescription>;
   /** The file's metadata; only the texts of a GGUF file. */
   readonly metadata: ReadonlyMap<string, string>;
+  /** All metadata of a GGUF file. Absent for other files. */
+  readonly values?: ReadonlyMap<string, GgufValue>;
   /** Undefined where the tensor widens to float32 exactly; else the dtypes that would. */
   unreadable(name: string): readonly string[] | undefined;
   /**
@@ -117,6 +120,7 @@ function ggufStore(file: Gguf): TensorStore {
     format: 'gguf',
     tensors: new Map([...file.tensors].map(([name, { type, shape }]) => [name, { dtype: type, shape }])),
     metadata: new Map(texts),
+    values: file.metadata,
     unreadable(name) {
       return READABLE_TYPES.includes(file.info(name).type) ? undefined : READABLE_TYPES;
     },

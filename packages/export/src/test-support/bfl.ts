@@ -135,3 +135,35 @@ export function toLlamaT5(transformers: ReadonlyMap<string, Tensor>): Map<string
     }),
   );
 }
+
+/** A CLIP text model in OpenAI's naming: q, k and v in one tensor, no `.weight` behind some names. */
+export function toOpenAiClip(transformers: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  const own: Record<string, string> = {
+    layer_norm1: 'ln_1',
+    layer_norm2: 'ln_2',
+    'self_attn.out_proj': 'attn.out_proj',
+    'mlp.fc1': 'mlp.c_fc',
+    'mlp.fc2': 'mlp.c_proj',
+  };
+  const out = new Map<string, Tensor>();
+  for (const [name, tensor] of transformers) {
+    const [, i, layer, end] = /^encoder\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(name) ?? [];
+    if (i === undefined) {
+      out.set(
+        name
+          .replace('embeddings.token_embedding', 'token_embedding')
+          .replace('embeddings.position_embedding.weight', 'positional_embedding')
+          .replace('final_layer_norm', 'ln_final'),
+        tensor,
+      );
+    } else if (layer === 'self_attn.q_proj') {
+      const parts = ['q', 'k', 'v'].map((each) => transformers.get(name.replace('q_proj', `${each}_proj`))!);
+      const [rows, ...inner] = tensor.shape as [number, ...number[]];
+      const values = Float32Array.from(parts.flatMap((part) => [...part.values]));
+      out.set(`transformer.resblocks.${i}.attn.in_proj_${end}`, { shape: [3 * rows, ...inner], values });
+    } else if (own[layer!] !== undefined) {
+      out.set(`transformer.resblocks.${i}.${own[layer!]}.${end}`, tensor);
+    }
+  }
+  return out;
+}

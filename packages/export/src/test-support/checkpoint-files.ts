@@ -30,8 +30,11 @@ export async function rawSafetensors(
   return sink.bytes();
 }
 
-/** A GGUF file without metadata, aligned to 32. */
-export function rawGguf(tensors: ReadonlyMap<string, RawTensor>): Uint8Array {
+/** A GGUF file with whole numbers as metadata, aligned to 32. */
+export function rawGguf(
+  tensors: ReadonlyMap<string, RawTensor>,
+  metadata: Readonly<Record<string, number>> = {},
+): Uint8Array {
   const header: number[] = [];
   const number = (value: number | bigint, bytes: number) => {
     for (let i = 0; i < bytes; i++) header.push(Number((BigInt(value) >> BigInt(8 * i)) & 0xffn));
@@ -40,7 +43,13 @@ export function rawGguf(tensors: ReadonlyMap<string, RawTensor>): Uint8Array {
   header.push(...new TextEncoder().encode('GGUF'));
   number(3, 4);
   number(tensors.size, 8);
-  number(0, 8);
+  number(Object.keys(metadata).length, 8);
+  for (const [key, value] of Object.entries(metadata)) {
+    number(key.length, 8);
+    header.push(...new TextEncoder().encode(key));
+    number(4, 4);
+    number(value, 4);
+  }
   let at = 0;
   for (const [name, { dtype, shape, bytes }] of tensors) {
     number(name.length, 8);
