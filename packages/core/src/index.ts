@@ -20,7 +20,7 @@ export * from './model/config.ts';
 export * from './model/half-precision.ts';
 export * from './model/parts.ts';
 export * from './model/weight-blocks.ts';
-export * from './picture/checks.ts';
+export * from './picture/check-decoded.ts';
 export * from './picture/geometry.ts';
 export * from './picture/latents.ts';
 export { toRgb8 } from './picture/pixels.ts';

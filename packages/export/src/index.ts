@@ -31,10 +31,10 @@ export {
 } from './model-recipes/recipe-plan.ts';
 export { quantizeQ4, quantizeQ4m, quantizeQ8 } from './quantize/kernels.ts';
 export { splitOffsets } from './quantize/split-offsets.ts';
-export { shapePartSizes } from './recipes/part-sizes.ts';
-export { RECIPES, resolveClass } from './recipes/recipe.ts';
 export { combineSources, type ModelSources, type SourceFile } from './sources/combine-sources.ts';
 export { networkFileName } from './sources/component-files.ts';
 export type { SourceFolder } from './sources/source-folder.ts';
 export { synthesizeBundle } from './synth/synthesize.ts';
 export { virtualBundle } from './synth/virtual-bundle.ts';
+export { shapePartSizes } from './weight-classes/part-sizes.ts';
+export { RECIPES, resolveClass } from './weight-classes/recipe.ts';

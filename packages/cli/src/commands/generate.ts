@@ -119,9 +119,5 @@ function printResult(
 function sizeOption(value: string | undefined, { sizes }: Manifest): ImageSize | undefined {
   if (value === undefined) return undefined;
   if (Object.hasOwn(sizes, value)) return sizes[value as keyof typeof sizes];
-  if (/^\d/.test(value)) return parseSize(value);
-  throw new InputError(`--size must be WIDTHxHEIGHT or one of ${Object.keys(sizes).join(', ')}, got "${value}"`, {
-    code: 'input/size-unsupported',
-    details: { field: 'size' },
-  });
+  return parseSize(value, '--size', Object.keys(sizes));
 }

@@ -21,7 +21,10 @@ export interface AppOptions {
   apiKey?: string | undefined;
   /** Origins of pages that may call, or `*`. Empty: none. */
   origins?: readonly string[];
-  /** Answer to these names only, against pages that rebind their own. Absent: to all. */
+  /**
+   * Answer to these names only: a page that points its own name at this machine is refused. Absent:
+   * to all.
+   */
   hosts?: readonly string[] | undefined;
   onError?: AnswerContext['onError'];
 }

@@ -94,7 +94,10 @@ export interface Manifest {
   examples?: string[];
   /** First-block-cache thresholds for this model. Absent: those published for FLUX.1 [dev]. */
   step_cache?: { regular: number; high: number };
-  /** Latent → RGB for previews, fitted to the VAE: [C][3], bias [3]. Absent: FLUX.1's own. */
+  /**
+   * Linear latent → RGB factors for previews, fitted to this model's VAE: [C][3] and the bias [3].
+   * Absent: FLUX.1's own.
+   */
   preview?: { rows: [number, number, number][]; bias: [number, number, number] };
   /** Absent: pictures cannot be checked, and a request for it is an error. */
   safety_checker?: SafetyChecker;

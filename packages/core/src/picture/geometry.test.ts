@@ -47,6 +47,11 @@ describe('geometry', () => {
   });
 
   it('says what was expected and what came', () => {
-    expect(() => parseSize('1000x1000')).toThrow('multiples of 16 from 16 to 4096, got "1000x1000"');
+    expect(() => parseSize('1000x1000', '--size', ['square'])).toThrow(
+      '--size must be one of square, or WIDTHxHEIGHT in multiples of 16 from 16 to 4096, got "1000x1000"',
+    );
+    expect(() => readSize({ width: 1000, height: 1008 }, 'image_size')).toThrow(
+      'image_size.width and image_size.height must be multiples of 16 from 16 to 4096, got 1000 and 1008',
+    );
   });
 });

@@ -1,3 +1,4 @@
+import { InputError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { numeric, object, type Read, refusal } from '../strict.ts';
 
@@ -41,14 +42,21 @@ export function tokenCount(size: ImageSize): number {
   return height * width;
 }
 
-const RULE = `WIDTHxHEIGHT in multiples of ${PIXELS_PER_TOKEN} from ${MIN_SIDE} to ${MAX_SIDE}`;
+const RULE = `multiples of ${PIXELS_PER_TOKEN} from ${MIN_SIDE} to ${MAX_SIDE}`;
 
-/** `"1024x768"` (width first) as a checked size. @param path for the message */
-export function parseSize(text: string, path = 'size'): ImageSize {
+/**
+ * `"1024x768"` (width first) as a checked size.
+ *
+ * @param path for the message
+ * @param names that the caller takes too and has looked up already, for the message
+ */
+export function parseSize(text: string, path = 'size', names: readonly string[] = []): ImageSize {
   const [, width, height] = /^(\d{1,6})x(\d{1,6})$/.exec(text) ?? [];
   const size = { width: Number(width), height: Number(height) };
   if (isDrawable(size)) return size;
-  throw refusal(path, RULE, text, 'input/size-unsupported');
+  const form = `WIDTHxHEIGHT in ${RULE}`;
+  const expected = names.length === 0 ? form : `one of ${names.join(', ')}, or ${form}`;
+  throw refusal(path, expected, text, 'input/size-unsupported');
 }
 
 const pixels = numeric('an integer', () => true);
@@ -58,7 +66,10 @@ const sides = object<ImageSize>({ width: pixels, height: pixels });
 export const readSize: Read<ImageSize> = (value, path) => {
   const size = sides(value, path);
   if (isDrawable(size)) return size;
-  throw refusal(path, RULE, `${size.width}x${size.height}`, 'input/size-unsupported');
+  throw new InputError(`${path}.width and ${path}.height must be ${RULE}, got ${size.width} and ${size.height}`, {
+    code: 'input/size-unsupported',
+    details: { field: path, expected: RULE, got: `${size.width}x${size.height}` },
+  });
 };
 
 function isDrawable({ width, height }: ImageSize): boolean {

@@ -10,9 +10,9 @@ import {
 } from '@flux-srpo/core';
 import type { GgmlTypeName } from '@flux-srpo/formats';
 import type { Component } from '../key-maps/index.ts';
-import type { Recipe } from '../recipes/recipe.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import type { TokenizerFiles } from '../tokenizers/read.ts';
+import type { Recipe } from '../weight-classes/recipe.ts';
 import type { BundleInfo } from './bundle-info.ts';
 import type { BlockOrigin } from './part-writer.ts';
 

@@ -3,8 +3,8 @@ import type { BundleInfo } from '../bundle/bundle-info.ts';
 import type { UnusedTensor } from '../key-maps/binding.ts';
 import type { LoraSource } from '../lora/open-loras.ts';
 import type { RowQuantizer } from '../quantize/rows.ts';
-import type { Recipe } from '../recipes/recipe.ts';
 import type { SourceFolder } from '../sources/source-folder.ts';
+import type { Recipe } from '../weight-classes/recipe.ts';
 import type { ConvertProgress } from './convert-progress.ts';
 
 export interface ConvertOptions {

@@ -11,7 +11,7 @@ import {
 } from '@flux-srpo/core';
 import { type ConversionForecast, foreseeModel } from '../convert/foresee.ts';
 import type { ClassOf } from '../graphs/index.ts';
-import { shapePartSizes } from '../recipes/part-sizes.ts';
+import { shapePartSizes } from '../weight-classes/part-sizes.ts';
 import { shippedRecipes } from './find-recipe.ts';
 import type { ModelRecipe } from './model-recipe.ts';
 import type { OpenedRecipe } from './open-recipe.ts';

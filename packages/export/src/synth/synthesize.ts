@@ -14,8 +14,8 @@ import { type BundleSink, BundleWriter, isResumable } from '../bundle/bundle-wri
 import { checkDraft, draftManifest, manifestJson } from '../bundle/manifest-draft.ts';
 import { writeGraphs } from '../bundle/part-writer.ts';
 import { type ClassOf, planParts } from '../graphs/index.ts';
-import { RECIPES, resolveClass, shapeFallbacks } from '../recipes/recipe.ts';
 import type { SourceFolder } from '../sources/source-folder.ts';
+import { RECIPES, resolveClass, shapeFallbacks } from '../weight-classes/recipe.ts';
 import { letterTokenizers, readTokenizers } from './tokenizers.ts';
 import { syntheticPart } from './virtual-bundle.ts';
 

@@ -2,7 +2,7 @@ import { FLUX1_DEV, ModelError, type WeightClass } from '@flux-srpo/core';
 import { bytesSource, readSafetensors, sha256Hex, widen } from '@flux-srpo/formats';
 import { describe, expect, it } from 'vitest';
 import { planParts } from '../graphs/index.ts';
-import { RECIPES } from '../recipes/recipe.ts';
+import { RECIPES } from '../weight-classes/recipe.ts';
 import { synthesizeBundle } from './synthesize.ts';
 import { syntheticPart, virtualBundle } from './virtual-bundle.ts';
 

@@ -1,7 +1,7 @@
 import { isFluxError, MAX_MANIFEST_BYTES, type Manifest, ModelError, parseManifest } from '@flux-srpo/core';
 import type { ByteSource } from '@flux-srpo/formats';
 import { type PartPlan, planParts } from '../graphs/index.ts';
-import { type Recipe, resolveClass } from '../recipes/recipe.ts';
+import { type Recipe, resolveClass } from '../weight-classes/recipe.ts';
 import { syntheticFile } from './file.ts';
 import { syntheticTensors } from './tensors.ts';
 

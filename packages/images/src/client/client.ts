@@ -37,7 +37,10 @@ export interface FluxSrpo extends AsyncDisposable {
   readonly queue: QueueState;
   /** Models in this browser's storage: imported (`model: 'opfs:<id>'`), and kept by `load`. */
   readonly storage: ModelStorage;
-  /** Whether and how this machine can run the model. Fetches nothing but `manifest.json`. */
+  /**
+   * Says whether and how this machine can run the model. Takes under a second, and fetches nothing
+   * but `manifest.json`.
+   */
   probe(options?: LoadOptions): Promise<ProbeReport>;
   /**
    * Starts the worker and opens the bundle. The answer says what the bundle holds and what computes

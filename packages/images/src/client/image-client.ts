@@ -27,7 +27,10 @@ export interface LoadOptions {
 export interface GenerateOptions extends LoadOptions {
   /** Called between the model's blocks. `fraction` covers the whole call, loading included. */
   onProgress?: ((progress: Progress) => void) | undefined;
-  /** A rough picture after each step; from a server, as many as `partial_images` says. */
+  /**
+   * A rough picture after each step. A server sends as many as `partial_images` says, and there
+   * `step` counts them.
+   */
   onPartialImage?: ((image: Preview) => void) | undefined;
 }
 

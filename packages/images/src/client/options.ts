@@ -7,7 +7,10 @@ import type { LocalEngineOptions } from './local-engine.ts';
 
 /** Where the model is, what may compute it, and whether a server may. */
 export interface FluxSrpoOptions {
-  /** URL of a bundle's folder, or `opfs:<id>`. Not needed with `backend: 'remote'`. */
+  /**
+   * URL of a bundle's folder, relative to the page, or `opfs:<id>` of an imported model. Not needed
+   * with `backend: 'remote'`.
+   */
   model?: string | URL;
   /**
    * `webgpu` and `wasm` compute here, `remote` on a server. `auto` tries WebGPU, then wasm if

@@ -12,7 +12,7 @@ interface Waiter {
   fail(reason: unknown): void;
 }
 
-/** First come, first served, one at a time. Bounded, so that nobody waits for an hour unaware. */
+/** First come, first served, one at a time. Bounded, so that nobody waits an hour unaware. */
 export class Queue {
   readonly #max: number;
   readonly #waiters: Waiter[] = [];
@@ -26,7 +26,10 @@ export class Queue {
     return { running: this.#isBusy ? 1 : 0, waiting: this.#waiters.length, max: this.#max };
   }
 
-  /** Runs `work` in its turn. A signal gives up the place in the queue; then `work` minds it. */
+  /**
+   * Runs `work` in its turn. A signal that aborts while `work` waits gives up its place. Once it
+   * runs, `work` itself must heed the signal.
+   */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
     if (this.#isBusy) await this.#wait(signal);

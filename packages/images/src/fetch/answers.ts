@@ -26,7 +26,7 @@ export function errorAnswer(error: unknown, { requestId, onError }: AnswerContex
   return refusal(toHttpError(error), requestId);
 }
 
-/** The answer to a mistake of HTTP's own: a method, a content type, a body that is no JSON. */
+/** The answer to a wrong method, a wrong content type, or a body that is not JSON. */
 export function protocolError(
   status: number,
   code: string,

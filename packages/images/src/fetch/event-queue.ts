@@ -5,7 +5,10 @@ export class EventQueue {
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #begin: () => void = () => undefined;
-  /** Resolves with the first event, or after `silenceMs` with a comment; more follow. */
+  /**
+   * Resolves with the first event, or with a comment if none came within `silenceMs`. More comments
+   * follow in silence, to keep the connection open.
+   */
   readonly begun: Promise<void>;
   hasBegun = false;
 

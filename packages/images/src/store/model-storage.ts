@@ -85,6 +85,9 @@ export interface ModelStorage {
   remove(id: string): Promise<void>;
   /** Bytes that all storage of this origin takes, and may take as far as the browser says. */
   estimate(): Promise<{ usage: number; quota: number }>;
-  /** Asks the browser (some ask the user) to keep this origin's storage. `false`: it may go. */
+  /**
+   * Asks the browser not to clear this origin's storage by itself; some ask the user. `false` where
+   * it may still.
+   */
   persist(): Promise<boolean>;
 }

@@ -110,14 +110,14 @@ const REFUSALS: [what: string, body: unknown, code: string, field: string | unde
     { ...BODY, image_size: { width: 8, height: 16 } },
     'input/size-unsupported',
     'image_size',
-    '8x16',
+    'got 8 and 16',
   ],
   [
     'a NaN side',
     { ...BODY, image_size: { width: Number.NaN, height: 16 } },
     'input/size-unsupported',
     'image_size',
-    'NaNx16',
+    'got NaN and 16',
   ],
   [
     'a third dimension',

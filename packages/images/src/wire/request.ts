@@ -15,14 +15,14 @@ export interface ImageRequest {
   prompt: string;
   /**
    * A preset of the model, `WIDTHxHEIGHT` in multiples of 16, or `auto`.
-   * @default the model's own
+   * @default the bundle's
    */
   size?: SizePreset | `${number}x${number}` | 'auto' | null;
   /** Instead of `size`. */
   image_size?: ImageSize | null;
-  /** 1 … 1000. @default the model's own (28) */
+  /** 1 … 1000. @default the bundle's */
   num_inference_steps?: number | null;
-  /** Strength of the prompt; one pass, not two. 0 … 100. @default the model's own (4.5) */
+  /** Strength of the prompt; one pass, not two. 0 … 100. @default the bundle's */
   guidance_scale?: number | null;
   /** `none` computes every step; the others let a step cache skip some. @default 'none' */
   acceleration?: Acceleration | null;
@@ -47,14 +47,19 @@ export interface ImageRequest {
   stream?: boolean | null;
   /** Rough pictures on the way, with `stream`. 0 … 3. @default 0 */
   partial_images?: number | null;
-  /** Most T5 tokens of the prompt. 1 … 512. @default the model's own */
+  /** Most T5 tokens of the prompt. 1 … 512. @default the bundle's */
   max_sequence_length?: number | null;
-  /** This field and the next five have no effect. They come back in `warnings`. */
+  /** No effect: comes back in `warnings`. */
   quality?: string | null;
+  /** No effect: comes back in `warnings`. */
   style?: string | null;
+  /** No effect: comes back in `warnings`. */
   user?: string | null;
+  /** No effect: comes back in `warnings`. */
   moderation?: string | null;
+  /** No effect: comes back in `warnings`. */
   output_compression?: number | null;
+  /** No effect: comes back in `warnings`. */
   background?: 'auto' | 'opaque' | null;
 }
 

@@ -2,7 +2,10 @@ import type { Timings } from '@flux-srpo/runtime';
 import { present } from './present.ts';
 import type { ImageRequest, RequestWarning, Transport } from './request.ts';
 
-/** The endpoint's `200` body. All after `data` is ours. Fields that hold nothing are left out. */
+/**
+ * The endpoint's `200` body. OpenAI has `created` and `data`; the other fields are this project's. A
+ * field that would hold nothing is left out.
+ */
 export interface ImageResponse {
   /** Unix seconds. */
   created: number;
@@ -26,7 +29,10 @@ export interface ImageResponse {
 
 /** One picture of a response: its `url` or its `b64_json`. */
 export interface ResponseImage {
-  /** Where the PNG is. A local `blob:` URL lives until it is revoked or the client disposed. */
+  /**
+   * Where the PNG is. A local `blob:` URL lives until it is revoked, the client is disposed or the
+   * page ends.
+   */
   url?: string;
   /** The PNG in base64, without a `data:` prefix. */
   b64_json?: string;

@@ -1,13 +1,4 @@
-import {
-  InputError,
-  isSizePreset,
-  LIMITS,
-  MAX_PROMPT_CHARACTERS,
-  PIXELS_PER_TOKEN,
-  parseSize,
-  SIZE_PRESETS,
-  strict,
-} from '@flux-srpo/core';
+import { InputError, isSizePreset, MAX_PROMPT_CHARACTERS, parseSize, SIZE_PRESETS, strict } from '@flux-srpo/core';
 import type { ImageRequest } from './request.ts';
 
 /** Readers for fields that need more than a plain type and a range. */
@@ -38,18 +29,12 @@ export function oneOf<const T extends string>(values: readonly T[], elsewhere: r
   };
 }
 
-const SIZES = `one of ${SIZE_PRESETS.join(', ')}, or WIDTHxHEIGHT in multiples of ${PIXELS_PER_TOKEN} from ${LIMITS.side[0]} to ${LIMITS.side[1]}`;
-
 /** A preset's name, `WIDTHxHEIGHT`, or `auto`, which leaves it to the model. */
 export const size: strict.Read<NonNullable<ImageRequest['size']>> = (value, field) => {
   const text = strict.string(value, field);
   if (text === 'auto' || isSizePreset(text)) return text;
-  try {
-    const { width, height } = parseSize(text, field);
-    return `${width}x${height}`;
-  } catch {
-    throw strict.refusal(field, SIZES, text, 'input/size-unsupported');
-  }
+  const { width, height } = parseSize(text, field, SIZE_PRESETS);
+  return `${width}x${height}`;
 };
 
 /** The error for a field that asks for something this model cannot do. */

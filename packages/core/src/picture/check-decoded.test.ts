@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isFluxError } from '../errors.ts';
-import { checkPicture } from './checks.ts';
+import { checkPicture } from './check-decoded.ts';
 
 function refusal(planar: Float32Array): string {
   try {
