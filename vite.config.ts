@@ -7,6 +7,7 @@ import {
   restoreNetwork,
   runRealBlockInNode,
   serveFixtureBundle,
+  serveStandInHub,
 } from './test/browser/support/node-commands.ts';
 import { convertFixtureWithCli } from './test/browser/support/storage-commands.ts';
 
@@ -84,6 +85,7 @@ export default defineConfig({
               restoreNetwork,
               runRealBlockInNode,
               serveFixtureBundle,
+              serveStandInHub,
             },
             instances: [{ browser: 'chromium' }],
             provider: playwright({

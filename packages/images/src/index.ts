@@ -23,7 +23,16 @@ export {
   NetworkError,
   StorageError,
 } from '@flux-srpo/core';
-export type { BundleInfo, ConvertNotice, ConvertProgress } from '@flux-srpo/export';
+export type {
+  BundleInfo,
+  ConvertNotice,
+  ConvertProgress,
+  ModelRecipe,
+  PictureNeeds,
+  RecipeEntry,
+  RecipeLicence,
+  RecipeLora,
+} from '@flux-srpo/export';
 export type { Preview, Timings } from '@flux-srpo/runtime';
 export { createFluxSrpo, type FluxSrpo } from './client/client.ts';
 export type {
@@ -44,6 +53,7 @@ export type {
   ImportOptions,
   ImportSettings,
   ImportSources,
+  RecipeSources,
 } from './store/import/import-options.ts';
 export type {
   CompleteModel,

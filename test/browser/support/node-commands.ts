@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright';
@@ -53,4 +54,12 @@ export const cutNetwork: BrowserCommand<[addresses: string]> = async ({ page }, 
 export const restoreNetwork: BrowserCommand<[]> = async ({ page }) => {
   await page.context().unrouteAll();
   return asked.splice(0);
+};
+
+/** Starts the stand-in of the hub, which ends with this process. */
+export const serveStandInHub: BrowserCommand<[]> = async () => {
+  const script = fileURLToPath(new URL('./hub-server.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  return JSON.parse(line.toString()) as { endpoint: string; control: string };
 };

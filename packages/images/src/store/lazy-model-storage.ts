@@ -5,6 +5,7 @@ export function lazyModelStorage(): ModelStorage {
   const imports = () => import('./import/start-import.ts');
   const models = () => import('./stored-models.ts');
   return {
+    recipes: async () => (await import('./list-recipes.ts')).listRecipes(),
     import: async (...input) => (await imports()).startImport(...input),
     foresee: async (...input) => (await imports()).startForesee(...input),
     list: async () => (await models()).listModels(),

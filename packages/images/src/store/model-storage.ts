@@ -1,6 +1,6 @@
 import type { WireError } from '@flux-srpo/core';
-import type { ConversionForecast } from '@flux-srpo/export';
-import type { ImportOptions, ImportSettings, ImportSources } from './import/import-options.ts';
+import type { ConversionForecast, PictureNeeds, RecipeEntry } from '@flux-srpo/export';
+import type { ImportOptions, ImportSettings, ImportSources, RecipeSources } from './import/import-options.ts';
 
 /** What every entry of `storage.list()` has. */
 export interface StoredEntry {
@@ -54,22 +54,30 @@ export interface ImportForecast extends ConversionForecast {
   found: number;
   /** Whether the browser has room for what is missing. */
   fits: boolean;
+  /** Of a recipe: what a picture needs, and why this machine could not draw it; no reason where it can. */
+  machine?: { needs: PictureNeeds; obstacles: string[] };
 }
 
 /** Models in this browser's storage. No other origin sees the files, and no server gets them. */
 export interface ModelStorage {
   /**
-   * Converts a checkpoint into a stored model, in a worker. Memory stays bounded whatever the size.
-   * Rejects with `storage/quota-exceeded` where it does not fit, with `input/conflict` where there
+   * What can be imported by name: what it is, from where it comes, bytes, licence, and what a
+   * machine needs. Asks no network. Show the licence before an import.
+   */
+  recipes(): Promise<RecipeEntry[]>;
+  /**
+   * Converts a checkpoint, or what a recipe names, into a stored model, in a worker. Memory stays
+   * bounded whatever the size. A recipe's licence must be accepted, and this machine must be able to
+   * draw with the result (`device/limit-too-small`). Rejects with `storage/quota-exceeded` where it does not fit, with `input/conflict` where there
    * is a model of that id or another tab is importing it.
    */
-  import(sources: ImportSources, options?: ImportOptions): Promise<CompleteModel>;
+  import(sources: ImportSources | RecipeSources, options?: ImportOptions): Promise<CompleteModel>;
   /**
    * Says what that import would write and whether it fits, from the files' headers. Rejects with
    * what is wrong with them. Stores nothing.
    */
   foresee(
-    sources: ImportSources,
+    sources: ImportSources | RecipeSources,
     options?: ImportSettings & Pick<ImportOptions, 'signal' | 'workerUrl'>,
   ): Promise<ImportForecast>;
   /**

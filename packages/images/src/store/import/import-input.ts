@@ -1,19 +1,21 @@
-import { DEFAULT_WEIGHT_CLASS, InputError, parseWeightClass } from '@flux-srpo/core';
-import type { FolderEntries, ImportInput, SourceEntry } from './import-messages.ts';
-import type { ImportFile, ImportFolder, ImportSettings, ImportSources } from './import-options.ts';
+import { InputError, parseWeightClass } from '@flux-srpo/core';
+import type { FolderEntries, ImportInput, RecipeChoice, SourceEntry } from './import-messages.ts';
+import type { ImportFile, ImportFolder, ImportSettings, ImportSources, RecipeSources } from './import-options.ts';
 
 /**
  * Checks what the caller gave and makes the worker's message of it. URLs become absolute here,
  * where the page's address is known.
  */
 export function importInput(
-  sources: ImportSources,
-  { id, dtype = DEFAULT_WEIGHT_CLASS, info, token, hub }: ImportSettings,
+  sources: ImportSources | RecipeSources,
+  { id, dtype, info, token, hub }: ImportSettings,
 ): ImportInput {
-  const part = (file = sources.checkpoint) => (file === undefined ? undefined : entry(file));
+  const { folder, checkpoint }: ImportSources = 'recipe' in sources ? {} : sources;
+  const part = (file = checkpoint) => (file === undefined ? undefined : entry(file));
   return {
     id,
-    folder: sources.folder && entries(sources.folder),
+    choice: 'recipe' in sources ? recipeChoice(sources) : undefined,
+    folder: folder && entries(folder),
     tokenizers: sources.tokenizers && entries(sources.tokenizers),
     safetyChecker: sources.safetyChecker && entries(sources.safetyChecker),
     files: {
@@ -22,10 +24,16 @@ export function importInput(
       text_encoder_2: part(sources.t5),
       vae: part(sources.vae),
     },
-    dtype: parseWeightClass(dtype, 'dtype'),
+    dtype: dtype && parseWeightClass(dtype, 'dtype'),
     info,
     hub: { endpoint: hub, token },
   };
+}
+
+/** A text without a slash or a dot before `json` is an id. */
+function recipeChoice({ recipe, acceptLicence = false, anyway = false }: RecipeSources): RecipeChoice {
+  const isAddress = recipe instanceof URL || (typeof recipe === 'string' && /[/:]|\.json$/.test(recipe));
+  return { recipe: isAddress ? (entry(recipe) as string) : recipe, acceptLicence, anyway };
 }
 
 function entries(folder: ImportFolder): FolderEntries {

@@ -1,5 +1,5 @@
 import type { WeightClass, WireError } from '@flux-srpo/core';
-import type { BundleInfo, Component, ConvertNotice, ConvertProgress } from '@flux-srpo/export';
+import type { BundleInfo, Component, ConvertNotice, ConvertProgress, ModelRecipe } from '@flux-srpo/export';
 import type { CompleteModel, ImportForecast } from '../model-storage.ts';
 
 /** What the page and the import worker send to each other. */
@@ -18,15 +18,25 @@ export interface HubAccess {
   token?: string | undefined;
 }
 
+/** A recipe, and what the user has said to it. */
+export interface RecipeChoice {
+  /** An id, an absolute URL, `hf:owner/name/path`, or the recipe itself. */
+  recipe: string | ModelRecipe;
+  acceptLicence: boolean;
+  anyway: boolean;
+}
+
 export interface ImportInput {
-  /** Default: the model id of `info`. */
+  /** Default: the recipe's id, else the model id of `info`. */
   id?: string | undefined;
+  /** In place of `folder`. */
+  choice?: RecipeChoice | undefined;
   /** A diffusers folder. */
   folder?: FolderEntries | undefined;
   tokenizers?: FolderEntries | undefined;
   safetyChecker?: FolderEntries | undefined;
   files: Readonly<Partial<Record<Component, SourceEntry | undefined>>>;
-  dtype: WeightClass;
+  dtype?: WeightClass | undefined;
   info?: BundleInfo | undefined;
   hub: HubAccess;
 }

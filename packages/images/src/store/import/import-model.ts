@@ -1,30 +1,33 @@
 import { InputError } from '@flux-srpo/core';
-import { convertPipeline, FLUX_SRPO_INFO, foreseeConversion, parseBundleInfo } from '@flux-srpo/export';
+import { type ConvertNotice, convertPipeline, foreseeConversion } from '@flux-srpo/export';
 import { withModelAlone } from '../model-lock.ts';
 import type { CompleteModel, ImportForecast } from '../model-storage.ts';
 import { bytesOf, findFolder } from '../opfs/opfs-files.ts';
-import { checkModelId, isComplete, openModelsFolder, opfsUrl } from '../opfs/opfs-models.ts';
+import { isComplete, openModelsFolder, opfsUrl } from '../opfs/opfs-models.ts';
 import { opfsSink } from '../opfs/opfs-sink.ts';
 import { hasRoom } from '../opfs/opfs-write.ts';
 import type { ImportInput, ImportMessage } from './import-messages.ts';
-import { folderSource, openSources } from './open-sources.ts';
+import { planForThisMachine, prepareImport, requireMachine } from './prepare-import.ts';
 
 /**
  * Converts a checkpoint into a stored model. Only in a dedicated worker, which may be terminated at
  * any moment.
  */
 export async function importModel(input: ImportInput, post: (message: ImportMessage) => void): Promise<CompleteModel> {
-  const { id, url, info } = identify(input);
-  const source = await openSources(input);
+  const onNotice = (notice: ConvertNotice) => post({ type: 'notice', notice });
+  const prepared = await prepareImport(input, true, onNotice);
+  const { id, url, info, dtype, source, loras, safetyChecker, recipe } = prepared;
+  if (recipe !== undefined && !input.choice?.anyway) await requireMachine(recipe, prepared);
   return await withModelAlone(url, async () => {
     const models = await openModelsFolder();
     await findUnfinished(models, id);
     const { manifest, bytes } = await convertPipeline(source, await opfsSink(models, id), {
-      dtype: input.dtype,
+      dtype,
       info,
-      safetyChecker: input.safetyChecker && folderSource(input.safetyChecker, input.hub),
+      loras,
+      safetyChecker,
       onProgress: (progress) => post({ type: 'progress', progress }),
-      onNotice: (notice) => post({ type: 'notice', notice }),
+      onNotice,
     });
     return { id, kind: 'imported', url, state: 'complete', bytes, model: manifest.model, name: manifest.name };
   });
@@ -32,21 +35,19 @@ export async function importModel(input: ImportInput, post: (message: ImportMess
 
 /** What `importModel` would do. Writes nothing that stays. */
 export async function foreseeImport(input: ImportInput): Promise<ImportForecast> {
-  const { id, url, info } = identify(input);
-  const source = await openSources(input);
+  const prepared = await prepareImport(input, false);
+  const { id, url, info, dtype, source, safetyChecker, recipe } = prepared;
   const models = await openModelsFolder();
   const unfinished = await findUnfinished(models, id);
   const found = unfinished === undefined ? 0 : await bytesOf(unfinished);
-  const checker = input.safetyChecker && folderSource(input.safetyChecker, input.hub);
-  const forecast = await foreseeConversion(source, input.dtype, checker);
-  const fits = await hasRoom(models, Math.max(0, forecast.bytes - found));
-  return { id, url, model: info.model, name: info.name, ...forecast, found, fits };
-}
-
-function identify(input: ImportInput) {
-  const info = input.info === undefined ? FLUX_SRPO_INFO : parseBundleInfo(input.info);
-  const id = checkModelId(input.id ?? info.model);
-  return { id, url: opfsUrl(id), info };
+  const names = { id, url, model: info.model, name: info.name };
+  const fits = (bytes: number) => hasRoom(models, Math.max(0, bytes - found));
+  if (recipe === undefined) {
+    const forecast = await foreseeConversion(source, dtype, safetyChecker);
+    return { ...names, ...forecast, found, fits: await fits(forecast.bytes) };
+  }
+  const { forecast, needs, obstacles } = await planForThisMachine(recipe, prepared);
+  return { ...names, ...forecast, found, fits: await fits(forecast.bytes), machine: { needs, obstacles } };
 }
 
 /** The folder of an interrupted import. A complete model of that id is refused. */

@@ -1,5 +1,5 @@
 import type { WeightClass } from '@flux-srpo/core';
-import type { BundleInfo, ConvertNotice, ConvertProgress } from '@flux-srpo/export';
+import type { BundleInfo, ConvertNotice, ConvertProgress, ModelRecipe } from '@flux-srpo/export';
 
 /**
  * A file that the user picked or dropped, the URL of one on a server that answers range requests,
@@ -30,13 +30,32 @@ export interface ImportSources {
   safetyChecker?: ImportFolder;
 }
 
+/** A model that a recipe makes. Files that are given with it take the place of its own. */
+export interface RecipeSources
+  extends Pick<ImportSources, 'transformer' | 't5' | 'clip' | 'vae' | 'tokenizers' | 'safetyChecker'> {
+  /** An id of `storage.recipes()`, the URL of a recipe, `hf:owner/name/path`, or the recipe itself. */
+  recipe: string | URL | ModelRecipe;
+  /**
+   * The user was shown the recipe's licence and accepts it. Without this an import rejects with
+   * `input/licence`, whose `details.licence` has its id and URL.
+   */
+  acceptLicence?: boolean;
+  /**
+   * Imports a model that this machine cannot draw with: where there is no WebGPU, or where the
+   * adapter's limits are too small.
+   *
+   * @default false
+   */
+  anyway?: boolean;
+}
+
 /** How a model is stored. */
 export interface ImportSettings {
-  /** Name in the storage, `[A-Za-z0-9._-]`. @default the model id */
+  /** Name in the storage, `[A-Za-z0-9._-]`. @default the recipe's id, else the model id */
   id?: string;
-  /** How linear layers are stored. @default 'q4m' */
+  /** How linear layers are stored. @default the recipe's, else 'q4m' */
   dtype?: WeightClass;
-  /** Model id, name, licence, sizes, defaults. @default FLUX.1 SRPO's */
+  /** Model id, name, licence, sizes, defaults. @default the recipe's, else FLUX.1 SRPO's */
   info?: BundleInfo;
   /** Access token of the hub. It is sent to the hub alone, never to a host that it redirects to. */
   token?: string;

@@ -12,7 +12,17 @@ import { blobSource } from '@flux-srpo/formats';
 import type { FolderEntries, HubAccess, ImportInput, SourceEntry } from './import-messages.ts';
 
 /** Opens everything that the page named as one pipeline. */
-export async function openSources({ folder, tokenizers, files, hub }: ImportInput): Promise<SourceFolder> {
+export async function openSources(input: ImportInput): Promise<SourceFolder> {
+  const { folder, tokenizers, hub } = input;
+  return await combineSources({
+    folder: folder && folderSource(folder, hub),
+    tokenizers: tokenizers && folderSource(tokenizers, hub),
+    files: givenFiles(input),
+  });
+}
+
+/** The files that are given for single networks. */
+export function givenFiles({ files, hub }: ImportInput): Partial<Record<Component, SourceFile>> {
   const given: Partial<Record<Component, SourceFile>> = {};
   // One file that is given for several components is opened once.
   const known = new Map<SourceEntry, SourceFile>();
@@ -23,11 +33,7 @@ export async function openSources({ folder, tokenizers, files, hub }: ImportInpu
     known.set(entry, file);
     given[component] = file;
   }
-  return await combineSources({
-    folder: folder && folderSource(folder, hub),
-    tokenizers: tokenizers && folderSource(tokenizers, hub),
-    files: given,
-  });
+  return given;
 }
 
 export function folderSource(files: FolderEntries, hub: HubAccess): SourceFolder {

@@ -4,7 +4,7 @@ import type { ModelStorage } from '../model-storage.ts';
 import { checkModelId } from '../opfs/opfs-models.ts';
 import { importInput } from './import-input.ts';
 import type { ImportCall, ImportMessage, ImportResults, ImportTask } from './import-messages.ts';
-import type { ImportOptions, ImportSources } from './import-options.ts';
+import type { ImportOptions, ImportSources, RecipeSources } from './import-options.ts';
 
 export const startImport: ModelStorage['import'] = (sources, options) => start('import', sources, options);
 
@@ -13,7 +13,7 @@ export const startForesee: ModelStorage['foresee'] = (sources, options) => start
 /** Runs one task in a worker of its own. */
 async function start<Task extends ImportTask>(
   task: Task,
-  sources: ImportSources,
+  sources: ImportSources | RecipeSources,
   { signal, onProgress, onNotice, workerUrl, ...settings }: ImportOptions = {},
 ): Promise<ImportResults[Task]> {
   signal?.throwIfAborted();

@@ -1,0 +1,1 @@
+export { listRecipes } from '@flux-srpo/export';
