@@ -15,6 +15,7 @@ import { writePipeline } from '../support/write-fixture.ts';
 
 const WIDTH = 360;
 const TRANSFORMER = 'transformer/diffusion_pytorch_model.safetensors';
+const VAE = 'vae/diffusion_pytorch_model.safetensors';
 
 let server: Awaited<ReturnType<typeof serveDemo>>;
 let browser: Browser;
@@ -152,7 +153,7 @@ describe('the import panel', () => {
     await page.getByText('Left out, being neither weights nor part of a model’s folder: README.md.').waitFor();
     expect(await page.getByLabel('What flux1-srpo.safetensors is').inputValue()).toBe('transformer');
     await check().click();
-    expect(await settled()).toMatch(/flux1-srpo\.safetensors.*\(format\/[\w-]+\)\. Choose another file/);
+    expect(await settled()).toMatch(/flux1-srpo\.safetensors.*download it again \(input\/file-unsupported\)/);
     expect(await page.locator('#chosen li').count()).toBe(2);
     await expect.poll(() => models().locator('li').count()).toBe(2);
     await button('Remove flux1-srpo.safetensors').click();
@@ -174,7 +175,7 @@ describe('the import panel', () => {
     expect(await forecast()).toContain('as opfs:other. It fits');
   });
 
-  it('takes URLs, and an access token that goes to their host only and stays nowhere', async () => {
+  it('takes URLs and files of the hub, and an access token that goes to the hub only and stays nowhere', async () => {
     const files = await serveFolder(pipeline, {
       'access-control-allow-origin': '*',
       'access-control-allow-headers': 'authorization, range',
@@ -189,14 +190,29 @@ describe('the import panel', () => {
         if (authorization !== undefined) sent.push(`${new URL(request.url()).origin}/ ${authorization}`);
       });
     });
+    // The hub, which no test may ask: it answers with the same file.
+    const cors = { 'access-control-allow-origin': '*', 'access-control-allow-headers': 'authorization, range' };
+    await page.context().route('https://huggingface.co/**', async (route) => {
+      const { range } = await route.request().allHeaders();
+      const { status, headers, ...answer } = await fetch(
+        files.url + TRANSFORMER,
+        range ? { headers: { range } } : {},
+      ).then(async (response) => ({
+        status: response.status,
+        headers: Object.fromEntries(response.headers),
+        body: Buffer.from(await response.arrayBuffer()),
+      }));
+      await route.fulfill({ status, headers: { ...headers, ...cors }, ...answer });
+    });
     await page.getByText('From URLs').click();
-    await page.locator('#url-transformer').fill(files.url + TRANSFORMER);
+    await page.locator('#url-transformer').fill('hf:owner/name/model.safetensors');
+    await page.locator('#url-vae').fill(files.url + VAE);
     await page.getByLabel('Access token of the hub').fill('hf_canary');
     await check().click();
     expect(await settled()).toBe('');
     expect(await forecast()).toContain('It fits');
-    expect(files.requests).toContain(`/${TRANSFORMER}`);
-    expect([...new Set(sent)]).toEqual([`${files.url} Bearer hf_canary`]);
+    expect(files.requests).toContain(`/${VAE}`);
+    expect([...new Set(sent)]).toEqual(['https://huggingface.co/ Bearer hf_canary']);
     await button('Import').click();
     expect(await settled()).toBe('');
     expect(await page.getByLabel('Access token of the hub').inputValue()).toBe('');
@@ -205,6 +221,7 @@ describe('the import panel', () => {
     );
     expect([...said, kept].filter((text) => text.includes('canary'))).toEqual([]);
 
+    await page.locator('#url-vae').fill('');
     await page.locator('#url-transformer').fill(`${files.url}none.safetensors`);
     await page.getByLabel('Name in this browser').fill('third');
     await check().click();
