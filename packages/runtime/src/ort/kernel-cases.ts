@@ -1,19 +1,6 @@
-import type { Precision } from '@flux-srpo/core';
 import type { HostTensor } from './backend.ts';
 import { kernelGraph } from './kernel-graph.ts';
-import {
-  attention,
-  CONVOLUTION,
-  GELU,
-  INSTANCE_NORM,
-  LAYER_NORM,
-  LINEAR,
-  type Named,
-  type Question,
-  quantizedLinear,
-  RMS_NORM,
-  ROTARY,
-} from './kernel-questions.ts';
+import * as ask from './kernel-questions.ts';
 
 /** One question whose answer is known. */
 export interface KernelCase {
@@ -21,7 +8,7 @@ export interface KernelCase {
   /** Largest error allowed, relative to the largest value of the answer. */
   readonly tolerance: number;
   graph(): Uint8Array;
-  feeds(): Readonly<Record<string, HostTensor>>;
+  readonly feeds: Readonly<Record<string, HostTensor>>;
   answer(): Float32Array;
 }
 
@@ -38,23 +25,17 @@ const TOLERANCE = 1e-4;
 const HALF_TOLERANCE = 1e-2;
 
 /** The answer is for float32 inputs; in half precision the tolerance covers rounding them. */
-function kernelCase([kernel, ask]: Named, precision: Precision): KernelCase {
-  const isHalf = precision === 'f16';
-  let question: Question | undefined;
-  let answer: Float32Array | undefined;
-  const get = (): Question => {
-    question ??= ask();
-    return question;
-  };
+function kernelCase({ kernel, node, feeds, dims, answer }: ask.Question, isHalf: boolean): KernelCase {
+  let known: Float32Array | undefined;
   return {
     kernel: isHalf ? `${kernel} in halves` : kernel,
     tolerance: isHalf ? HALF_TOLERANCE : TOLERANCE,
-    graph: () => kernelGraph({ ...get().node, isHalf }, get().feeds, get().dims),
-    feeds: () => get().feeds,
+    graph: () => kernelGraph({ ...node, isHalf }, feeds, dims),
+    feeds,
     answer: () => {
       // Kept, because each rung of the ladder asks for it again and plain loops are slow.
-      answer ??= get().answer();
-      return answer;
+      known ??= answer();
+      return known;
     },
   };
 }
@@ -64,33 +45,33 @@ function kernelCase([kernel, ask]: Named, precision: Precision): KernelCase {
  * variants (M ≥ 64, N a multiple of 64, K ≥ 128), and sizes that are no multiple of a tile.
  * Costliest last: the first wrong answer ends the test.
  */
-export const KERNEL_CASES: readonly KernelCase[] = (
-  [
-    attention(2, 128, 96, 160), // prefill tile, cross lengths
-    attention(3, 32, 77, 77), // prefill, small heads, odd length
-    attention(2, 128, 16, 200), // under 32 queries: the split-reduce kernels
-    quantizedLinear(4, 70, 256, 128),
-    quantizedLinear(8, 64, 256, 64),
-    quantizedLinear(4, 1, 256, 128), // one row: the GEMV kernels, as modulation uses them
-    LINEAR,
-    LAYER_NORM,
-    RMS_NORM,
-    ROTARY,
-    INSTANCE_NORM,
-    CONVOLUTION,
-  ] as const
-).map((named) => kernelCase(named, 'f32'));
+export function kernelCases(): KernelCase[] {
+  return [
+    ask.attention(2, 128, 96, 160), // prefill tile, cross lengths
+    ask.attention(3, 32, 77, 77), // prefill, small heads, odd length
+    ask.attention(2, 128, 16, 200), // under 32 queries: the split-reduce kernels
+    ask.quantizedLinear(4, 70, 256, 128),
+    ask.quantizedLinear(8, 64, 256, 64),
+    ask.quantizedLinear(4, 1, 256, 128), // one row: the GEMV kernels, as modulation uses them
+    ask.linear(),
+    ask.layerNorm(),
+    ask.rmsNorm(),
+    ask.rotary(),
+    ask.instanceNorm(),
+    ask.convolution(),
+  ].map((question) => kernelCase(question, false));
+}
 
 /** The kernels that graphs in half precision use. */
-export const HALF_KERNEL_CASES: readonly KernelCase[] = (
-  [
-    attention(2, 128, 96, 160),
-    attention(3, 32, 77, 77),
-    quantizedLinear(4, 70, 256, 128),
-    quantizedLinear(8, 64, 256, 64),
-    LINEAR,
-    RMS_NORM,
-    ROTARY,
-    GELU,
-  ] as const
-).map((named) => kernelCase(named, 'f16'));
+export function halfKernelCases(): KernelCase[] {
+  return [
+    ask.attention(2, 128, 96, 160),
+    ask.attention(3, 32, 77, 77),
+    ask.quantizedLinear(4, 70, 256, 128),
+    ask.quantizedLinear(8, 64, 256, 64),
+    ask.linear(),
+    ask.rmsNorm(),
+    ask.rotary(),
+    ask.gelu(),
+  ].map((question) => kernelCase(question, true));
+}

@@ -1,7 +1,7 @@
 import { DeviceError, isFluxError, type Precision } from '@flux-srpo/core';
 import { type AdapterReport, canUseHalves, canUseSubgroups } from './adapter.ts';
 import type { Stage } from './backend.ts';
-import { HALF_KERNEL_CASES, KERNEL_CASES, type KernelCase } from './kernel-cases.ts';
+import { halfKernelCases, type KernelCase, kernelCases } from './kernel-cases.ts';
 import { defaultVerdictStore, type SelfTestVerdict, type VerdictStore } from './verdict-store.ts';
 
 /**
@@ -45,14 +45,15 @@ export async function selfTest(subject: SelfTestSubject, options: SelfTestOption
   const rungs: SelfTestVerdict['rung'][] = canUseSubgroups(subject.adapter)
     ? ['subgroups', 'no-subgroups']
     : ['no-subgroups'];
+  const cases = kernelCases();
   const steppedDown: string[] = [];
   let worst: Finding | undefined;
   for (const rung of rungs) {
-    const findings = await askKernels(subject, KERNEL_CASES, rung, options.tamper);
+    const findings = await askKernels(subject, cases, rung, options.tamper);
     const wrong = findings.find(isWrong);
     if (wrong === undefined) {
       const halves = canUseHalves(subject.adapter)
-        ? await askKernels(subject, HALF_KERNEL_CASES, rung, options.tamper)
+        ? await askKernels(subject, halfKernelCases(), rung, options.tamper)
         : [];
       const wrongHalf = halves.find(isWrong);
       if (wrongHalf !== undefined) steppedDown.push(`${rung} in half precision: ${describe(wrongHalf)}`);
@@ -112,7 +113,7 @@ function isWrong({ error, tolerance }: Finding): boolean {
 
 async function ask(stage: Stage, { kernel, graph, feeds }: KernelCase): Promise<Float32Array> {
   const session = await stage.session(kernel, async () => graph());
-  const { y } = await stage.run(session, feeds());
+  const { y } = await stage.run(session, feeds);
   return stage.read(y!);
 }
 
