@@ -4,13 +4,17 @@ import { present } from '../wire/present.ts';
 import type { CheckedRequest, ImageRequest } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
 import { sizeForRatio } from './aspect-ratio.ts';
-import {
-  type FluxSrpoImageModel,
-  type ImageModelCallOptions,
-  type ImageModelResult,
-  type ImageModelWarning,
-  OWN_FIELDS,
-} from './types.ts';
+import type { FluxSrpoImageModel, ImageModelCallOptions, ImageModelResult, ImageModelWarning } from './types.ts';
+
+/** What `providerOptions.fluxSrpo` may set; the AI SDK has words for the rest of a request. */
+const OPTIONS: readonly string[] = [
+  'num_inference_steps',
+  'guidance_scale',
+  'acceleration',
+  'enable_safety_checker',
+  'max_sequence_length',
+  'image_size',
+];
 
 /** An engine that also says what sizes its model has, to map an aspect ratio. */
 export interface SizedEngine extends ImageEngine {
@@ -90,8 +94,7 @@ async function toRequest(
   if (files !== undefined || mask !== undefined) throw unsupported(files === undefined ? 'mask' : 'files');
   const own = providerOptions.fluxSrpo ?? {};
   for (const field of Object.keys(own)) {
-    if (!(OWN_FIELDS as readonly string[]).includes(field))
-      throw unsupported(`providerOptions.fluxSrpo.${field.slice(0, 40)}`);
+    if (!OPTIONS.includes(field)) throw unsupported(`providerOptions.fluxSrpo.${field.slice(0, 40)}`);
   }
   let image_size: ImageSize | undefined;
   if (aspectRatio !== undefined) {
@@ -116,11 +119,8 @@ async function toRequest(
 }
 
 function unsupported(field: string): InputError {
-  return new InputError(
-    `${field} is not supported: the model draws from text, with the fields ${OWN_FIELDS.join(', ')}`,
-    {
-      code: 'input/field-unsupported',
-      details: { field },
-    },
-  );
+  return new InputError(`${field} is not supported: the model draws from text, with the fields ${OPTIONS.join(', ')}`, {
+    code: 'input/field-unsupported',
+    details: { field },
+  });
 }

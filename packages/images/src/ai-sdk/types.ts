@@ -31,18 +31,16 @@ export interface ImageModelCallOptions {
   headers?: Record<string, string | undefined> | undefined;
 }
 
-/** The endpoint's own fields that the AI SDK has no word for. */
-export const OWN_FIELDS = [
-  'num_inference_steps',
-  'guidance_scale',
-  'acceleration',
-  'enable_safety_checker',
-  'max_sequence_length',
-  'image_size',
-] as const;
-
-/** `providerOptions.fluxSrpo`. */
-export type FluxSrpoProviderOptions = Pick<ImageRequest, (typeof OWN_FIELDS)[number]>;
+/** `providerOptions.fluxSrpo`: the endpoint's own fields that the AI SDK has no word for. */
+export type FluxSrpoProviderOptions = Pick<
+  ImageRequest,
+  | 'num_inference_steps'
+  | 'guidance_scale'
+  | 'acceleration'
+  | 'enable_safety_checker'
+  | 'max_sequence_length'
+  | 'image_size'
+>;
 
 /** What was asked for and changed nothing. */
 export type ImageModelWarning =
