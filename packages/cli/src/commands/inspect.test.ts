@@ -85,7 +85,7 @@ describe('inspect', () => {
     });
     expect(report.tensors).toContainEqual({ name: 'Q4_K', dtype: 'Q4_K', shape: [3, 256], bytes: 432 });
     expect(report.dtypes.Q6_K).toEqual({ tensors: 1, elements: 768, bytes: 630 });
-    expect(await inspect(GGUF)).toMatch(/gguf, 14 tensors[\s\S]*Q6_K\s+Q6_K\s+\[3, 256\]/);
+    expect(await inspect(GGUF)).toMatch(/gguf, 17 tensors[\s\S]*Q6_K\s+Q6_K\s+\[3, 256\]/);
   });
 
   it.each(['Q5_K', 'BF16', 'odd'])('writes tensor %s as the numbers the gguf package makes of it', async (name) => {
@@ -103,9 +103,9 @@ describe('inspect', () => {
     await inspect(url, '--tensor', 'Q8_0', '--out', out, '--token', 'secret');
     expect(Buffer.compare((await readNpy(out)).data, await expectedBytes('Q8_0'))).toBe(0);
     const { length: size } = await readFile(GGUF);
-    // Its first byte for the size, its magic, its header (read in one piece of at most 128 KB, so
-    // all of this small file), the tensor.
-    expect(bytesServed).toBe(1 + 4 + size + 3 * 8 * 34);
+    // Its first byte for the size, its first 512 bytes for what it is, its header (read in one piece
+    // of at most 128 KB, so all of this small file), the tensor.
+    expect(bytesServed).toBe(1 + 512 + size + 3 * 8 * 34);
   });
 
   it('says so when the token is missing, and writes nothing', async () => {

@@ -71,7 +71,7 @@ describe('a conversion to disk', () => {
     const first = await convertPipeline(memorySource(files), await bundleFolder(out), { dtype: 'q8' });
     const broken = new Map(files).set('vae/diffusion_pytorch_model.safetensors', new Uint8Array(4));
     await expect(convertPipeline(memorySource(broken), await bundleFolder(out), { dtype: 'q8' })).rejects.toMatchObject(
-      { code: 'format/truncated' },
+      { code: 'input/file-unsupported' },
     );
     expect((await inspectBundle(pipelineFolder(out))).identity).toBe(first.identity);
     const second = await convertPipeline(memorySource(files), await bundleFolder(out), { dtype: 'q4' });
