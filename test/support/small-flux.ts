@@ -18,7 +18,7 @@ import { memoryFile, type StandInHub } from './hub.ts';
  * names: the transformer and T5 as GGUF in Q4_K, CLIP and the VAE as safetensors in half floats.
  */
 
-/** Widths that blocks of 256 fill, and heads as wide as FLUX.1's, which a file alone does not tell. */
+/** Widths that blocks of 256 fill, and FLUX.1's width of heads, which a file does not tell. */
 const SIZES = { hidden: 256, headDim: 128, doubleBlocks: 2, singleBlocks: 2, textWidth: 256, pooledWidth: 64 };
 /** Vocabularies of the fixtures' tokenizers. */
 const T5 = t5Shapes({ vocab: 288, width: 256, inner: 256, heads: 4, ff: 512, layers: 2 });

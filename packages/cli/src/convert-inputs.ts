@@ -46,7 +46,7 @@ export interface Listener {
   say: (line: string) => void;
 }
 
-/** The pipeline folder or the recipe, and the files and folders that are given instead of parts of it. */
+/** The pipeline folder or the recipe, and what is given in place of parts of it. */
 export async function readInputs(
   values: InputOptions,
   positionals: readonly string[],

@@ -12,7 +12,7 @@ export interface PlanInput {
   textTokens: number;
   /** Pictures of one batch. Default 1. */
   n?: number;
-  /** Denoising steps, by default FLUX.1 SRPO's. Each adds a row to the modulation tables, a few MB in all. */
+  /** Denoising steps, by default SRPO's. Each adds a row to the modulation tables: a few MB. */
   steps?: number;
   /**
    * Bytes of device memory for weights and work buffers together. Without it the plan aims at

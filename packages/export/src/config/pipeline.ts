@@ -48,7 +48,7 @@ export async function readModelConfig(
   const paths = await source.list();
   const { singleFiles = {} } = source;
   const overruled: string[] = [];
-  /** The folder's schedule was made for a transformer with guidance, and the file has none, or the other way. */
+  /** Of folder and file, one has guidance and the other has not: the folder's schedule is wrong. */
   let isOfAnotherSchedule = false;
   const hasSingleFile = Object.keys(singleFiles).length > 0;
   const open = async (path: string): Promise<ConfigFields> => {

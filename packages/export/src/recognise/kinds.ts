@@ -54,8 +54,8 @@ const NO_TENSORS: readonly Kind[] = [
     kind: 'pickle',
     what: 'a zip archive or pickle, as torch.save writes (.pt, .bin, .ckpt); loading one can run code',
     instead: 'use the safetensors or GGUF file of the same model',
-    // torch.save writes a zip archive since 1.6 and plain pickles before. A safetensors header of 640
-    // bytes has a pickle's first two bytes too, and then a brace where its JSON begins.
+    // torch.save writes a zip archive since 1.6 and plain pickles before. A safetensors header of
+    // 640 bytes has a pickle's first two bytes too, and then a brace where its JSON begins.
     marks: { begins: /^(?:PK\p{Cc}{2}|\x80\p{Cc}.{6}(?!\{))/su },
   },
   {

@@ -13,7 +13,7 @@ export interface ComponentFiles {
 /** File names of diffusers and transformers, without their endings. */
 const STEMS = ['diffusion_pytorch_model', 'model'];
 const INDEX = '.safetensors.index.json';
-/** With the name of a variant before its last ending, as diffusers saves it: `….index.bf16.json`. */
+/** With a variant's name before its last ending, as diffusers saves it: `….index.bf16.json`. */
 const ANY_INDEX = /^[^/]+\.safetensors\.index(?:\.[^./]+)?\.json$/;
 const WEIGHTS = /^[^/]+\.(?:safetensors|sft|gguf)$/;
 const SHARD = /-\d{5}-of-\d{5}\./;
@@ -23,7 +23,7 @@ const BRACE = '{'.charCodeAt(0);
 /** FLUX.1's largest index, the transformer's, is 0.12 MB. */
 const MAX_INDEX_BYTES = 16 * 1024 * 1024;
 
-/** Whether a file is weights, by its name: the name that an index and a split file have for others. */
+/** Whether a file is weights, by its name. */
 export function isWeights(name: string): boolean {
   return WEIGHTS.test(name);
 }

@@ -136,7 +136,7 @@ export function toLlamaT5(transformers: ReadonlyMap<string, Tensor>): Map<string
   );
 }
 
-/** A CLIP text model in OpenAI's naming: q, k and v in one tensor, no `.weight` behind some names. */
+/** A CLIP text model in OpenAI's naming: q, k, v in one tensor, some names without `.weight`. */
 export function toOpenAiClip(transformers: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   const own: Record<string, string> = {
     layer_norm1: 'ln_1',

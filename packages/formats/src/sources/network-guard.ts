@@ -17,7 +17,10 @@ export interface GuardOptions {
   readonly giveUp?: (() => void) | undefined;
 }
 
-/** Runs one step over the network. Its failure or silence becomes a `NetworkError`, not an abort. */
+/**
+ * Runs one step over the network. Its failure, or the server's silence, becomes a `NetworkError`,
+ * unless the caller aborted.
+ */
 export async function guardNetwork<T>(act: () => Promise<T>, options: GuardOptions): Promise<T> {
   const { name, stallMs = STALL_MS, signals, giveUp } = options;
   let timer: ReturnType<typeof setInterval> | undefined;

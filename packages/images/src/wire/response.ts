@@ -3,8 +3,8 @@ import { present } from './present.ts';
 import type { ImageRequest, RequestWarning, Transport } from './request.ts';
 
 /**
- * The endpoint's `200` body. OpenAI has `created` and `data`; the other fields are this project's. A
- * field that would hold nothing is left out.
+ * The endpoint's `200` body. OpenAI has `created` and `data`; the other fields are this project's.
+ * A field that would hold nothing is left out.
  */
 export interface ImageResponse {
   /** Unix seconds. */
