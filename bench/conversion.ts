@@ -4,13 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { writeLargePipeline } from '../test/support/large-pipeline.ts';
+import type { GgmlTypeName } from '@flux-srpo/formats';
+import { writeLargeGguf, writeLargePipeline } from '../test/support/large-pipeline.ts';
 
 // Converts a bf16 checkpoint and prints MB/s of the source and peak memory. With --python, the
-// `gguf` package quantizes the same transformer to Q4_0 for comparison.
+// `gguf` package quantizes the same transformer to Q4_0 for comparison. With --kept, GGUF files of
+// the same shapes are converted too, to the class that keeps their blocks.
 //
 //   npx tsx bench/conversion.ts [--gigabytes 8] [--hidden 3072] [--rounds 1] [--dtype q4]
-//                               [--threads 1,2] [--python <python with gguf>] [--folder <folder>]
+//                               [--threads 1,2] [--kept Q4_0:q4,Q4_0:q4m,Q8_0:q8,Q4_1:q4m,Q4_K:q4m]
+//                               [--python <python with gguf>] [--folder <folder>]
 //
 // One JSON line per tool and round; the tools take turns. CPU seconds are those of the whole
 // process: on a busy machine they say more than the clock.
@@ -25,6 +28,7 @@ const { values: args } = parseArgs({
     rounds: { type: 'string', default: '1' },
     dtype: { type: 'string', default: 'q4' },
     threads: { type: 'string' },
+    kept: { type: 'string' },
     python: { type: 'string' },
     folder: { type: 'string', default: tmpdir() },
   },
@@ -58,20 +62,11 @@ const USAGE = `process.on('exit', () => {
   console.log(JSON.stringify({ cpuSeconds: (userCPUTime + systemCPUTime) / 1e6, peakRss: maxRSS * 1024, seconds: performance.now() / 1000 }));
 })`;
 
-async function measureOurs(pipeline: string, out: string, threads: string | undefined): Promise<Measured> {
+/** @param source what to convert, and to which class: arguments of `convert` */
+async function measureOurs(source: readonly string[], out: string, threads: string | undefined): Promise<Measured> {
   const usage = `data:text/javascript,${encodeURIComponent(USAGE)}`;
-  const line = await run(process.execPath, [
-    '--import',
-    usage,
-    CLI,
-    'convert',
-    pipeline,
-    '--out',
-    out,
-    '--dtype',
-    args.dtype,
-    ...(threads === undefined ? [] : ['--threads', threads]),
-  ]);
+  const ours = threads === undefined ? [] : ['--threads', threads];
+  const line = await run(process.execPath, ['--import', usage, CLI, 'convert', ...source, '--out', out, ...ours]);
   const { seconds, cpuSeconds, peakRss } = JSON.parse(line) as Omit<Measured, 'outBytes'>;
   const { files } = JSON.parse(await readFile(join(out, 'manifest.json'), 'utf8'));
   const outBytes = (files as { size: number }[]).reduce((sum, { size }) => sum + size, 0);
@@ -80,13 +75,21 @@ async function measureOurs(pipeline: string, out: string, threads: string | unde
 
 const folder = await mkdtemp(join(args.folder, 'flux-srpo-conversion-'));
 try {
-  const transformer = await writeLargePipeline(
-    join(folder, 'pipeline'),
-    Number(args.gigabytes) * 1e9,
-    Number(args.hidden),
-  );
-  const { size } = await stat(transformer);
-  const print = (tool: string, { seconds, cpuSeconds, peakRss, outBytes }: Measured) => {
+  const pipeline = join(folder, 'pipeline');
+  const bytes = Number(args.gigabytes) * 1e9;
+  const hidden = Number(args.hidden);
+  const transformer = await writeLargePipeline(pipeline, bytes, hidden);
+  const sources = [{ tool: `bf16 to ${args.dtype}`, file: transformer, source: [pipeline, '--dtype', args.dtype] }];
+  for (const pair of args.kept?.split(',') ?? []) {
+    const [type, dtype] = pair.split(':') as [GgmlTypeName, string];
+    const file = join(folder, `${type}.gguf`);
+    await writeLargeGguf(file, type, bytes, hidden);
+    const source = [pipeline, '--transformer', file, '--dtype', dtype];
+    sources.push({ tool: `${type} kept, asked for ${dtype}`, file, source });
+  }
+  const print = async (tool: string, file: string, measured: Measured) => {
+    const { seconds, cpuSeconds, peakRss, outBytes } = measured;
+    const { size } = await stat(file);
     const rates = { megabytesPerSecond: size / 1e6 / seconds, megabytesPerCpuSecond: size / 1e6 / cpuSeconds };
     const line = { bench: 'conversion', tool, sourceBytes: size, outBytes, seconds, cpuSeconds, ...rates, peakRss };
     process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -94,14 +97,17 @@ try {
   for (let round = 0; round < Number(args.rounds); round++) {
     if (args.python !== undefined) {
       const out = join(folder, 'out.gguf');
-      print('gguf Q4_0', JSON.parse(await run(args.python, [GGUF, transformer, out, 'Q4_0'])) as Measured);
+      const line = await run(args.python, [GGUF, transformer, out, 'Q4_0']);
+      await print('gguf Q4_0', transformer, JSON.parse(line) as Measured);
       await rm(out);
     }
-    for (const threads of args.threads?.split(',') ?? [undefined]) {
-      const out = join(folder, 'out');
-      const tool = `flux-srpo ${args.dtype}${threads === undefined ? '' : `, threads: ${threads}`}`;
-      print(tool, await measureOurs(join(folder, 'pipeline'), out, threads));
-      await rm(out, { recursive: true });
+    for (const { tool, file, source } of sources) {
+      for (const threads of args.threads?.split(',') ?? [undefined]) {
+        const out = join(folder, 'out');
+        const named = `flux-srpo ${tool}${threads === undefined ? '' : `, threads: ${threads}`}`;
+        await print(named, file, await measureOurs(source, out, threads));
+        await rm(out, { recursive: true });
+      }
     }
   }
 } finally {

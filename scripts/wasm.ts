@@ -8,7 +8,7 @@ import { ROOT } from './lib/process.mjs';
  * the compiler makes today.
  */
 
-const SOURCE = 'packages/export/assembly/quantize.ts';
+const SOURCES = ['packages/export/assembly/quantize.ts', 'packages/export/assembly/ggml-blocks.ts'];
 
 /**
  * The TypeScript file of the kernels: the WebAssembly as base64, so that bundlers need no setting
@@ -18,7 +18,7 @@ export async function compileKernels(): Promise<string> {
   let wasm: Uint8Array | undefined;
   const { error, stderr } = await main(
     [
-      SOURCE,
+      ...SOURCES,
       '--enable',
       'simd',
       '--outFile',
@@ -39,9 +39,9 @@ export async function compileKernels(): Promise<string> {
       listFiles: () => [],
     },
   );
-  if (error !== null || wasm === undefined) throw new Error(`${SOURCE} must compile, got:\n${stderr}`);
+  if (error !== null || wasm === undefined) throw new Error(`${SOURCES.join(' and ')} must compile, got:\n${stderr}`);
   return [
-    `// Made by "npm run wasm" from ${SOURCE}; edit that instead.`,
+    `// Made by "npm run wasm" from packages/export/assembly; edit that instead.`,
     `export const KERNELS_WASM =`,
     `  '${Buffer.from(wasm).toString('base64')}';`,
     '',

@@ -1,8 +1,14 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { torchRandn } from '@flux-srpo/core';
-import { type TensorSpec, writeSafetensors } from '@flux-srpo/formats';
+import { GGML_TYPES, type GgmlTypeName, type TensorSpec, writeSafetensors } from '@flux-srpo/formats';
 import { fileSink } from '@flux-srpo/formats/node';
-import { tinyPipeline, transformerShapes } from '../../packages/export/src/test-support/tiny-pipeline.ts';
+import { type RawTensor, rawGguf } from '../../packages/export/src/test-support/checkpoint-files.ts';
+import {
+  type TransformerSizes,
+  tinyPipeline,
+  transformerShapes,
+} from '../../packages/export/src/test-support/tiny-pipeline.ts';
 import { f32ToBf16 } from './bf16.ts';
 import { writeFiles } from './write-files.ts';
 
@@ -19,12 +25,7 @@ const PIECE = 4 * 1024 * 1024;
  * @returns the transformer's file
  */
 export async function writeLargePipeline(folder: string, bytes: number, hidden = 3072): Promise<string> {
-  // hidden × hidden matrices: 36 in a double block, with its modulation, and 15 in a single one.
-  const matrix = 2 * hidden * hidden;
-  const doubleBlocks = Math.max(1, Math.round((bytes * 2) / 3 / (36 * matrix)));
-  const singleBlocks = Math.max(1, Math.round((bytes - doubleBlocks * 36 * matrix) / (15 * matrix)));
-  // The text widths are those of the tiny encoders.
-  const sizes = { hidden, headDim: HEAD_DIM, doubleBlocks, singleBlocks, textWidth: 96, pooledWidth: 48 };
+  const sizes = largeSizes(bytes, hidden);
   const files = await tinyPipeline();
   const path = 'transformer/diffusion_pytorch_model.safetensors';
   const config = {
@@ -32,8 +33,8 @@ export async function writeLargePipeline(folder: string, bytes: number, hidden =
     attention_head_dim: HEAD_DIM,
     num_attention_heads: hidden / HEAD_DIM,
     axes_dims_rope: [16, 56, 56],
-    num_layers: doubleBlocks,
-    num_single_layers: singleBlocks,
+    num_layers: sizes.doubleBlocks,
+    num_single_layers: sizes.singleBlocks,
   };
   files.set('transformer/config.json', new TextEncoder().encode(JSON.stringify(config)));
   files.delete(path);
@@ -47,4 +48,38 @@ export async function writeLargePipeline(folder: string, bytes: number, hidden =
   });
   await sink.close();
   return join(folder, path);
+}
+
+/**
+ * Writes the transformer of {@link writeLargePipeline} as GGUF: linear layers as random blocks of
+ * `type`, biases, norms and rows that are no whole blocks as zeros in float32.
+ *
+ * @param bytes of the bf16 file of the same shapes
+ */
+export async function writeLargeGguf(path: string, type: GgmlTypeName, bytes: number, hidden = 3072): Promise<void> {
+  const { length, bytes: blockBytes } = GGML_TYPES[type];
+  const shapes = [...transformerShapes(largeSizes(bytes, hidden))];
+  const countOf = (shape: readonly number[]) => shape.reduce((product, dim) => product * dim, 1);
+  const blocks = new Uint8Array((Math.max(...shapes.map(([, shape]) => countOf(shape))) / length) * blockBytes);
+  for (let at = 0; at < blocks.length; at++) blocks[at] = Math.imul(at, 0x9e3779b1) >>> 24;
+  // The half floats at a block's start: 2⁻⁷, small enough for weights.
+  const halves = type === 'Q4_1' || type === 'Q4_K' ? [0, 0x20, 0, 0x20] : [0, 0x20];
+  for (let at = 0; at < blocks.length; at += blockBytes) blocks.set(halves, at);
+  const tensors = shapes.map(([name, shape]): [string, RawTensor] => {
+    const count = countOf(shape);
+    if (shape.length === 2 && shape[1]! % length === 0) {
+      return [name, { dtype: type, shape, bytes: blocks.subarray(0, (count / length) * blockBytes) }];
+    }
+    return [name, { dtype: 'F32', shape, bytes: new Uint8Array(4 * count) }];
+  });
+  await writeFile(path, rawGguf(new Map(tensors)));
+}
+
+function largeSizes(bytes: number, hidden: number): TransformerSizes {
+  // hidden × hidden matrices: 36 in a double block, with its modulation, and 15 in a single one.
+  const matrix = 2 * hidden * hidden;
+  const doubleBlocks = Math.max(1, Math.round((bytes * 2) / 3 / (36 * matrix)));
+  const singleBlocks = Math.max(1, Math.round((bytes - doubleBlocks * 36 * matrix) / (15 * matrix)));
+  // The text widths are those of the tiny encoders.
+  return { hidden, headDim: HEAD_DIM, doubleBlocks, singleBlocks, textWidth: 96, pooledWidth: 48 };
 }

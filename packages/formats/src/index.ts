@@ -1,5 +1,3 @@
-export { halfAt } from './ggml/block.ts';
-export { scaleAndMin } from './ggml/blocks-of-256.ts';
 export { GGML_TYPES, type GgmlTypeName } from './ggml/index.ts';
 export { dequantize, Gguf, readGguf } from './gguf/gguf.ts';
 export type { GgufValue } from './gguf/gguf-metadata.ts';

@@ -1,10 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import type { BlockClass } from '@flux-srpo/core';
-import { bytesSource, dequantize, f16ToF32, f32ToF16, readGguf, readSafetensors } from '@flux-srpo/formats';
+import {
+  bytesSource,
+  dequantize,
+  f16ToF32,
+  f32ToF16,
+  GGML_TYPES,
+  type GgmlTypeName,
+  readGguf,
+  readSafetensors,
+} from '@flux-srpo/formats';
 import { describe, expect, it } from 'vitest';
 import { dequantizeQ4, dequantizeQ4k, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
 import { relativeRms } from '../../../../test/support/relative-rms.ts';
-import { canHold, packLevels, readLevels } from './ggml-blocks.ts';
+import { canHold, KeptBlocks } from './ggml-blocks.ts';
 import { type OffsetBlocks, offsetDtype } from './offset-blocks.ts';
 
 /**
@@ -24,13 +33,26 @@ function inHalves(numbers: Float32Array): Float32Array {
  * Every byte value as a pair of codes and as a signed code, scales from half's subnormals to its
  * largest.
  */
-function everyCode(blockBytes: number, scales: number[]): Uint8Array {
-  const blocks = Uint8Array.from({ length: 32 * blockBytes }, (_, i) => (i * 167) & 255);
-  for (let block = 0; block < 32; block++) {
+function everyCode(blockBytes: number, scales: number[], count = 32): Uint8Array {
+  const blocks = Uint8Array.from({ length: count * blockBytes }, (_, i) => (i * 167 + (i >> 8)) & 255);
+  for (let block = 0; block < count; block++) {
     const bits = scales[block % scales.length]!;
     blocks.set([bits & 255, bits >> 8], block * blockBytes);
   }
   return blocks;
+}
+
+function keep(
+  blockClass: BlockClass,
+  type: GgmlTypeName,
+  shape: readonly [number, number],
+  rows: Uint8Array,
+  rowLength = shape[1],
+  from = 0,
+): KeptBlocks {
+  const kept = new KeptBlocks(blockClass, type, shape);
+  kept.add(rows, rowLength, from);
+  return kept;
 }
 
 const SCALES = [0x3c00, 0xbc00, 0x0001, 0x7bff, 0x8400, 0x0000, 0x2e66];
@@ -43,9 +65,10 @@ describe('ggml blocks taken over', () => {
     ['Q8_0', 34, 'q8', dequantizeQ8],
   ] as const)('%s of %i bytes mean the same numbers as %s', (type, blockBytes, blockClass, dequantizeBlocks) => {
     const blocks = everyCode(blockBytes, SCALES);
-    const { levels, scales } = readLevels(type, blocks);
-    expect(scales).toEqual(f16ToF32(Uint16Array.from({ length: 32 }, (_, i) => SCALES[i % SCALES.length]!)));
-    expect(dequantizeBlocks(packLevels(levels, blockClass, 32), scales)).toEqual(dequantize(type, blocks));
+    const { codes, scales, offsets } = keep(blockClass, type, [32, 32], blocks);
+    expect(scales).toEqual(Uint16Array.from({ length: 32 }, (_, i) => SCALES[i % SCALES.length]!));
+    expect(offsets).toBeUndefined();
+    expect(dequantizeBlocks(codes, f16ToF32(scales as Uint16Array))).toEqual(dequantize(type, blocks));
   });
 
   it.each(['Q4_1', 'Q4_K'] as const)('%s keep every code, and mean the numbers of the gguf package', async (type) => {
@@ -53,16 +76,57 @@ describe('ggml blocks taken over', () => {
     const { offset, bytes } = (await readGguf(source)).tensors.get(type)!;
     const numbers = await (await readSafetensors(await fixture('ggml.safetensors'))).read(type);
     const expected = new Float32Array(numbers.slice().buffer);
-    const { levels, scales, offsets } = readLevels(type, await source.read(offset, bytes));
     // One row, so that offsets are in the order of blocks.
-    const blocks: OffsetBlocks = { codes: packLevels(levels, 'q4k', levels.length), scales, offsets: offsets! };
+    const blocks = keep('q4k', type, [1, expected.length], await source.read(offset, bytes)) as OffsetBlocks;
+    const { scales, offsets } = blocks;
     // In float32, but for the half range that goes from the scale into the offset and back.
-    expect(relativeRms(dequantizeQ4k(blocks, levels.length), expected)).toBeLessThan(1e-7);
+    expect(relativeRms(dequantizeQ4k(blocks, expected.length), expected)).toBeLessThan(1e-7);
     // As stored. 4 bits themselves change weights by 0.07 of their size: a hundredth of that is the
     // most.
-    const rounded = { ...blocks, scales: inHalves(scales), offsets: inHalves(offsets!) };
-    expect(relativeRms(dequantizeQ4k(rounded, levels.length), expected)).toBeLessThan(4e-4);
+    const rounded = { ...blocks, scales: inHalves(scales), offsets: inHalves(offsets) };
+    expect(relativeRms(dequantizeQ4k(rounded, expected.length), expected)).toBeLessThan(4e-4);
   });
+
+  it.each([
+    ['q4m', 'Q4_0'],
+    ['q8', 'Q5_0'],
+    ['q8', 'Q8_0'],
+    ['q4k', 'Q4_0'],
+    ['q4k', 'Q4_1'],
+    ['q4k', 'Q4_K'],
+  ] as const)(
+    'are in %s of %s the same in pieces of rows, and of columns what the whole has there',
+    (blockClass, type) => {
+      const [rows, columns, from, to] = [48, 512, 160, 416];
+      const { length, bytes } = GGML_TYPES[type];
+      const file = everyCode(bytes, SCALES.slice(0, 3), (rows * columns) / length);
+      const rowBytes = file.length / rows;
+      const whole = keep(blockClass, type, [rows, columns], file);
+      const parts = new KeptBlocks(blockClass, type, [rows, columns]);
+      for (const [first, last] of [
+        [0, 1],
+        [1, 30],
+        [30, 48],
+      ] as const) {
+        parts.add(file.subarray(first * rowBytes, last * rowBytes), columns, 0);
+      }
+      const tensors = ({ codes, scales, offsets }: KeptBlocks) => ({ codes, scales, offsets });
+      expect(tensors(parts)).toEqual(tensors(whole));
+
+      const cut = keep(blockClass, type, [rows, to - from], file, columns, from);
+      for (const [name, perBlock] of [
+        ['codes', blockClass === 'q8' ? 32 : 16],
+        ['scales', 1],
+      ] as const) {
+        const ofRow = (kept: KeptBlocks, row: number, block: number) => {
+          const start = (row * kept[name].length) / rows + block * perBlock;
+          return kept[name].slice(start, start + ((to - from) / 32) * perBlock);
+        };
+        for (let row = 0; row < rows; row++) expect(ofRow(cut, row, 0)).toEqual(ofRow(whole, row, from / 32));
+      }
+      expect(cut.offsets).toEqual(whole.offsets?.slice((from / 32) * rows, (to / 32) * rows));
+    },
+  );
 
   it('are kept where a class holds their codes', () => {
     const kept = (blockClass: BlockClass) =>

@@ -1,128 +1,103 @@
 import { type BlockClass, QUANT_BLOCK, storedWidth } from '@flux-srpo/core';
-import { dequantize, GGML_TYPES, type GgmlTypeName, halfAt, scaleAndMin } from '@flux-srpo/formats';
+import { GGML_TYPES, type GgmlTypeName } from '@flux-srpo/formats';
+import { type BlockKernel, kernels, ROWS_AT, reserve, SLICE } from './wasm-module.ts';
 
-/** Blocks of 32 weights as whole numbers: a weight is level · scale + offset of its block. */
-export interface Levels {
-  readonly levels: Int8Array;
-  readonly scales: Float32Array;
-  /** Absent where all are 0. */
-  readonly offsets?: Float32Array;
-}
-
-/** ggml's types whose blocks of 32 a class can hold, code for code. No class holds the others. */
-const HELD: Readonly<Record<BlockClass, readonly GgmlTypeName[]>> = {
-  q4: ['Q4_0'],
-  q4m: ['Q4_0'],
-  q4k: ['Q4_0', 'Q4_1', 'Q4_K'],
-  q8: ['Q4_0', 'Q5_0', 'Q8_0'],
+/** ggml's types whose blocks a class can hold, code for code. No class holds the others. */
+const HELD: Readonly<Record<BlockClass, Readonly<Partial<Record<GgmlTypeName, BlockKernel>>>>> = {
+  q4: { Q4_0: 'keepQ4_0' },
+  q4m: { Q4_0: 'keepQ4_0' },
+  q4k: { Q4_0: 'keepQ4_0', Q4_1: 'keepQ4_1', Q4_K: 'keepQ4_K' },
+  q8: { Q4_0: 'widenQ4_0', Q5_0: 'widenQ5_0', Q8_0: 'keepQ8_0' },
 };
 
 /** Whether blocks of a ggml type can be stored in a class with the same codes. */
 export function canHold(blockClass: BlockClass, type: GgmlTypeName): boolean {
-  return HELD[blockClass].includes(type);
+  return HELD[blockClass][type] !== undefined;
 }
 
-/** Levels, scales and offsets of blocks of a type that some class can hold. */
-export function readLevels(type: GgmlTypeName, blocks: Uint8Array): Levels {
-  if (type === 'Q4_1') return readQ4_1(blocks);
-  if (type === 'Q4_K') return readQ4_K(blocks);
-  const { bytes } = GGML_TYPES[type];
-  const scales = new Float32Array(blocks.length / bytes);
-  // A block whose scale is replaced by 1 dequantizes to its levels.
-  const unit = blocks.slice();
-  for (let block = 0, at = 0; block < scales.length; block++, at += bytes) {
-    scales[block] = halfAt(blocks, at);
-    unit[at] = ONE & 255;
-    unit[at + 1] = ONE >> 8;
-  }
-  return { levels: new Int8Array(dequantize(type, unit)), scales };
-}
-
-/** 1 as a half float. */
-const ONE = 0x3c00;
-
-/** 4-bit codes are unsigned; a level is a code less this. */
-const ZERO = 8;
-
-/** q·d + m */
-function readQ4_1(blocks: Uint8Array): Levels {
-  const { bytes } = GGML_TYPES.Q4_1;
-  const count = blocks.length / bytes;
-  const found = emptyLevels(count);
-  for (let block = 0, at = 0; block < count; block++, at += bytes) {
-    setScale(found, block, halfAt(blocks, at), halfAt(blocks, at + 2));
-    for (let j = 0; j < 16; j++) {
-      const pair = blocks[at + 4 + j]!;
-      found.levels[block * QUANT_BLOCK + j] = (pair & 15) - ZERO;
-      found.levels[block * QUANT_BLOCK + j + 16] = (pair >> 4) - ZERO;
-    }
-  }
-  return found;
-}
-
-/** (d·sc)·q − dmin·m, eight blocks of 32 under one d and dmin */
-function readQ4_K(blocks: Uint8Array): Levels {
-  const { bytes, length } = GGML_TYPES.Q4_K;
-  const perSuper = length / QUANT_BLOCK;
-  const found = emptyLevels((blocks.length / bytes) * perSuper);
-  for (let first = 0, at = 0; at < blocks.length; first += perSuper, at += bytes) {
-    const d = halfAt(blocks, at);
-    const dmin = halfAt(blocks, at + 2);
-    for (let j = 0; j < perSuper; j++) {
-      const [scale, min] = scaleAndMin(blocks, at + 4, j);
-      setScale(found, first + j, d * scale, -dmin * min);
-      // Two blocks share 32 bytes: the even one has the low nibbles.
-      const codes = at + 16 + (j >> 1) * QUANT_BLOCK;
-      const shift = (j & 1) * 4;
-      const to = (first + j) * QUANT_BLOCK;
-      for (let l = 0; l < QUANT_BLOCK; l++) found.levels[to + l] = ((blocks[codes + l]! >> shift) & 15) - ZERO;
-    }
-  }
-  return found;
-}
-
-type OffsetLevels = Required<Levels>;
-
-function emptyLevels(blocks: number): OffsetLevels {
-  return {
-    levels: new Int8Array(blocks * QUANT_BLOCK),
-    scales: new Float32Array(blocks),
-    offsets: new Float32Array(blocks),
-  };
-}
-
-/** Of q·scale + min. Levels lie around zero, so the offset holds 8 · scale besides the minimum. */
-function setScale({ scales, offsets }: OffsetLevels, block: number, scale: number, min: number): void {
-  scales[block] = scale;
-  offsets[block] = min + ZERO * scale;
-}
+/** Two 4-bit codes of zero in a byte. */
+const ZEROS = 0x88;
 
 /**
- * Levels [N, K] as the unsigned codes of a class. Two 4-bit codes share a byte, the first in the
- * low bits. Offset columns of `q4m` are 0.
+ * A matrix of ggml's blocks in the order of MatMulNBits: weight = level · scale + offset, where the
+ * level is q − 8 of 4 bits and q − 128 of 8.
  */
-export function packLevels(levels: Int8Array, blockClass: BlockClass, inFeatures: number): Uint8Array {
-  if (blockClass === 'q8') return Uint8Array.from(levels, (level) => level + 128);
-  const width = storedWidth(inFeatures, blockClass);
-  const rows = levels.length / inFeatures;
-  const codes = new Uint8Array((rows * width) / 2).fill(0x88);
-  for (let row = 0; row < rows; row++) {
-    const to = (row * width) / 2;
-    const from = row * inFeatures;
-    for (let i = 0; 2 * i < inFeatures; i++) {
-      codes[to + i] = (levels[from + 2 * i]! + ZERO) | ((levels[from + 2 * i + 1]! + ZERO) << 4);
+export class KeptBlocks {
+  /** [N, K'/32, 16], low nibble first, or for `q8` [N, K'/32, 32]. `q4m`'s further columns are 0. */
+  readonly codes: Uint8Array<ArrayBuffer>;
+  /** [N, K'/32]: float32, or a half's bits where the type has no offsets. */
+  readonly scales: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+  /** [K/32, N]; absent where all are 0. */
+  readonly offsets?: Float32Array<ArrayBuffer>;
+  readonly #kernel: BlockKernel;
+  readonly #type: GgmlTypeName;
+  readonly #outFeatures: number;
+  /** Blocks of 32 in a row as it is read, and as it is stored. */
+  readonly #blocks: number;
+  readonly #width: number;
+  #row = 0;
+
+  /** @param type one that the class can hold @param shape [N, K] */
+  constructor(blockClass: BlockClass, type: GgmlTypeName, [outFeatures, inFeatures]: readonly [number, number]) {
+    const hasOffsets = type === 'Q4_1' || type === 'Q4_K';
+    this.#kernel = HELD[blockClass][type]!;
+    this.#type = type;
+    this.#outFeatures = outFeatures;
+    this.#blocks = inFeatures / QUANT_BLOCK;
+    this.#width = storedWidth(inFeatures, blockClass) / QUANT_BLOCK;
+    this.codes = new Uint8Array(outFeatures * this.#width * (blockClass === 'q8' ? 32 : 16));
+    this.scales = new (hasOffsets ? Float32Array : Uint16Array)(outFeatures * this.#width);
+    if (hasOffsets) this.offsets = new Float32Array(outFeatures * this.#blocks);
+  }
+
+  /**
+   * Takes over the next rows.
+   *
+   * @param rows whole rows of `rowLength` weights; of each, the blocks from column `from` on are
+   *   taken
+   */
+  add(rows: Uint8Array, rowLength: number, from: number): void {
+    const { length, bytes } = GGML_TYPES[this.#type];
+    const rowBytes = (rowLength / length) * bytes;
+    const atOnce = Math.max(1, Math.floor(SLICE / rowLength)) * rowBytes;
+    for (let at = 0; at < rows.length; at += atOnce) {
+      this.#addSlice(rows.subarray(at, at + atOnce), rowBytes, from / QUANT_BLOCK);
     }
   }
-  return codes;
-}
 
-/** Scales [N, K/32] followed by zeros for the columns of `q4m`'s offsets. */
-export function padScales(scales: Float32Array, blockClass: BlockClass, inFeatures: number): Float32Array {
-  const blocks = inFeatures / QUANT_BLOCK;
-  const width = storedWidth(inFeatures, blockClass) / QUANT_BLOCK;
-  if (width === blocks) return scales;
-  const rows = scales.length / blocks;
-  const padded = new Float32Array(rows * width);
-  for (let row = 0; row < rows; row++) padded.set(scales.subarray(row * blocks, (row + 1) * blocks), row * width);
-  return padded;
+  #addSlice(rows: Uint8Array, rowBytes: number, first: number): void {
+    const wasm = kernels();
+    const { codes, scales, offsets } = this;
+    const count = rows.length / rowBytes;
+    const codeBytes = codes.length / this.#outFeatures;
+    const scaleBytes = scales.byteLength / this.#outFeatures;
+    const codesAt = ROWS_AT + Math.ceil(rows.length / 16) * 16;
+    const scalesAt = codesAt + count * codeBytes;
+    const offsetsAt = scalesAt + count * scaleBytes;
+    reserve(wasm, offsetsAt + 4 * count * this.#blocks);
+    const { buffer } = wasm.memory;
+    new Uint8Array(buffer, ROWS_AT).set(rows);
+    // Columns without a block: their codes mean zero.
+    new Uint8Array(buffer, codesAt, count * codeBytes).fill(ZEROS);
+    new Uint8Array(buffer, scalesAt, count * scaleBytes).fill(0);
+    for (let row = 0; row < count; row++) {
+      wasm[this.#kernel](
+        ROWS_AT + row * rowBytes,
+        first,
+        this.#blocks,
+        codesAt + row * codeBytes,
+        scalesAt + row * scaleBytes,
+        offsetsAt + 4 * row,
+        4 * count,
+      );
+    }
+    codes.set(new Uint8Array(buffer, codesAt, count * codeBytes), this.#row * codeBytes);
+    const Scales = scales instanceof Float32Array ? Float32Array : Uint16Array;
+    scales.set(new Scales(buffer, scalesAt, count * this.#width), this.#row * this.#width);
+    for (let block = 0; offsets !== undefined && block < this.#blocks; block++) {
+      const column = new Float32Array(buffer, offsetsAt + 4 * block * count, count);
+      offsets.set(column, block * this.#outFeatures + this.#row);
+    }
+    this.#row += count;
+  }
 }

@@ -1,6 +1,6 @@
 import { offsetColumns, QUANT_BLOCK, storedWidth } from '@flux-srpo/core';
 import { arrayOf, type Numbers } from '../tensors/numbers.ts';
-import { KERNELS_WASM } from './kernels.wasm.ts';
+import { type Kernels, kernels, ROWS_AT, reserve, SLICE } from './wasm-module.ts';
 
 /** Rows as blocks of codes and scales. */
 export interface QuantizedBlocks<Scales> {
@@ -13,44 +13,6 @@ export interface QuantizedBlocks<Scales> {
   readonly largest: number;
 }
 
-/** What packages/export/assembly/quantize.ts exports. */
-interface Kernels {
-  readonly memory: WebAssembly.Memory;
-  widenBf16(from: number, rows: number, count: number): void;
-  widenF16(from: number, rows: number, count: number): void;
-  largestBits(rows: number, blocks: number): number;
-  q8(rows: number, blocks: number, halves: boolean, codes: number, scales: number): void;
-  q4(rows: number, blocks: number, halves: boolean, codes: number, scales: number): void;
-  q4m(
-    rows: number,
-    count: number,
-    inFeatures: number,
-    padded: number,
-    unit: number,
-    offsets: number,
-    codes: number,
-    scales: number,
-  ): void;
-}
-
-/** Weights per call of a kernel: as many as fit in a core's cache together with their codes. */
-const SLICE = 2 ** 18;
-
-const PAGE = 65536;
-
-/** Where rows begin: the first page holds the module's own data. Results follow the rows. */
-const ROWS_AT = PAGE;
-
-let instance: Kernels | undefined;
-
-function kernels(): Kernels {
-  if (instance === undefined) {
-    const bytes = Uint8Array.from(atob(KERNELS_WASM), (char) => char.charCodeAt(0));
-    instance = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Kernels;
-  }
-  return instance;
-}
-
 /**
  * Copies rows into the module's memory as float32, filled up with zeros to a whole block.
  *
@@ -61,8 +23,7 @@ function stage(wasm: Kernels, rows: Numbers, start: number, end: number, room: n
   const array = arrayOf(rows).subarray(start, end);
   const length = Math.ceil(array.length / QUANT_BLOCK) * QUANT_BLOCK;
   const behind = ROWS_AT + 4 * length;
-  const missing = behind + Math.max(room, 2 * length) - memory.buffer.byteLength;
-  if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+  reserve(wasm, behind + Math.max(room, 2 * length));
   if (rows instanceof Float32Array) {
     new Float32Array(memory.buffer, ROWS_AT).set(array);
   } else {

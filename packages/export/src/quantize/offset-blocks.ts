@@ -35,7 +35,8 @@ function halvesError(numbers: Float32Array): { error: number; size: number } {
   const halves = f16ToF32(f32ToF16(numbers));
   let error = 0;
   let size = 0;
-  for (const [i, x] of numbers.entries()) {
+  for (let i = 0; i < numbers.length; i++) {
+    const x = numbers[i]!;
     error += (halves[i]! - x) ** 2;
     size += x * x;
   }

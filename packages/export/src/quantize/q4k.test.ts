@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { dequantizeQ4k } from '../../../../test/support/dequantize.ts';
 import { relativeRms } from '../../../../test/support/relative-rms.ts';
 import { DISTRIBUTIONS, distribution } from '../test-support/distributions.ts';
-import { packLevels, readLevels } from './ggml-blocks.ts';
-import { offsetDtype } from './offset-blocks.ts';
+import { KeptBlocks } from './ggml-blocks.ts';
+import { type OffsetBlocks, offsetDtype } from './offset-blocks.ts';
 
 const SUPER_BLOCK = 256;
 
@@ -50,12 +50,13 @@ describe.each(DISTRIBUTIONS)('of %s weights', (name) => {
   it('Q4_K loses at most a hundredth of its own error as stored', () => {
     const file = asQ4_K(rows);
     const numbers = dequantize('Q4_K', file);
-    const { levels, scales, offsets } = readLevels('Q4_K', file);
-    const codes = packLevels(levels, 'q4k', levels.length);
-    expect(offsetDtype({ codes, scales, offsets: offsets! })).toBe('F16');
-    const halves = (values: Float32Array) => f16ToF32(f32ToF16(values));
     // One row, so that offsets are in the order of blocks.
-    const stored = dequantizeQ4k({ codes, scales: halves(scales), offsets: halves(offsets!) }, levels.length);
+    const kept = new KeptBlocks('q4k', 'Q4_K', [1, rows.length]);
+    kept.add(file, rows.length, 0);
+    const { codes, scales, offsets } = kept as OffsetBlocks;
+    expect(offsetDtype({ codes, scales, offsets })).toBe('F16');
+    const halves = (values: Float32Array) => f16ToF32(f32ToF16(values));
+    const stored = dequantizeQ4k({ codes, scales: halves(scales), offsets: halves(offsets) }, rows.length);
     const own = relativeRms(numbers, rows);
     expect(own).toBeGreaterThan(0.07);
     expect(relativeRms(stored, numbers)).toBeLessThan(0.01 * own);

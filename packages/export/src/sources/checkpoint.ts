@@ -39,7 +39,10 @@ export interface Checkpoint {
   readRows(tensor: string, rowLength: number, start: number, end: number, signal?: AbortSignal): Promise<Numbers>;
   /** The tensor's ggml type; undefined in files without ggml's blocks. */
   blockType(tensor: string): GgmlTypeName | undefined;
-  /** Rows of a tensor as ggml's blocks. A row must be whole blocks. */
+  /**
+   * Rows of a tensor as ggml's blocks, in the memory of {@link Checkpoint.readRows}. A row must be
+   * whole blocks.
+   */
   readBlockRows(
     tensor: string,
     rowLength: number,
@@ -107,7 +110,7 @@ export async function openCheckpoint(
     async readBlockRows(name, rowLength, start, end, signal) {
       const { blocks } = find(name);
       if (blocks === undefined) throw new Error(`${name} is not stored in blocks`);
-      return await blocks.read(name, start * rowLength, end * rowLength, signal);
+      return await blocks.read(name, start * rowLength, end * rowLength, signal, memory);
     },
     close,
   };

@@ -51,7 +51,13 @@ export interface TensorStore {
    */
   readonly blocks?: {
     readonly typeOf: (name: string) => GgmlTypeName;
-    readonly read: (name: string, start: number, end: number, signal?: AbortSignal) => Promise<Bytes>;
+    readonly read: (
+      name: string,
+      start: number,
+      end: number,
+      signal?: AbortSignal,
+      memory?: ReadMemory,
+    ) => Promise<Bytes>;
   };
   /** All bytes of a tensor, as the file has them. */
   readBytes(name: string, signal?: AbortSignal): Promise<Bytes>;
@@ -134,9 +140,10 @@ function ggufStore(file: Gguf): TensorStore {
     },
     blocks: {
       typeOf: (name) => file.info(name).type,
-      async read(name, start, end, signal) {
-        const { length, bytes } = GGML_TYPES[file.info(name).type];
-        return await file.readRange(name, (start / length) * bytes, ((end - start) / length) * bytes, signal);
+      async read(name, start, end, signal, memory) {
+        const type = GGML_TYPES[file.info(name).type];
+        const size = ((end - start) / type.length) * type.bytes;
+        return await file.readRange(name, (start / type.length) * type.bytes, size, signal, memory?.take(size));
       },
     },
     readBytes: (name, signal) => file.readRange(name, 0, file.info(name).bytes, signal),

@@ -20,7 +20,12 @@ export function storedCodes(bytes: Uint8Array): StoredNumbers {
 }
 
 export function storedFloats(numbers: Float32Array, dtype: 'F16' | 'F32'): StoredNumbers {
-  return { dtype, bytes: asBytes(dtype === 'F16' ? f32ToF16(numbers) : numbers) };
+  return dtype === 'F16' ? storedHalves(f32ToF16(numbers)) : { dtype, bytes: asBytes(numbers) };
+}
+
+/** @param bits of halves */
+export function storedHalves(bits: Uint16Array): StoredNumbers {
+  return { dtype: 'F16', bytes: asBytes(bits) };
 }
 
 /** `q4k`: codes, scales, offsets. */

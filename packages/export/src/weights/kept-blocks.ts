@@ -1,12 +1,12 @@
-import { FormatError, isBlockClass, QUANT_BLOCK, storedWidth, type WeightClass } from '@flux-srpo/core';
-import { GGML_TYPES } from '@flux-srpo/formats';
+import { FormatError, isBlockClass, QUANT_BLOCK, type WeightClass } from '@flux-srpo/core';
+import { f16ToF32, GGML_TYPES } from '@flux-srpo/formats';
+import type { Range } from '../key-maps/binding.ts';
 import type { MergedSlot } from '../lora/merged-slot.ts';
-import { canHold, type Levels, packLevels, padScales, readLevels } from '../quantize/ggml-blocks.ts';
-import { scaleDtype } from '../quantize/scale-dtype.ts';
+import { canHold, KeptBlocks } from '../quantize/ggml-blocks.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
-import { blockTensors, storedCodes, storedFloats, storedOffsetBlocks } from './block-tensors.ts';
+import { blockTensors, storedCodes, storedFloats, storedHalves, storedOffsetBlocks } from './block-tensors.ts';
 import type { SlotStorage } from './plan-storage.ts';
-import { PIECE_WEIGHTS } from './slot-reader.ts';
+import { readAhead } from './slot-reader.ts';
 
 /**
  * Stores a slot's quantized blocks as they are: same codes and scales, in MatMulNBits' order.
@@ -15,11 +15,12 @@ import { PIECE_WEIGHTS } from './slot-reader.ts';
  * The codes are held from then on.
  */
 export async function keepBlocks(
-  { slot, tensor, rows, rowLength, columns, deltas }: MergedSlot,
+  bound: MergedSlot,
   checkpoint: Checkpoint,
   weightClass: WeightClass,
   signal?: AbortSignal,
 ): Promise<SlotStorage | undefined> {
+  const { slot, tensor, rowLength, columns, deltas } = bound;
   const type = checkpoint.blockType(tensor);
   if (type === undefined || slot.kind !== 'linear' || !isBlockClass(weightClass)) return undefined;
   if (deltas !== undefined) return undefined;
@@ -27,58 +28,38 @@ export async function keepBlocks(
   if (!canHold(weightClass, type) || rowLength % GGML_TYPES[type].length !== 0) return undefined;
   if (from % QUANT_BLOCK !== 0 || to % QUANT_BLOCK !== 0) return undefined;
 
-  const [outFeatures, inFeatures] = slot.shape as readonly [number, number];
-  const blocksInRow = inFeatures / QUANT_BLOCK;
-  const codesInRow = storedWidth(inFeatures, weightClass) / (weightClass === 'q8' ? 1 : 2);
-  const codes = new Uint8Array(outFeatures * codesInRow);
-  const scales = new Float32Array(outFeatures * blocksInRow);
-  const offsets = new Float32Array(weightClass === 'q4k' ? scales.length : 0);
-  let row = 0;
-  const rowsAtOnce = Math.max(1, Math.floor(PIECE_WEIGHTS / rowLength));
-  for (const [first, last] of rows) {
-    for (let start = first; start < last; start += rowsAtOnce) {
-      signal?.throwIfAborted();
-      const end = Math.min(start + rowsAtOnce, last);
-      const blocks = await checkpoint.readBlockRows(tensor, rowLength, start, end, signal);
-      const piece = cutColumns(readLevels(type, blocks), rowLength, from, to);
-      codes.set(packLevels(piece.levels, weightClass, inFeatures), row * codesInRow);
-      scales.set(piece.scales, row * blocksInRow);
-      for (const [i, offset] of piece.offsets?.entries() ?? []) {
-        offsets[(i % blocksInRow) * outFeatures + row + Math.floor(i / blocksInRow)] = offset;
-      }
-      row += end - start;
-    }
-  }
-  const bad = [scales, offsets].map((numbers) => numbers.find((x) => !Number.isFinite(x))).find((x) => x !== undefined);
+  const shape = slot.shape as readonly [number, number];
+  const kept = new KeptBlocks(weightClass, type, shape);
+  const read = ([start, end]: Range) => checkpoint.readBlockRows(tensor, rowLength, start, end, signal);
+  for await (const blocks of readAhead(bound, read, signal)) kept.add(blocks, rowLength, from);
+  const { codes, scales, offsets } = kept;
+  const bad = firstNotFinite(scales) ?? (offsets && firstNotFinite(offsets));
   if (bad !== undefined) {
     throw new FormatError(`${slot.name} must have finite block scales, got ${bad}; the checkpoint is damaged`, {
       code: 'format/value-invalid',
       details: { slot: slot.name, tensor, got: String(bad) },
     });
   }
-  const numbers =
-    weightClass === 'q4k'
-      ? storedOffsetBlocks({ codes, scales, offsets })
-      : [storedCodes(codes), storedFloats(padScales(scales, weightClass, inFeatures), scaleDtype(scales))];
+  if (scales instanceof Float32Array) {
+    return { tensors: blockTensors(slot, weightClass, storedOffsetBlocks({ codes, scales, offsets: offsets! })) };
+  }
+  const numbers = [storedCodes(codes)];
+  if (weightClass === 'q4k') numbers.push(storedHalves(scales), storedHalves(new Uint16Array(scales.length)));
+  else numbers.push(scales.some(isSubnormal) ? storedFloats(f16ToF32(scales), 'F32') : storedHalves(scales));
   return { tensors: blockTensors(slot, weightClass, numbers) };
 }
 
-/** Of whole rows, the blocks of columns `from` up to `to`. */
-function cutColumns(whole: Levels, rowLength: number, from: number, to: number): Levels {
-  const width = to - from;
-  if (width === rowLength) return whole;
-  const cut = <A extends Int8Array | Float32Array>(array: A, per: number, out: A): A => {
-    const count = width / per;
-    for (let at = 0, start = from / per; at < out.length; at += count, start += rowLength / per) {
-      out.set(array.subarray(start, start + count), at);
-    }
-    return out;
-  };
-  const rows = whole.levels.length / rowLength;
-  const perBlock = (numbers: Float32Array) => cut(numbers, QUANT_BLOCK, new Float32Array((rows * width) / QUANT_BLOCK));
-  return {
-    levels: cut(whole.levels, 1, new Int8Array(rows * width)),
-    scales: perBlock(whole.scales),
-    ...(whole.offsets && { offsets: perBlock(whole.offsets) }),
-  };
+/** @param numbers float32, or the bits of halves */
+function firstNotFinite(numbers: Float32Array | Uint16Array): number | undefined {
+  const isHalf = numbers instanceof Uint16Array;
+  for (let i = 0; i < numbers.length; i++) {
+    const x = numbers[i]!;
+    if (isHalf ? (x & 0x7c00) === 0x7c00 : !Number.isFinite(x)) return isHalf ? f16ToF32(Uint16Array.of(x))[0]! : x;
+  }
+  return undefined;
+}
+
+/** The runtime may take such a scale for 0. */
+function isSubnormal(half: number): boolean {
+  return (half & 0x7c00) === 0 && (half & 0x3ff) !== 0;
 }

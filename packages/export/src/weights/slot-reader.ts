@@ -2,11 +2,11 @@ import type { BoundSlot, Range } from '../key-maps/binding.ts';
 import { addDeltas } from '../lora/add-deltas.ts';
 import type { MergedSlot } from '../lora/merged-slot.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
-import { cutColumns, type Numbers } from '../tensors/numbers.ts';
+import { cutColumns } from '../tensors/numbers.ts';
 import type { Pieces } from './plan-storage.ts';
 
 /** Weights that are read at a time: enough for full disk speed, little beside a large tensor. */
-export const PIECE_WEIGHTS = 4 * 1024 * 1024;
+const PIECE_WEIGHTS = 4 * 1024 * 1024;
 
 /**
  * The weights of a slot with LoRAs merged, in pieces of whole rows: [rows, columns of the slot].
@@ -16,27 +16,36 @@ export function slotPieces(bound: MergedSlot, checkpoint: Checkpoint, signal?: A
   return bound.deltas === undefined ? pieces : addDeltas(pieces, bound.columns, bound.deltas, signal);
 }
 
-/** The weights as the checkpoint has them. The next piece is read while the caller works on one. */
+/** The weights as the checkpoint has them. */
 function storedPieces(bound: BoundSlot, checkpoint: Checkpoint, signal?: AbortSignal): Pieces {
   const { tensor, rowLength, columns } = bound;
-  const ranges = bound.rows.flatMap((range) => inSteps(range, Math.max(1, Math.floor(PIECE_WEIGHTS / rowLength))));
   const read = ([start, end]: Range) => checkpoint.readRows(tensor, rowLength, start, end, signal);
   return async function* () {
-    let ahead: Promise<Numbers> | undefined;
-    try {
-      for (const [i, range] of ranges.entries()) {
-        signal?.throwIfAborted();
-        const rows = await (ahead ?? read(range));
-        ahead = i + 1 < ranges.length ? read(ranges[i + 1]!) : undefined;
-        // An error is thrown when this piece's turn comes.
-        ahead?.catch(() => {});
-        yield cutColumns(rows, rowLength, columns);
-      }
-    } finally {
-      // The file may be closed next, and must not be in use then.
-      await Promise.allSettled([ahead]);
-    }
+    for await (const rows of readAhead(bound, read, signal)) yield cutColumns(rows, rowLength, columns);
   };
+}
+
+/** What `read` gives of a slot's rows. The next piece is read while the caller works on one. */
+export async function* readAhead<Piece>(
+  { rows, rowLength }: BoundSlot,
+  read: (range: Range) => Promise<Piece>,
+  signal?: AbortSignal,
+): AsyncGenerator<Piece> {
+  const ranges = rows.flatMap((range) => inSteps(range, Math.max(1, Math.floor(PIECE_WEIGHTS / rowLength))));
+  let ahead: Promise<Piece> | undefined;
+  try {
+    for (const [i, range] of ranges.entries()) {
+      signal?.throwIfAborted();
+      const piece = await (ahead ?? read(range));
+      ahead = i + 1 < ranges.length ? read(ranges[i + 1]!) : undefined;
+      // An error is thrown when this piece's turn comes.
+      ahead?.catch(() => {});
+      yield piece;
+    }
+  } finally {
+    // The file may be closed next, and must not be in use then.
+    await Promise.allSettled([ahead]);
+  }
 }
 
 function inSteps([first, last]: Range, step: number): Range[] {
