@@ -430,6 +430,7 @@ describe('what an answer names', () => {
       else if (url === '/page') response.end('<html>');
       else if (url === '/gone') response.writeHead(404).end();
       else if (url === '/moved') response.writeHead(302, { location: '/1.png' }).end();
+      else if (url === '/slow') return;
       else response.end(png);
     });
   const ask = async (url: string, options: Partial<RemoteOptions> = {}) => {
@@ -471,6 +472,14 @@ describe('what an answer names', () => {
       expect(other.requests).toHaveLength(1);
     },
   );
+
+  it('comes as its URL and a warning where its server does not answer in time', async () => {
+    await using other = await servePicture();
+    const options = { imageOrigins: [other.baseURL], timeouts: { headers: 1500 } };
+    const response = await ask(`${other.baseURL}/slow`, options);
+    expect(response.data[0]).toStrictEqual({ url: `${other.baseURL}/slow` });
+    expect(response.warnings[0]?.reason).toContain('within 1500 ms');
+  });
 
   it('as base64 becomes a data: URL where a URL is wanted', async () => {
     const { response } = await exchange('openai', REQUEST, { created: 1, data: [{ b64_json: PNG }] });

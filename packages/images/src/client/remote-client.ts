@@ -1,8 +1,6 @@
-import { createRemote } from '../remote/create-remote.ts';
-import { generateThere } from '../remote/generate-there.ts';
-import { type RemoteModel, remoteModel } from '../remote/models.ts';
+import { createRemote, type Remote } from '../remote/create-remote.ts';
+import { generateThere, type RemoteModel, remoteModel } from '../remote/generate-there.ts';
 import type { RemoteOptions } from '../remote/options.ts';
-import type { Remote } from '../remote/remote.ts';
 import { partialImageEvent } from '../wire/events.ts';
 import { pngSize } from '../wire/png-size.ts';
 import type { ImageRequest } from '../wire/request.ts';

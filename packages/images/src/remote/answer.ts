@@ -3,38 +3,7 @@ import { type Path, readPath } from '../wire/json-path.ts';
 import { present } from '../wire/present.ts';
 import type { RequestWarning } from '../wire/request.ts';
 import { type ResponseImage, unixSeconds } from '../wire/response.ts';
-import { dataUrlPicture, mediaTypeOf } from './picture.ts';
 import type { AnswerDescription } from './service.ts';
-
-/**
- * A service's answer in our words: checked, and built anew, so that nothing else of it gets
- * through.
- */
-export interface Answer {
-  created: number;
-  /**
-   * An `http(s):` or `data:` URL, or base64 of a PNG, JPEG or WebP file, or both; neither for a
-   * flagged picture.
-   */
-  pictures: ResponseImage[];
-  /** By the service's safety checker, one per picture. */
-  flagged?: boolean[];
-  seed?: number;
-  /** What the service says had no effect. */
-  warnings: RequestWarning[];
-}
-
-/** What is wrong with an answer. The message shows none of its values, which may be anything. */
-export class AnswerProblem extends Error {}
-
-/** What `read` gives; what a strict reader refuses becomes an `AnswerProblem`. */
-export function readAnswered<T>(read: () => T): T {
-  return strict.readAs(
-    read,
-    ({ details: { field, expected = 'there' } }) =>
-      new AnswerProblem(`${field} must be ${expected}, got something else`),
-  );
-}
 
 export const readBase64 = strict.such(
   strict.string,
@@ -45,53 +14,46 @@ const readUrl = strict.such(strict.string, 'an http(s) URL or a data: URL of a p
 const readSeed = strict.integer(...LIMITS.seed);
 const readTime = strict.number(0, Number.MAX_SAFE_INTEGER);
 
-/** @throws AnswerProblem */
-export function readAnswer(paths: AnswerDescription, json: unknown, asked: number): Answer {
-  return readAnswered(() => {
-    const images = strict.list((image) => image, 1, asked)(readPath(json, paths.images), paths.images);
-    const { created } = paths;
-    const flagged = optionalAt(json, paths.flagged, strict.list(strict.boolean, images.length, images.length));
-    return present({
-      created: created === undefined ? unixSeconds() : Math.floor(readTime(readPath(json, created), created)),
-      pictures: images.map((image, i) => readPicture(image, paths, i, flagged?.[i] === true)),
-      flagged,
-      seed: optionalAt(json, paths.seed, readSeed),
-      warnings: paths.warnings === undefined ? [] : readWarnings(readPath(json, paths.warnings)),
-    });
+/**
+ * A service's answer in our words: checked, and built anew, so that nothing else of it gets
+ * through.
+ *
+ * @param asked most pictures that it may have
+ * @throws InputError that says what is wrong with it
+ */
+export function readAnswer(paths: AnswerDescription, json: unknown, asked: number) {
+  const { created, image } = paths;
+  const images = strict.list((each) => each, 1, asked)(readPath(json, paths.images), paths.images);
+  const flagged = optionalAt(json, paths.flagged, strict.list(strict.boolean, images.length, images.length));
+  const pictures = images.map((each, i): ResponseImage => {
+    const at = `${paths.images}.${i}.`;
+    // Some services hand out a flagged picture as a black one.
+    const isFlagged = flagged?.[i] === true;
+    const url = isFlagged ? undefined : optionalAt(each, image.url, readUrl, at);
+    const b64_json = isFlagged ? undefined : optionalAt(each, image.b64_json, readBase64, at);
+    if (url === undefined && b64_json === undefined && !isFlagged) throw strict.refusal(at, 'a picture', each);
+    const revised_prompt = optionalAt(each, image.revised_prompt, strict.string, at);
+    return present({ url, b64_json, revised_prompt, seed: optionalAt(each, image.seed, readSeed, at) });
   });
-}
-
-function readPicture(
-  json: unknown,
-  { images, image }: AnswerDescription,
-  i: number,
-  isFlagged: boolean,
-): ResponseImage {
-  const at = `${images}.${i}.`;
-  // Some services hand out a flagged picture as a black one.
-  const url = isFlagged ? undefined : optionalAt(json, image.url, readUrl, at);
-  const b64_json = isFlagged ? undefined : optionalAt(json, image.b64_json, readBase64, at);
-  if (url === undefined && b64_json === undefined && !isFlagged) throw strict.refusal(at, 'a picture', json);
-  return present({
-    url,
-    b64_json,
-    revised_prompt: optionalAt(json, image.revised_prompt, strict.string, at),
-    seed: optionalAt(json, image.seed, readSeed, at),
-  });
+  return {
+    created: created === undefined ? unixSeconds() : Math.floor(readTime(readPath(json, created), created)),
+    /**
+     * Each has an `http(s):` or `data:` URL, or base64 of a PNG, JPEG or WebP file, or both. A
+     * flagged one has neither.
+     */
+    pictures,
+    /** By the service's safety checker, one per picture. */
+    flagged,
+    seed: optionalAt(json, paths.seed, readSeed),
+    /** What the service says had no effect. */
+    warnings: readWarnings(paths.warnings && readPath(json, paths.warnings)),
+  };
 }
 
 /** Services send `null` or `""` for what they do not have. */
 function optionalAt<T>(json: unknown, path: Path | undefined, read: strict.Read<T>, at = ''): T | undefined {
-  const value = path === undefined ? undefined : readPath(json, path);
+  const value = path && readPath(json, path);
   return value === undefined || value === null || value === '' ? undefined : read(value, at + path);
-}
-
-/**
- * Other schemes run code (`javascript:`), or point into the user's own machine (`blob:`, `file:`).
- */
-function isPictureUrl(url: string): boolean {
-  if (url.slice(0, 5).toLowerCase() === 'data:') return dataUrlPicture(url) !== undefined;
-  return URL.canParse(url) && ['http:', 'https:'].includes(new URL(url).protocol);
 }
 
 /** Most warnings of a service that are passed on, and characters of one. */
@@ -106,4 +68,42 @@ function readWarnings(list: unknown): RequestWarning[] {
     if (typeof field !== 'string' || typeof reason !== 'string') return [];
     return [{ field: field.slice(0, MAX_WARNING), reason: reason.slice(0, MAX_WARNING) }];
   });
+}
+
+/**
+ * First bytes, as they look in base64. @see
+ * https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern
+ */
+const SIGNATURES = [
+  [/^iVBORw0KGgo/, 'image/png'],
+  [/^\/9j\//, 'image/jpeg'],
+  // "RIFF", four bytes of length, "WEBP"
+  [/^UklGR.{6}XRUJQ/, 'image/webp'],
+] as const;
+
+/**
+ * What picture the base64 holds; `undefined` when it is not base64, or of something else. It
+ * searches for what does not belong, rather than matching all that does: a match of many megabytes
+ * overflows some engines' stack.
+ */
+export function mediaTypeOf(base64: string): (typeof SIGNATURES)[number][1] | undefined {
+  const padding = base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0;
+  const odd = base64.search(/[^A-Za-z0-9+/]/);
+  if (base64.length % 4 !== 0 || (odd !== -1 && odd !== base64.length - padding)) return undefined;
+  return SIGNATURES.find(([signature]) => signature.test(base64))?.[1];
+}
+
+/** The base64 of a `data:` URL of a picture; `undefined` when it is none. */
+export function dataUrlPicture(url: string): string | undefined {
+  const prefix = /^data:image\/(?:png|jpeg|webp);base64,/.exec(url.slice(0, 40))?.[0];
+  const base64 = prefix && url.slice(prefix.length);
+  return base64 && mediaTypeOf(base64) !== undefined ? base64 : undefined;
+}
+
+/**
+ * Other schemes run code (`javascript:`), or point into the user's own machine (`blob:`, `file:`).
+ */
+function isPictureUrl(url: string): boolean {
+  const isWeb = URL.canParse(url) && ['http:', 'https:'].includes(new URL(url).protocol);
+  return isWeb || dataUrlPicture(url) !== undefined;
 }

@@ -1,23 +1,46 @@
-import { InputError, parseRetryAfter, randomSeed, retry, sleep } from '@flux-srpo/core';
+import { InputError, parseRetryAfter, randomSeed, sleep, strict } from '@flux-srpo/core';
+import { readPath } from '../wire/json-path.ts';
 import { parseRequest } from '../wire/parse-request.ts';
 import { present } from '../wire/present.ts';
-import type { CheckedRequest, RequestWarning } from '../wire/request.ts';
-import { type Answer, AnswerProblem, readAnswer } from './answer.ts';
-import { Exchange, isEventStream } from './exchange.ts';
+import type { CheckedRequest, ImageRequest, RequestWarning } from '../wire/request.ts';
+import type { ImageResponse } from '../wire/response.ts';
+import { readAnswer } from './answer.ts';
+import { type Exchange, withExchange } from './exchange.ts';
 import { handOver } from './hand-over.ts';
-import { fetchModels, modelsUrl } from './models.ts';
-import type { RemoteOptions } from './options.ts';
-import type { Remote } from './remote.ts';
+import { type RemoteOptions, resolveEndpoint } from './options.ts';
+import { parseJson, readJson, readText } from './read-body.ts';
 import { writeRequest } from './request-body.ts';
 import { type RemoteSettings, resolveOptions } from './settings.ts';
-import { type StreamedPartial, StreamReader } from './stream-reader.ts';
+import { readStream, type StreamedPartial } from './stream-reader.ts';
+
+/** How to follow and end one request. */
+export interface RemoteCallOptions {
+  /** Rejects with the signal's reason and closes the connection. */
+  signal?: AbortSignal | undefined;
+  /** Called as warnings arise; all of them are in the response, too. */
+  onWarning?: ((warning: RequestWarning) => void) | undefined;
+  /** Called with the rough pictures that `stream` and `partial_images` ask for. */
+  onPartial?: ((partial: StreamedPartial) => void) | undefined;
+}
+
+/** The endpoint on a server. */
+export interface Remote {
+  /**
+   * The same request and response as locally. The prompt goes to the service, and to nobody else.
+   */
+  generate(request: ImageRequest, options?: RemoteCallOptions): Promise<ImageResponse>;
+  /** Names of the models that the service has. */
+  models(options?: Pick<RemoteCallOptions, 'signal'>): Promise<string[]>;
+}
 
 /** Posts of one request at most: the first and two more. */
 const MAX_POSTS = 3;
 /** If the server asks for a longer pause, the request fails at once. */
 const MAX_PAUSE_MS = 60_000;
-/** Together with `Retry-After`, these statuses say that the server did not start on the request. */
-const NOT_ACCEPTED: readonly number[] = [429, 503];
+const EVENTS_TYPE = /^\s*text\/event-stream\s*(;|$)/i;
+/** Most models of a list that are looked at. */
+const MAX_MODELS = 1000;
+const readModels = strict.list((entry, path) => strict.text(200)(readPath(entry, 'id'), `${path}.id`), 1, MAX_MODELS);
 
 /**
  * The endpoint on a server. Nothing is sent before `generate` is called. The request is then sent
@@ -28,55 +51,49 @@ const NOT_ACCEPTED: readonly number[] = [429, 503];
  */
 export function createRemote(options: RemoteOptions): Remote {
   const settings = resolveOptions(options);
-
-  async function withExchange<T>(
-    url: URL,
-    signal: AbortSignal | undefined,
-    work: (exchange: Exchange) => Promise<T>,
-  ): Promise<T> {
-    signal?.throwIfAborted();
-    const exchange = new Exchange(settings, url, signal);
-    try {
-      return await work(exchange);
-    } catch (error) {
-      throw error instanceof AnswerProblem ? exchange.invalid(error) : error;
-    } finally {
-      exchange.watch.close();
-    }
-  }
-
+  const { service, baseURL } = settings;
   return {
-    async generate(body, { signal, onWarning, onPartial } = {}) {
-      signal?.throwIfAborted();
-      const warnings: RequestWarning[] = [];
-      const warn = (warning: RequestWarning): void => {
-        warnings.push(warning);
-        tell(onWarning, warning);
-      };
-      const parsed = parseRequest(body, { mayOmitModel: true });
-      parsed.warnings.forEach(warn);
-      const request = completed(parsed.request, settings);
-      const payload = JSON.stringify(writeRequest(settings.service, request, parsed.transport, warn));
-      return withExchange(settings.url, signal, async (exchange) => {
-        const answer = await ask(exchange, request, payload, warn, (partial) => tell(onPartial, partial));
-        const { pictures, flagged } = answer;
-        const { n = 1, model } = request;
+    generate: async (body, { signal, onWarning, onPartial } = {}) =>
+      withExchange(settings, resolveEndpoint(baseURL, service.path), signal, async (exchange) => {
+        const warnings: RequestWarning[] = [];
+        const warn = (warning: RequestWarning): void => {
+          warnings.push(warning);
+          tell(onWarning, warning);
+        };
+        const { request: parsed, transport, warnings: found } = parseRequest(body, { mayOmitModel: true });
+        found.forEach(warn);
+        const request = completed(parsed, settings);
+        const { n = 1, model, stream } = request;
+        const sent = JSON.stringify(writeRequest(service, request, transport, warn));
+        const accept = stream ? 'text/event-stream, application/json' : 'application/json';
+        const response = await accepted(exchange, accept, sent);
+        const isStream = stream && EVENTS_TYPE.test(response.headers.get('content-type') ?? '');
+        const [paths, answered] = isStream
+          ? await readStream(exchange, response, request, (partial) => tell(onPartial, partial))
+          : [service.answer, await readJson(exchange, response)];
+        if (stream && !isStream) {
+          warn({ field: 'stream', reason: 'the service answered as a whole, without rough pictures' });
+        }
+        const answer = exchange.understood(() => readAnswer(paths, answered, n));
+        const { created, pictures, flagged, seed = request.seed } = answer;
         if (pictures.length < n) warn({ field: 'n', reason: `the service made ${pictures.length} of ${n} pictures` });
         answer.warnings.forEach(warn);
-        return present({
-          created: answer.created,
-          data: await handOver(pictures, parsed.transport, exchange, warn),
-          seed: answer.seed ?? request.seed,
-          model,
-          backend: 'remote' as const,
-          warnings,
-          has_nsfw_concepts: flagged,
-        });
-      });
-    },
+        const data = await handOver(pictures, transport, exchange, warn);
+        const backend = 'remote' as const;
+        return present({ created, data, seed, model, backend, warnings, has_nsfw_concepts: flagged });
+      }),
 
     async models({ signal } = {}) {
-      return withExchange(modelsUrl(settings), signal, fetchModels);
+      if (service.models !== undefined) {
+        return withExchange(settings, resolveEndpoint(baseURL, service.models), signal, async (exchange) => {
+          const data = readPath(await readJson(exchange, await accepted(exchange, 'application/json')), 'data');
+          return exchange.understood(() => readModels(Array.isArray(data) ? data.slice(0, MAX_MODELS) : data, 'data'));
+        });
+      }
+      throw new InputError(`the remote service "${service.name}" has no list of models to load`, {
+        code: 'input/conflict',
+        details: { field: 'remote', service: service.name },
+      });
     },
   };
 }
@@ -90,74 +107,46 @@ function completed(request: CheckedRequest, { service, model }: RemoteSettings):
   if (fields.model !== undefined && request.model === undefined && model === undefined) {
     throw new InputError(
       'model is required, by the name that the server has for it: in the request, or as remote.model',
-      {
-        code: 'input/required',
-        details: { field: 'model' },
-      },
+      { code: 'input/required', details: { field: 'model' } },
     );
   }
   // A service that may ignore the seed is not told one.
   const takesSeed = fields.seed !== undefined && fields.seed.warning === undefined;
   return {
-    ...(fields.model === undefined ? {} : present({ model })),
-    ...(takesSeed ? { seed: randomSeed() } : {}),
+    ...(fields.model && present({ model })),
+    ...(takesSeed && { seed: randomSeed() }),
     ...request,
   };
 }
 
-async function ask(
-  exchange: Exchange,
-  { stream, partial_images = 0, n = 1, enable_safety_checker }: CheckedRequest,
-  payload: string,
-  warn: (warning: RequestWarning) => void,
-  onPartial: (partial: StreamedPartial) => void,
-): Promise<Answer> {
-  const response = await post(exchange, payload, stream === true);
-  if (stream === true && isEventStream(response)) {
-    // No picture is shown before it is checked, even where the service sends rough ones.
-    const reader = new StreamReader(n, enable_safety_checker === true ? 0 : partial_images, onPartial);
-    await exchange.readEvents(response, reader);
-    return reader.answer();
+/**
+ * Sends the request until it is accepted or refused. A picture costs time and money. So a second
+ * request is sent only where the server said that it did not accept the first, and when to try
+ * again. A request without a body is sent once.
+ *
+ * @returns a 2xx answer
+ */
+async function accepted(exchange: Exchange, accept: string, body?: string): Promise<Response> {
+  for (;;) {
+    const response = await exchange.send(accept, body);
+    if (response.ok) return response;
+    // If the text of a refusal does not come, its status is enough.
+    const { text } = await readText(exchange, response);
+    const pause = pauseAfter(response);
+    const longest = Math.min(MAX_PAUSE_MS, exchange.endsAt - performance.now());
+    const mayRepeat = body !== undefined && exchange.posts < MAX_POSTS && pause <= longest;
+    if (!mayRepeat) throw exchange.refused(response.status, parseJson(text), response.headers);
+    await sleep(pause, exchange.signal);
   }
-  const json = await exchange.readJson(response);
-  if (stream === true) warn({ field: 'stream', reason: 'the service answered as a whole, without rough pictures' });
-  return readAnswer(exchange.settings.service.answer, json, n);
 }
 
 /**
- * Sends the request until it is accepted or refused: the answer to the last one, which is a 2xx.
+ * Milliseconds until the request may be sent again. `Infinity` when it must not be: only these
+ * statuses, together with `Retry-After`, say that the server did not start on the request.
  */
-async function post(exchange: Exchange, body: string, isStream: boolean): Promise<Response> {
-  const { watch } = exchange;
-  const accept = isStream ? 'text/event-stream, application/json' : 'application/json';
-  let pause: number | undefined;
-  return retry(
-    async () => {
-      pause = undefined;
-      const response = await exchange.send({ method: 'POST', body, accept });
-      if (response.ok) return response;
-      pause = pauseBeforeRetry(response);
-      throw await exchange.refusal(response);
-    },
-    {
-      pauseAfter: (_, tries) => {
-        const mayTry = !watch.signal.aborted && tries < MAX_POSTS && pause !== undefined && pause < watch.remainingMs;
-        return mayTry ? pause : undefined;
-      },
-      wait: (milliseconds) => sleep(milliseconds, watch.signal),
-    },
-  );
-}
-
-/**
- * Milliseconds until the request may be sent again; `undefined` when it must not be. A picture
- * costs time and money. So a second request is sent only where the server said that it did not
- * accept the first, and when to try again.
- */
-function pauseBeforeRetry({ status, headers }: Response): number | undefined {
-  if (!NOT_ACCEPTED.includes(status) || headers.get('x-should-retry') === 'false') return undefined;
-  const milliseconds = parseRetryAfter(headers.get('retry-after'));
-  return milliseconds !== undefined && milliseconds <= MAX_PAUSE_MS ? milliseconds : undefined;
+function pauseAfter({ status, headers }: Response): number {
+  const isRefused = (status === 429 || status === 503) && headers.get('x-should-retry') !== 'false';
+  return (isRefused ? parseRetryAfter(headers.get('retry-after')) : undefined) ?? Number.POSITIVE_INFINITY;
 }
 
 /**

@@ -1,162 +1,176 @@
-import { boundedPieces, type FluxError, type NetworkError } from '@flux-srpo/core';
+import { type FluxError, NetworkError, strict } from '@flux-srpo/core';
+import { readPath } from '../wire/json-path.ts';
 import { present } from '../wire/present.ts';
-import { AnswerProblem } from './answer.ts';
-import { isSecretHeader, readHeaderValue } from './check-options.ts';
-import { EventParser } from './event-parser.ts';
-import { Failures, parseJson } from './failures.ts';
+import { fromHttpError } from '../wire/remote-errors.ts';
+import { isSecretHeader, type RemoteTimeouts, readHeaderValue } from './options.ts';
 import { Redactor } from './secrets.ts';
 import type { RemoteSettings } from './settings.ts';
-import { StreamedError, type StreamReader } from './stream-reader.ts';
-import { Watch } from './watch.ts';
 
-/** Most bytes that are looked at of an answer that is not a picture. */
-const MAX_ERROR_BYTES = 2 ** 16;
-/** What fails in mid-stream can have no status of its own; the body says what it is. */
-const MID_STREAM_STATUS = 500;
+/** Longest delay of `setTimeout`. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
 
-const EVENTS_TYPE = /^\s*text\/event-stream\s*(;|$)/i;
-const JSON_TYPE = /^\s*application\/([\w.-]+\+)?json\s*(;|$)/i;
+/** How Node's `fetch` (undici) calls its own time limits. */
+const NODE_TIMEOUT = /^(UND_ERR_(CONNECT|HEADERS|BODY)_TIMEOUT|ETIMEDOUT)$/;
+export const MAY_BE_MADE = 'the service may have made, and charged for, the picture all the same';
 
-/** What goes to the service. */
-export interface Sending {
-  method: 'GET' | 'POST';
-  /** JSON. */
-  body?: string;
-  accept?: string;
-}
+/** What each clock waits for. */
+const AWAITED: Record<keyof RemoteTimeouts, string> = {
+  key: 'the result of apiKey()',
+  headers: "the answer's headers",
+  stall: 'the next piece of the answer',
+  total: 'the whole request',
+};
 
 /**
- * One call to a service. It sends the request, reads the answer within bounds, and makes errors
- * that never show the key.
+ * Runs one call to a service. It ends with the caller's signal or when its time is up, even if what
+ * `work` waits for listens to neither; then whatever still goes over the network is stopped.
  */
+export async function withExchange<T>(
+  settings: RemoteSettings,
+  url: URL,
+  caller: AbortSignal | undefined,
+  work: (exchange: Exchange) => Promise<T>,
+): Promise<T> {
+  caller?.throwIfAborted();
+  const controller = new AbortController();
+  const follow = () => controller.abort(caller?.reason);
+  caller?.addEventListener('abort', follow);
+  try {
+    const exchange = new Exchange(settings, url, controller.signal);
+    return await exchange.within('total', () => work(exchange));
+  } finally {
+    caller?.removeEventListener('abort', follow);
+    controller.abort();
+  }
+}
+
+/** Sends a request, keeps to the limits of time, and makes errors that never show the key. */
 export class Exchange {
   readonly settings: RemoteSettings;
-  readonly watch: Watch;
-  readonly #url: URL;
-  readonly #redactor = new Redactor();
-  readonly #failures = new Failures(this.#redactor, () => this.#details);
+  /** Aborted by the caller, and at the end. */
+  readonly signal: AbortSignal;
+  /** What came back, for the errors. */
+  answered: { status?: number; snippet?: string } = {};
   /** How often the request was sent. */
   posts = 0;
-  /** What came back, for the errors. */
-  #answered: Record<string, unknown> = {};
+  /** When the whole exchange must be done, in milliseconds as `performance.now` has them. */
+  readonly endsAt: number;
+  readonly #url: URL;
+  readonly #redactor = new Redactor();
+  readonly #ended: Promise<never>;
 
-  constructor(settings: RemoteSettings, url: URL, signal: AbortSignal | undefined) {
+  constructor(settings: RemoteSettings, url: URL, signal: AbortSignal) {
     this.settings = settings;
+    this.signal = signal;
     this.#url = url;
-    this.watch = new Watch(signal, settings.timeouts.total, () => this.#details);
-  }
-
-  /** Sends the request once, and waits for the headers of the answer. */
-  async send({ method, body, accept = 'application/json' }: Sending): Promise<Response> {
-    const { fetch, timeouts } = this.settings;
-    const headers = await this.#headers(
-      body === undefined ? { accept } : { accept, 'content-type': 'application/json' },
-    );
-    if (method === 'POST') this.posts++;
-    const sent = Promise.resolve().then(() =>
-      fetch(this.#url, {
-        method,
-        headers,
-        ...(body === undefined ? {} : { body }),
-        signal: this.watch.signal,
-        // A redirect would take the key and the prompt elsewhere, and would be a second request.
-        redirect: 'error',
-        credentials: 'omit',
-        referrerPolicy: 'no-referrer',
-        cache: 'no-store',
-      }),
-    );
-    try {
-      return await this.watch.race("the answer's headers", 'headers', timeouts.headers, sent);
-    } catch (thrown) {
-      if (this.watch.signal.aborted) throw this.watch.signal.reason;
-      throw this.#failures.noAnswer(thrown);
-    }
-  }
-
-  /** The JSON of a 2xx answer. @throws AnswerProblem */
-  async readJson(response: Response): Promise<unknown> {
-    const type = response.headers.get('content-type');
-    const isJson = type === null || JSON_TYPE.test(type);
-    const { text, bytes, failure } = await this.#readText(response, isJson ? this.settings.maxBytes : MAX_ERROR_BYTES);
-    if (this.watch.signal.aborted) throw this.watch.signal.reason;
-    this.#answered = present({
-      status: response.status,
-      snippet: this.#redactor.snippet(
-        text.slice(0, MAX_ERROR_BYTES),
-        failure !== undefined || text.length > MAX_ERROR_BYTES,
-      ),
-      contentType: type === null ? undefined : this.#redactor.snippet(type),
+    this.endsAt = performance.now() + settings.timeouts.total;
+    this.#ended = new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
     });
-    if (!isJson) throw new AnswerProblem('it must be JSON, got another content-type');
-    if (failure instanceof AnswerProblem) throw failure;
-    if (failure !== undefined) throw this.#failures.cut(failure, bytes);
-    if (text.trim() === '') throw new AnswerProblem('it must be JSON, got nothing');
-    const json = parseJson(text);
-    if (json === undefined) throw new AnswerProblem('it must be JSON, got text that does not parse');
-    return json;
+    this.#ended.catch(() => undefined);
   }
 
-  /**
-   * Hands the events of a 2xx answer to the reader until it has all pictures. It does not wait for
-   * the end of the connection, which a service may keep open.
-   */
-  async readEvents(response: Response, reader: StreamReader): Promise<void> {
-    this.#answered = { status: response.status };
-    const decoder = utf8Decoder();
-    const parser = new EventParser();
-    let bytes = 0;
-    try {
-      for await (const piece of this.#pieces(response, this.settings.maxBytes)) {
-        bytes += piece.length;
-        for (const event of parser.push(decoder(piece))) {
-          if (!reader.isComplete) reader.take(event);
-        }
-        if (reader.isComplete) break;
+  /** Sends the request, and waits for the headers of the answer. @param body of a POST, as JSON */
+  async send(accept: string, body?: string): Promise<Response> {
+    this.answered = {};
+    const headers = await this.#headers(accept, body);
+    if (body !== undefined) this.posts++;
+    const init = body === undefined ? { method: 'GET' } : { method: 'POST', body };
+    const response = await this.fetch(this.#url, { ...init, headers, cache: 'no-store' });
+    this.answered = { status: response.status };
+    return response;
+  }
+
+  /** Fetches without telling who asks, and waits for the headers of the answer. */
+  fetch(url: URL, init: RequestInit = {}): Promise<Response> {
+    const { fetch } = this.settings;
+    // A redirect would take the key and the prompt elsewhere, and would be a second request.
+    const quiet = { redirect: 'error', credentials: 'omit', referrerPolicy: 'no-referrer' } as const;
+    return this.within('headers', async () => {
+      try {
+        return await fetch(url, { ...init, ...quiet, signal: this.signal });
+      } catch (thrown) {
+        const reason = this.reasonOf(thrown);
+        const isTimeout = NODE_TIMEOUT.test(reason);
+        // Browsers do not tell the others apart.
+        const message = isTimeout
+          ? 'did not answer in the time that the fetch of this platform gives it'
+          : 'gave no answer: not reachable, the connection broke, a redirect (none is followed), or CORS forbids to read it';
+        const code = isTimeout ? 'network/timeout' : 'network/unreachable';
+        throw this.error(code, `${addressOf(url)} ${message}`, { reason });
       }
-    } catch (error) {
-      if (this.watch.signal.aborted) throw this.watch.signal.reason;
-      if (error instanceof StreamedError) throw this.#refused(response, error.body, false, MID_STREAM_STATUS);
-      throw error instanceof AnswerProblem ? error : this.#failures.cut(error, bytes);
+    });
+  }
+
+  /** What `work` gives, unless the limit comes first, or the end of the whole exchange. */
+  async within<T>(limit: keyof RemoteTimeouts, work: () => Promise<T>): Promise<T> {
+    const ms = this.settings.timeouts[limit];
+    let clock: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      if (ms > MAX_DELAY_MS) return;
+      const message = `${AWAITED[limit]} must come within ${ms} ms, got nothing; raise timeouts.${limit} if that is normal`;
+      clock = setTimeout(() => reject(this.error('network/timeout', message, { limit, ms })), ms);
+    });
+    try {
+      return await Promise.race([this.#ended, late, work()]);
+    } finally {
+      clearTimeout(clock);
     }
-    if (this.watch.signal.aborted) throw this.watch.signal.reason;
   }
 
-  /**
-   * The error behind an answer other than 2xx. If the text of the answer does not come, its status
-   * is enough, unless the caller has aborted.
-   */
-  async refusal(response: Response): Promise<FluxError> {
-    const { text, failure } = await this.#readText(response, MAX_ERROR_BYTES);
-    if (this.watch.isCallerAborted) throw this.watch.signal.reason;
-    return this.#refused(response, text, failure !== undefined);
+  /** What `read` makes of an answer. What a strict reader refuses there is the service's fault. */
+  understood<T>(read: () => T): T {
+    return strict.readAs(read, ({ details: { field, expected = 'there' } }) =>
+      this.invalid(`${field} must be ${expected}, got something else`),
+    );
   }
 
-  #refused({ status, headers }: Response, text: string, isCut: boolean, statusOfError = status): FluxError {
-    return this.#failures.refused({ status: statusOfError, headers, text, isCut }, this.settings.service.error);
+  /** The error for a 2xx answer that is not one. @param problem shows nothing of the answer */
+  invalid(problem: string, details?: object): NetworkError {
+    const message = `the remote answer is not usable: ${problem}; ${MAY_BE_MADE}`;
+    return this.error('network/response-invalid', message, details);
   }
 
-  /** The error for a 2xx answer that is not one. */
-  invalid({ message }: AnswerProblem): NetworkError {
-    return this.#failures.invalid(message, this.#answered);
+  /** The error that a server tells of. @param body JSON; `undefined` where that did not come */
+  refused(status: number, body: unknown, headers: Headers): FluxError {
+    return fromHttpError(status, body ?? this.answered.snippet, headers, {
+      ...present({ paths: this.settings.service.error }),
+      clean: (said) => this.clean(said),
+      details: this.#details,
+    });
   }
 
-  /** What every error says of the request. The URL is without its query, where some put keys. */
+  error(code: NetworkError['code'], message: string, details?: object): NetworkError {
+    return new NetworkError(message, { code, details: { ...this.#details, ...details } });
+  }
+
+  /** A text from outside, fit to be shown. */
+  clean(text: string, isCut = false): string {
+    return this.#redactor.snippet(text, isCut);
+  }
+
+  /** Node's error code (`ECONNREFUSED`), where there is one. */
+  reasonOf(thrown: unknown): string {
+    const code = readPath(thrown, 'cause.code');
+    return this.clean(typeof code === 'string' ? code : thrown instanceof Error ? String(thrown) : typeof thrown);
+  }
+
+  /** What every error says. The URL is without its query, where some put keys. */
   get #details(): Record<string, unknown> {
-    const { origin, pathname } = this.#url;
-    return { service: this.settings.service.name, url: origin + pathname, posts: this.posts };
+    const { name } = this.settings.service;
+    return { service: name, url: addressOf(this.#url), posts: this.posts, ...this.answered };
   }
 
-  async #headers(own: Record<string, string>): Promise<Headers> {
-    const { apiKey, headers, service, timeouts } = this.settings;
-    const all = new Headers(own);
+  async #headers(accept: string, body: string | undefined): Promise<Headers> {
+    const { apiKey, headers, service } = this.settings;
+    const all = new Headers(body === undefined ? { accept } : { accept, 'content-type': 'application/json' });
     for (const [name, value] of Object.entries(headers)) {
       if (isSecretHeader(name)) this.#redactor.add(value);
       all.set(name, value);
     }
     if (apiKey === undefined) return all;
-    const asked = typeof apiKey === 'string' ? Promise.resolve(apiKey) : Promise.resolve().then(apiKey);
-    const key = readHeaderValue(await this.watch.race('the result of apiKey()', 'key', timeouts.key, asked), 'apiKey');
+    const asked = await this.within('key', async () => (typeof apiKey === 'string' ? apiKey : apiKey()));
+    const key = readHeaderValue(asked, 'apiKey');
     const { header, scheme } = service.auth;
     // A key with a blank in it brings its scheme along.
     const value = scheme === undefined || /\s/.test(key) ? key : `${scheme} ${key}`;
@@ -164,47 +178,8 @@ export class Exchange {
     all.set(header, value);
     return all;
   }
-
-  #pieces(response: Response, maxBytes: number): AsyncGenerator<Uint8Array> {
-    return boundedPieces(response, {
-      maxBytes,
-      tooLarge: () => new AnswerProblem(`it must be at most ${maxBytes} bytes (maxBytes), got more`),
-      guard: (read) => this.watch.race('the next piece of the answer', 'stall', this.settings.timeouts.stall, read()),
-    });
-  }
-
-  /** The body as far as it came and was UTF-8, and why it ended early. */
-  async #readText(response: Response, maxBytes: number): Promise<{ text: string; bytes: number; failure?: unknown }> {
-    const decoder = utf8Decoder();
-    let text = '';
-    let bytes = 0;
-    try {
-      for await (const piece of this.#pieces(response, maxBytes)) {
-        bytes += piece.length;
-        text += decoder(piece);
-      }
-      return { text: text + decoder(), bytes };
-    } catch (failure) {
-      return { text, bytes, failure };
-    }
-  }
 }
 
-export function isEventStream(response: Response): boolean {
-  return EVENTS_TYPE.test(response.headers.get('content-type') ?? '');
-}
-
-/**
- * Decodes piece by piece. A call without a piece ends the text. @throws AnswerProblem for other
- * bytes than UTF-8
- */
-function utf8Decoder(): (piece?: Uint8Array) => string {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  return (piece) => {
-    try {
-      return decoder.decode(piece, { stream: piece !== undefined });
-    } catch {
-      throw new AnswerProblem('it must be UTF-8, got other bytes');
-    }
-  };
+function addressOf({ origin, pathname }: URL): string {
+  return origin + pathname;
 }

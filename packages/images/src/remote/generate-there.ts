@@ -1,10 +1,45 @@
-import { LIMITS } from '@flux-srpo/core';
+import { FLUX_SRPO_DEFAULTS, FLUX_SRPO_SIZES, LIMITS, type Manifest } from '@flux-srpo/core';
 import type { Preview } from '@flux-srpo/runtime';
+import type { ModelFacts } from '../wire/model.ts';
 import { pngSize } from '../wire/png-size.ts';
 import type { ImageRequest } from '../wire/request.ts';
 import { type ImageResponse, partialWarnings } from '../wire/response.ts';
-import type { Remote } from './remote.ts';
+import type { Remote } from './create-remote.ts';
 import type { StreamedPartial } from './stream-reader.ts';
+
+/**
+ * A server's model. It has what `load` gives of a local model, except for what only a bundle knows.
+ */
+export interface RemoteModel extends ModelFacts {
+  backend: 'remote';
+  /** Everything the server has; `model` is the first. */
+  models: string[];
+  name: string;
+  /** `unknown`: the server says which models it has, and no more. */
+  licence: Manifest['licence'];
+  examples: string[];
+  fallback?: undefined;
+}
+
+/** Asks the server which models it has. */
+export async function remoteModel(remote: Remote, signal: AbortSignal): Promise<RemoteModel> {
+  const models = await remote.models({ signal });
+  const [model] = models as [string];
+  return {
+    backend: 'remote',
+    model,
+    models,
+    name: model,
+    licence: { id: 'unknown' },
+    examples: [],
+    sizes: FLUX_SRPO_SIZES,
+    defaults: FLUX_SRPO_DEFAULTS,
+    // These are in the contract. A server that lacks one refuses the request.
+    hasGuidance: true,
+    hasSafetyChecker: true,
+    hasStepCache: true,
+  };
+}
 
 /** How to follow and end a request on the server. */
 export interface GenerateThereOptions {
@@ -32,21 +67,18 @@ export async function generateThere(
       else if (!signal.aborted) onPartialImage(image);
     });
   };
-  const body = (request.partial_images ?? 0) > 0 ? { ...request, stream: true } : request;
+  const isAsked = (request.partial_images ?? 0) > 0;
+  const body = isAsked ? { ...request, stream: true } : request;
   const response = await remote.generate(body, { signal, onPartial });
   await previews;
   signal.throwIfAborted();
-  const reason = missingPartials(request, undecoded);
-  if (reason === undefined) return response;
-  return { ...response, warnings: [...response.warnings, { field: 'partial_images', reason }] };
-}
-
-/** Why rough pictures did not come, where they were wanted. */
-function missingPartials(request: ImageRequest, undecoded: number): string | undefined {
-  const [withheld] = partialWarnings(request, true);
-  if (withheld !== undefined) return withheld.reason;
-  if ((request.partial_images ?? 0) === 0) return 'a server sends rough pictures only with partial_images: 1 to 3';
-  return undecoded > 0 ? `${undecoded} could not be decoded here` : undefined;
+  const warnings = [...response.warnings, ...partialWarnings(request, true)];
+  const warn = (reason: string) => warnings.push({ field: 'partial_images', reason });
+  if (warnings.length === response.warnings.length) {
+    if (!isAsked) warn('a server sends rough pictures only with partial_images: 1 to 3');
+    if (undecoded > 0) warn(`${undecoded} could not be decoded here`);
+  }
+  return { ...response, warnings };
 }
 
 /**

@@ -1,8 +1,6 @@
-export { createRemote } from './create-remote.ts';
-export { type GenerateThereOptions, generateThere } from './generate-there.ts';
-export { type RemoteModel, remoteModel } from './models.ts';
-export type { RemoteOptions, RemoteTimeouts } from './options.ts';
-export type { Remote, RemoteCallOptions } from './remote.ts';
+export { createRemote, type Remote, type RemoteCallOptions } from './create-remote.ts';
+export { type GenerateThereOptions, generateThere, type RemoteModel, remoteModel } from './generate-there.ts';
+export type { RemoteOptions, RemoteTimeouts, ServiceName } from './options.ts';
 export type {
   AnswerDescription,
   AuthDescription,
@@ -12,6 +10,5 @@ export type {
   ServiceField,
   SizeSpelling,
 } from './service.ts';
-export type { ServiceName } from './service-names.ts';
 export { SERVICES } from './services.ts';
 export type { StreamedPartial } from './stream-reader.ts';

@@ -1,7 +1,9 @@
-import { FLUX_SRPO_SIZES, InputError, isSizePreset, parseSize } from '@flux-srpo/core';
+import { FLUX_SRPO_SIZES, type ImageSize, InputError, isSizePreset, parseSize } from '@flux-srpo/core';
 import { writePath } from '../wire/json-path.ts';
 import type { CheckedRequest, RequestWarning, Transport } from '../wire/request.ts';
-import { SERVICE_FIELDS, type ServiceDescription, type ServiceField } from './service.ts';
+import { type RequestDescription, SERVICE_FIELDS, type ServiceDescription, type ServiceField } from './service.ts';
+
+type Body = Record<string, unknown>;
 
 /** Values that change nothing. A service without the field does the same. */
 const NEUTRAL: Partial<Record<ServiceField, unknown>> = { acceleration: 'none', enable_safety_checker: false, n: 1 };
@@ -12,64 +14,60 @@ const NEUTRAL: Partial<Record<ServiceField, unknown>> = { acceleration: 'none', 
  * @throws InputError for a field that would change the picture and that the service does not have
  */
 export function writeRequest(
-  service: ServiceDescription,
+  { name, request: described }: ServiceDescription,
   parsed: CheckedRequest,
   transport: Transport,
   warn: (warning: RequestWarning) => void,
-): Record<string, unknown> {
-  const { fields, omitted = [], defaults, constants, embedding } = service.request;
+): Body {
+  const { fields, omitted = [], defaults, constants, stream, embedding } = described;
   const request: CheckedRequest = { ...defaults, ...parsed };
-  const { stream } = service.request;
-  if (request.stream === true && stream === undefined) {
-    throw unsupported(service, 'stream', 'its answers come whole; leave it out');
-  }
-  const body: Record<string, unknown> = { ...constants };
-  const embedded: Record<string, unknown> = {};
+  const refuse = (field: string, next: string): never => {
+    throw new InputError(`${field} is not supported by the remote service "${name}"; ${next}`, {
+      code: 'input/field-unsupported',
+      details: { field, service: name },
+    });
+  };
+  const body: Body = { ...constants };
+  const embedded: Body = {};
   for (const name of SERVICE_FIELDS) {
     const value = request[name];
     // The prompt comes last: it may carry the others.
     if (name === 'prompt' || value === undefined || omitted.includes(name)) continue;
     const field = fields[name];
-    if (field === undefined) {
-      if (value !== NEUTRAL[name]) throw unsupported(service, name, 'leave it out');
-      continue;
-    }
-    for (const path of field.to) writePath(field.isEmbedded ? embedded : body, path, value);
-    if (field.warning !== undefined) warn({ field: name, reason: field.warning });
+    if (field === undefined && value !== NEUTRAL[name]) refuse(name, 'leave it out');
+    for (const path of field?.to ?? []) writePath(field?.isEmbedded ? embedded : body, path, value);
+    if (field?.warning !== undefined) warn({ field: name, reason: field.warning });
   }
-  writeSize(service, request, body);
-  if (service.request.transport !== undefined) {
-    const { to, values } = service.request.transport;
+  // `image_size` is the caller's own, `size` may be a default.
+  const size = request.image_size ?? request.size;
+  if (size !== undefined && size !== 'auto') writeSize(described, size, body);
+  if (described.transport !== undefined) {
+    const { to, values } = described.transport;
     writePath(body, to, values[request.stream === true ? 'b64_json' : transport]);
   }
-  if (request.stream === true && stream !== undefined) {
-    writePath(body, stream.to, true);
-    writePath(body, stream.partials, request.partial_images ?? 0);
+  if (request.stream === true) {
+    const { to, partials } = stream ?? refuse('stream', 'its answers come whole; leave it out');
+    writePath(body, to, true);
+    writePath(body, partials, request.partial_images ?? 0);
   }
   const prompt = embedding === undefined ? request.prompt : embed(request.prompt, embedded, embedding);
   for (const path of fields.prompt?.to ?? []) writePath(body, path, prompt);
   return body;
 }
 
-function writeSize(service: ServiceDescription, request: CheckedRequest, body: Record<string, unknown>): void {
-  const { presets, pixels } = service.request;
-  // `image_size` is the caller's own, `size` may be a default.
-  const asked = request.image_size ?? request.size;
-  if (asked === undefined || asked === 'auto') return;
-  if (typeof asked === 'string' && isSizePreset(asked)) {
-    const { width, height } = FLUX_SRPO_SIZES[asked];
-    writePath(body, presets.to, presets.as === 'name' ? asked : `${width}x${height}`);
-    return;
-  }
-  const { width, height } = typeof asked === 'string' ? parseSize(asked) : asked;
-  writePath(body, pixels.to, pixels.as === 'object' ? { width, height } : `${width}x${height}`);
+function writeSize({ presets, pixels }: RequestDescription, size: string | ImageSize, body: Body): void {
+  const isPreset = typeof size === 'string' && isSizePreset(size);
+  const { to, as } = isPreset ? presets : pixels;
+  const ofPreset = isPreset ? FLUX_SRPO_SIZES[size] : undefined;
+  const { width, height } = ofPreset ?? (typeof size === 'string' ? parseSize(size) : size);
+  writePath(body, to, { name: size, object: { width, height }, WIDTHxHEIGHT: `${width}x${height}` }[as]);
 }
 
 /**
  * The prompt, followed by the values that have no field of their own. A prompt that holds such a
  * mark is refused: it could set anything.
  */
-function embed(prompt: string, values: Record<string, unknown>, { open, close }: { open: string; close: string }) {
+function embed(prompt: string, values: Body, { open, close }: { open: string; close: string }): string {
   if (prompt.includes(open) || prompt.includes(close)) {
     throw new InputError(`prompt must not contain ${open} or ${close}, which the service takes for settings`, {
       code: 'input/conflict',
@@ -77,11 +75,4 @@ function embed(prompt: string, values: Record<string, unknown>, { open, close }:
     });
   }
   return Object.keys(values).length === 0 ? prompt : `${prompt} ${open}${JSON.stringify(values)}${close}`;
-}
-
-function unsupported(service: ServiceDescription, field: string, next: string): InputError {
-  return new InputError(`${field} is not supported by the remote service "${service.name}"; ${next}`, {
-    code: 'input/field-unsupported',
-    details: { field, service: service.name },
-  });
 }

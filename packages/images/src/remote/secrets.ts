@@ -47,15 +47,13 @@ export class Redactor {
   }
 }
 
-/** Characters by code, as JSON (`\u0073`), URLs (`%73`) and HTML (`&#115;`) have them. */
+/** Characters by code, as JSON (`\u0073`), URLs (`%73`) and HTML (`&#115;`, `&#x73;`) have them. */
 function decodeEscapes(text: string): string {
+  const escapes = /\\u([0-9a-f]{4})|%([0-7][0-9a-f])|&#x([0-9a-f]{1,6});|&#(\d{1,7});/gi;
   return text
-    .replace(/\\u([0-9a-f]{4})|%([0-7][0-9a-f])|&#x([0-9a-f]{1,6});/gi, (_, ...codes: string[]) => character(codes, 16))
-    .replace(/&#(\d{1,7});/g, (_, code: string) => character([code], 10))
+    .replace(escapes, (_, json, url, html, decimal) => {
+      const code = Number(decimal ?? `0x${json ?? url ?? html}`);
+      return code <= 0x10ffff ? String.fromCodePoint(code) : ' ';
+    })
     .replace(/\\(["\\/])/g, '$1');
-}
-
-function character(codes: readonly (string | undefined)[], radix: number): string {
-  const code = Number.parseInt(codes.find((each) => each !== undefined) ?? '', radix);
-  return code <= 0x10ffff ? String.fromCodePoint(code) : ' ';
 }

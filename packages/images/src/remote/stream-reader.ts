@@ -1,8 +1,9 @@
-import { type ImageSize, parseSize, strict } from '@flux-srpo/core';
+import { type ImageSize, strict } from '@flux-srpo/core';
 import { present } from '../wire/present.ts';
-import { type Answer, AnswerProblem, readAnswer, readAnswered, readBase64 } from './answer.ts';
-import type { ServerEvent } from './event-parser.ts';
-import { mediaTypeOf } from './picture.ts';
+import type { CheckedRequest } from '../wire/request.ts';
+import { mediaTypeOf, readBase64 } from './answer.ts';
+import type { Exchange } from './exchange.ts';
+import { parseJson, readPieces } from './read-body.ts';
 import type { AnswerDescription } from './service.ts';
 
 /** A rough picture of a stream. */
@@ -17,127 +18,124 @@ export interface StreamedPartial {
   size?: ImageSize;
 }
 
-/** `{ error }` in the middle of a stream. */
-export class StreamedError extends Error {
-  readonly body: string;
+/** What fails in mid-stream can have no status of its own; the body says what it is. */
+const MID_STREAM_STATUS = 500;
 
-  constructor(body: string) {
-    super('the stream ended with an error');
-    this.body = body;
-  }
-}
-
-/** The completed events of a stream, put together as one answer. */
-const COMPLETED: AnswerDescription = {
-  images: 'events',
-  image: { b64_json: 'b64_json' },
-  seed: 'seed',
-  flagged: 'flags',
-  warnings: 'events.0.warnings',
-};
+/** The JSON of one server-sent event. */
+type ServerEvent = Record<string, unknown>;
 
 const readPng = strict.such(readBase64, 'base64 of a PNG file', (base64) => mediaTypeOf(base64) === 'image/png');
 
 /**
- * Makes an answer of the events of a stream. Events that do not fit the request are refused.
+ * The events that complete the pictures, put together as one answer, and where that has what.
+ * Events that do not fit the request are refused; those of other types are ignored, because they
+ * may come from later versions of the API.
  */
-export class StreamReader {
-  readonly #asked: number;
-  readonly #partials: number;
-  readonly #onPartial: (partial: StreamedPartial) => void;
-  /** Rough pictures so far, by picture. */
-  readonly #seen = new Map<number, number>();
-  /** Events with a picture, by picture. */
-  readonly #completed = new Map<number, Record<string, unknown>>();
-
-  /**
-   * @param asked pictures
-   * @param partials rough pictures of each, at most
-   */
-  constructor(asked: number, partials: number, onPartial: (partial: StreamedPartial) => void) {
-    this.#asked = asked;
-    this.#partials = partials;
-    this.#onPartial = onPartial;
-  }
-
-  get isComplete(): boolean {
-    return this.#completed.size === this.#asked;
-  }
-
-  /**
-   * @throws AnswerProblem for an event that cannot be
-   * @throws StreamedError for one that says so
-   */
-  take({ name, data }: ServerEvent): void {
-    if (data === '[DONE]') return;
-    const event = parseEvent(data);
-    if (name === 'error' || event.type === 'error' || (event.error ?? undefined) !== undefined) {
-      throw new StreamedError(data);
+export async function readStream(
+  exchange: Exchange,
+  response: Response,
+  { n = 1, partial_images = 0, enable_safety_checker }: CheckedRequest,
+  onPartial: (partial: StreamedPartial) => void,
+): Promise<[AnswerDescription, unknown]> {
+  // No picture is shown before it is checked, even where the service sends rough ones.
+  const most = enable_safety_checker === true ? 0 : partial_images;
+  const rough: number[] = Array(n).fill(0);
+  const completed: ServerEvent[] = [];
+  let count = 0;
+  const take = (event: ServerEvent): void => {
+    const { type, size, partial_image_index } = event;
+    const isWhole = type === 'image_generation.completed';
+    if (!isWhole && type !== 'image_generation.partial_image') return;
+    // OpenAI's own events do not say which picture: one of several comes after the other.
+    const image = strict.integer(0, n - 1)(event.image_index ?? (isWhole ? count : 0), 'image_index');
+    if (completed[image] !== undefined) throw strict.refusal(type, 'once, and after its rough pictures', event);
+    if (isWhole) {
+      count++;
+      completed[image] = event;
+      return;
     }
-    if (name !== '' && event.type !== name) throw new AnswerProblem("an event's name must be its type, got two");
-    // Other events may come from later versions of the API. They are ignored.
-    readAnswered(() => {
-      if (event.type === 'image_generation.partial_image') this.#takePartial(event);
-      else if (event.type === 'image_generation.completed') this.#takeCompleted(event);
-    });
-  }
-
-  /** @throws AnswerProblem where no picture came */
-  answer(): Answer {
-    const events = [...this.#completed].sort(([a], [b]) => a - b).map(([, event]) => event);
-    const flags = events.map(({ has_nsfw_concept }) => has_nsfw_concept);
-    const created = events[0]?.created_at;
-    return readAnswer(
-      typeof created === 'number' && created >= 0 ? { ...COMPLETED, created: 'events.0.created_at' } : COMPLETED,
-      {
-        events,
-        seed: events[0]?.seed,
-        flags: flags.includes(true) || flags.includes(false) ? flags.map(Boolean) : null,
-      },
-      this.#asked,
+    const index = rough[image]++;
+    if (partial_image_index !== index || index >= most) {
+      throw strict.refusal('rough pictures', `in order, ${most} of each at most`, event);
+    }
+    const pixels = /^(\d{2,4})x(\d{2,4})$/.exec(String(size));
+    onPartial(
+      present({
+        image,
+        index,
+        base64: readPng(event.b64_json, 'b64_json'),
+        size: pixels === null ? undefined : { width: Number(pixels[1]), height: Number(pixels[2]) },
+      }),
     );
+  };
+  // It does not wait for the end of the connection, which a service may keep open.
+  for await (const event of readEvents(exchange, response)) {
+    exchange.understood(() => take(event));
+    if (count === n) break;
   }
+  // Pictures that did not come leave holes.
+  const events = Object.values(completed);
+  const flags = events.map(({ has_nsfw_concept }) => has_nsfw_concept === true);
+  const isChecked = events.some(({ has_nsfw_concept }) => typeof has_nsfw_concept === 'boolean');
+  const paths = {
+    images: 'events',
+    image: { b64_json: 'b64_json' },
+    seed: 'events.0.seed',
+    flagged: 'flags',
+    warnings: 'events.0.warnings',
+    ...(typeof events[0]?.created_at === 'number' ? { created: 'events.0.created_at' } : {}),
+  };
+  return [paths, { events, flags: isChecked ? flags : null }];
+}
 
-  #takePartial(event: Record<string, unknown>): void {
-    const image = this.#imageIndex(event, 0);
-    const index = this.#seen.get(image) ?? 0;
-    if (this.#completed.has(image)) {
-      throw new AnswerProblem('a rough picture must come before its picture, got it after');
+/**
+ * The events of a stream, as they come. Whoever leaves the loop closes the connection. An event
+ * counts once its blank line has come. Comments, ids and reconnection times are left out.
+ *
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+ */
+async function* readEvents(exchange: Exchange, response: Response): AsyncGenerator<ServerEvent> {
+  let name = '';
+  let data: string[] = [];
+  for await (const lines of readLines(readPieces(exchange, response, exchange.settings.maxBytes))) {
+    for (const line of lines) {
+      if (line.startsWith('data:')) data.push(line.slice('data:'.length));
+      if (line.startsWith('event:')) name = line.slice('event:'.length).trim();
+      if (line !== '') continue;
+      const text = data.join('\n').trim();
+      if (text !== '' && text !== '[DONE]') yield parseEvent(exchange, response, name, text);
+      name = '';
+      data = [];
     }
-    if (event.partial_image_index !== index || index >= this.#partials) {
-      throw new AnswerProblem(`rough pictures must come in order, ${this.#partials} of each at most, got another`);
-    }
-    this.#seen.set(image, index + 1);
-    this.#onPartial(present({ image, index, base64: readPng(event.b64_json, 'b64_json'), size: sizeOf(event) }));
-  }
-
-  #takeCompleted(event: Record<string, unknown>): void {
-    const image = this.#imageIndex(event, this.#completed.size);
-    if (this.#completed.has(image)) throw new AnswerProblem('a picture must come once, got it twice');
-    this.#completed.set(image, event);
-  }
-
-  /** OpenAI's own events do not say which picture: one of several comes after the other. */
-  #imageIndex({ image_index }: Record<string, unknown>, next: number): number {
-    return strict.integer(0, this.#asked - 1)(image_index ?? next, 'image_index');
   }
 }
 
-function parseEvent(data: string): Record<string, unknown> {
-  try {
-    const event: unknown = JSON.parse(data);
-    if (typeof event === 'object' && event !== null) return event as Record<string, unknown>;
-  } catch {
-    // Refused below, as other values are.
+/** The lines that end in each piece of a text. */
+async function* readLines(pieces: AsyncIterable<string>): AsyncGenerator<string[]> {
+  // Of the line that has not ended. A long line is put together once, not with every piece of it.
+  let started: string[] = [];
+  let endsInReturn = false;
+  for await (const piece of pieces) {
+    // The second half of a line end whose first half ended the last piece is no line of its own.
+    const [first, ...next] = (endsInReturn ? piece.replace(/^\n/, '') : piece).split(/\r\n|\n|\r/);
+    if (piece !== '') endsInReturn = piece.endsWith('\r');
+    started.push(first as string);
+    const last = next.pop();
+    if (last === undefined) continue;
+    yield [started.join(''), ...next];
+    started = [last];
   }
-  throw new AnswerProblem('an event must be a JSON object, got another');
 }
 
-/** OpenAI's own models have sizes that are none here. */
-function sizeOf({ size }: Record<string, unknown>): ImageSize | undefined {
-  try {
-    return typeof size === 'string' ? parseSize(size) : undefined;
-  } catch {
-    return undefined;
+function parseEvent(exchange: Exchange, response: Response, name: string, text: string): ServerEvent {
+  const event = parseJson(text) as ServerEvent | null | undefined;
+  if (typeof event !== 'object' || event === null) {
+    throw exchange.invalid('an event must be a JSON object, got another');
   }
+  if (name === 'error' || event.type === 'error' || (event.error ?? undefined) !== undefined) {
+    exchange.answered = { status: MID_STREAM_STATUS, snippet: exchange.clean(text) };
+    throw exchange.refused(MID_STREAM_STATUS, event, response.headers);
+  }
+  if (name !== '' && event.type !== name) throw exchange.invalid("an event's name must be its type, got two");
+  return event;
 }
