@@ -145,14 +145,26 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
         },
         6272,
       ),
+      safetensors(
+        {
+          'diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale.diff': {
+            dtype: 'F16',
+            shape: [128],
+            data_offsets: [0, 256],
+          },
+          'lora_unet_img_in_.diff_b': { dtype: 'F16', shape: [3072], data_offsets: [256, 6400] },
+          'bundle_emb.a.clip_l': { dtype: 'F16', shape: [2, 1], data_offsets: [6400, 6404] },
+        },
+        6404,
+      ),
     ],
     repair: setHeaderLength,
     run: (bytes) =>
       isRefusal(async () => {
         const file = { name: 'fuzz', open: async () => bytesSource(bytes, 'fuzz') };
         const loras = await openLoras([{ file, strength: 1 }]);
-        const { unused } = mergeLoras({ parts: new Map(), unused: [] }, LORA_PLAN, loras);
-        require(loras[0]!.pairs.size > 0 || unused.length > 0, 'a LoRA without pairs');
+        const { unused } = await mergeLoras({ parts: new Map(), unused: [] }, LORA_PLAN, loras);
+        require(loras[0]!.pairs.size > 0 || loras[0]!.diffs.length > 0 || unused.length > 0, 'a LoRA without pairs');
       }),
   },
   manifest: {

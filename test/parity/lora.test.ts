@@ -68,6 +68,22 @@ describe.each(fixture.forms.map((form) => [form.name, form] as const))('a LoRA i
   });
 });
 
+// Oracle: the differences added by hand in torch, and the picture by diffusers
+// (test/reference/lora_differences.py).
+it('whole differences of weights, biases and norms give the picture of diffusers with them added', async () => {
+  const text = new TextDecoder().decode(await readNodeFixture('lora/differences.json'));
+  const { form } = JSON.parse(text) as { form: LoraForm };
+  const bundle = await openInMemory(await convert(await loraOf(form)));
+  const running = await createPipeline({ bundle, backend: await createNodeBackend({ threads: 1 }) });
+  try {
+    const request = pipeline.cases.find(({ name }) => name === 'short')!;
+    const expected = await readTensors(readNodeFixture, 'lora/differences-short.safetensors');
+    expect(failures(compareStages(await captureCase(running, request), expected))).toEqual([]);
+  } finally {
+    await running.dispose();
+  }
+});
+
 it('a picture of the merged bundle is the picture of diffusers with the LoRA fused', async () => {
   const form = fixture.forms.find(({ name }) => name === 'kohya')!;
   const bundle = await openInMemory(await convert(await loraOf(form)));

@@ -83,6 +83,7 @@ function progressText({ part, bytes, rate, secondsLeft }: ConvertProgress): stri
 
 function noticeText(notice: ConvertNotice, out: string): string {
   if (notice.type === 'assumed') return `assumed: ${notice.what}`;
+  if (notice.type === 'left-out') return `left out: ${notice.what}`;
   if (notice.type === 'continued') return `going on with the interrupted conversion in ${out}.partial`;
   if (notice.type === 'other-source') return `${notice.reason}; taking ${notice.taken}`;
   if (notice.type === 'started-over') return `starting over: ${notice.reason}, so ${out}.partial cannot be used`;

@@ -40,6 +40,8 @@ export type ConvertNotice =
   | { type: 'other-source'; reason: string; taken: string }
   /** The source does not say this of itself. The manifest's `source.assumed` has it too. */
   | { type: 'assumed'; what: string }
+  /** Tensors of a LoRA are not merged, for this reason. */
+  | { type: 'left-out'; what: string }
   /** This conversion goes on where an interrupted one stopped. */
   | { type: 'continued' }
   /** The work of an interrupted conversion was removed, for this reason. */

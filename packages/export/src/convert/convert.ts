@@ -6,6 +6,7 @@ import { checkDraft, describeBlocks, draftManifest, manifestJson } from '../bund
 import { writeGraphs } from '../bundle/part-writer.ts';
 import { readSafetyChecker } from '../bundle/safety-checker.ts';
 import type { Component } from '../key-maps/index.ts';
+import { leftOutOf } from '../lora/merge-loras.ts';
 import { type OpenLora, openLoras } from '../lora/open-loras.ts';
 import { Journal } from '../resume/journal.ts';
 import { journalIdentity } from '../resume/journal-identity.ts';
@@ -84,6 +85,7 @@ async function convert(conversion: Conversion): Promise<ConvertSummary> {
   const headers = await readHeaders(source, conversion.checkpoints, loras);
   const { clipTokenizer, t5Tokenizer, checkpoints, config, plan, binding, assumed } = headers;
   for (const what of assumed) onNotice?.({ type: 'assumed', what });
+  for (const what of leftOutOf(loras, binding.unused)) onNotice?.({ type: 'left-out', what });
   const asked: Recipe = { ...RECIPES[options.dtype], ...options.recipe };
   const { recipe, classOf, fallbacks } = classesForSource(asked, plan, binding, checkpoints);
   const checker = options.safetyChecker && watchSource(options.safetyChecker);

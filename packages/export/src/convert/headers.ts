@@ -49,7 +49,7 @@ export async function readHeaders(
   const tensors = tensorsOf(checkpoints);
   const { config, assumed } = await readModelConfig(source, clipTokenizer.eosId, tensors);
   const plan = planParts(config);
-  const binding = mergeLoras(bindParts(plan, tensors), plan, loras);
+  const binding = await mergeLoras(bindParts(plan, tensors), plan, loras);
   for (const { component, tensor } of [...binding.parts.values()].flat()) checkpoints[component].checkDtype(tensor);
   return { clipTokenizer, t5Tokenizer, checkpoints, config, plan, binding, assumed };
 }

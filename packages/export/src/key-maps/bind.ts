@@ -78,7 +78,7 @@ function bindTensor(part: string, claims: readonly Claim[], { naming, tensors, u
  * Compares shapes without their dimensions of 1: a 1×1 convolution kernel is a matrix, and a
  * broadcast scale is a vector.
  */
-function sameShape(a: readonly number[], b: readonly number[]): boolean {
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return squeeze(a).join() === squeeze(b).join();
 }
 

@@ -25,8 +25,8 @@ import {
 } from '../test-support/lora-files.ts';
 import { type MemoryBundle, memoryBundle, memorySource } from '../test-support/memory.ts';
 import { type Tensor, tinyPipeline, tinyTensors, transformerShapes } from '../test-support/tiny-pipeline.ts';
-import { addProduct } from './add-deltas.ts';
 import type { LoraSource } from './open-loras.ts';
+import { addProduct } from './pair-delta.ts';
 import { loraTargets } from './targets.ts';
 
 // What diffusers makes of LoRAs is in test/parity/lora.test.ts; here the oracle is up · down by
@@ -41,6 +41,8 @@ const BFL_NAMES = bflTransformerNames(SIZES);
 interface Converted {
   bundle: MemoryBundle;
   summary: ConvertSummary;
+  /** `type: what` */
+  notices: string[];
 }
 
 /** Converts the tiny pipeline, its transformer replaced where `transformer` is given as a file. */
@@ -52,7 +54,10 @@ async function convert(
   const bundle = memoryBundle();
   const files = transformer === undefined ? {} : { transformer: sourceFile('flux', transformer) };
   const source = await combineSources({ folder: memorySource(await tinyPipeline()), files });
-  return { bundle, summary: await convertPipeline(source, bundle, { dtype, loras }) };
+  const notices: string[] = [];
+  const onNotice: ConvertOptions['onNotice'] = (notice) =>
+    notices.push(`${notice.type}: ${'what' in notice && notice.what}`);
+  return { bundle, notices, summary: await convertPipeline(source, bundle, { dtype, loras, onNotice }) };
 }
 
 function weightsOf({ bundle }: Converted): Map<string, string> {
@@ -287,6 +292,118 @@ describe('merging', () => {
   });
 });
 
+describe('what LoRAs carry besides pairs', () => {
+  const x = 'transformer.x_embedder';
+  const plain = loraLayer(64, 64, 2, 50);
+  const values = (count: number, value: (i: number) => number): RawTensor => ({
+    dtype: 'F32',
+    shape: [count],
+    bytes: bytesOf(Float32Array.from({ length: count }, (_, i) => value(i))),
+  });
+  let alone: Map<string, string>;
+  beforeAll(async () => {
+    alone = weightsOf(await convert([await loraSource(loraTensors({ [x]: plain }, PEFT_ENDS))]));
+  });
+  const withOthers = async (others: Record<string, RawTensor>) => {
+    const tensors = new Map([...loraTensors({ [x]: plain }, PEFT_ENDS), ...Object.entries(others)]);
+    return await convert([await loraSource(tensors)]);
+  };
+  const leftOut = ({ summary }: Converted) => summary.unused.filter(({ tensor }) => tensor.startsWith('style'));
+
+  it('differences of biases and norms are added, times strength, in any naming', async () => {
+    const kinds: [string, string, number][] = [
+      ['double_blocks.0.img_attn.proj.diff_b', 'transformer_blocks.0.attn.to_out.0.bias', 64],
+      ['double_blocks.1.txt_attn.norm.key_norm.scale.diff', 'transformer_blocks.1.attn.norm_added_k.weight', 32],
+    ];
+    const tensors = tinyTensors();
+    for (const [, name, count] of kinds) {
+      const tensor = tensors.transformer.get(name)!;
+      tensor.values = tensor.values.map((value, i) => value + 0.5 * ((i % count) / 8));
+    }
+    const bundle = memoryBundle();
+    await convertPipeline(memorySource(await tinyPipeline(tensors)), bundle, { dtype: 'f32' });
+    const expected = weightsOf({ bundle } as Converted);
+    const given = (rename: (name: string) => string) =>
+      new Map(kinds.map(([name, , count]) => [rename(name), values(count, (i) => i / 8)]));
+    const dotted = given((name) => `diffusion_model.${name}`);
+    const kohya = given(
+      (name) =>
+        `lora_unet_${name
+          .replace(/\.(diff.*)$/, '@$1')
+          .replaceAll('.', '_')
+          .replace('@', '.')}`,
+    );
+    for (const form of [dotted, kohya]) {
+      expect(weightsOf(await convert([await loraSource(form, 0.5)]))).toEqual(expected);
+    }
+  });
+
+  it('embeddings are left out, and a notice says so', async () => {
+    const converted = await withOthers({ 'bundle_emb.my style.clip_l': values(4, () => 1) });
+    expect(weightsOf(converted)).toEqual(alone);
+    expect(leftOut(converted)).toHaveLength(1);
+    expect(converted.notices).toEqual([
+      'left-out: 1 tensors of style.safetensors: an embedding that the LoRA carries, which prompts cannot name here',
+    ]);
+  });
+
+  it('leftovers that are all zeros are left out, whatever their names and shapes', async () => {
+    const zeros = (...shape: number[]): RawTensor => ({
+      dtype: 'F32',
+      shape,
+      bytes: new Uint8Array(4 * shape.reduce((product, dim) => product * dim, 1)),
+    });
+    const converted = await withOthers({
+      'transformer.pos_embed.diff': zeros(4),
+      'transformer.proj_out.diff_b': zeros(3),
+      'transformer.other.lora_A.weight': zeros(1, 2),
+      'transformer.other.lora_B.weight': zeros(2, 1),
+      position_embedding: zeros(8),
+    });
+    expect(weightsOf(converted)).toEqual(alone);
+    expect(leftOut(converted)).toHaveLength(5);
+    expect(converted.notices).toEqual(['left-out: 5 tensors of style.safetensors: all zeros, which change nothing']);
+  });
+
+  it('pairs of another text encoder are left out, and those of this one are merged', async () => {
+    const others = loraTensors(
+      {
+        lora_te1_text_model_encoder_layers_7_mlp_fc1: loraLayer(80, 48, 2, 51),
+        'text_encoders.t5xxl.transformer.encoder.block.0.layer.0.SelfAttention.q': loraLayer(7, 96, 2, 52),
+        'text_encoder.text_model.embeddings.token_embedding': loraLayer(10, 48, 2, 53),
+      },
+      KOHYA_ENDS,
+    );
+    const own = loraTensors({ lora_te1_text_model_encoder_layers_0_mlp_fc1: loraLayer(80, 48, 2, 54) }, KOHYA_ENDS);
+    const converted = await withOthers(Object.fromEntries([...others, ...own]));
+    expect(weightsOf(converted)).toEqual(weightsOf(await withOthers(Object.fromEntries(own))));
+    expect(weightsOf(converted)).not.toEqual(alone);
+    const components = leftOut(converted).map(({ component }) => component);
+    expect(components.sort().join()).toBe(`${'text_encoder,'.repeat(4)}text_encoder_2,text_encoder_2`);
+    expect(converted.notices[0]).toMatch(/made for another text encoder/);
+  });
+
+  it.each([
+    'transformer.transformer.x_embedder',
+    'base_model.model.transformer.x_embedder',
+    'diffusion_model.lora_unet_img_in',
+    'lora_unet_lora_unet_img_in',
+    'lora_unet_diffusion_model_img_in',
+    'lora_unet_model_diffusion_model_img_in',
+    'lora_unet_img_in_',
+    'transformer.x_embedder_',
+    'diffusion_model.img_in__',
+  ])('marks of extraction tools around a name do not hide it: %s', async (layer) => {
+    expect(weightsOf(await convert([await loraSource(loraTensors({ [layer]: plain }, PEFT_ENDS))]))).toEqual(alone);
+  });
+
+  it('a doubled prefix does not lead from one network to another', async () => {
+    const tensors = loraTensors({ 'text_encoder.x_embedder': plain }, PEFT_ENDS);
+    const converted = await convert([await loraSource(tensors)]);
+    expect(leftOut(converted)).toHaveLength(2);
+  });
+});
+
 describe('an interrupted conversion with a LoRA', () => {
   const layer = { 'transformer.proj_out': loraLayer(64, 64, 2, 40) };
   let work: string;
@@ -391,7 +508,9 @@ describe('a LoRA is refused', () => {
   });
 
   it('for a tensor of no known name, in doubt whether it is a LoRA', async () => {
-    const error = await refusal(good().set('some.thing', { dtype: 'F32', shape: [1], bytes: new Uint8Array(4) }));
+    const error = await refusal(
+      good().set('some.thing', { dtype: 'F32', shape: [1], bytes: bytesOf(Float32Array.of(1)) }),
+    );
     expect(error).toMatchObject({ code: 'format/tensor-unexpected' });
     expect(error.message).toContain('some.thing must be named');
     expect(error.message).toContain('is it a LoRA?');
@@ -401,7 +520,6 @@ describe('a LoRA is refused', () => {
     ['a layer this model does not have', 'transformer.transformer_blocks.7.attn.to_q'],
     ['a layer of another architecture', 'lora_unet_layers_0_attention_to_q'],
     ['a layer of the autoencoder', 'vae.decoder.mid_block.attentions.0.to_q'],
-    ['a table', 'text_encoder.text_model.embeddings.token_embedding'],
     ['a name of JavaScript’s', 'transformer.__proto__'],
   ])('for %s, by its name', async (_, layer) => {
     const tensors = new Map([...good(), ...loraTensors({ [layer]: loraLayer(64, 64, 2, 31) }, PEFT_ENDS)]);
@@ -429,7 +547,8 @@ describe('a LoRA is refused', () => {
     ['lora_A.weight', [0, 64], 'rank 1 to 2048'],
     ['alpha', [2], 'must be one number'],
   ])('for %s of %j', async (end, shape, words) => {
-    const bytes = new Uint8Array(4 * shape.reduce((product, dim) => product * dim, 1));
+    // All zeros would change nothing, and would be left out.
+    const bytes = new Uint8Array(4 * shape.reduce((product, dim) => product * dim, 1)).fill(0x3f);
     const error = await refusal(good().set(`${LAYER}.${end}`, { dtype: 'F32', shape, bytes }));
     expect(error.code).toBe('format/shape-mismatch');
     expect(error.message).toContain(words);

@@ -1,46 +1,48 @@
 import { FormatError } from '@flux-srpo/core';
 import type { PartPlan } from '../graphs/slots.ts';
+import { sameShape } from '../key-maps/bind.ts';
 import type { Binding, BoundSlot, UnusedTensor } from '../key-maps/binding.ts';
 import { cutAmong, sharedShape } from '../key-maps/claims.ts';
-import { readValues } from '../tensors/store.ts';
+import { readValues, type TensorStore } from '../tensors/store.ts';
+import { fullDelta } from './full-delta.ts';
 import type { MergedSlot, SlotDelta } from './merged-slot.ts';
 import type { OpenLora } from './open-loras.ts';
-import type { LoraPair } from './pairs.ts';
-import { type LoraTarget, loraTargets } from './targets.ts';
+import { pairDelta } from './pair-delta.ts';
+import type { Changes } from './pairs.ts';
+import { type FindTarget, type LoraTarget, loraTargets } from './targets.ts';
+
+/** Something that a LoRA does to one tensor of a layer. */
+interface Change {
+  readonly layer: string;
+  readonly changes: Changes;
+  /** Of the weights that it changes. */
+  readonly shape: readonly number[];
+  /** Its tensors in the LoRA's file. */
+  readonly tensors: readonly string[];
+  /** Where all numbers of one of these are zeros, it changes nothing. */
+  readonly factors: readonly string[];
+  deltaOf(slot: BoundSlot): SlotDelta;
+}
 
 /**
- * The same binding with the LoRAs' pairs at the slots that they change. A LoRA is cut into slots by
- * its own naming, so the checkpoint's naming does not matter. Each pair changes a layer of this
- * model, is listed as unneeded, or is refused by name.
+ * The same binding with what the LoRAs add at the slots that they change. A LoRA is cut into slots
+ * by its own naming, so the checkpoint's naming does not matter. Each tensor of a LoRA changes a
+ * layer of this model, is listed as unneeded, or is refused by name.
  */
-export function mergeLoras(
+export async function mergeLoras(
   binding: Binding,
   plan: readonly PartPlan[],
   loras: readonly OpenLora[],
-): Binding<MergedSlot> {
+  signal?: AbortSignal,
+): Promise<Binding<MergedSlot>> {
   if (loras.length === 0) return binding;
   const findTarget = loraTargets(plan);
   /** By `part/slot`. */
   const deltas = new Map<string, SlotDelta[]>();
   const unused: UnusedTensor[] = [];
   for (const lora of loras) {
-    /** `part/slot` → the layer by which this LoRA changes it. */
-    const changed = new Map<string, string>();
-    for (const [pair, scale] of lora.pairs) {
-      const target = findTarget(pair.layer);
-      if (target === undefined) throw unknownLayer(pair);
-      if ('reason' in target) {
-        unused.push(...tensorsOf(pair).map((tensor) => ({ ...target, tensor: `${pair.file}: ${tensor}` })));
-        continue;
-      }
-      for (const { slot, rows, columns } of cutPair(pair, target)) {
-        const at = `${target.part}/${slot.name}`;
-        const other = changed.get(at);
-        if (other !== undefined) throw changedTwice(pair, other);
-        changed.set(at, pair.layer);
-        const read: SlotDelta['read'] = (...range) => readValues(lora.store, ...range);
-        deltas.set(at, [...(deltas.get(at) ?? []), { pair, scale, rows, columns, read }]);
-      }
+    for (const each of await mergeLora(lora, findTarget, deltas, signal)) {
+      unused.push({ ...each, tensor: `${lora.record.name}: ${each.tensor}` });
     }
   }
   const withDeltas = (part: string, bound: BoundSlot): MergedSlot => {
@@ -51,32 +53,128 @@ export function mergeLoras(
   return { parts: new Map(parts), unused: [...binding.unused, ...unused] };
 }
 
-/** The rows of `up` and columns of `down` that each slot takes. */
-function cutPair(pair: LoraPair, { claims, part }: LoraTarget): BoundSlot[] {
-  const { file, layer, outFeatures, inFeatures } = pair;
+/** What of each LoRA is not merged, and why, as a sentence for each reason. */
+export function leftOutOf(loras: readonly OpenLora[], unused: readonly UnusedTensor[]): string[] {
+  const sentences = loras.map(({ record: { name } }) => {
+    const counts = new Map<string, number>();
+    for (const { tensor, reason } of unused) {
+      if (tensor.startsWith(`${name}: `)) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+    }
+    return [...counts].map(([reason, count]) => `${count} tensors of ${name}: ${reason}`);
+  });
+  return [...new Set(sentences.flat())];
+}
+
+/** Adds to `deltas` what one LoRA changes, and returns what it does not need. */
+async function mergeLora(
+  lora: OpenLora,
+  findTarget: FindTarget,
+  deltas: Map<string, SlotDelta[]>,
+  signal?: AbortSignal,
+): Promise<UnusedTensor[]> {
+  const file = lora.record.name;
+  const unused: UnusedTensor[] = lora.unused.map((each) => ({ component: 'text_encoder', ...each }));
+  for (const tensor of lora.unknown) {
+    if (!(await isZero(lora.store, tensor, signal))) throw unknownTensor(file, tensor);
+    unused.push({ component: 'transformer', tensor, reason: ALL_ZEROS });
+  }
+  /** `part/slot` → the layer by which this LoRA changes it. */
+  const changed = new Map<string, string>();
+  for (const change of changesOf(lora)) {
+    const leaveOut = (component: UnusedTensor['component'], reason: string) =>
+      unused.push(...change.tensors.map((tensor) => ({ component, tensor, reason })));
+    const target = findTarget(change.layer, change.changes);
+    if (target !== undefined && 'reason' in target) {
+      leaveOut(target.component, target.reason);
+      continue;
+    }
+    const misfit = target === undefined ? unknownLayer(file, change.layer) : wrongShape(file, change, target);
+    if (misfit !== undefined) {
+      const encoder = findTarget.encoderOf(change.layer);
+      if (encoder !== undefined) leaveOut(encoder, 'made for another text encoder');
+      else if (await someZero(lora.store, change.factors, signal)) leaveOut('transformer', ALL_ZEROS);
+      else throw misfit;
+      continue;
+    }
+    const { claims, part } = target as LoraTarget;
+    for (const slot of cutAmong(claims, change.layer)) {
+      const at = `${part}/${slot.slot.name}`;
+      const other = changed.get(at);
+      // A pair and a whole difference of one layer are two changes of one name.
+      if (other !== undefined && other !== change.layer) throw changedTwice(file, change.layer, other);
+      changed.set(at, change.layer);
+      deltas.set(at, [...(deltas.get(at) ?? []), change.deltaOf(slot)]);
+    }
+  }
+  return unused;
+}
+
+const ALL_ZEROS = 'all zeros, which change nothing';
+
+function changesOf({ pairs, diffs, record, store }: OpenLora): Change[] {
+  return [
+    ...[...pairs].map(([pair, scale]): Change => {
+      const { layer, outFeatures, inFeatures, down, up, alpha } = pair;
+      return {
+        layer,
+        changes: 'weight',
+        shape: [outFeatures, inFeatures],
+        tensors: [down, up, ...(alpha === undefined ? [] : [alpha])],
+        factors: [up, down],
+        deltaOf: (slot) => pairDelta(pair, scale, slot, store),
+      };
+    }),
+    ...diffs.map((diff): Change => {
+      const { layer, changes, shape, tensor } = diff;
+      const deltaOf = (slot: BoundSlot) => fullDelta(diff, record.strength, slot, store);
+      return { layer, changes, shape, tensors: [tensor], factors: [tensor], deltaOf };
+    }),
+  ];
+}
+
+async function someZero(store: TensorStore, tensors: readonly string[], signal?: AbortSignal): Promise<boolean> {
+  for (const tensor of tensors) if (await isZero(store, tensor, signal)) return true;
+  return false;
+}
+
+/** Numbers read at a time. */
+const PIECE = 1024 * 1024;
+
+async function isZero(store: TensorStore, tensor: string, signal?: AbortSignal): Promise<boolean> {
+  const count = store.tensors.get(tensor)!.shape.reduce((product, dim) => product * dim, 1);
+  for (let at = 0; at < count; at += PIECE) {
+    const values = await readValues(store, tensor, at, Math.min(at + PIECE, count), signal);
+    if (values.some((value) => value !== 0)) return false;
+  }
+  return true;
+}
+
+/** The error for a change of weights of another shape. */
+function wrongShape(file: string, { layer, shape }: Change, { claims, part }: LoraTarget): FormatError | undefined {
   const expected = sharedShape(claims);
-  if (expected[0] === outFeatures && expected[1] === inFeatures) return cutAmong(claims, layer);
-  throw new FormatError(
-    `${file}: ${layer} must change weights of [${expected.join(', ')}], got [${outFeatures}, ${inFeatures}]; it was made for another model`,
-    {
-      code: 'format/shape-mismatch',
-      details: { name: file, layer, part, expected, got: [outFeatures, inFeatures] },
-    },
+  if (sameShape(expected, shape)) return undefined;
+  const got = shape.join(', ');
+  return new FormatError(
+    `${file}: ${layer} must change weights of [${expected.join(', ')}], got [${got}]; it was made for another model`,
+    { code: 'format/shape-mismatch', details: { name: file, layer, part, expected, got: [...shape] } },
   );
 }
 
-function tensorsOf({ down, up, alpha }: LoraPair): string[] {
-  return [down, up, ...(alpha === undefined ? [] : [alpha])];
-}
-
-function unknownLayer({ file, layer }: LoraPair): FormatError {
+function unknownLayer(file: string, layer: string): FormatError {
   return new FormatError(
-    `${file}: ${layer} must be a linear layer of this model, got a name it does not have; leaving it out would draw other pictures`,
+    `${file}: ${layer} must be a layer of this model, got a name it does not have; leaving it out would draw other pictures`,
     { code: 'format/tensor-unexpected', details: { name: file, layer } },
   );
 }
 
-function changedTwice({ file, layer }: LoraPair, other: string): FormatError {
+function unknownTensor(file: string, tensor: string): FormatError {
+  return new FormatError(
+    `${file}: ${tensor} must be named as one of two low-rank matrices, their alpha (lora_down and lora_up, lora_A and lora_B) or a difference (diff, diff_b); is it a LoRA?`,
+    { code: 'format/tensor-unexpected', details: { name: file, tensor } },
+  );
+}
+
+function changedTwice(file: string, layer: string, other: string): FormatError {
   return new FormatError(`${file}: each weight must be changed once, got ${other} and ${layer} for the same`, {
     code: 'format/tensor-unexpected',
     details: { name: file, layers: [other, layer] },

@@ -1,18 +1,22 @@
-import type { BoundSlot, Range } from '../key-maps/binding.ts';
-import type { LoraPair } from './pairs.ts';
+import type { BoundSlot } from '../key-maps/binding.ts';
 
-/** What one LoRA adds to a slot: scale · up[rows] · down[:, columns]. */
+/** What one LoRA adds to a slot. */
 export interface SlotDelta {
-  readonly pair: LoraPair;
-  /** strength · alpha / rank */
-  readonly scale: number;
-  /** Rows of `up`, in the order of the slot's own rows. */
-  readonly rows: readonly Range[];
-  /** Columns of `down`. */
-  readonly columns: Range;
-  /** Values `start` up to `end` of a tensor of the LoRA's file, row-major. */
-  read(tensor: string, start: number, end: number, signal?: AbortSignal): Promise<Float32Array>;
+  /**
+   * Reads what all rows need.
+   *
+   * @param width columns of the slot
+   */
+  begin(width: number, signal?: AbortSignal): Promise<AddRows>;
 }
+
+/**
+ * Adds to rows of a slot, rounded to float32 once.
+ *
+ * @param rows [end − start, width], changed in place
+ * @param start first of these rows in the slot
+ */
+export type AddRows = (rows: Float32Array, start: number, end: number) => Promise<void>;
 
 /** A bound slot, and what LoRAs add to it in their order. */
 export interface MergedSlot extends BoundSlot {

@@ -4,7 +4,7 @@ import type { SourceFile } from '../sources/combine-sources.ts';
 import { assertSame, stateOf } from '../sources/watch-source.ts';
 import { openTensorStore, type TensorStore } from '../tensors/store.ts';
 import { readScales } from './alpha.ts';
-import { type LoraPair, pairTensors } from './pairs.ts';
+import { type LoraDiff, type LoraPair, type LoraTensors, pairTensors } from './pairs.ts';
 
 /** A LoRA to merge. Strength 1 is as it was trained; negative strengths do the opposite. */
 export interface LoraSource {
@@ -19,6 +19,9 @@ export interface OpenLora {
   readonly store: TensorStore;
   /** Each pair with strength · alpha / rank. */
   readonly pairs: ReadonlyMap<LoraPair, number>;
+  readonly diffs: readonly LoraDiff[];
+  readonly unused: LoraTensors['unused'];
+  readonly unknown: LoraTensors['unknown'];
   /** Throws where the file changed since it was hashed. */
   assertUnchanged(): Promise<void>;
   close(): Promise<void>;
@@ -52,8 +55,8 @@ async function openLora({ file, strength }: LoraSource, signal?: AbortSignal): P
   const source = await file.open();
   try {
     const store = await openTensorStore(source, signal);
-    const pairs = pairTensors(file.name, store);
-    if (pairs.length === 0) {
+    const { pairs, ...others } = pairTensors(file.name, store);
+    if (store.tensors.size === 0) {
       throw new InputError(`${file.name} must be a LoRA, got a file without tensors`, {
         code: 'input/required',
         details: { name: file.name },
@@ -64,6 +67,7 @@ async function openLora({ file, strength }: LoraSource, signal?: AbortSignal): P
     return {
       record: { name: file.name, sha256, strength },
       store,
+      ...others,
       pairs: new Map([...scales].map(([pair, scale]) => [pair, strength * scale])),
       assertUnchanged: () => assertUnchanged(file, stateOf(source), sha256, signal),
       close: async () => await source.close?.(),

@@ -20,10 +20,45 @@ export interface LoraPair {
   readonly alpha?: string;
 }
 
+/** A tensor that is added to a weight or a bias as it is, as extraction tools save small layers. */
+export interface LoraDiff {
+  readonly file: string;
+  readonly layer: string;
+  readonly tensor: string;
+  /** Which of the layer's tensors it changes. */
+  readonly changes: Changes;
+  readonly shape: readonly number[];
+}
+
+/** The tensor of a layer that is changed: a norm's scale counts as its weight. */
+export type Changes = 'weight' | 'bias';
+
+/** Everything in a LoRA's file. */
+export interface LoraTensors {
+  readonly pairs: readonly LoraPair[];
+  readonly diffs: readonly LoraDiff[];
+  /** Tensors that are not needed, and why. */
+  readonly unused: readonly { readonly tensor: string; readonly reason: string }[];
+  /** Tensors of no known name. Only such that are all zeros may be left out. */
+  readonly unknown: readonly string[];
+}
+
 /** kohya's, PEFT's (with or without an adapter's name), older diffusers' and XLabs' endings. */
 const DOWN = /^(.+?)\.(?:lora_down|lora_A|lora_A\.[^.]+|lora\.down|lora_linear_layer\.down|down)\.weight$/;
 const UP = /^(.+?)\.(?:lora_up|lora_B|lora_B\.[^.]+|lora\.up|lora_linear_layer\.up|up)\.weight$/;
 const ALPHA = /^(.+?)(?:\.lora_[AB])?\.alpha$/;
+
+/**
+ * Whole differences of weights and norms, and of biases.
+ *
+ * @see https://github.com/Comfy-Org/ComfyUI/blob/a125cd84/comfy/lora.py `load_lora`
+ */
+const DIFFS: readonly (readonly [pattern: RegExp, changes: Changes])[] = [
+  [/^(.+)\.(?:diff|w_norm)$/, 'weight'],
+  [/^(.+)\.(?:diff_b|b_norm)$/, 'bias'],
+];
+/** Embeddings of textual inversion, which A1111 lets a LoRA carry. */
+const EMBEDDING = /^bundle_emb\./;
 
 /**
  * Published LoRAs have ranks of 1 to 512. `down` is held in memory: 126 MB at this rank for
@@ -31,22 +66,20 @@ const ALPHA = /^(.+?)(?:\.lora_[AB])?\.alpha$/;
  */
 export const MAX_RANK = 2048;
 
-/** All pairs of a file. A tensor that belongs to none is refused by name. */
-export function pairTensors(file: string, { tensors, unreadable }: TensorStore): LoraPair[] {
+/** Sorts the tensors of a LoRA's file by what they change. */
+export function pairTensors(file: string, { tensors, unreadable }: TensorStore): LoraTensors {
   refuseOtherLora(file, tensors.keys());
+  const diffs: LoraDiff[] = [];
+  const unused: { tensor: string; reason: string }[] = [];
+  const unknown: string[] = [];
   const found = new Map<string, { down?: string; up?: string; alpha?: string }>();
   for (const tensor of tensors.keys()) {
-    const [role, layer] = roleOf(tensor) ?? [];
-    if (role === undefined || layer === undefined) {
-      throw new FormatError(
-        `${file}: ${tensor} must be named as one of two low-rank matrices or their alpha (lora_down and lora_up, lora_A and lora_B); is it a LoRA?`,
-        { code: 'format/tensor-unexpected', details: { name: file, tensor } },
-      );
+    if (EMBEDDING.test(tensor)) {
+      unused.push({ tensor, reason: 'an embedding that the LoRA carries, which prompts cannot name here' });
+      continue;
     }
-    const entry = found.get(layer) ?? {};
-    if (entry[role] !== undefined) throw twice(file, layer, [entry[role], tensor]);
-    entry[role] = tensor;
-    found.set(layer, entry);
+    const diff = diffOf(file, tensor, tensors.get(tensor)!.shape);
+    const [role, layer] = roleOf(tensor) ?? [];
     const readable = unreadable(tensor);
     const { dtype } = tensors.get(tensor)!;
     if (readable !== undefined && !(role === 'alpha' && isOtherNumber(dtype))) {
@@ -55,8 +88,30 @@ export function pairTensors(file: string, { tensors, unreadable }: TensorStore):
         details: { name: file, tensor, expected: readable, got: dtype },
       });
     }
+    if (diff !== undefined) diffs.push(diff);
+    if (diff === undefined && role === undefined) unknown.push(tensor);
+    if (role === undefined || layer === undefined) continue;
+    const entry = found.get(layer) ?? {};
+    if (entry[role] !== undefined) throw twice(file, layer, [entry[role], tensor]);
+    entry[role] = tensor;
+    found.set(layer, entry);
   }
-  return [...found].map(([layer, entry]) => checkPair(file, layer, entry, tensors));
+  const isPair = ([layer, { down, up, alpha }]: (typeof entries)[number]) =>
+    down !== undefined || up !== undefined || !diffs.some((diff) => diff.layer === layer) || alpha === undefined;
+  const entries = [...found];
+  for (const [, { alpha }] of entries.filter((entry) => !isPair(entry))) {
+    unused.push({ tensor: alpha!, reason: 'an alpha, which whole differences do not need' });
+  }
+  const pairs = entries.filter(isPair).map(([layer, entry]) => checkPair(file, layer, entry, tensors));
+  return { pairs, diffs, unused, unknown };
+}
+
+function diffOf(file: string, tensor: string, shape: readonly number[]): LoraDiff | undefined {
+  for (const [pattern, changes] of DIFFS) {
+    const layer = pattern.exec(tensor)?.[1];
+    if (layer !== undefined) return { file, layer, tensor, changes, shape };
+  }
+  return undefined;
 }
 
 function roleOf(tensor: string): ['down' | 'up' | 'alpha', string] | undefined {
