@@ -6,9 +6,9 @@ import { putSmallFlux } from '../../support/small-flux.ts';
 
 /**
  * The stand-in hub as a process of its own, for pages: with the small model of `srpo-q4`. It prints
- * its addresses, and ends with its standard input, or after a `DELETE` to the control address. `POST`
- * there sets `gated`, `gate`, `signedFor` and `limited`, and forgets the requests so far; `GET`
- * answers with them.
+ * its addresses, and ends with its standard input, or after a `DELETE` to the control address. A
+ * `POST` there sets `gated`, `gate`, `signedFor` and `limited`, and forgets the requests so far. A
+ * `GET` answers with them.
  */
 
 const hub = await startHub();

@@ -7,7 +7,10 @@ import {
   sparseTransformer,
   sparseVae,
 } from '../../../../test/support/sparse-flux.ts';
+import { convertPipeline } from '../convert/convert.ts';
+import type { ConvertProgress } from '../convert/convert-progress.ts';
 import { networkFile } from '../hub/hub.ts';
+import { memoryBundle } from '../test-support/memory.ts';
 import { findRecipe, shippedRecipes } from './find-recipe.ts';
 import { openRecipe } from './open-recipe.ts';
 import { planRecipe } from './recipe-plan.ts';
@@ -36,6 +39,13 @@ beforeAll(async () => {
 });
 afterAll(() => hub.close());
 
+const find = (id: string) => findRecipe(id, (at) => networkFile(at, { endpoint: hub.endpoint, redirects: 'by-hand' }));
+
+function bytesServed(): number {
+  const ranges = hub.seen.filter(({ status }) => status === 206).map(({ range }) => /(\d+)-(\d+)/.exec(range ?? '')!);
+  return ranges.reduce((sum, [, start, last]) => sum + Number(last) + 1 - Number(start), 0);
+}
+
 function put(source: string, file: HubFile): void {
   hub.files.set(source.replace('hf:', ''), file);
 }
@@ -51,14 +61,37 @@ function textFile(path: string, name: string): HubFile {
 
 describe('a shipped recipe', () => {
   it.each(shippedRecipes().map(({ id }) => id))('%s says the bytes that its files and its bundle have', async (id) => {
-    const found = await findRecipe(id, (at) => networkFile(at, { endpoint: hub.endpoint, redirects: 'by-hand' }));
+    hub.seen.length = 0;
+    const found = await find(id);
     const opened = await openRecipe(found);
     const { forecast, needs, plan } = await planRecipe(found.recipe, opened, {});
     expect(Math.abs(found.recipe.bytes.read / forecast.sourceBytes - 1)).toBeLessThan(0.02);
     expect(Math.abs(found.recipe.bytes.written / forecast.bytes - 1)).toBeLessThan(0.02);
+    // Headers and tokenizers, no weights.
+    expect(bytesServed()).toBeLessThan(1_000_000);
     expect(needs.least).toBeLessThan(needs.memory);
     expect(plan.refusals).toEqual([]);
     const small = await planRecipe(found.recipe, opened, { budget: needs.least - 1 });
     expect(small.plan.refusals[0]?.message).toMatch(/needs \d+ bytes of device memory at least/);
+  });
+
+  it('srpo shows its progress over as many bytes as its plan says', async () => {
+    const found = await find('srpo');
+    const opened = await openRecipe(found);
+    const { forecast } = await planRecipe(found.recipe, opened, {});
+    const stop = new AbortController();
+    const seen: ConvertProgress[] = [];
+    const conversion = convertPipeline(opened.source, memoryBundle(), {
+      dtype: found.recipe.dtype,
+      loras: opened.loras,
+      signal: stop.signal,
+      onProgress: (progress) => {
+        seen.push(progress);
+        if (seen.length === 3) stop.abort(new Error('seen enough'));
+      },
+    });
+    await expect(conversion).rejects.toThrow('seen enough');
+    expect(seen.map(({ bytes }) => bytes.total)).toEqual(seen.map(() => forecast.sourceBytes));
+    expect(seen.at(-1)).toMatchObject({ parts: { total: 189 }, secondsLeft: expect.any(Number) });
   });
 });

@@ -54,7 +54,7 @@ export interface ImportForecast extends ConversionForecast {
   found: number;
   /** Whether the browser has room for what is missing. */
   fits: boolean;
-  /** Of a recipe: what a picture needs, and why this machine could not draw it; no reason where it can. */
+  /** Of a recipe: what a picture needs, and why this machine cannot draw it. Empty where it can. */
   machine?: { needs: PictureNeeds; obstacles: string[] };
 }
 
@@ -67,9 +67,10 @@ export interface ModelStorage {
   recipes(): Promise<RecipeEntry[]>;
   /**
    * Converts a checkpoint, or what a recipe names, into a stored model, in a worker. Memory stays
-   * bounded whatever the size. A recipe's licence must be accepted, and this machine must be able to
-   * draw with the result (`device/limit-too-small`). Rejects with `storage/quota-exceeded` where it does not fit, with `input/conflict` where there
-   * is a model of that id or another tab is importing it.
+   * bounded whatever the size. Rejects with `storage/quota-exceeded` where it does not fit, with
+   * `input/conflict` where there is a model of that id or another tab is importing it. Of a recipe,
+   * rejects with `input/licence` until its licence is accepted, and with `device/limit-too-small`
+   * where this machine could not draw.
    */
   import(sources: ImportSources | RecipeSources, options?: ImportOptions): Promise<CompleteModel>;
   /**

@@ -33,7 +33,7 @@ export interface ImportSources {
 /** A model that a recipe makes. Files that are given with it take the place of its own. */
 export interface RecipeSources
   extends Pick<ImportSources, 'transformer' | 't5' | 'clip' | 'vae' | 'tokenizers' | 'safetyChecker'> {
-  /** An id of `storage.recipes()`, the URL of a recipe, `hf:owner/name/path`, or the recipe itself. */
+  /** An id of `storage.recipes()`, a recipe's URL, `hf:owner/name/path`, or the recipe itself. */
   recipe: string | URL | ModelRecipe;
   /**
    * The user was shown the recipe's licence and accepts it. Without this an import rejects with
