@@ -24,7 +24,10 @@ export interface RetryPolicy {
 declare function setTimeout(callback: () => void, milliseconds: number): number;
 declare function clearTimeout(timer: number): void;
 
-/** Calls `act` until it succeeds. Rejects with the last error, or the signal's reason. */
+/**
+ * Calls `act` until it succeeds or the policy gives up. Rejects with the last error, or with the
+ * signal's reason.
+ */
 export async function retry<Result>(
   act: () => Promise<Result>,
   { pauseAfter, signal, wait = sleep }: RetryPolicy,
