@@ -4,8 +4,8 @@ import { main } from 'assemblyscript/asc';
 import { ROOT } from './lib/process.mjs';
 
 /**
- * `npm run wasm`: compiles the quantizer's kernels. A test compares the committed kernels with what
- * the compiler makes today.
+ * `npm run wasm`: compiles the kernels of quantizers and kept blocks. A test compares the committed
+ * kernels with what the compiler makes today.
  */
 
 const SOURCES = ['packages/export/assembly/quantize.ts', 'packages/export/assembly/ggml-blocks.ts'];
