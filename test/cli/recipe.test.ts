@@ -8,9 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { sha256Hex } from '@flux-srpo/formats';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { shippedRecipes } from '../../packages/export/src/model-recipes/find-recipe.ts';
-import { type StandInHub, startHub } from '../support/hub.ts';
+import { memoryFile, type StandInHub, startHub } from '../support/hub.ts';
 import { readNodeFixture } from '../support/node-fixtures.ts';
 import { putSmallFlux } from '../support/small-flux.ts';
+import { synthesizeFile } from '../support/synthesize.ts';
 import { type Outcome, outcomeOf } from './support/outcome.ts';
 
 /**
@@ -181,6 +182,25 @@ describe('a recipe', () => {
       ),
     ]);
     expect(await filesOf(at('mended'))).toEqual(expected);
+  });
+
+  it('merges its LoRA, or with a strength of its own the one that stands in for it', async () => {
+    const lora = await synthesizeFile('lora', [
+      ['lora_unet_img_in.lora_down.weight', [2, 64], 0, 0.25],
+      ['lora_unet_img_in.lora_up.weight', [256, 2], 0, 0.25],
+    ]);
+    hub.files.set('owner/loras/eight-steps.safetensors', memoryFile(lora));
+    const source = 'hf:owner/loras/eight-steps.safetensors';
+    const or = [{ source, strength: 0.125 }];
+    const turbo = await own('turbo.json', (recipe) => ({
+      ...recipe,
+      loras: [{ source: 'hf:owner/loras/gone.safetensors', strength: 1, or }],
+    }));
+    const { code, stderr } = await run(...convert('turbo', turbo));
+    expect([code, stderr]).toEqual([0, expect.stringContaining('taking turbo.json: loras[0].or[0]\n')]);
+    expect(JSON.parse(await readFile(at('turbo', 'manifest.json'), 'utf8')).loras).toEqual([
+      { name: 'eight-steps.safetensors', sha256: await sha256Hex(lora), strength: 0.125 },
+    ]);
   });
 
   it('whose repository is gated says where to accept its licence', async () => {
