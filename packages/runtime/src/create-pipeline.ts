@@ -4,7 +4,7 @@ import type { GenerateOptions, GenerateResult } from './generation/contract.ts';
 import { Phases } from './generation/phases.ts';
 import { requestPlanner } from './generation/request-planner.ts';
 import type { Backend } from './ort/backend.ts';
-import { generatePictures, type Machinery } from './pipeline.ts';
+import { generatePictures, type PipelineState } from './pipeline.ts';
 import { checkPipelineOptions, type PipelineOptions } from './pipeline-options.ts';
 import { type GenerateRequest, type ResolvedRequest, resolveRequest } from './request.ts';
 import { SafetyGuard } from './safety/safety-guard.ts';
@@ -21,7 +21,7 @@ export class Pipeline {
   readonly bundle: Bundle;
   readonly backend: Backend;
   readonly #plan: (request: ResolvedRequest) => MemoryPlan;
-  readonly #machinery: Machinery;
+  readonly #state: PipelineState;
   readonly #guard: SafetyGuard;
   #running: Promise<unknown> | undefined;
 
@@ -30,7 +30,7 @@ export class Pipeline {
     this.backend = backend;
     this.#plan = requestPlanner(backend, bundle, memoryBudget);
     const phases = new Phases(backend, bundle);
-    this.#machinery = { bundle, ledger: backend.ledger, phases, prompts: new PromptEncoder(bundle, tokenizers) };
+    this.#state = { bundle, ledger: backend.ledger, phases, prompts: new PromptEncoder(bundle, tokenizers) };
     this.#guard = new SafetyGuard(backend, bundle);
   }
 
@@ -44,7 +44,7 @@ export class Pipeline {
       options.signal?.throwIfAborted();
       const resolved = resolveRequest(request, this.bundle.manifest);
       const plan = this.#plan(resolved);
-      const generate = (own: GenerateOptions) => generatePictures(this.#machinery, resolved, plan, own);
+      const generate = (own: GenerateOptions) => generatePictures(this.#state, resolved, plan, own);
       if (!resolved.enableSafetyChecker) return generate(options);
       try {
         return await this.#guard.generate(options, generate);
@@ -68,7 +68,7 @@ export class Pipeline {
   /** Frees all weights; the next generation loads them again. */
   unload(): Promise<void> {
     return this.#alone(async () => {
-      await this.#machinery.phases.close();
+      await this.#state.phases.close();
       await this.#guard.close();
     });
   }

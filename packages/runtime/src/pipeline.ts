@@ -23,7 +23,7 @@ import type { ResolvedRequest } from './request.ts';
 import type { PromptEncoder } from './text/prompt-encoder.ts';
 
 /** What stays between generations. */
-export interface Machinery {
+export interface PipelineState {
   bundle: Bundle;
   ledger: Ledger;
   phases: Phases;
@@ -32,7 +32,7 @@ export interface Machinery {
 
 /** One generation, from the prompt to the pictures: encode, prepare, denoise, decode. */
 export async function generatePictures(
-  { bundle: { manifest }, ledger, phases, prompts }: Machinery,
+  { bundle: { manifest }, ledger, phases, prompts }: PipelineState,
   request: ResolvedRequest,
   plan: MemoryPlan,
   { signal, onProgress, onPreview, onTensor }: GenerateOptions,
@@ -41,16 +41,16 @@ export async function generatePictures(
   const { size, steps, n, seed, maxSequenceLength } = request;
   assertPlanned(plan, size);
   const clock = new Clock();
-  await phases.adopt(plan);
+  await phases.applyPlan(plan);
   ledger.resetPeaks();
-  const known = prompts.recall(request);
-  const isPromptKnown = known !== undefined;
+  const remembered = prompts.recall(request);
+  const isPromptKnown = remembered !== undefined;
   const progress = new GenerationProgress({ onProgress, manifest, request, plan, phases, isPromptKnown });
-  const hooks = { signal, onLoad: progress.loaded };
+  const hooks = { signal, onLoad: progress.onLoaded };
 
   // 1. Encode the prompt: with CLIP to one vector, with T5 to one per token.
-  const encode = () => phases.use('text', hooks, (phase) => prompts.encode(phase, request, progress.encoded));
-  const { promptEmbeds, pooled, dropped } = known ?? (await encode());
+  const encode = () => phases.use('text', hooks, (phase) => prompts.encode(phase, request, progress.onEncoded));
+  const { promptEmbeds, pooled, dropped } = remembered ?? (await encode());
   onTensor?.('prompt_embeds', [1, maxSequenceLength, text_encoder_2.d_model], promptEmbeds);
   onTensor?.('pooled_prompt_embeds', [1, text_encoder.hidden_size], pooled);
   clock.lap('encode');
@@ -62,15 +62,16 @@ export async function generatePictures(
   onTensor?.('sigmas', [steps + 1], sigmas);
   onTensor?.('noise', latentsShape, noise);
   let latents = splitBatch(noise, n);
+  // The rest of 2 and all of 3 share a phase: what is prepared on the device is used there.
   const skippedSteps = await phases.use('denoise', hooks, async (phase, scope) => {
-    const shared = { request, sigmas, promptEmbeds, pooled, onPart: progress.modulated };
+    const shared = { request, sigmas, promptEmbeds, pooled, onPart: progress.onModulated };
     const denoiser = await prepareDenoiser(phase, scope, shared);
     clock.lap('prepare');
 
     // 3. Denoise: from each noise level to the next along the predicted velocity.
     for (let step = 0; step < steps; step++) {
       const [sigma, sigmaNext] = [sigmas[step] as number, sigmas[step + 1] as number];
-      const onBlock = (blocks: number) => progress.denoised(step, blocks, sigma);
+      const onBlock = (blocks: number) => progress.onDenoised(step, blocks, sigma);
       const velocities = await predictVelocity(denoiser, { latents, step, onBlock });
       if (onPreview) {
         for (const preview of previews(manifest, size, { step, sigma, latents, velocities })) onPreview(preview);
@@ -86,7 +87,7 @@ export async function generatePictures(
   // 4. Decode the latents to pixels.
   const decoded: Float32Array[] = [];
   await phases.use('decode', hooks, async (phase) => {
-    const shared = { config: vae, size, tile: plan.decodeTile, onStage: progress.decoded };
+    const shared = { config: vae, size, tile: plan.decodeTile, onStage: progress.onDecoded };
     for (const each of latents) decoded.push(await decodeLatents(phase, { latents: each, ...shared }));
   });
   onTensor?.('decoded', [n, 3, size.height, size.width], joinBatch(decoded));
@@ -94,5 +95,5 @@ export async function generatePictures(
   const images = decoded.map((planar) => toPicture(planar, size));
   clock.lap('decode');
   const memory = ledger.snapshot();
-  return { images, request, seed, timings: clock.timings(), memory, plan, skippedSteps, dropped };
+  return { images, request, timings: clock.timings(), memory, plan, skippedSteps, dropped };
 }

@@ -90,7 +90,7 @@ function printResult(
   { bundle, backend }: Pipeline,
   json: boolean,
 ): void {
-  const { request, seed, timings, memory, dropped, flagged } = result;
+  const { request, timings, memory, dropped, flagged } = result;
   if (json) {
     const { name, info } = backend;
     const record = {
@@ -113,7 +113,7 @@ function printResult(
   const withheld = files.length - written.length;
   if (withheld > 0) process.stderr.write(`${withheld} of ${files.length} pictures withheld by the safety checker\n`);
   if (written.length === 0) return;
-  process.stdout.write(`${written.join(' ')}  seed ${seed}  ${formatSeconds(timings.total / 1000)}\n`);
+  process.stdout.write(`${written.join(' ')}  seed ${request.seed}  ${formatSeconds(timings.total / 1000)}\n`);
 }
 
 function sizeOption(value: string | undefined, { sizes }: Manifest): ImageSize | undefined {

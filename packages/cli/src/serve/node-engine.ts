@@ -50,7 +50,7 @@ export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }
           ...partialWarnings(request, onPartialImage !== undefined),
         ];
         return localResponse(
-          { ...result, files },
+          { ...result, seed: result.request.seed, files },
           { transport, model: model.model, device: 'node', warnings: said, publish },
         );
       },

@@ -3,8 +3,8 @@ const LN_MAX_PERIOD = f(-Math.log(10000));
 
 /**
  * Two of the 128 frequencies that PyTorch's float32 exp (Intel MKL) rounds up where the nearest
- * float32 is below, seen with torch 2.13.0 at every CPU capability. At 1000 radians the unit in the
- * last place is 3e-5 of the embedding.
+ * float32 is below, seen with torch 2.13.0 at every CPU capability. At timestep 1000 the other
+ * rounding of the first would move its angle, and with it the embedding, by 3e-5.
  */
 const ROUNDED_UP = new Map([
   [12, 0.4216965138912201],

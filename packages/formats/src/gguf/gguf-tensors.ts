@@ -3,10 +3,14 @@ import { GGML_TYPES, type GgmlTypeName, ggmlTypeName } from '../ggml/index.ts';
 import { showName } from '../show-name.ts';
 import type { GgufCursor } from './gguf-cursor.ts';
 
-/** ggml allows 63 bytes, its builds for image models 127. */
+/**
+ * ggml allows 63 bytes, its builds for image models 127.
+ * @see https://github.com/ggml-org/ggml/blob/d99724f2/include/ggml.h `GGML_MAX_NAME`
+ * @see https://github.com/leejet/stable-diffusion.cpp/blob/97d2990/CMakeLists.txt `GGML_MAX_NAME`
+ */
 const MAX_NAME_BYTES = 127;
 
-/** ggml's limit. */
+/** @see https://github.com/ggml-org/ggml/blob/d99724f2/include/ggml.h `GGML_MAX_DIMS` */
 const MAX_RANK = 4;
 
 export interface GgufTensorInfo {
@@ -114,7 +118,7 @@ function tensorBytes(
 
 function tooLarge(cursor: GgufCursor, name: string): FormatError {
   return new FormatError(
-    `${cursor.name}: tensor "${showName(name)}" must have fewer than 2^53 bytes at an offset below that`,
+    `${cursor.name}: size and offset of tensor "${showName(name)}" must be below 2^53; the file is damaged`,
     { code: 'format/offset-out-of-range', details: { name: cursor.name, tensor: showName(name) } },
   );
 }

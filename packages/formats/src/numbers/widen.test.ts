@@ -26,7 +26,7 @@ describe('widen', () => {
   );
 
   it.each(['F64', 'I64', 'U8', 'BOOL', 'F8_E8M0', 'F8_E4M3FNUZ'] satisfies Dtype[])('refuses %s by name', (dtype) => {
-    const message = `expected a tensor of F32, F16, BF16, F8_E4M3, F8_E5M2, got ${dtype}`;
+    const message = `must be of F32, F16, BF16, F8_E4M3, F8_E5M2 to be read as float32, got ${dtype}`;
     expect(() => widen(dtype, new Uint8Array(8))).toThrow(message);
   });
 });

@@ -27,10 +27,13 @@ export function widen(dtype: Dtype, bytes: Uint8Array): Float32Array {
     case 'F8_E5M2':
       return e5m2ToF32(bytes);
     default:
-      throw new FormatError(`expected a tensor of ${WIDENABLE.join(', ')}, got ${dtype}`, {
-        code: 'format/dtype-unsupported',
-        details: { dtype },
-      });
+      throw new FormatError(
+        `a tensor must be of ${WIDENABLE.join(', ')} to be read as float32, got ${dtype}; convert the file to one of them`,
+        {
+          code: 'format/dtype-unsupported',
+          details: { dtype },
+        },
+      );
   }
 }
 

@@ -44,7 +44,8 @@ export function createHost(page: Remote<PageApi>, options: HostOptions = {}): Wo
           onProgress: (progress) => void page.onProgress(progress),
           onPreview: (image) => void page.onPartialImage(transfer(image, [image.rgba.buffer])),
         });
-        const { seed, skippedSteps, dropped, timings, flagged } = result;
+        const { skippedSteps, dropped, timings, flagged } = result;
+        const { seed } = result.request;
         const files: Uint8Array<ArrayBuffer>[] = [];
         for (const [i, image] of result.images.entries()) {
           // A task of its own, before which the worker hears of a cancel.

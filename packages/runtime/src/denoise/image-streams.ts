@@ -7,6 +7,7 @@ export class ImageStreams {
   /** What `keep` took. */
   #kept: DeviceTensor | undefined;
   #img: DeviceTensor | undefined;
+  #joined: DeviceTensor | undefined;
   /** Starts as the prompt's embedding, which all steps share and this object does not own. */
   #txt: DeviceTensor;
 
@@ -14,9 +15,9 @@ export class ImageStreams {
     this.#txt = text;
   }
 
-  /** [1, S_img, H]; after {@link join}, [1, S_txt + S_img, H]. */
+  /** [1, S_img, H], until the streams are joined. */
   get img(): DeviceTensor {
-    if (!this.#img) throw new Error('the image has not been embedded yet');
+    if (!this.#img) throw new Error('the image has not been embedded yet, or the streams are joined');
     return this.#img;
   }
 
@@ -25,22 +26,30 @@ export class ImageStreams {
     return this.#txt;
   }
 
-  /** Takes the states that a block gave. */
+  /** [1, S_txt + S_img, H], or [1, S_img, H] where the step cache answered. */
+  get joined(): DeviceTensor {
+    if (!this.#joined) throw new Error('the streams have not been joined yet');
+    return this.#joined;
+  }
+
+  /** Takes the states that a double block gave. */
   advance(img: DeviceTensor, txt?: DeviceTensor): void {
     this.#img = this.#scope.replace('img', img);
     if (txt) this.#txt = this.#scope.replace('txt', txt);
   }
 
-  /** From here on the image stream holds [text, image]. */
+  /** Takes [text, image] in one stream, as joined or as a single block gave it. */
   join(hidden: DeviceTensor): void {
     this.#scope.release();
-    this.advance(hidden);
+    this.#img = undefined;
+    this.#joined = this.#scope.replace('joined', hidden);
   }
 
   /** The streams have ended: only what the last layer made of them is held. */
   end(velocity: DeviceTensor): DeviceTensor {
-    this.#img = undefined;
-    return this.#scope.replace('img', velocity);
+    this.#scope.release();
+    this.#joined = undefined;
+    return this.#scope.replace('velocity', velocity);
   }
 
   /** Keeps the image stream as it is now for the step cache, in place of what was kept before. */

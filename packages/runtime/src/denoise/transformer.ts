@@ -50,7 +50,7 @@ export async function predictVelocity(denoiser: Denoiser, inputs: StepInputs): P
     const mod = modulationRow(pass, PARTS.finalModulation);
     const velocities: Float32Array[] = [];
     for (const image of images) {
-      const { velocity } = await phase.run(PARTS.finalLayer, { hidden: image.img, text_length, mod }, ['velocity']);
+      const { velocity } = await phase.run(PARTS.finalLayer, { hidden: image.joined, text_length, mod }, ['velocity']);
       velocities.push(await phase.read(image.end(velocity)));
     }
     return velocities;
@@ -101,13 +101,13 @@ async function runSingleBlocks(pass: Pass): Promise<void> {
     const mod = modulationRow(pass, PARTS.singleModulation(block));
     const next = nextBlock(pass, config.num_layers + block);
     for (const image of images) {
-      const feeds = { hidden: image.img, mod, rope_cos: jointRope.cos, rope_sin: jointRope.sin };
-      image.advance((await phase.run(PARTS.singleBlock(block), feeds, ['hidden_out'], next)).hidden_out);
+      const feeds = { hidden: image.joined, mod, rope_cos: jointRope.cos, rope_sin: jointRope.sin };
+      image.join((await phase.run(PARTS.singleBlock(block), feeds, ['hidden_out'], next)).hidden_out);
     }
     onBlock(config.num_layers + block + 1);
   }
   if (!cache) return;
-  const states = images.map((image) => ({ first: image.kept, last: image.img }));
+  const states = images.map((image) => ({ first: image.kept, last: image.joined }));
   await cache.remember(states, lengthTensor(textTokens));
 }
 

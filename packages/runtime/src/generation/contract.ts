@@ -25,7 +25,6 @@ export interface GenerateResult {
   flagged?: boolean[];
   /** The request with every default filled in, the seed included. */
   request: ResolvedRequest;
-  seed: number;
   timings: Timings;
   /** What the backend held at the end, and at its peak during this generation. */
   memory: LedgerSnapshot;

@@ -15,7 +15,7 @@ export class Phases {
   }
 
   /** Makes room for a generation: from here on, phases hold their weights as the plan says. */
-  async adopt({ keep, phases }: MemoryPlan): Promise<void> {
+  async applyPlan({ keep, phases }: MemoryPlan): Promise<void> {
     if (keep) {
       this.#residency = { text: 'keep', denoise: 'keep', decode: 'keep' };
       return;

@@ -2,10 +2,13 @@ import { FLUX_PREVIEW, type ImageSize, latentGrid, type Manifest, predictX0, pre
 
 /** A small picture of what is being drawn: one pixel per latent cell. */
 export interface Preview {
+  /** Which picture of the request, from 0. */
   image: number;
+  /** The step that has just been computed, from 0. */
   step: number;
   width: number;
   height: number;
+  /** [height, width, 4] */
   rgba: Uint8ClampedArray<ArrayBuffer>;
 }
 
@@ -18,7 +21,7 @@ export interface Moment {
   velocities: readonly Float32Array[];
 }
 
-/** What each picture would be if the rest of the way were straight. */
+/** Each picture as this step alone predicts it. */
 export function previews(manifest: Manifest, size: ImageSize, { step, sigma, latents, velocities }: Moment): Preview[] {
   const factors = manifest.preview ?? FLUX_PREVIEW;
   const grid = latentGrid(size);

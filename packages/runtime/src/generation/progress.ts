@@ -68,7 +68,7 @@ export class GenerationProgress {
   }
 
   /** The weights of a part are on the device. Those of a part that is streamed are told once. */
-  readonly loaded = ({ phase, part, bytes }: LoadedPart): void => {
+  readonly onLoaded = ({ phase, part, bytes }: LoadedPart): void => {
     if (this.#loadedParts.has(part)) return;
     this.#loadedParts.add(part);
     this.#loadedDiskBytes += this.#diskBytes.get(part) ?? 0;
@@ -78,13 +78,13 @@ export class GenerationProgress {
   };
 
   /** A layer of the text encoders has run. */
-  readonly encoded = (): void => this.#tellEncoded('Encoding the prompt');
+  readonly onEncoded = (): void => this.#tellEncoded('Encoding the prompt');
 
   /** A part that makes modulation tables has run. */
-  readonly modulated = (): void => this.#tellEncoded('Preparing the steps');
+  readonly onModulated = (): void => this.#tellEncoded('Preparing the steps');
 
   /** `block` blocks of a step have run, for all pictures. */
-  denoised(step: number, block: number, sigma: number): void {
+  onDenoised(step: number, block: number, sigma: number): void {
     const { steps } = this.#options.request;
     const { blocks } = this.#counts;
     this.#done.denoise = (step + block / blocks) / steps;
@@ -93,7 +93,7 @@ export class GenerationProgress {
   }
 
   /** A graph of the decoder has run. */
-  readonly decoded = (): void => {
+  readonly onDecoded = (): void => {
     const total = this.#counts.decode;
     const done = ++this.#decoded;
     this.#done.decode = done / total;

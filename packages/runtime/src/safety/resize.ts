@@ -25,7 +25,7 @@ const FILTERS: Readonly<Record<number, Filter>> = {
   5: { support: 1, weight: (x) => (Math.abs(x) < 1 ? sinc(x) * (0.54 + 0.46 * Math.cos(Math.PI * x)) : 0) },
 };
 
-export const RESAMPLE_NEAREST = 0;
+const RESAMPLE_NEAREST = 0;
 export const RESAMPLE_FILTERS: readonly number[] = [RESAMPLE_NEAREST, ...Object.keys(FILTERS).map(Number)];
 
 /** Fixed point of a weight: 32 bits less 8 for the byte and 2 for overshoot of sums. */

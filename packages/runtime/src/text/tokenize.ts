@@ -20,7 +20,7 @@ interface SpecialIds {
   pad: number;
 }
 
-export class PromptTokenizer {
+class PromptTokenizer {
   readonly #encode: Encode;
   readonly #special: SpecialIds;
 
