@@ -21,7 +21,12 @@ export function keepQ4_0(row: usize, first: usize, count: usize, codes: usize, s
   }
 }
 
-/** As {@link keepQ4_0}, in 8 bits: q − 8 becomes q + 120. @param codes [count, 32] @param scales [count] float16 */
+/**
+ * As {@link keepQ4_0}, in 8 bits: q − 8 becomes q + 120.
+ *
+ * @param codes [count, 32]
+ * @param scales [count] float16
+ */
 export function widenQ4_0(row: usize, first: usize, count: usize, codes: usize, scales: usize): void {
   const zero = i8x16.splat(<i8>120);
   for (let at = row + first * Q4_0, end = at + count * Q4_0; at < end; at += Q4_0, codes += 32, scales += 2) {

@@ -103,8 +103,8 @@ describe('inspect', () => {
     await inspect(url, '--tensor', 'Q8_0', '--out', out, '--token', 'secret');
     expect(Buffer.compare((await readNpy(out)).data, await expectedBytes('Q8_0'))).toBe(0);
     const { length: size } = await readFile(GGUF);
-    // Its first byte for the size, its first 512 bytes for what it is, its header (read in one piece
-    // of at most 128 KB, so all of this small file), the tensor.
+    // Its first byte for the size, its first 512 bytes for what it is, its header (read in one
+    // piece of at most 128 KB, so all of this small file), the tensor.
     expect(bytesServed).toBe(1 + 512 + size + 3 * 8 * 34);
   });
 

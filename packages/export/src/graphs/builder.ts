@@ -21,8 +21,8 @@ export interface LinearOptions {
  * Writes one block kind as an ONNX graph whose weights are inputs.
  *
  * The block functions beside this file call it in the order of the reference implementation. It
- * records the weights that they use as {@link WeightSlot}s, so that the graph and the list of weights that
- * a checkpoint must have come from one description.
+ * records the weights that they use as {@link WeightSlot}s, so that the graph and the list of
+ * weights that a checkpoint must have come from one description.
  */
 export class GraphBuilder extends NodeBuilder {
   readonly slots: WeightSlot[] = [];

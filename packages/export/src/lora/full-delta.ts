@@ -5,7 +5,7 @@ import { readRanges, requireFinite } from './add-deltas.ts';
 import type { SlotDelta } from './merged-slot.ts';
 import type { LoraDiff } from './pairs.ts';
 
-/** strength · diff[rows, columns]: a tensor's whole difference. Memory holds the rows of a piece. */
+/** strength · diff[rows, columns], a tensor's whole difference. Memory holds a piece's rows. */
 export function fullDelta(diff: LoraDiff, strength: number, slot: BoundSlot, store: TensorStore): SlotDelta {
   const { file, tensor } = diff;
   const { rows, rowLength, columns } = slot;

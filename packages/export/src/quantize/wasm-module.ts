@@ -2,7 +2,7 @@ import { KERNELS_WASM } from './kernels.wasm.ts';
 
 export type BlockKernel = 'keepQ4_0' | 'widenQ4_0' | 'widenQ5_0' | 'keepQ8_0' | 'keepQ4_1' | 'keepQ4_K';
 
-/** Takes over `count` blocks of a row from block `first` on; see packages/export/assembly/ggml-blocks.ts. */
+/** Takes over `count` blocks of a row from block `first` on; see assembly/ggml-blocks.ts. */
 type KeepRow = (
   row: number,
   first: number,
