@@ -37,12 +37,7 @@ export function hubAddress(at: string, endpoint = HUGGING_FACE): HubAddress | un
   if (at.startsWith(SCHEME)) {
     const match = ADDRESS.exec(at);
     const path = match?.[3];
-    if (match === null || path === undefined || !isPath(path)) {
-      throw new InputError(`a hub's file must be hf:owner/name/path or hf:owner/name@revision/path, got "${at}"`, {
-        code: 'input/type',
-        details: { got: at },
-      });
-    }
+    if (match === null || path === undefined || !isPath(path)) throw notAnAddress(at);
     return { repository: match[1]!, revision: decodeURIComponent(match[2] ?? DEFAULT_REVISION), path };
   }
   if (!URL.canParse(at)) return undefined;
@@ -66,9 +61,18 @@ export function licencePage({ repository }: Pick<HubAddress, 'repository'>, endp
   return `${endpoint.replace(/\/$/, '')}/${repository}`;
 }
 
-/** The file `name` in the folder of another. */
+/** The file `name` in the folder of another. It stays in the repository. */
 export function beside(address: HubAddress, name: string): HubAddress {
-  return { ...address, path: address.path.replace(/[^/]*$/, name) };
+  const path = address.path.replace(/[^/]*$/, name);
+  if (!isPath(path)) throw notAnAddress(`hf:${address.repository}/${path}`);
+  return { ...address, path };
+}
+
+function notAnAddress(at: string): InputError {
+  return new InputError(`a hub's file must be hf:owner/name/path or hf:owner/name@revision/path, got "${at}"`, {
+    code: 'input/type',
+    details: { got: at },
+  });
 }
 
 function isPath(path: string): boolean {

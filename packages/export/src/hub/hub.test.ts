@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { memoryFile, type StandInHub, startHub } from '../../../../test/support/hub.ts';
 import { hubOfEnvironment } from '../node/hub-cache.ts';
 import { networkFile } from './hub.ts';
-import { fileUrl, hubAddress } from './hub-address.ts';
+import { beside, fileUrl, hubAddress } from './hub-address.ts';
 
 /**
  * Against a stand-in that behaves as the hub does. Oracles: the bytes put there, and a token that
@@ -66,6 +66,12 @@ describe('the address of a hub', () => {
       expect(hubAddress(at)).toBeUndefined();
     },
   );
+});
+
+it('a file beside another stays in its repository', () => {
+  const index = hubAddress('hf:o/n@v1/t5/model.safetensors.index.json')!;
+  expect(beside(index, 'a.safetensors')).toEqual({ ...index, path: 't5/a.safetensors' });
+  expect(() => beside(index, '../../../api/x')).toThrow('must be hf:owner/name/path');
 });
 
 describe('a file of a hub', () => {
