@@ -23,7 +23,7 @@ const ZEROS = 0x88;
  * level is q − 8 of 4 bits and q − 128 of 8.
  */
 export class KeptBlocks {
-  /** [N, K'/32, 16], low nibble first, or for `q8` [N, K'/32, 32]. `q4m`'s further columns are 0. */
+  /** [N, K'/32, 16], low nibble first; for `q8` [N, K'/32, 32]. `q4m`'s further columns are 0. */
   readonly codes: Uint8Array<ArrayBuffer>;
   /** [N, K'/32]: float32, or a half's bits where the type has no offsets. */
   readonly scales: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
