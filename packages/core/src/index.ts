@@ -8,6 +8,7 @@ export * from './limits.ts';
 export * from './manifest/classifier-config.ts';
 export * from './manifest/manifest.ts';
 export * from './manifest/manifest-parse.ts';
+export { presetSizes, requestDefaults } from './manifest/request-fields.ts';
 export * from './manifest/weight-class.ts';
 export * from './memory/budget.ts';
 export { decodeTiles, type Tile, tileBlend, tileStride } from './memory/decode-tiles.ts';

@@ -1,6 +1,5 @@
 import { ModelError } from '../errors.ts';
-import { LIMITS, SIZE_PRESETS, type SizePreset } from '../limits.ts';
-import { type ImageSize, PIXELS_PER_TOKEN } from '../picture/geometry.ts';
+import { LIMITS } from '../limits.ts';
 import {
   integer,
   list,
@@ -14,7 +13,6 @@ import {
   readAs,
   record,
   refusal,
-  such,
   text,
 } from '../strict.ts';
 import {
@@ -29,6 +27,7 @@ import {
 } from './manifest.ts';
 import { assertFiles } from './manifest-files.ts';
 import { assertConfig, modelConfig } from './model-config-fields.ts';
+import { presetSizes, requestDefaults } from './request-fields.ts';
 import { parseWeightClass as weightClass } from './weight-class.ts';
 
 /** The longest manifest that is parsed. FLUX.1's has about 0.5 MB. */
@@ -39,7 +38,6 @@ const MIN_CHUNK_BYTES = 4096;
 
 const name = matching(/^[A-Za-z0-9._-]{1,128}$/, '1 to 128 characters of A-Z a-z 0-9 . _ -');
 const sha256 = matching(/^[0-9a-f]{64}$/, '64 lower-case hex digits');
-const preset = oneOf<SizePreset>(...SIZE_PRESETS);
 
 /** One or two segments; `.` and `..` are not names. */
 const path = matching(
@@ -51,12 +49,6 @@ const folder = matching(
   'one segment of 1 to 128 characters of A-Z a-z 0-9 . _ -',
 );
 
-const side = such(
-  integer(...LIMITS.side),
-  `a multiple of ${PIXELS_PER_TOKEN}`,
-  (pixels) => pixels % PIXELS_PER_TOKEN === 0,
-);
-const size = object<ImageSize>({ width: side, height: side });
 const tokenizer = object<Manifest['tokenizers']['tokenizer']>({
   folder,
   max_length: integer(...LIMITS.max_sequence_length),
@@ -84,19 +76,8 @@ const manifest = object<Manifest>({
   ),
   config: modelConfig,
   tokenizers: object<Manifest['tokenizers']>({ tokenizer, tokenizer_2: tokenizer }),
-  sizes: object<Record<SizePreset, ImageSize>>({
-    square_hd: size,
-    square: size,
-    portrait_4_3: size,
-    portrait_16_9: size,
-    landscape_4_3: size,
-    landscape_16_9: size,
-  }),
-  defaults: object<Manifest['defaults']>({
-    size: preset,
-    num_inference_steps: integer(...LIMITS.num_inference_steps),
-    guidance_scale: number(...LIMITS.guidance_scale),
-  }),
+  sizes: presetSizes,
+  defaults: requestDefaults,
   examples: optional(list(prose(2000), 0, 1000)),
   step_cache: optional(object<NonNullable<Manifest['step_cache']>>({ regular: number(0, 10), high: number(0, 10) })),
   preview: optional(object<NonNullable<Manifest['preview']>>({ rows: list(rgb, 1, 1024), bias: rgb })),

@@ -8,12 +8,13 @@ import {
   parseManifest,
   type SafetyChecker,
 } from '@flux-srpo/core';
-import type { GgmlTypeName } from '@flux-srpo/formats';
+import { type GgmlTypeName, sha256Hex } from '@flux-srpo/formats';
 import type { Component } from '../key-maps/index.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import type { TokenizerFiles } from '../tokenizers/read.ts';
 import type { Recipe } from '../weight-classes/recipe.ts';
 import type { BundleInfo } from './bundle-info.ts';
+import type { BundleWriter } from './bundle-writer.ts';
 import type { BlockOrigin } from './part-writer.ts';
 
 /** A manifest as far as it is known before weights are written. */
@@ -66,8 +67,21 @@ export function checkDraft(draft: ManifestDraft, files: readonly BundleFile[]): 
   parseManifest(manifestJson({ ...draft, graphs: {}, parts: [standIn], files: [...files] }));
 }
 
+/**
+ * Writes `manifest.json`, the last file of a bundle, after `parseManifest` took it.
+ *
+ * @returns the bundle's identity: SHA-256 of the manifest's bytes, lower-case hex
+ */
+export async function writeManifest(writer: BundleWriter, manifest: Manifest): Promise<string> {
+  const json = manifestJson(manifest);
+  parseManifest(json);
+  const bytes = new TextEncoder().encode(json);
+  await writer.write('manifest.json', bytes);
+  return sha256Hex(bytes);
+}
+
 /** The text of `manifest.json`. */
-export function manifestJson(manifest: Manifest): string {
+function manifestJson(manifest: Manifest): string {
   return `${JSON.stringify(manifest, null, 1)}\n`;
 }
 

@@ -1,8 +1,7 @@
-import { isFluxError, type Manifest, parseManifest } from '@flux-srpo/core';
-import { sha256Hex } from '@flux-srpo/formats';
+import { isFluxError, type Manifest } from '@flux-srpo/core';
 import { FLUX_SRPO_INFO } from '../bundle/bundle-info.ts';
 import { type BundleSink, BundleWriter, isResumable } from '../bundle/bundle-writer.ts';
-import { checkDraft, describeBlocks, draftManifest, manifestJson } from '../bundle/manifest-draft.ts';
+import { checkDraft, describeBlocks, draftManifest, writeManifest } from '../bundle/manifest-draft.ts';
 import { writeGraphs } from '../bundle/part-writer.ts';
 import { readSafetyChecker } from '../bundle/safety-checker.ts';
 import type { Component } from '../key-maps/index.ts';
@@ -140,13 +139,10 @@ async function convert(conversion: Conversion): Promise<ConvertSummary> {
     parts: parts.map(({ entry }) => entry),
     files: [...writer.files],
   };
-  const json = manifestJson(manifest);
-  parseManifest(json);
-  const bytes = new TextEncoder().encode(json);
-  await writer.write('manifest.json', bytes);
+  const identity = await writeManifest(writer, manifest);
   return {
     manifest,
-    identity: await sha256Hex(bytes),
+    identity,
     bytes: writer.files.reduce((sum, file) => sum + file.size, 0),
     unused: [...binding.unused, ...unboundTensors(checkpoints)],
   };

@@ -1,8 +1,8 @@
 import {
   type ImageSize,
   InputError,
-  LIMITS,
-  SIZE_PRESETS,
+  presetSizes,
+  requestDefaults,
   type SizePreset,
   strict,
   WEIGHT_CLASSES,
@@ -82,8 +82,6 @@ const alternatives = list(source, 1, MAX_ALTERNATIVES);
 const fileName = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'a file name');
 const tokenizer = list(record(fileName, source, MAX_ALTERNATIVES), 1, MAX_ALTERNATIVES);
 const bytes = integer(0, Number.MAX_SAFE_INTEGER);
-const side = integer(...LIMITS.side);
-const size = object<ImageSize>({ width: side, height: side });
 const lora: strict.Read<RecipeLora> = (value, path) =>
   object<RecipeLora>({
     source,
@@ -119,21 +117,8 @@ const recipe = object<ModelRecipe>({
   loras: optional(list(lora, 0, MAX_ALTERNATIVES)),
   dtype: oneOf(...WEIGHT_CLASSES),
   bytes: object<ModelRecipe['bytes']>({ read: bytes, written: bytes }),
-  defaults: object<BundleInfo['defaults']>({
-    size: oneOf(...SIZE_PRESETS),
-    num_inference_steps: integer(...LIMITS.num_inference_steps),
-    guidance_scale: number(...LIMITS.guidance_scale),
-  }),
-  sizes: optional(
-    object<Record<SizePreset, ImageSize>>({
-      square_hd: size,
-      square: size,
-      portrait_4_3: size,
-      portrait_16_9: size,
-      landscape_4_3: size,
-      landscape_16_9: size,
-    }),
-  ),
+  defaults: requestDefaults,
+  sizes: optional(presetSizes),
   schedule: optional(record(text(100), scheduleValue, 32)),
   notes: optional(list(text(500), 0, 32)),
   checked: boolean,

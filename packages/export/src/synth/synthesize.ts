@@ -5,13 +5,12 @@ import {
   InputError,
   type Manifest,
   type ModelConfig,
-  parseManifest,
   type WeightClass,
 } from '@flux-srpo/core';
-import { type ByteSink, type ByteSource, sha256Hex } from '@flux-srpo/formats';
+import type { ByteSink, ByteSource } from '@flux-srpo/formats';
 import { type BundleInfo, FLUX_SRPO_INFO } from '../bundle/bundle-info.ts';
 import { type BundleSink, BundleWriter, isResumable } from '../bundle/bundle-writer.ts';
-import { checkDraft, draftManifest, manifestJson } from '../bundle/manifest-draft.ts';
+import { checkDraft, draftManifest, writeManifest } from '../bundle/manifest-draft.ts';
 import { writeGraphs } from '../bundle/part-writer.ts';
 import { type ClassOf, planParts } from '../graphs/index.ts';
 import type { SourceFolder } from '../sources/source-folder.ts';
@@ -107,13 +106,10 @@ async function synthesize(
 
   const quantization = { recipe: { ...recipe }, fallbacks: shapeFallbacks(plan, recipe) };
   const manifest: Manifest = { ...draft, quantization, graphs, graphs_f16, parts, files: [...writer.files] };
-  const json = manifestJson(manifest);
-  parseManifest(json);
-  const bytes = new TextEncoder().encode(json);
-  await writer.write('manifest.json', bytes);
+  const identity = await writeManifest(writer, manifest);
   return {
     manifest,
-    identity: await sha256Hex(bytes),
+    identity,
     bytes: sum(writer.files),
     written: sum(writer.files.filter(({ path }) => !options.virtual || !isWeights(path))),
   };

@@ -1,6 +1,6 @@
 import { ERROR_PATHS } from '../wire/remote-errors.ts';
 import type { ServiceName } from './options.ts';
-import type { ServiceDescription } from './service.ts';
+import { SERVICE_FIELDS, type ServiceDescription } from './service.ts';
 
 const same = <const Name extends string>(...names: Name[]) =>
   Object.fromEntries(names.map((name) => [name, { to: [name] }])) as Record<Name, { to: [Name] }>;
@@ -22,17 +22,7 @@ const FLUX_SRPO: ServiceDescription = {
   models: '/v1/models',
   auth: BEARER,
   request: {
-    fields: same(
-      'model',
-      'prompt',
-      'n',
-      'seed',
-      'num_inference_steps',
-      'guidance_scale',
-      'acceleration',
-      'enable_safety_checker',
-      'max_sequence_length',
-    ),
+    fields: same(...SERVICE_FIELDS),
     // Siraya's default is `regular`.
     defaults: { acceleration: 'none' },
     presets: { to: 'size', as: 'name' },
