@@ -10,14 +10,16 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { codeBlocks } from '../support/docs.ts';
-import { installPacked, packedTarball } from './support/packed.ts';
+import { installPacked, packedTarball, workspaceCopy } from './support/packed.ts';
 
 /** The published tarball as package managers, bundlers and type checkers see it. */
 
 /** The modules that a module imports, statically or dynamically. Comments do not count. */
 const IMPORTS = /(?:(?:^|;)(?:import|export)\b[^"'`;*]*?from ?|(?<!\{)\bimport\()["'`]([^"'`]+)["'`]/gm;
-const SIZES = fileURLToPath(new URL('../../scripts/sizes.mjs', import.meta.url));
-const TSC = fileURLToPath(import.meta.resolve('typescript/bin/tsc'));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const SIZES = join(ROOT, 'scripts/sizes.mjs');
+/** The least version that docs/embed.md names, the one of the workspace, and the newest. */
+const COMPILERS = ['typescript-least', 'typescript', 'typescript-newest'];
 
 let tarball: Uint8Array<ArrayBuffer>;
 let app: string;
@@ -81,9 +83,11 @@ describe('the packed library', () => {
   });
 
   // Oracle: TypeScript, with checks of library files on and no other types installed.
-  it.each(['nodenext', 'bundler'])(
-    'type-checks in a strict project, %s resolution, examples of the docs included',
-    async (resolution) => {
+  it.each(
+    COMPILERS.flatMap((compiler) => ['nodenext', 'bundler'].map((resolution) => [compiler, resolution] as const)),
+  )(
+    'type-checks in a strict project with ES2022, %s, %s resolution, examples of the docs included',
+    async (compiler, resolution) => {
       const entries = ['', '/fetch', '/ai-sdk', '/remote', '/wire', '/worker'];
       await writeFile(
         join(app, 'entries.ts'),
@@ -99,9 +103,10 @@ describe('the packed library', () => {
       const compilerOptions = {
         strict: true,
         exactOptionalPropertyTypes: true,
+        noUncheckedIndexedAccess: true,
         noEmit: true,
         target: 'es2022',
-        lib: ['es2023', 'dom', 'dom.iterable', 'esnext.disposable'],
+        lib: ['es2022', 'dom', 'dom.iterable'],
         types: [],
         module: resolution === 'bundler' ? 'esnext' : 'nodenext',
         moduleResolution: resolution,
@@ -109,7 +114,14 @@ describe('the packed library', () => {
       };
       await writeFile(join(app, 'package.json'), '{ "type": "module" }');
       await writeFile(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
-      const { stdout } = await promisify(execFile)(process.execPath, [TSC, '-p', app]).catch((error) => error);
+      const home = workspaceCopy(compiler);
+      const { version, bin } = JSON.parse(await readFile(join(home, 'package.json'), 'utf8'));
+      if (compiler === 'typescript-least') {
+        const said = /TypeScript (\d+\.\d+) or later/.exec(await readFile(join(ROOT, 'docs/embed.md'), 'utf8'))?.[1];
+        expect(version.startsWith(`${said}.`)).toBe(true);
+      }
+      const tsc = [join(home, bin.tsc), '-p', app];
+      const { stdout } = await promisify(execFile)(process.execPath, tsc).catch((error) => error);
       expect(stdout).toBe('');
     },
   );

@@ -33,5 +33,11 @@ const types = await rollup({
     if (code === 'UNRESOLVED_IMPORT') throw new Error(message);
   },
 });
-await types.write({ dir: join(root, 'dist'), format: 'es', chunkFileNames: 'chunks/[name]-[hash].d.ts' });
+await types.write({
+  dir: join(root, 'dist'),
+  format: 'es',
+  chunkFileNames: 'chunks/[name]-[hash].d.ts',
+  // So that a project whose `lib` is ES2022 has AsyncDisposable too.
+  banner: ({ name }) => (name === 'index' ? '/// <reference lib="esnext.disposable" />' : ''),
+});
 await types.close();
