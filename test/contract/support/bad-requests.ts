@@ -183,7 +183,6 @@ const UNSUPPORTED: Row[] = [
   ['a field __proto__', textually('"__proto__":{"seed":-1}'), '__proto__'],
   ['a field in another script', having({ про́мпт: 1 }), 'про́мпт'],
   ['a field of a thousand letters', having({ ['x'.repeat(1000)]: 1 }), 'x'.repeat(40)],
-  ['a picture in another format', having({ output_format: 'webp' }), 'output_format'],
   ['a transparent background', having({ background: 'transparent' }), 'background'],
   [
     'an image_size with a depth',

@@ -140,13 +140,6 @@ const REFUSALS: [what: string, body: unknown, code: string, field: string | unde
     'image_size',
     'both',
   ],
-  [
-    'an encoding it cannot do',
-    { ...BODY, output_format: 'webp' },
-    'input/field-unsupported',
-    'output_format',
-    '"webp"',
-  ],
   ['an encoding nobody has', { ...BODY, output_format: 'tiff' }, 'input/out-of-range', 'output_format', 'got "tiff"'],
   [
     'two transports',
@@ -261,6 +254,16 @@ describe('parseRequest', () => {
     });
     expect(request).toEqual({ ...BODY, size: '1024x768', output_format: 'b64_json' });
     expect(transport).toBe('b64_json');
+  });
+
+  it.each([
+    ['png', []],
+    ['jpeg', [{ field: 'output_format', reason: 'pictures are PNG files, not jpeg' }]],
+    ['webp', [{ field: 'output_format', reason: 'pictures are PNG files, not webp' }]],
+  ] as const)('takes the file format %s beside a transport, and says what comes instead', (output_format, warnings) => {
+    const parsed = parseRequest({ ...BODY, response_format: 'b64_json', output_format });
+    expect(parsed).toEqual({ request: { ...BODY, output_format: 'b64_json' }, transport: 'b64_json', warnings });
+    expect(parseRequest({ ...BODY, output_format })).toEqual({ request: BODY, transport: 'url', warnings });
   });
 
   it('takes "auto" for the size of the model', () => {

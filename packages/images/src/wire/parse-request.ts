@@ -1,6 +1,8 @@
 import { ACCELERATIONS, InputError, LIMITS, readSize, strict } from '@flux-srpo/core';
 import {
   type CheckedRequest,
+  FILE_FORMATS,
+  type FileFormat,
   type ImageRequest,
   type ParsedRequest,
   type RequestWarning,
@@ -22,7 +24,7 @@ const FIELDS: strict.Fields<CheckedRequest> = {
   seed: optional(strict.integer(...LIMITS.seed)),
   enable_safety_checker: optional(strict.boolean),
   n: optional(strict.integer(...LIMITS.n)),
-  output_format: optional(rules.oneOf([...TRANSPORTS, 'png'], ['jpeg', 'webp'])),
+  output_format: optional(strict.oneOf(...TRANSPORTS, ...FILE_FORMATS)),
   response_format: optional(strict.oneOf(...TRANSPORTS)),
   stream: optional(strict.boolean),
   partial_images: optional(strict.integer(...LIMITS.partial_images)),
@@ -75,6 +77,9 @@ export function parseRequest(body: unknown, { mayOmitModel = false } = {}): Pars
   }
   const transport = agreedTransport(output_format, response_format);
   const warnings: RequestWarning[] = [];
+  if (output_format === 'jpeg' || output_format === 'webp') {
+    warnings.push({ field: 'output_format', reason: `pictures are PNG files, not ${output_format}` });
+  }
   for (const [field, reason] of Object.entries(WITHOUT_EFFECT)) {
     if (request[field as keyof typeof request] === undefined) continue;
     delete request[field as 'quality'];
@@ -126,10 +131,10 @@ function unknownField(name: string): InputError {
 }
 
 function agreedTransport(
-  outputFormat: Transport | 'png' | undefined,
+  outputFormat: Transport | FileFormat | undefined,
   responseFormat: Transport | undefined,
 ): Transport | undefined {
-  const spelled = outputFormat === 'png' ? undefined : outputFormat;
+  const spelled = TRANSPORTS.find((transport) => transport === outputFormat);
   if (spelled !== undefined && responseFormat !== undefined && spelled !== responseFormat) {
     throw conflict(
       'response_format',

@@ -36,11 +36,12 @@ export interface ImageRequest {
   /** Pictures of one batch of noise. 1 … 10. @default 1 */
   n?: number | null;
   /**
-   * `url` or `b64_json`: how pictures are handed over. `png` changes nothing, as all pictures are
-   * PNG files.
+   * `url` or `b64_json`: how pictures are handed over. OpenAI's clients give a file format here, and
+   * the transport as `response_format`. All pictures are PNG files, which a warning says where
+   * another was asked for.
    * @default 'url'
    */
-  output_format?: Transport | 'png' | null;
+  output_format?: Transport | FileFormat | null;
   /** OpenAI's name for the transport. */
   response_format?: Transport | null;
   /** Over HTTP: server-sent events. */
@@ -67,6 +68,11 @@ export interface ImageRequest {
 export type Transport = (typeof TRANSPORTS)[number];
 
 export const TRANSPORTS = ['url', 'b64_json'] as const;
+
+/** What OpenAI's `output_format` may be. */
+export type FileFormat = (typeof FILE_FORMATS)[number];
+
+export const FILE_FORMATS = ['png', 'jpeg', 'webp'] as const;
 
 /** A field that was understood and changed nothing. */
 export interface RequestWarning {
