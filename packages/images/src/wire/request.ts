@@ -36,8 +36,8 @@ export interface ImageRequest {
   /** Pictures of one batch of noise. 1 … 10. @default 1 */
   n?: number | null;
   /**
-   * `url` or `b64_json`: how pictures are handed over. OpenAI's clients give a file format here, and
-   * the transport as `response_format`. All pictures are PNG files, which a warning says where
+   * `url` or `b64_json`: how pictures are handed over. OpenAI's clients give a file format here,
+   * and the transport as `response_format`. All pictures are PNG files, which a warning says where
    * another was asked for.
    * @default 'url'
    */
