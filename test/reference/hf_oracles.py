@@ -7,6 +7,7 @@
 import json
 import pathlib
 import sys
+import unicodedata
 
 import numpy
 import torch
@@ -55,6 +56,11 @@ MORE_PROMPTS = [
     "supercalifragilisticexpialidocious antidisestablishmentarianism pneumonoultramicroscopicsilicovolcanoconiosis",
     "cinematic portrait of an old fisherman, weathered skin, 85mm f/1.4, golden hour, film grain, Kodak Portra 400",
     "two  double  spaces   three    four ", " leading and trailing ",
+    # Decomposed letters and stacked marks: T5's charsmap looks up short graphemes whole, and loses the rest of one.
+    *(unicodedata.normalize("NFD", text) for text in
+      ("Việt Nam, Đà Nẵng: ế ở ửng tiếng", "Ångström crème brûlée naïve façade Zürich", "안녕하세요 한국어", "שָׁלוֹם नमस्ते")),
+    "e\u0301\u0302 cat e\u0302\u0301 e\u0302\u0323 o\u0308\u0301x a\u0300\u0316\u0317 n\u0303\u0303 A\u030a\u0327",
+    "Z\u0351\u036b\u0343a\u034al\u0345g\u0322o\u0338 u\u0340\u0341\u0343\u0344 q\u0307\u0323 \u1e9b\u0323 \u212b \u2126",
 ]
 
 
