@@ -2,7 +2,7 @@
 // as no input did before is kept and mutated further.
 //
 //   npx tsx test/fuzz/fuzz.ts [--seconds 60] [--seed 1] [--findings <folder>]
-//                             [safetensors gguf lora manifest onnx png]
+//                             [safetensors gguf lora sentencepiece charsmap manifest onnx]
 //
 // One JSON line per target: inputs run, inputs kept, blocks seen, the slowest input. A finding (an
 // error that is not ours, more than a second, or more than 64 MiB read) is printed, written to the

@@ -1,10 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { FLUX1_DEV, isFluxError, parseManifest } from '@flux-srpo/core';
-import { type ByteSource, bytesSource, GGML_TYPES, readGguf, readSafetensors } from '@flux-srpo/formats';
+import {
+  type ByteSource,
+  bytesSource,
+  GGML_TYPES,
+  parseSentencePieces,
+  readGguf,
+  readSafetensors,
+} from '@flux-srpo/formats';
 import { decodeModel } from '@flux-srpo/formats/onnx';
 import { planParts } from '../../packages/export/src/graphs/index.ts';
 import { mergeLoras } from '../../packages/export/src/lora/merge-loras.ts';
 import { openLoras } from '../../packages/export/src/lora/open-loras.ts';
+import { Charsmap } from '../../packages/runtime/src/text/charsmap.ts';
 
 /**
  * A reader of foreign bytes. It answers or throws an error of ours; everything else is a finding.
@@ -87,6 +95,20 @@ function smallManifest(): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(small));
 }
 
+function charsmapOf(model: Uint8Array): Uint8Array {
+  return parseSentencePieces(model, 'fuzz').charsmap;
+}
+
+/** Undefined where the constructor says that it is none. */
+function readCharsmap(bytes: Uint8Array): Charsmap | undefined {
+  try {
+    return new Charsmap(Buffer.from(bytes).toString('base64'));
+  } catch (error) {
+    require((error as Error).message.startsWith('a charsmap must'), String(error));
+    return undefined;
+  }
+}
+
 export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
   safetensors: {
     seeds: [
@@ -165,6 +187,23 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
         const loras = await openLoras([{ file, strength: 1 }]);
         const { unused } = await mergeLoras({ parts: new Map(), unused: [] }, LORA_PLAN, loras);
         require(loras[0]!.pairs.size > 0 || loras[0]!.diffs.length > 0 || unused.length > 0, 'a LoRA without pairs');
+      }),
+  },
+  sentencepiece: {
+    seeds: [read('test/fixtures/tokenizers/spiece/spiece.model')],
+    run: (bytes) =>
+      isRefusal(() => {
+        const { pieces, charsmap } = parseSentencePieces(bytes, 'fuzz');
+        require(pieces.length <= bytes.length && charsmap.length <= bytes.length, 'more than the file has');
+      }),
+  },
+  charsmap: {
+    seeds: [charsmapOf(read('test/fixtures/tokenizers/spiece/spiece.model'))],
+    run: (bytes) =>
+      isRefusal(() => {
+        const charsmap = readCharsmap(bytes);
+        require(typeof (charsmap?.normalize('e\u0301 \ufb01 \uff21 \u2460 a\u0300\u0316') ?? '') ===
+          'string', 'no text');
       }),
   },
   manifest: {

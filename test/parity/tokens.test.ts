@@ -45,6 +45,27 @@ describe("the fixtures' tokenizers", () => {
   });
 });
 
+describe('a T5 tokenizer of a sentencepiece model alone', () => {
+  interface SpieceCases {
+    tokenizer: unknown;
+    cases: { prompt: string; ids: number[] }[];
+  }
+
+  // Oracle: T5Tokenizer of transformers on the same file (test/reference/make_spiece.py).
+  it('gives the ids of transformers for every prompt, decomposed letters and stacked marks included', async () => {
+    const fixture = await readPipelineFixture(readNodeFixture, 'a-3x32');
+    grow(fixture, 'text_encoder_2', 'shared.weight', 320);
+    const folder = await synthesizeFolder(readNodeFixture, fixture);
+    for (const path of [...folder.keys()]) if (path.startsWith('tokenizer_2/')) folder.delete(path);
+    folder.set('tokenizer_2/spiece.model', new Uint8Array(await readNodeFixture('tokenizers/spiece/spiece.model')));
+    const { t5 } = await loadTokenizers(await openInMemory(await convertInMemory(folder, { dtype: 'f32' })));
+    const text = new TextDecoder().decode(await readNodeFixture('tokenizers/spiece/ids.json'));
+    for (const { prompt, ids } of (JSON.parse(text) as SpieceCases).cases) {
+      expect(t5.tokenize(prompt, 64).ids, prompt).toEqual(padded(ids, 64, 0));
+    }
+  });
+});
+
 /** The vocabularies of FLUX.1 [dev] may lie beside the repository; they are not part of it. */
 const PUBLISHED = new URL('../../../shared/data/', import.meta.url);
 

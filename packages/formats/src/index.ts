@@ -10,6 +10,7 @@ export { encodePng } from './png.ts';
 export { readSafetensors, Safetensors } from './safetensors/safetensors.ts';
 export type { TensorInfo } from './safetensors/safetensors-header.ts';
 export { planSafetensors, type TensorSpec, writeSafetensors } from './safetensors/safetensors-writer.ts';
+export { parseSentencePieces, type SentencePieces } from './sentencepiece.ts';
 export { createSha256, sha256Hex } from './sha256.ts';
 export { type ByteSink, bytesSink } from './sources/byte-sink.ts';
 export { type ByteSource, type Bytes, blobSource, bytesSource, checkRange } from './sources/byte-source.ts';

@@ -41,11 +41,11 @@ export async function readHeaders(
   opened: Partial<Record<Component, Checkpoint>>,
   loras: readonly OpenLora[] = [],
 ): Promise<Headers> {
-  const clipTokenizer = await readClipTokenizer(source);
-  const t5Tokenizer = await readT5Tokenizer(source);
   const memory = new ReadMemory();
   for (const component of COMPONENTS) opened[component] = await openCheckpoint(source, component, memory);
   const checkpoints = opened as Record<Component, Checkpoint>;
+  const clipTokenizer = await readClipTokenizer(source, checkpoints.text_encoder);
+  const t5Tokenizer = await readT5Tokenizer(source, checkpoints.text_encoder_2);
   const tensors = tensorsOf(checkpoints);
   const { config, assumed } = await readModelConfig(source, clipTokenizer.eosId, tensors);
   const plan = planParts(config);

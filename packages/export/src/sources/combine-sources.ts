@@ -81,7 +81,8 @@ function requireEverything(
 ): void {
   if (folder !== undefined) return;
   const missing = COMPONENTS.filter((component) => files[component] === undefined) as string[];
-  if (tokenizers === undefined) missing.push('tokenizers');
+  // A GGUF file may have one inside.
+  if (tokenizers === undefined && !files.text_encoder?.name.endsWith('.gguf')) missing.push('tokenizers');
   if (missing.length === 0) return;
   throw new InputError(`without a pipeline folder every part must be given; missing: ${missing.join(', ')}`, {
     code: 'input/required',

@@ -1,6 +1,9 @@
 import { ModelError } from '@flux-srpo/core';
+import { parseSentencePieces } from '@flux-srpo/formats';
 import { isObject, readJsonObject, readSmallFile, requireFile, type SourceFolder } from '../sources/source-folder.ts';
 import { clipTokenizerJson } from './clip-bpe.ts';
+import { type GgufValues, ggufTokenizerJson } from './gguf-tokenizer.ts';
+import { T5_EOS, T5_PAD, T5_UNK, unigramTokenizerJson } from './unigram.ts';
 
 /** A tokenizer's files as they go into the bundle. */
 export interface TokenizerFiles {
@@ -24,18 +27,48 @@ const PATH_FIELDS = ['name_or_path', 'special_tokens_map_file', 'tokenizer_file'
 const CLIP_BOS = '<|startoftext|>';
 const CLIP_EOS = '<|endoftext|>';
 
+/** What a tokenizer_config.json says, where there is none. */
+const DEFAULTS = {
+  tokenizer: {
+    tokenizer_class: 'CLIPTokenizer',
+    model_max_length: 77,
+    bos_token: CLIP_BOS,
+    eos_token: CLIP_EOS,
+    unk_token: CLIP_EOS,
+    pad_token: CLIP_EOS,
+  },
+  tokenizer_2: {
+    tokenizer_class: 'T5Tokenizer',
+    model_max_length: 512,
+    eos_token: T5_EOS,
+    unk_token: T5_UNK,
+    pad_token: T5_PAD,
+  },
+};
+
+/** A text encoder's file, which may have a tokenizer inside. */
+export interface EncoderFile {
+  readonly files: readonly string[];
+  readonly values: GgufValues;
+}
+
+const NO_FILE: EncoderFile = { files: [], values: new Map() };
+
 /**
  * CLIP's tokenizer from `tokenizer/`: its tokenizer.json, or one made from vocab.json and
- * merges.txt.
+ * merges.txt; else the one inside the encoder's file.
  */
-export async function readClipTokenizer(source: SourceFolder): Promise<ClipTokenizerFiles> {
+export async function readClipTokenizer(source: SourceFolder, encoder = NO_FILE): Promise<ClipTokenizerFiles> {
   const paths = await source.list();
   const config = await readTokenizerConfig(source, paths, 'tokenizer');
   const eos = tokenText(config.eos_token) ?? CLIP_EOS;
-  let json: Record<string, unknown>;
+  let json: Record<string, unknown> | undefined;
   if (paths.includes('tokenizer/tokenizer.json')) {
     json = await readJsonObject(source, 'tokenizer/tokenizer.json', MAX_TOKENIZER_BYTES);
-  } else {
+  } else if (!paths.includes('tokenizer/vocab.json')) {
+    json = ggufTokenizerJson(encoder.files[0] ?? '', encoder.values);
+  }
+  if (json === undefined) {
     const hint = 'a CLIP tokenizer has tokenizer.json, or vocab.json and merges.txt';
     requireFile(paths, 'tokenizer/vocab.json', hint);
     requireFile(paths, 'tokenizer/merges.txt', hint);
@@ -50,24 +83,44 @@ export async function readClipTokenizer(source: SourceFolder): Promise<ClipToken
   return { ...toFiles('tokenizer', json, config, 'BPE'), eosId: findId(json, eos) };
 }
 
-/** T5's tokenizer from `tokenizer_2/`, which must have a tokenizer.json. */
-export async function readT5Tokenizer(source: SourceFolder): Promise<TokenizerFiles> {
+/**
+ * T5's tokenizer from `tokenizer_2/`: its tokenizer.json, or one made from spiece.model; else the
+ * one inside the encoder's file.
+ */
+export async function readT5Tokenizer(source: SourceFolder, encoder = NO_FILE): Promise<TokenizerFiles> {
   const paths = await source.list();
   const config = await readTokenizerConfig(source, paths, 'tokenizer_2');
-  const hint = 'save it with transformers: T5TokenizerFast.from_pretrained(folder).save_pretrained(folder)';
-  requireFile(paths, 'tokenizer_2/tokenizer.json', hint);
-  const json = await readJsonObject(source, 'tokenizer_2/tokenizer.json', MAX_TOKENIZER_BYTES);
-  return toFiles('tokenizer_2', json, config, 'Unigram');
+  const path = 'tokenizer_2/tokenizer.json';
+  if (paths.includes(path)) {
+    return toFiles('tokenizer_2', await readJsonObject(source, path, MAX_TOKENIZER_BYTES), config, 'Unigram');
+  }
+  const json = paths.includes(SPIECE)
+    ? spieceJson(await readSmallFile(source, SPIECE, MAX_TOKENIZER_BYTES))
+    : ggufTokenizerJson(encoder.files[0] ?? '', encoder.values);
+  if (json === undefined) {
+    requireFile(paths, path, 'a T5 tokenizer has it, or spiece.model; some GGUF files of T5 have one inside');
+  }
+  return toFiles('tokenizer_2', json!, config, 'Unigram');
 }
 
+const SPIECE = 'tokenizer_2/spiece.model';
+
+function spieceJson(bytes: Uint8Array): Record<string, unknown> {
+  const model = parseSentencePieces(bytes, SPIECE);
+  if (!model.isUnigram) throw invalid('tokenizer_2', 'must hold a Unigram model', 'another type');
+  return unigramTokenizerJson(SPIECE, model);
+}
+
+/** The folder's own, else what its special_tokens_map.json and its kind say. */
 async function readTokenizerConfig(
   source: SourceFolder,
   paths: readonly string[],
-  folder: string,
+  folder: keyof typeof DEFAULTS,
 ): Promise<Record<string, unknown>> {
   const path = `${folder}/tokenizer_config.json`;
-  requireFile(paths, path, 'a diffusers FluxPipeline folder has one');
-  return readJsonObject(source, path);
+  if (paths.includes(path)) return readJsonObject(source, path);
+  const special = `${folder}/special_tokens_map.json`;
+  return { ...DEFAULTS[folder], ...(paths.includes(special) ? await readJsonObject(source, special) : {}) };
 }
 
 function toFiles(
@@ -77,19 +130,31 @@ function toFiles(
   type: 'BPE' | 'Unigram',
 ): TokenizerFiles {
   const model = json.model;
-  if (!isObject(model) || model.type !== type) {
-    throw invalid(folder, `must hold a ${type} model`, isObject(model) ? model.type : model);
-  }
+  const found = isObject(model) ? (model.type ?? inferType(model)) : model;
+  if (!isObject(model) || found !== type) throw invalid(folder, `must hold a ${type} model`, found);
+  const typed = model.type === undefined ? { ...json, model: { type, ...model } } : json;
   const maxLength = config.model_max_length;
   const kept = Object.fromEntries(Object.entries(config).filter(([field]) => !PATH_FIELDS.includes(field)));
   const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   return {
     files: new Map([
-      ['tokenizer.json', encode(json)],
+      ['tokenizer.json', encode(typed)],
       ['tokenizer_config.json', encode(kept)],
     ]),
     maxLength: typeof maxLength === 'number' && maxLength >= 1 ? maxLength : Number.POSITIVE_INFINITY,
   };
+}
+
+/**
+ * What a model without a type is, as the tokenizers library tells it: the first kind whose fields it
+ * has.
+ *
+ * @see https://github.com/huggingface/tokenizers/blob/v0.21.0/tokenizers/src/models/mod.rs
+ *   `ModelUntagged`
+ */
+function inferType({ vocab, merges }: Record<string, unknown>): string | undefined {
+  if (isObject(vocab)) return Array.isArray(merges) ? 'BPE' : 'WordPiece';
+  return Array.isArray(vocab) ? 'Unigram' : undefined;
 }
 
 /** The text of a special token, which `tokenizer_config.json` has as text or as `{ content }`. */

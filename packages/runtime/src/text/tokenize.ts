@@ -1,5 +1,6 @@
 import { ModelError } from '@flux-srpo/core';
 import type { Bundle } from '../bundle/bundle.ts';
+import { Charsmap } from './charsmap.ts';
 
 /** A prompt as one encoder sees it. */
 export interface PromptTokens {
@@ -67,6 +68,7 @@ async function loadTokenizer(bundle: Bundle, folder: string, needsBos: boolean):
   let tokenizer: InstanceType<typeof PreTrainedTokenizer>;
   try {
     tokenizer = new PreTrainedTokenizer(json, config);
+    useCharsmap(tokenizer._tokenizer.normalizer);
   } catch (cause) {
     throw new ModelError(`${folder}/tokenizer.json cannot be used as a tokenizer`, {
       code: 'model/tokenizer-invalid',
@@ -85,6 +87,16 @@ async function loadTokenizer(bundle: Bundle, folder: string, needsBos: boolean):
   const ids: SpecialIds = { eos: special('eos'), pad: special('pad') };
   if (needsBos) ids.bos = special('bos');
   return new PromptTokenizer((text) => tokenizer.encode(text, { add_special_tokens: false }), ids);
+}
+
+/** Lets a normalizer, or the steps of one, use the charsmap that it has. */
+function useCharsmap(normalizer: unknown): void {
+  const steps = (normalizer as { normalizers?: unknown[] } | null)?.normalizers ?? [normalizer];
+  for (const step of steps as { charsmap?: unknown; normalize(text: string): string }[]) {
+    if (typeof step?.charsmap !== 'string') continue;
+    const charsmap = new Charsmap(step.charsmap);
+    step.normalize = (text) => charsmap.normalize(text);
+  }
 }
 
 async function readJson(bundle: Bundle, path: string): Promise<unknown> {
