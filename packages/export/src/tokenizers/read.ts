@@ -146,8 +146,8 @@ function toFiles(
 }
 
 /**
- * What a model without a type is, as the tokenizers library tells it: the first kind whose fields it
- * has.
+ * What a model without a type is, as the tokenizers library tells it: the first kind whose fields
+ * it has.
  *
  * @see https://github.com/huggingface/tokenizers/blob/v0.21.0/tokenizers/src/models/mod.rs
  *   `ModelUntagged`

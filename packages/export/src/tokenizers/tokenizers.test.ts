@@ -126,7 +126,7 @@ describe('a folder without a tokenizer_config.json', () => {
   });
 });
 
-/** A sentencepiece model, and the tokenizer.json of transformers (test/reference/make_spiece.py). */
+/** A sentencepiece model, and what transformers makes of it (test/reference/make_spiece.py). */
 const FIXTURE = new URL('../../../../test/fixtures/tokenizers/spiece/', import.meta.url);
 const SPIECE = new Uint8Array(readFileSync(new URL('spiece.model', FIXTURE)));
 const { tokenizer: EXPECTED } = JSON.parse(readFileSync(new URL('ids.json', FIXTURE), 'utf8')) as {

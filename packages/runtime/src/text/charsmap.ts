@@ -37,8 +37,8 @@ export class Charsmap {
   }
 
   /**
-   * What the shortest key that `text` begins with becomes. The rest of `text` is lost then: so it is
-   * where T5's own tokenizer was made.
+   * What the shortest key that `text` begins with becomes. The rest of `text` is lost then: so it
+   * is where T5's own tokenizer was made.
    */
   #find(text: string): string | undefined {
     let unit = this.#trie[0]!;
