@@ -75,6 +75,36 @@ describe('a bad request is refused alike by the function call, the local fetch a
   });
 });
 
+describe('a number that JSON.parse would round is refused as it was typed, by the local fetch and the server', () => {
+  const spelled = (field: string) => `${JSON.stringify({ ...GOOD_REQUEST, size: undefined }).slice(0, -1)},${field}}`;
+
+  // 2^53 + 1 is the first whole number that a double cannot hold.
+  it.each([
+    ['"seed":9007199254740993', 'seed', '9007199254740993'],
+    ['"seed":9.007199254740993e15', 'seed', '9.007199254740993e15'],
+    ['"seed":-9007199254740993', 'seed', '-9007199254740993'],
+    ['"n":1.00000000000000001', 'n', '1.00000000000000001'],
+    ['"image_size":{"width":48,"height":32.0000000000000001}', 'image_size.height', '32.0000000000000001'],
+    [`"user":"{\\"${'\\\\'.repeat(2 ** 18)}","seed":9007199254740993`, 'seed', '9007199254740993'],
+  ])('%.60s', async (text, param, typed) => {
+    const message = `${param} must be a number that can be kept exactly, got ${typed}`;
+    const error = { message, type: 'invalid_request_error', param, code: 'invalid_value' };
+    const expected = { status: 400, body: { error }, retry: 'false', accepts: null };
+    expect(await locally({ body: spelled(text) })).toEqual(expected);
+    expect(await remotely({ body: spelled(text) })).toEqual(expected);
+  });
+
+  it.each([
+    '"seed":7.0',
+    '"seed":70e-1',
+    '"seed":9007199254740991',
+    '"user":"9007199254740993"',
+    '"guidance_scale":3.1',
+  ])('and one that is kept is not: %s', async (text) =>
+    expect((await locally({ body: spelled(text) })).status).toBe(200),
+  );
+});
+
 describe('what is no JSON is refused alike by the local fetch and the server', () => {
   const INVALID_JSON = { status: 400, code: 'invalid_json' };
   const INVALID_ENCODING = { status: 400, code: 'invalid_encoding' };

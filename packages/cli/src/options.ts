@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { InputError, strict } from '@flux-srpo/core';
+import { InputError, isRounded, strict } from '@flux-srpo/core';
 
 /** The command line itself is wrong. */
 export class UsageError extends InputError {
@@ -42,7 +42,7 @@ export function onlyPositional(positionals: readonly string[], what: string): st
   return required(positionals[0], what);
 }
 
-const DECIMAL = /^[+-]?(\d+)(?:\.(\d+))?(?:e[+-]?\d+)?$/i;
+const DECIMAL = /^[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 
 /**
  * A decimal number, for the engine to bound. "4x", "0x10", "" and "NaN" are not numbers. Nor is one
@@ -51,12 +51,10 @@ const DECIMAL = /^[+-]?(\d+)(?:\.(\d+))?(?:e[+-]?\d+)?$/i;
 export function numberOption(value: string | undefined, name: string): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
-  const match = DECIMAL.exec(value.trim());
-  const isRounded =
-    Number.isInteger(number) &&
-    (!Number.isSafeInteger(number) || (!/e/i.test(value) && /[1-9]/.test(match?.[2] ?? '')));
-  if (match === null || !Number.isFinite(number) || isRounded) {
-    const expected = isRounded && match !== null ? 'a number that can be kept exactly' : 'a number';
+  const isNumber = DECIMAL.test(value.trim()) && Number.isFinite(number);
+  const isUnsafe = Number.isInteger(number) && !Number.isSafeInteger(number);
+  if (!isNumber || isUnsafe || isRounded(value)) {
+    const expected = isNumber ? 'a number that can be kept exactly' : 'a number';
     throw new InputError(`--${name} must be ${expected}, got "${value}"`, {
       code: 'input/type',
       details: { field: name },

@@ -65,8 +65,7 @@ export type ErrorDetails = Readonly<Record<string, unknown>>;
 
 /**
  * What an error says besides its message. `details.field` names the field that is wrong, of a
- * request, an option or a file. Callers go by it: an error that has it never falls back to a
- * server, and HTTP answers with it as `param`.
+ * request, an option or a file. HTTP answers with it as `param`.
  */
 export interface FluxErrorOptions {
   code: ErrorCode;

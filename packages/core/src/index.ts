@@ -2,6 +2,7 @@
 export * from './bounded-body.ts';
 export * from './defaults.ts';
 export * from './errors.ts';
+export * from './exact-number.ts';
 export * from './format-bytes.ts';
 export * from './join-bytes.ts';
 export * from './limits.ts';

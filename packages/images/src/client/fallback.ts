@@ -13,6 +13,12 @@ export async function askConsent(onFallback: FluxSrpoOptions['onFallback'], reas
   if ((await onFallback?.(reason)) === false) throw reason;
 }
 
-function isRequestsFault(error: FluxError): boolean {
-  return error.code.startsWith('input/') || error.details.field !== undefined;
+/**
+ * Whether the request is wrong, rather than what should draw it: every code of `input/…`, a safety
+ * checker that this bundle does not have, and the name of another model than the one that is
+ * `loaded`. Nothing else is, whatever `details.field` says: a damaged manifest has fields too.
+ */
+function isRequestsFault({ code, details }: FluxError): boolean {
+  const namesAnother = code === 'model/not-found' && details.loaded !== undefined;
+  return code.startsWith('input/') || code === 'model/safety-checker-missing' || namesAnother;
 }

@@ -1,4 +1,4 @@
-import { boundedPieces, InputError } from '@flux-srpo/core';
+import { boundedPieces, InputError, isRounded } from '@flux-srpo/core';
 
 /** Far above the longest prompt (32,000 characters), far below what hurts. */
 export const MAX_BODY_BYTES = 1024 * 1024;
@@ -36,10 +36,34 @@ export async function readJsonBody(request: Request): Promise<unknown> {
   const body = await streamed(request);
   for await (const piece of boundedPieces(body, { maxBytes: MAX_BODY_BYTES, tooLarge })) text += decode(piece);
   text += decode();
+  let json: unknown;
   try {
-    return JSON.parse(text);
+    json = JSON.parse(text);
   } catch {
     throw new BodyProblem(400, 'invalid_json', 'the request body must be JSON');
+  }
+  refuseRounded(text);
+  return json;
+}
+
+/** Texts, numbers and braces of a document that is JSON. */
+const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[{}]/g;
+
+/** `JSON.parse` rounds without a word: 2^53 + 1 would be drawn as the seed 2^53. */
+function refuseRounded(json: string): void {
+  const path: string[] = [];
+  let name = '';
+  for (const [token] of json.matchAll(TOKENS)) {
+    if (token === '{') path.push(name);
+    else if (token === '}') path.pop();
+    else if (token.startsWith('"')) name = token.slice(1, -1);
+    else if (path.length > 0 && isRounded(token)) {
+      const field = [...path.slice(1), name].join('.').slice(0, 80);
+      throw new InputError(`${field} must be a number that can be kept exactly, got ${token.slice(0, 80)}`, {
+        code: 'input/out-of-range',
+        details: { field },
+      });
+    }
   }
 }
 

@@ -44,7 +44,7 @@ export interface ImageRequest {
   output_format?: Transport | FileFormat | null;
   /** OpenAI's name for the transport. */
   response_format?: Transport | null;
-  /** Over HTTP: server-sent events. */
+  /** Over HTTP server-sent events; in a function call an async iterable of the same events. */
   stream?: boolean | null;
   /** Rough pictures on the way, with `stream`. 0 … 3. @default 0 */
   partial_images?: number | null;
