@@ -16,7 +16,8 @@
 import { parseArgs } from 'node:util';
 import { FLUX1_DEV, hiddenSize, type Precision, parseSize, tokenGrid, type WeightClass } from '@flux-srpo/core';
 import { createWebGpuBackend } from '@flux-srpo/runtime';
-import { downloadDawn, installDawn } from '../test/support/dawn.ts';
+import { downloadDawn } from '../scripts/lib/dawn.mjs';
+import { installDawn } from '../test/support/dawn.ts';
 import { generateOnce, modeOf, plannedByDevice } from './support/generation.ts';
 import { timeMatMul } from './support/matmul.ts';
 import { modelFiles } from './support/model-files.ts';

@@ -13,7 +13,7 @@ import { createPipeline, openBundle } from '@flux-srpo/runtime';
 import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
 import { checkPicture, type Reading, summarise } from '../models/tiny/scenes/check.ts';
 import { type Scene, testPrompts } from '../models/tiny/scenes/grammar.ts';
-import { psnr } from './support/psnr.ts';
+import { psnr } from '../test/support/psnr.ts';
 
 const { values } = parseArgs({
   options: {

@@ -1,25 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-
-/**
- * The package has 130 MB for five platforms, too much for a dependency: whoever wants Dawn
- * downloads it once.
- */
-const FOLDER = '.cache/webgpu';
-const ARGUMENTS = ['install', '--no-save', '--prefix', FOLDER, 'webgpu@0.6.2'];
-const ROOT = join(import.meta.dirname, '../..');
-const INSTALLED = join(ROOT, FOLDER, 'node_modules/webgpu/index.js');
+import { DAWN, INSTALL_DAWN } from '../../scripts/lib/dawn.mjs';
 
 interface DawnModule {
   create(flags: string[]): GPU;
   globals: Record<string, unknown> & { GPUQueue: { prototype: GPUQueue } };
-}
-
-/** Installs the package where it is missing. */
-export function downloadDawn(): void {
-  if (!existsSync(INSTALLED)) execFileSync('npm', ARGUMENTS, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 /**
@@ -31,9 +16,11 @@ export function downloadDawn(): void {
  */
 export async function installDawn(): Promise<string | undefined> {
   if (globalThis.navigator?.gpu !== undefined) return undefined;
-  if (!existsSync(INSTALLED)) return `no package webgpu; run: npm ${ARGUMENTS.join(' ')}`;
-  const { create, globals } = (await import(pathToFileURL(INSTALLED).href)) as DawnModule;
+  if (!existsSync(DAWN)) return `no package webgpu; run: ${INSTALL_DAWN}`;
+  const { create, globals } = (await import(pathToFileURL(DAWN).href)) as DawnModule;
   const gpu = create([]);
+  // Dawn dies when this object is collected.
+  Object.assign(globalThis, { dawn: gpu });
   if ((await gpu.requestAdapter()) === null) return 'no adapter: Dawn found no Vulkan, Metal or Direct3D driver';
   copySharedMemory(globals.GPUQueue.prototype);
   Object.assign(globalThis, globals);

@@ -73,7 +73,7 @@ export async function requestAdapter(): Promise<GPUAdapter> {
   });
 }
 
-function reportAdapter(adapter: GPUAdapter): AdapterReport {
+export function reportAdapter(adapter: GPUAdapter): AdapterReport {
   const { info } = adapter;
   return {
     vendor: info.vendor,

@@ -1,6 +1,7 @@
 import type { Precision } from '@flux-srpo/core';
 import type { AdapterReport } from './adapter.ts';
 import type { Ledger } from './ledger.ts';
+import type { ShaderFix } from './shader-fix.ts';
 import type { SelfTestVerdict } from './verdict-store.ts';
 
 /**
@@ -90,6 +91,8 @@ export interface BackendInfo {
   /** Which WebAssembly build runs the WebGPU provider. */
   readonly build?: 'jspi' | 'asyncify';
   readonly adapter?: AdapterReport;
+  /** What shaders are given before this adapter's driver or browser sees them. Absent: nothing. */
+  readonly shaderFix?: ShaderFix;
   /** Absent where no self-test is needed (CPU providers) or where it was switched off. */
   readonly selfTest?: SelfTestVerdict;
 }

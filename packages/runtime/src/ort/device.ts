@@ -3,6 +3,7 @@ import { assertLimits, LIMITS, requestAdapter } from './adapter.ts';
 import { outOfMemory } from './device-errors.ts';
 import { countBuffers } from './gpu-buffers.ts';
 import type { Ledger } from './ledger.ts';
+import { fixShaders, type ShaderFix } from './shader-fix.ts';
 
 /**
  * WebGPU devices. A lost device looks healthy (buffers are created, the queue resolves), so whoever
@@ -21,6 +22,8 @@ export interface OpenDeviceOptions {
   subgroups: boolean;
   /** Least limits the caller needs, by WebGPU name. */
   requiredLimits?: Readonly<Record<string, number>>;
+  /** What this machine's shaders need to be right. */
+  shaderFix?: ShaderFix | undefined;
 }
 
 /** A device whose buffers are counted and whose death is known. */
@@ -33,7 +36,8 @@ export interface OpenDevice {
   destroy(): void;
 }
 
-export async function openDevice({ label, ledger, subgroups, requiredLimits }: OpenDeviceOptions): Promise<OpenDevice> {
+export async function openDevice(options: OpenDeviceOptions): Promise<OpenDevice> {
+  const { label, ledger, subgroups, requiredLimits, shaderFix } = options;
   // A fresh adapter each time: one that has given a device is consumed.
   const adapter = await requestAdapter();
   assertLimits(adapter, requiredLimits ?? {});
@@ -47,6 +51,7 @@ export async function openDevice({ label, ledger, subgroups, requiredLimits }: O
     .catch((cause: unknown) => {
       throw new DeviceError('the WebGPU adapter gave no device', { code: 'device/no-webgpu', cause });
     });
+  if (shaderFix !== undefined) fixShaders(device);
   return watch(device, ledger);
 }
 

@@ -140,6 +140,9 @@ describe('the self-test', { timeout: 60_000 }, () => {
     expect(first.tried).toHaveLength(1);
     const updated = { ...first, runtimeVersion: '1.31.0' };
     expect(await selfTest(updated, { store })).toMatchObject({ remembered: false });
+    const mended = { ...first, shaderFix: 'loop-variables' as const };
+    expect(await selfTest(mended, { store })).toMatchObject({ shaderFix: 'loop-variables', remembered: false });
+    expect(await selfTest(mended, { store })).toMatchObject({ shaderFix: 'loop-variables', remembered: true });
     const other = subjectOf({ ...adapter, vendor: 'other' });
     expect(await selfTest(other, { store })).toMatchObject({ remembered: false });
   });

@@ -2,6 +2,7 @@ import { DeviceError, isFluxError, type Precision } from '@flux-srpo/core';
 import { type AdapterReport, canUseHalves, canUseSubgroups } from './adapter.ts';
 import type { Stage } from './backend.ts';
 import { halfKernelCases, type KernelCase, kernelCases } from './kernel-cases.ts';
+import type { ShaderFix } from './shader-fix.ts';
 import { defaultVerdictStore, type SelfTestVerdict, type VerdictStore } from './verdict-store.ts';
 
 /**
@@ -12,7 +13,7 @@ import { defaultVerdictStore, type SelfTestVerdict, type VerdictStore } from './
  */
 
 /** Part of the key under which a verdict is remembered: raise it when the cases change. */
-const SELF_TEST_VERSION = 2;
+const SELF_TEST_VERSION = 3;
 
 export interface SelfTestOptions {
   /** Default: IndexedDB, or memory where there is none. */
@@ -24,6 +25,7 @@ export interface SelfTestOptions {
 export interface SelfTestSubject {
   adapter: AdapterReport;
   runtimeVersion: string;
+  shaderFix?: ShaderFix | undefined;
   openStage(label: string, subgroups: boolean): Promise<Stage>;
 }
 
@@ -60,7 +62,15 @@ export async function selfTest(subject: SelfTestSubject, options: SelfTestOption
       const precision: Precision = halves.length > 0 && wrongHalf === undefined ? 'f16' : 'f32';
       const counted = precision === 'f16' ? [...findings, ...halves] : findings;
       const errors = Object.fromEntries(counted.map(({ kernel, error }) => [kernel, error]));
-      const verdict: SelfTestVerdict = { rung, precision, errors, steppedDown, remembered: false };
+      const { shaderFix } = subject;
+      const verdict: SelfTestVerdict = {
+        rung,
+        precision,
+        errors,
+        steppedDown,
+        ...(shaderFix === undefined ? {} : { shaderFix }),
+        remembered: false,
+      };
       await store.set(key, verdict);
       return verdict;
     }
@@ -136,10 +146,11 @@ function describe({ kernel, error, tolerance, failure }: Finding): string {
   return `${kernel} is off by ${error.toExponential(1)} of the largest value, allowed ${tolerance.toExponential(1)}`;
 }
 
-function verdictKey({ adapter, runtimeVersion }: SelfTestSubject): string {
+/** With the fix: a browser that no longer needs it is another machine. */
+function verdictKey({ adapter, runtimeVersion, shaderFix }: SelfTestSubject): string {
   const { vendor, architecture, device, description, subgroupMinSize, subgroupMaxSize, features } = adapter;
   const identity = [vendor, architecture, device, description, subgroupMinSize, subgroupMaxSize, features];
-  return `flux-srpo self-test ${SELF_TEST_VERSION} ${JSON.stringify([runtimeVersion, ...identity])}`;
+  return `flux-srpo self-test ${SELF_TEST_VERSION} ${JSON.stringify([runtimeVersion, shaderFix, ...identity])}`;
 }
 
 /** The store may give what another version wrote. */

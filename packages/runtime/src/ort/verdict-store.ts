@@ -1,5 +1,6 @@
 import type { Precision } from '@flux-srpo/core';
 import { createStore, get, set } from 'idb-keyval';
+import type { ShaderFix } from './shader-fix.ts';
 
 /** What the known-answer self-test said about one adapter with one runtime version. */
 export interface SelfTestVerdict {
@@ -11,6 +12,8 @@ export interface SelfTestVerdict {
   readonly errors: Readonly<Record<string, number>>;
   /** Why higher rungs were left, one line each; empty on the first rung. */
   readonly steppedDown: readonly string[];
+  /** With which fix the kernels were asked. Absent: shaders ran as they are. */
+  readonly shaderFix?: ShaderFix;
   /** True when the verdict came from the store and the kernels did not run now. */
   readonly remembered: boolean;
 }

@@ -1,6 +1,6 @@
 import type { Precision } from '@flux-srpo/core';
 import type { Env } from 'onnxruntime-common';
-import { canUseHalves, canUseSubgroups, probeAdapter } from './adapter.ts';
+import { canUseHalves, canUseSubgroups, reportAdapter, requestAdapter } from './adapter.ts';
 import type { Backend, BackendHooks } from './backend.ts';
 import { choosePrecision } from './choose-precision.ts';
 import { createCpuBackend } from './cpu-backend.ts';
@@ -9,6 +9,7 @@ import { openDevice } from './device.ts';
 import { createGpuMemory } from './gpu-memory.ts';
 import type { OrtModule } from './memory.ts';
 import { type SelfTestOptions, selfTest } from './self-test.ts';
+import { findShaderFix } from './shader-fix.ts';
 import { closeStages, createStage, createStageContext } from './stage.ts';
 
 /**
@@ -62,7 +63,9 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
 
 /** onnxruntime-web on WebGPU, one device per stage, with kernels that passed the self-test. */
 export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): Promise<Backend> {
-  const adapter = await probeAdapter();
+  const found = await requestAdapter();
+  const adapter = reportAdapter(found);
+  const shaderFix = await findShaderFix(found);
   const build = options.build ?? ('Suspending' in WebAssembly ? 'jspi' : 'asyncify');
   const ort = configure(
     build === 'jspi' ? await import('onnxruntime-web/jspi') : await import('onnxruntime-web/webgpu'),
@@ -72,8 +75,9 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
   const context = createStageContext(ort, options.hooks ?? {});
   const { ledger } = context;
 
+  const { requiredLimits = {} } = options;
   const openStage = async (label: string, subgroups: boolean) => {
-    const open = await openDevice({ label, ledger, subgroups, requiredLimits: options.requiredLimits ?? {} });
+    const open = await openDevice({ label, ledger, subgroups, requiredLimits, shaderFix });
     const memory = createGpuMemory({ ort, open, isBrokenByFailure: build === 'asyncify' });
     return createStage(context, label, memory);
   };
@@ -84,7 +88,10 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
   const verdict =
     options.selfTest === false
       ? undefined
-      : await selfTest({ adapter, runtimeVersion: `${runtimeVersion} ${build}`, openStage }, options.selfTest);
+      : await selfTest(
+          { adapter, runtimeVersion: `${runtimeVersion} ${build}`, shaderFix, openStage },
+          options.selfTest,
+        );
   const subgroups = verdict === undefined ? canUseSubgroups(adapter) : verdict.rung === 'subgroups';
   const precision = choosePrecision(options.precision ?? 'auto', canUseHalves(adapter), verdict);
   ledger.resetPeaks();
@@ -92,7 +99,14 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
   return {
     name: 'webgpu',
     ledger,
-    info: { runtimeVersion, build, adapter, precision, ...(verdict === undefined ? {} : { selfTest: verdict }) },
+    info: {
+      runtimeVersion,
+      build,
+      adapter,
+      precision,
+      ...(shaderFix === undefined ? {} : { shaderFix }),
+      ...(verdict === undefined ? {} : { selfTest: verdict }),
+    },
     openStage: async (label, on) =>
       on === 'cpu' ? createStage(context, label, cpuMemory()) : openStage(label, subgroups),
     dispose: () => closeStages(context),
