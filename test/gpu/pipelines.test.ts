@@ -15,10 +15,11 @@ import { interceptShaders, MENDED_SCORES } from './support/shaders.ts';
  * A small pipeline on this machine's GPU. Oracle: diffusers in float32, at every stage.
  *
  * The limits are relative to each stage's size. Seen on Mesa 26's lavapipe with 4, 8 and 16 lanes
- * (2026-11-28): in float32 1.7e-6 at most, in halves 3.4e-3. Attention that keeps its sums of
- * scores from key to key was off by 5.4e-3 to 7.8e-3 in halves, and must be seen.
+ * (2026-11-28): in float32 1.7e-6 at most, in halves 3.3e-3. Attention that keeps its sums of
+ * scores from key to key leaves a picture off by 7.8e-3 with 8 lanes and 4.1e-3 with 16, and must
+ * be seen.
  */
-const LIMITS: Record<Precision, number> = { f32: 1e-5, f16: 4.5e-3 };
+const LIMITS: Record<Precision, number> = { f32: 1e-5, f16: 3.7e-3 };
 
 /** Halves are not exact: less than this says that float32 ran. */
 const LEAST_IN_HALVES = 1e-5;
