@@ -39,6 +39,7 @@ try {
         files: {},
         dtype: 'q4',
         hub: {},
+        backends: ['wasm'],
         asFiles,
       };
       const started = performance.now();

@@ -1,4 +1,4 @@
-import { type ConvertNotice, createFluxSrpo, isFluxError } from 'flux-srpo';
+import { createFluxSrpo, isFluxError } from 'flux-srpo';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
 import type { HubRequestSeen } from '../support/hub.ts';
@@ -16,7 +16,7 @@ declare module 'vitest/browser' {
  */
 
 const CANARY = 'hf_canaryQmFzZTY0aXNoTm9uc2Vuc2U';
-const CHOICE = { recipe: 'srpo-q4', acceptLicence: true, anyway: true };
+const CHOICE = { recipe: 'srpo-q4', acceptLicence: true };
 
 let hub: string;
 let control: string;
@@ -91,17 +91,21 @@ describe('a recipe in the page', () => {
     });
   });
 
-  it('is foreseen with what a picture needs; without WebGPU it is imported only where it is told to', async () => {
+  it('is foreseen with what a picture needs, and with what would compute it', async () => {
     await set({});
-    const notices: ConvertNotice[] = [];
     const forecast = await storage.foresee({ recipe: 'srpo-q4' }, { hub });
     expect(forecast).toMatchObject({
       id: 'srpo-q4',
       fits: true,
-      machine: { needs: { size: { width: 1024, height: 768 } } },
+      machine: { backend: 'wasm', needs: { size: { width: 1024, height: 768 } }, obstacles: [] },
     });
-    const { obstacles } = forecast.machine!;
-    const result = storage.import({ ...CHOICE, anyway: false }, { hub, onNotice: (notice) => notices.push(notice) });
+  });
+
+  it('is imported only where it is told to, if the client may use WebGPU alone and there is none', async () => {
+    await set({});
+    const { storage } = createFluxSrpo({ model: 'opfs:srpo-q4' });
+    const { obstacles } = (await storage.foresee({ recipe: 'srpo-q4' }, { hub })).machine;
+    const result = storage.import({ recipe: 'srpo-q4', acceptLicence: true }, { hub });
     if (obstacles.length === 0) expect(await result).toMatchObject({ state: 'complete' });
     else expect(await rejection(result)).toMatchObject({ code: 'device/limit-too-small' });
   });

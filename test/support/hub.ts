@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 
 /**
  * A local stand-in of a model hub that behaves as Hugging Face's does in what matters to a client:
@@ -89,8 +90,8 @@ export async function startHub(): Promise<StandInHub> {
         'X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,ETag,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag',
       );
       if (method === 'OPTIONS') {
-        response.setHeader('access-control-allow-headers', 'authorization,range');
-        response.setHeader('access-control-allow-methods', 'GET,HEAD,OPTIONS');
+        response.setHeader('access-control-allow-headers', 'authorization,content-type,range');
+        response.setHeader('access-control-allow-methods', 'GET,HEAD,OPTIONS,POST');
         response.writeHead(204).end();
         return;
       }
@@ -104,8 +105,8 @@ export async function startHub(): Promise<StandInHub> {
       return;
     }
     const url = new URL(request.url ?? '/', hub.endpoint);
-    const [, repository = '', revision, path = ''] =
-      /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(url.pathname) ?? [];
+    const [, api, repository = '', revision, path = ''] =
+      /^(\/api\/models)?\/([^/]+\/[^/]+)\/(?:resolve|paths-info)\/([^/]+)(?:\/(.+))?$/.exec(url.pathname) ?? [];
     const refuse = (status: number, code: string, message: string) =>
       response
         .writeHead(status, { 'x-error-code': code, 'x-error-message': message, 'content-type': 'application/json' })
@@ -123,6 +124,15 @@ export async function startHub(): Promise<StandInHub> {
     }
     if (revision !== 'main') {
       refuse(404, 'RevisionNotFound', `Invalid rev id: ${revision}`);
+      return;
+    }
+    if (api !== undefined) {
+      void text(request).then((body) => {
+        const { paths } = JSON.parse(body) as { paths: string[] };
+        response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(JSON.stringify(paths.flatMap((each) => pathInfo(each, hub.files.get(`${repository}/${each}`)))));
+      });
       return;
     }
     const file = hub.files.get(`${repository}/${decodeURIComponent(path)}`);
@@ -159,6 +169,14 @@ export async function startHub(): Promise<StandInHub> {
   // Another port is another origin.
   hub.filesOrigin = await listen(store, '127.0.0.1');
   return hub;
+}
+
+/** @see https://github.com/huggingface/huggingface.js/blob/1686d8ba9fe411752467bc0a80cc555b0e0d7f64/packages/hub/src/lib/paths-info.ts `PathInfo` */
+function pathInfo(path: string, file: HubFile | undefined): object[] {
+  if (file === undefined) return [];
+  const { size, sha256, isLarge } = file;
+  const lfs = isLarge === false || sha256 === undefined ? {} : { lfs: { oid: sha256, size, pointerSize: 135 } };
+  return [{ type: 'file', path, size, oid: 'c'.repeat(40), ...lfs }];
 }
 
 async function send(request: IncomingMessage, response: ServerResponse, file: HubFile, etag: string): Promise<void> {

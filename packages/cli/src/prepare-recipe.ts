@@ -6,6 +6,7 @@ import {
   type ConvertNotice,
   findRecipe,
   type ModelRecipe,
+  measureRate,
   type OpenedRecipe,
   type OpenRecipeOptions,
   openRecipe,
@@ -14,7 +15,6 @@ import {
   requireLicence,
 } from '@flux-srpo/export';
 import { formatSeconds } from './format.ts';
-import { measureRate } from './measure-rate.ts';
 import { sourceFile } from './source-file.ts';
 
 export interface RecipeOptions extends Pick<OpenRecipeOptions, 'files' | 'tokenizers'> {

@@ -3,10 +3,11 @@ export type { BundleSink, ResumableSink } from './bundle/bundle-writer.ts';
 export { convertPipeline } from './convert/convert.ts';
 export type { ConvertNotice } from './convert/convert-options.ts';
 export type { ConvertProgress } from './convert/convert-progress.ts';
-export { type ConversionForecast, foreseeConversion } from './convert/foresee.ts';
+export type { ConversionForecast } from './convert/foresee.ts';
 export { buildGraph, type ClassOf, HALF_GRAPHS, planParts, type WeightSlot, weightInputs } from './graphs/index.ts';
 export { type NetworkOptions, networkFile } from './hub/hub.ts';
 export { isNetworkAddress } from './hub/hub-address.ts';
+export { measureRate } from './hub/measure-rate.ts';
 export { type BundleReport, inspectBundle } from './inspect/bundle.ts';
 export { inspectTensorFile, type TensorFileReport } from './inspect/tensor-file.ts';
 export { readTensor } from './inspect/tensor-values.ts';
@@ -25,6 +26,7 @@ export { type OpenedRecipe, type OpenRecipeOptions, openRecipe } from './model-r
 export {
   listRecipes,
   type PictureNeeds,
+  planConversion,
   planRecipe,
   type RecipeEntry,
   type RecipePlan,

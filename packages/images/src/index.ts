@@ -16,6 +16,7 @@ export {
   DeviceError,
   FluxError,
   FormatError,
+  formatBytes,
   InferenceError,
   InputError,
   isFluxError,
@@ -58,6 +59,7 @@ export type {
 export type {
   CompleteModel,
   ImportForecast,
+  MachineForecast,
   ModelStorage,
   StoredEntry,
   StoredModel,

@@ -16,7 +16,7 @@ describe('foreseeConversion', () => {
     'says for %s what the conversion then does',
     async (dtype) => {
       const source = memorySource(await tinyPipeline());
-      const forecast = await foreseeConversion(source, dtype);
+      const { forecast } = await foreseeConversion(source, dtype);
       let last: ConvertProgress | undefined;
       const { manifest } = await convertPipeline(source, memoryBundle(), {
         dtype,

@@ -25,19 +25,11 @@ export interface ConversionForecast {
 }
 
 /**
+ * What a conversion will write, the shape of the model, and how each of its tensors is stored.
  * Reads headers and small files, no weights. Throws what a conversion would throw before its first
  * part.
  */
 export async function foreseeConversion(
-  source: SourceFolder,
-  dtype: WeightClass,
-  safetyChecker?: SourceFolder,
-): Promise<ConversionForecast> {
-  return (await foreseeModel(source, dtype, safetyChecker)).forecast;
-}
-
-/** {@link foreseeConversion}, with the shape of the model and how each of its tensors is stored. */
-export async function foreseeModel(
   source: SourceFolder,
   dtype: WeightClass,
   safetyChecker?: SourceFolder,

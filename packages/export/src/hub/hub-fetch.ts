@@ -10,7 +10,7 @@ export interface HubOptions {
   fetch?: typeof fetch | undefined;
   /**
    * `by-hand` where the answers of a redirect can be read, which is in Node: they tell the file's
-   * SHA-256. Browsers hide them and follow by themselves.
+   * SHA-256. Browsers hide them and follow by themselves; there the hub's API is asked for it.
    *
    * @default 'by-fetch'
    */

@@ -145,6 +145,26 @@ describe('a file of a hub', () => {
     expect(await right.read(4000, 1000)).toEqual(BYTES.slice(4000));
   });
 
+  it('is compared in a browser too, which hides the redirect: the hub’s API tells the SHA-256', async () => {
+    hub.gated.set('owner/name', CANARY);
+    const inBrowser = () => networkFile(WEIGHTS, { endpoint: hub.endpoint, token: CANARY }).open();
+    const right = await inBrowser();
+    expect(right.version).toBe(memoryFile(BYTES).sha256);
+    expect(await right.read(0, 5000)).toEqual(BYTES);
+    const file = memoryFile(BYTES);
+    hub.files.set('owner/name/a folder/weights.safetensors', {
+      ...file,
+      read: (start, end) => BYTES.slice(start, end).fill(0, 0, 1),
+    });
+    const broken = await inBrowser();
+    await broken.read(0, 4000);
+    await expect(broken.read(4000, 1000)).rejects.toMatchObject({ code: 'model/hash-mismatch' });
+    const ofHub = hub.seen.filter(({ host }) => host === 'hub').map(({ authorization }) => authorization);
+    expect(new Set(ofHub)).toEqual(new Set([`Bearer ${CANARY}`]));
+    const ofFiles = hub.seen.filter(({ host }) => host === 'files').map(({ authorization }) => authorization);
+    expect(new Set(ofFiles)).toEqual(new Set([undefined]));
+  });
+
   it('is taken from the cache of Hugging Face’s tools where it is there', async () => {
     const folder = join(home, 'hub/models--owner--name');
     const commit = 'b'.repeat(40);

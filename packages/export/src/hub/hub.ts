@@ -4,6 +4,7 @@ import type { SourceFile } from '../sources/combine-sources.ts';
 import { hashedSource } from './hashed-source.ts';
 import { beside, HUGGING_FACE, type HubAddress, hubAddress } from './hub-address.ts';
 import { type HubOptions, HubRequest } from './hub-fetch.ts';
+import { publishedSha256 } from './published-hash.ts';
 
 export interface NetworkOptions extends HubOptions {
   /** Opens the file where this machine has it already, in the hub's cache for instance. */
@@ -35,8 +36,11 @@ function hubFile(address: HubAddress, options: NetworkOptions): SourceFile {
       const local = await options.openLocal?.(address);
       if (local !== undefined) return local;
       const request = new HubRequest(address, options);
-      const source = await openRetrying(() => httpSource(request.url, { fetch: request.fetch }));
-      const { sha256 } = request;
+      const [source, published] = await Promise.all([
+        openRetrying(() => httpSource(request.url, { fetch: request.fetch })),
+        options.redirects === 'by-hand' ? undefined : publishedSha256(address, options),
+      ]);
+      const sha256 = request.sha256 ?? published;
       return sha256 === undefined ? source : hashedSource({ ...source, version: sha256 }, sha256);
     },
     beside: (name) => hubFile(beside(address, name), options),

@@ -9,8 +9,9 @@ import {
   planGeneration,
   type WeightClass,
 } from '@flux-srpo/core';
-import { type ConversionForecast, foreseeModel } from '../convert/foresee.ts';
+import { type ConversionForecast, foreseeConversion } from '../convert/foresee.ts';
 import type { ClassOf } from '../graphs/index.ts';
+import type { SourceFolder } from '../sources/source-folder.ts';
 import { shapePartSizes } from '../weight-classes/part-sizes.ts';
 import { shippedRecipes } from './find-recipe.ts';
 import type { ModelRecipe } from './model-recipe.ts';
@@ -30,7 +31,7 @@ export interface RecipeEntry extends ModelRecipe {
   needs: PictureNeeds;
 }
 
-/** What a recipe's conversion would do, and whether a machine can use the result. */
+/** What a conversion would do, and whether a machine can use the result. */
 export interface RecipePlan {
   /** Its `sourceBytes` include the LoRAs. */
   forecast: ConversionForecast;
@@ -47,24 +48,40 @@ export function listRecipes(): RecipeEntry[] {
   }));
 }
 
-/**
- * Reads the headers of a recipe's files, and no weights.
- *
- * @param machine what the machine offers; nothing is refused for what is left out
- */
+/** What a machine offers. Nothing is refused for what is left out. */
+type Offer = Pick<PlanInput, 'budget' | 'limits'>;
+
+/** Reads the headers of a recipe's files, and no weights. */
 export async function planRecipe(
   recipe: ModelRecipe,
   { source, loras }: OpenedRecipe,
-  machine: Pick<PlanInput, 'budget' | 'limits'>,
+  machine: Offer,
 ): Promise<RecipePlan> {
-  const { forecast, config, classOf } = await foreseeModel(source, recipe.dtype);
+  return await planConversion({ source, loras, dtype: recipe.dtype }, pictureSize(recipe), machine);
+}
+
+/**
+ * Reads the headers of the files, and no weights.
+ *
+ * @param size of the picture that is planned for
+ */
+export async function planConversion(
+  {
+    source,
+    loras,
+    dtype,
+    safetyChecker,
+  }: OpenedRecipe & { dtype: WeightClass; safetyChecker?: SourceFolder | undefined },
+  size: ImageSize,
+  machine: Offer,
+): Promise<RecipePlan> {
+  const { forecast, config, classOf } = await foreseeConversion(source, dtype, safetyChecker);
   let sourceBytes = forecast.sourceBytes;
   for (const { file } of loras) {
     const opened = await file.open();
     sourceBytes += opened.size;
     await opened.close?.();
   }
-  const size = pictureSize(recipe);
   return {
     forecast: { ...forecast, sourceBytes },
     needs: pictureNeeds(config, classOf, size),

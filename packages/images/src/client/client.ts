@@ -142,7 +142,7 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     get queue() {
       return queue.state;
     },
-    storage: lazyModelStorage(),
+    storage: lazyModelStorage(local?.input.backends ?? ['webgpu']),
     async probe(options_ = {}) {
       const { signal } = begin(options_);
       const { probe } = await import('../probe/probe.ts');

@@ -1,5 +1,6 @@
 import type { WireError } from '@flux-srpo/core';
 import type { ConversionForecast, PictureNeeds, RecipeEntry } from '@flux-srpo/export';
+import type { LocalBackend } from '../worker/protocol.ts';
 import type { ImportOptions, ImportSettings, ImportSources, RecipeSources } from './import/import-options.ts';
 
 /** What every entry of `storage.list()` has. */
@@ -54,8 +55,25 @@ export interface ImportForecast extends ConversionForecast {
   found: number;
   /** Whether the browser has room for what is missing. */
   fits: boolean;
-  /** Of a recipe: what a picture needs, and why this machine cannot draw it. Empty where it can. */
-  machine?: { needs: PictureNeeds; obstacles: string[] };
+  /** Whether this machine can draw with the result. */
+  machine: MachineForecast;
+  /**
+   * Bytes a second at which the transformer's file was just read: up to 16 MiB of it, for two
+   * seconds at most. Absent for a folder, and for a file of less.
+   */
+  rate?: number;
+  /** Seconds that reading `sourceBytes` takes at that rate. */
+  seconds?: number;
+}
+
+/** Whether a machine can draw with a model, as far as is known before it is there. */
+export interface MachineForecast {
+  /** What would compute it, of what the client may use. Absent where nothing can. */
+  backend?: LocalBackend;
+  /** What a picture of the default size takes. */
+  needs: PictureNeeds;
+  /** Why nothing here can draw it. Empty where something can. */
+  obstacles: string[];
 }
 
 /** Models in this browser's storage. No other origin sees the files, and no server gets them. */
@@ -74,8 +92,9 @@ export interface ModelStorage {
    */
   import(sources: ImportSources | RecipeSources, options?: ImportOptions): Promise<CompleteModel>;
   /**
-   * Says what that import would write and whether it fits, from the files' headers. Rejects with
-   * what is wrong with them. Stores nothing.
+   * Says what that import would write, whether it fits, whether this machine can draw with it, and
+   * how long reading takes. Reads the files' headers, and up to 16 MiB to measure the rate. Rejects
+   * with what is wrong with them. Stores nothing.
    */
   foresee(
     sources: ImportSources | RecipeSources,

@@ -1,4 +1,6 @@
 import { InputError, parseWeightClass } from '@flux-srpo/core';
+import { pageBase } from '../../remote/page-base.ts';
+import type { LocalBackend } from '../../worker/protocol.ts';
 import type { FolderEntries, ImportInput, RecipeChoice, SourceEntry } from './import-messages.ts';
 import type { ImportFile, ImportFolder, ImportSettings, ImportSources, RecipeSources } from './import-options.ts';
 
@@ -9,6 +11,7 @@ import type { ImportFile, ImportFolder, ImportSettings, ImportSources, RecipeSou
 export function importInput(
   sources: ImportSources | RecipeSources,
   { id, dtype, info, token, hub }: ImportSettings,
+  backends: readonly LocalBackend[],
 ): ImportInput {
   const { folder, checkpoint }: ImportSources = 'recipe' in sources ? {} : sources;
   const part = (file = checkpoint) => (file === undefined ? undefined : entry(file));
@@ -27,6 +30,7 @@ export function importInput(
     dtype: dtype && parseWeightClass(dtype, 'dtype'),
     info,
     hub: { endpoint: hub, token },
+    backends,
   };
 }
 
@@ -51,7 +55,7 @@ function entry(file: ImportFile): SourceEntry {
   if (file instanceof File) return file;
   // What is wrong with such an address, the worker says.
   if (typeof file === 'string' && file.startsWith('hf:')) return file;
-  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  const base = pageBase();
   const url = URL.canParse(file, base) ? new URL(file, base) : undefined;
   const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isOwn(url));
   if (url !== undefined && isSafe && url.username === '' && url.password === '') return url.href;

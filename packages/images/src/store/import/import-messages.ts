@@ -1,5 +1,6 @@
 import type { WeightClass, WireError } from '@flux-srpo/core';
 import type { BundleInfo, Component, ConvertNotice, ConvertProgress, ModelRecipe } from '@flux-srpo/export';
+import type { LocalBackend } from '../../worker/protocol.ts';
 import type { CompleteModel, ImportForecast } from '../model-storage.ts';
 
 /** What the page and the import worker send to each other. */
@@ -39,6 +40,8 @@ export interface ImportInput {
   dtype?: WeightClass | undefined;
   info?: BundleInfo | undefined;
   hub: HubAccess;
+  /** What may compute the model here, in this order. */
+  backends: readonly LocalBackend[];
 }
 
 /** What each task results in. */

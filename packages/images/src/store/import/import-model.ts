@@ -1,5 +1,5 @@
 import { InputError } from '@flux-srpo/core';
-import { type ConvertNotice, convertPipeline, foreseeConversion } from '@flux-srpo/export';
+import { type ConvertNotice, convertPipeline, measureRate } from '@flux-srpo/export';
 import { withModelAlone } from '../model-lock.ts';
 import type { CompleteModel, ImportForecast } from '../model-storage.ts';
 import { bytesOf, findFolder } from '../opfs/opfs-files.ts';
@@ -16,8 +16,8 @@ import { planForThisMachine, prepareImport, requireMachine } from './prepare-imp
 export async function importModel(input: ImportInput, post: (message: ImportMessage) => void): Promise<CompleteModel> {
   const onNotice = (notice: ConvertNotice) => post({ type: 'notice', notice });
   const prepared = await prepareImport(input, true, onNotice);
-  const { id, url, info, dtype, source, loras, safetyChecker, recipe } = prepared;
-  if (recipe !== undefined && !input.choice?.anyway) await requireMachine(recipe, prepared);
+  const { id, url, info, dtype, source, loras, safetyChecker } = prepared;
+  if (input.choice?.anyway === false) await requireMachine(prepared);
   return await withModelAlone(url, async () => {
     const models = await openModelsFolder();
     await findUnfinished(models, id);
@@ -36,18 +36,23 @@ export async function importModel(input: ImportInput, post: (message: ImportMess
 /** What `importModel` would do. Writes nothing that stays. */
 export async function foreseeImport(input: ImportInput): Promise<ImportForecast> {
   const prepared = await prepareImport(input, false);
-  const { id, url, info, dtype, source, safetyChecker, recipe } = prepared;
+  const { id, url, info, source } = prepared;
   const models = await openModelsFolder();
   const unfinished = await findUnfinished(models, id);
   const found = unfinished === undefined ? 0 : await bytesOf(unfinished);
-  const names = { id, url, model: info.model, name: info.name };
-  const fits = (bytes: number) => hasRoom(models, Math.max(0, bytes - found));
-  if (recipe === undefined) {
-    const forecast = await foreseeConversion(source, dtype, safetyChecker);
-    return { ...names, ...forecast, found, fits: await fits(forecast.bytes) };
-  }
-  const { forecast, needs, obstacles } = await planForThisMachine(recipe, prepared);
-  return { ...names, ...forecast, found, fits: await fits(forecast.bytes), machine: { needs, obstacles } };
+  const { forecast, machine } = await planForThisMachine(prepared);
+  const rate = await measureRate(source);
+  return {
+    id,
+    url,
+    model: info.model,
+    name: info.name,
+    ...forecast,
+    found,
+    fits: await hasRoom(models, Math.max(0, forecast.bytes - found)),
+    machine,
+    ...(rate === undefined ? {} : { rate, seconds: forecast.sourceBytes / rate }),
+  };
 }
 
 /** The folder of an interrupted import. A complete model of that id is refused. */

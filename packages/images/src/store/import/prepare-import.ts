@@ -1,21 +1,22 @@
-import { DEFAULT_WEIGHT_CLASS, DeviceError, isFluxError, type WeightClass } from '@flux-srpo/core';
+import { DEFAULT_WEIGHT_CLASS, DeviceError, FLUX_SRPO_SIZES, isFluxError, type WeightClass } from '@flux-srpo/core';
 import {
   type BundleInfo,
   type ConvertNotice,
   FLUX_SRPO_INFO,
   findRecipe,
   type LoraSource,
-  type ModelRecipe,
   networkFile,
   openRecipe,
   parseBundleInfo,
-  planRecipe,
+  planConversion,
   type RecipePlan,
   recipeInfo,
   requireLicence,
   type SourceFolder,
 } from '@flux-srpo/export';
 import { probeAdapter } from '@flux-srpo/runtime/device';
+import type { LocalBackend } from '../../worker/protocol.ts';
+import type { MachineForecast } from '../model-storage.ts';
 import { checkModelId, opfsUrl } from '../opfs/opfs-models.ts';
 import type { ImportInput } from './import-messages.ts';
 import { folderSource, givenFiles, networkOptions, openSources } from './open-sources.ts';
@@ -29,8 +30,8 @@ export interface PreparedImport {
   readonly source: SourceFolder;
   readonly loras: readonly LoraSource[];
   readonly safetyChecker: SourceFolder | undefined;
-  /** Absent where no recipe was given. */
-  readonly recipe?: ModelRecipe;
+  /** What may compute the model here, in this order. */
+  readonly backends: readonly LocalBackend[];
 }
 
 /**
@@ -44,7 +45,7 @@ export async function prepareImport(
   isLicenceNeeded: boolean,
   onNotice?: (notice: ConvertNotice) => void,
 ): Promise<PreparedImport> {
-  const { hub, choice } = input;
+  const { hub, choice, backends } = input;
   const safetyChecker = input.safetyChecker && folderSource(input.safetyChecker, hub);
   if (choice === undefined) {
     const info = input.info === undefined ? FLUX_SRPO_INFO : parseBundleInfo(input.info);
@@ -56,6 +57,7 @@ export async function prepareImport(
       source,
       loras: [],
       safetyChecker,
+      backends,
     };
   }
   const found = await findRecipe(choice.recipe, (at) => networkFile(at, networkOptions(hub)));
@@ -67,30 +69,34 @@ export async function prepareImport(
   const tokenizers = input.tokenizers && folderSource(input.tokenizers, hub);
   const opened = await openRecipe(found, { files: givenFiles(input), tokenizers, onNotice });
   const info = parseBundleInfo({ ...recipeInfo(recipe), ...input.info });
-  return { ...names, info, dtype: recipe.dtype, ...opened, safetyChecker, recipe };
+  return { ...names, info, dtype: recipe.dtype, ...opened, safetyChecker, backends };
 }
 
-/** What a recipe's model needs, and what this machine has against it: nothing where it can draw. */
-export async function planForThisMachine(
-  recipe: ModelRecipe,
-  opened: Pick<PreparedImport, 'source' | 'loras'>,
-): Promise<RecipePlan & { obstacles: string[] }> {
-  const adapter = await probeAdapter().catch((error: unknown) => {
-    if (isFluxError(error, 'device/')) return error;
-    throw error;
-  });
-  const limits = isFluxError(adapter) ? undefined : adapter.limits;
-  const plan = await planRecipe(recipe, opened, { limits });
-  const refusals = plan.plan.refusals.map(({ message }) => message);
-  return { ...plan, obstacles: isFluxError(adapter) ? [adapter.message] : refusals };
+/** What the model needs, what computes it here, and what this machine has against it. */
+export async function planForThisMachine(opened: PreparedImport): Promise<RecipePlan & { machine: MachineForecast }> {
+  const { info, backends } = opened;
+  // What is wrong with the sizes of an info, the manifest's check says.
+  const size = info.sizes?.[info.defaults?.size] ?? FLUX_SRPO_SIZES.landscape_4_3;
+  const adapter = !backends.includes('webgpu')
+    ? undefined
+    : await probeAdapter().catch((error: unknown) => {
+        if (isFluxError(error, 'device/')) return error;
+        throw error;
+      });
+  const limits = isFluxError(adapter) ? undefined : adapter?.limits;
+  const plan = await planConversion(opened, size, { limits });
+  const refusals = isFluxError(adapter) ? [adapter.message] : plan.plan.refusals.map(({ message }) => message);
+  const backend = backends.find((name) => name === 'wasm' || refusals.length === 0);
+  const machine = { needs: plan.needs, obstacles: backend === undefined ? refusals : [] };
+  return { ...plan, machine: backend === undefined ? machine : { ...machine, backend } };
 }
 
 /** Throws where this machine could not draw with the model. */
-export async function requireMachine(recipe: ModelRecipe, opened: PreparedImport): Promise<void> {
-  const { obstacles, needs } = await planForThisMachine(recipe, opened);
+export async function requireMachine(opened: PreparedImport): Promise<void> {
+  const { needs, obstacles } = (await planForThisMachine(opened)).machine;
   if (obstacles.length === 0) return;
   throw new DeviceError(
-    `this machine cannot draw with ${recipe.name}: ${obstacles.join('; ')}; choose another recipe, or import with \`anyway: true\``,
+    `this machine cannot draw with ${opened.info.name}: ${obstacles.join('; ')}; choose another recipe, or import with \`anyway: true\``,
     { code: 'device/limit-too-small', details: { needs, obstacles } },
   );
 }

@@ -1,24 +1,26 @@
 import { DeviceError, fromWireError } from '@flux-srpo/core';
 import { assertPage } from '../../client/assert-page.ts';
-import type { ModelStorage } from '../model-storage.ts';
+import { pageBase } from '../../remote/page-base.ts';
+import type { LocalBackend } from '../../worker/protocol.ts';
 import { checkModelId } from '../opfs/opfs-models.ts';
 import { importInput } from './import-input.ts';
 import type { ImportCall, ImportMessage, ImportResults, ImportTask } from './import-messages.ts';
 import type { ImportOptions, ImportSources, RecipeSources } from './import-options.ts';
 
-export const startImport: ModelStorage['import'] = (sources, options) => start('import', sources, options);
-
-export const startForesee: ModelStorage['foresee'] = (sources, options) => start('foresee', sources, options);
-
-/** Runs one task in a worker of its own. */
-async function start<Task extends ImportTask>(
+/**
+ * Runs one task in a worker of its own.
+ *
+ * @param backends what may compute the model here, in this order
+ */
+export async function startImport<Task extends ImportTask>(
   task: Task,
+  backends: readonly LocalBackend[],
   sources: ImportSources | RecipeSources,
   { signal, onProgress, onNotice, workerUrl, ...settings }: ImportOptions = {},
 ): Promise<ImportResults[Task]> {
   signal?.throwIfAborted();
   if (settings.id !== undefined) checkModelId(settings.id);
-  const input = importInput(sources, settings);
+  const input = importInput(sources, settings, backends);
   const worker = startWorker(workerUrl);
   try {
     return await new Promise((resolve, reject) => {
@@ -65,7 +67,7 @@ function startWorker(url: string | URL | undefined): Worker {
   try {
     // Bundlers look for this literal form.
     if (url === undefined) return new Worker(new URL('./import-worker.ts', import.meta.url), { type: 'module' });
-    return new Worker(new URL(url, globalThis.document?.baseURI), { type: 'module' });
+    return new Worker(new URL(url, pageBase()), { type: 'module' });
   } catch (cause) {
     throw new DeviceError('the page may not start the import worker; give its module of this origin as `workerUrl`', {
       code: 'device/worker-failed',

@@ -1,4 +1,4 @@
-import type { SourceFolder } from '@flux-srpo/export';
+import type { SourceFolder } from '../sources/source-folder.ts';
 
 const PIECE = 1024 * 1024;
 const MAX_PIECES = 16;
