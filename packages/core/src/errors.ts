@@ -1,3 +1,5 @@
+import type { ErrorCode } from './error-codes.ts';
+
 /**
  * The errors people can act on. The class says who can fix it, the code says what happened,
  * `details` has the numbers.
@@ -5,60 +7,6 @@
  * Cancellation is not one of them: it is the standard `AbortError`. An exception of a caller's own
  * callback stays what it is.
  */
-
-/** Every stable error code. The part before the slash names the class. */
-export type ErrorCode =
-  | 'input/required'
-  | 'input/type'
-  | 'input/out-of-range'
-  | 'input/size-unsupported'
-  | 'input/field-unsupported'
-  | 'input/conflict'
-  | 'input/licence'
-  | 'input/prompt-too-long'
-  | 'input/too-large'
-  | 'input/queue-full'
-  | 'input/unauthorized'
-  | 'input/content-policy'
-  | 'input/rejected'
-  | 'input/file-unsupported'
-  | 'format/truncated'
-  | 'format/header-invalid'
-  | 'format/header-too-large'
-  | 'format/offset-out-of-range'
-  | 'format/dtype-unsupported'
-  | 'format/value-invalid'
-  | 'format/tensor-missing'
-  | 'format/tensor-unexpected'
-  | 'format/shape-mismatch'
-  | 'format/config-unsupported'
-  | 'model/not-found'
-  | 'model/file-missing'
-  | 'model/manifest-invalid'
-  | 'model/hash-mismatch'
-  | 'model/version-unsupported'
-  | 'model/tokenizer-invalid'
-  | 'model/safety-checker-missing'
-  | 'network/unreachable'
-  | 'network/status'
-  | 'network/truncated'
-  | 'network/rate-limited'
-  | 'network/timeout'
-  | 'network/response-invalid'
-  | 'storage/quota-exceeded'
-  | 'storage/unavailable'
-  | 'storage/write-failed'
-  | 'device/no-webgpu'
-  | 'device/limit-too-small'
-  | 'device/feature-missing'
-  | 'device/lost'
-  | 'device/out-of-memory'
-  | 'device/self-test-failed'
-  | 'device/worker-failed'
-  | 'device/hung'
-  | 'inference/session-create'
-  | 'inference/run'
-  | 'inference/output-invalid';
 
 /** Plain data that survives structured clone. */
 export type ErrorDetails = Readonly<Record<string, unknown>>;
@@ -147,40 +95,3 @@ export function isFluxError(error: unknown, code?: ErrorCode | `${string}/`): er
 }
 
 const isBranded = (error: unknown): error is FluxError => error instanceof Error && BRAND in error;
-
-/** An error as plain data: structured clone keeps neither its class nor its own fields. */
-export interface WireError {
-  name: string;
-  message: string;
-  code?: ErrorCode;
-  details?: ErrorDetails;
-  stack?: string;
-  cause?: WireError;
-}
-
-/** Causes that cross a boundary with their error. Longer and cyclic chains are cut there. */
-const MAX_CAUSES = 4;
-
-export function toWireError(error: unknown, depth = 0): WireError {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
-  const wire: WireError = { name: error.name, message: error.message };
-  if (error.stack !== undefined) wire.stack = error.stack;
-  if (isFluxError(error)) {
-    wire.code = error.code;
-    wire.details = error.details;
-  }
-  if (error.cause !== undefined && depth < MAX_CAUSES) wire.cause = toWireError(error.cause, depth + 1);
-  return wire;
-}
-
-/** The error that a `WireError` came from. One without a code becomes an `Error` of its name. */
-export function fromWireError(wire: WireError): Error {
-  const { name, message, code, details = {}, stack } = wire;
-  const cause = wire.cause && fromWireError(wire.cause);
-  const error =
-    code === undefined
-      ? Object.assign(new Error(message, cause && { cause }), { name })
-      : new (errorClass(code))(message, { code, details, cause });
-  if (stack !== undefined) error.stack = stack;
-  return error;
-}

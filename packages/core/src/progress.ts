@@ -1,4 +1,4 @@
-import type { WireError } from './errors.ts';
+import type { WireError } from './wire-error.ts';
 
 /** What every event says of the whole call. */
 interface Overall {

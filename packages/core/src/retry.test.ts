@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseRetryAfter, retry, sleep } from './retry.ts';
+import { retry, sleep } from './retry.ts';
 
 const failure = new Error('the connection broke');
 
@@ -48,25 +48,5 @@ describe('sleep', () => {
     controller.abort(reason);
     await expect(waiting).rejects.toBe(reason);
     await expect(sleep(60_000, controller.signal)).rejects.toBe(reason);
-  });
-});
-
-describe('parseRetryAfter', () => {
-  const now = Date.parse('2026-01-01T00:00:00Z');
-  it.each([
-    ['2', 2000],
-    [' 0 ', 0],
-    ['0.5', 500],
-    ['86400', 86_400_000],
-    ['Thu, 01 Jan 2026 00:00:10 GMT', 10_000],
-    ['Thursday, 01-Jan-26 00:00:10 GMT', 10_000],
-    ['Wed, 31 Dec 2025 00:00:00 GMT', 0],
-    ['-1', undefined],
-    ['1.5 or so', undefined],
-    ['soon', undefined],
-    ['', undefined],
-    [null, undefined],
-  ])('reads "%s"', (header, milliseconds) => {
-    expect(parseRetryAfter(header, now)).toBe(milliseconds);
   });
 });

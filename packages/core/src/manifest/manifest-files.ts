@@ -1,4 +1,4 @@
-import { refusal } from '../strict.ts';
+import { refusal } from '../strict/index.ts';
 import { type Manifest, SAFETY_CHECKER_FILES } from './manifest.ts';
 
 /** What a tokenizer is read from. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isFluxError } from '../errors.ts';
-import { FLUX1_DEV } from '../model/config.ts';
+import { FLUX1_DEV } from '../model/flux1-dev.ts';
 import { CHUNK_BYTES, type Manifest } from './manifest.ts';
 import { MAX_MANIFEST_BYTES, parseManifest } from './manifest-parse.ts';
 

@@ -14,7 +14,7 @@ import {
   record,
   refusal,
   text,
-} from '../strict.ts';
+} from '../strict/index.ts';
 import {
   type BundleFile,
   type BundlePart,
@@ -82,12 +82,7 @@ const manifest = object<Manifest>({
   step_cache: optional(object<NonNullable<Manifest['step_cache']>>({ regular: number(0, 10), high: number(0, 10) })),
   preview: optional(object<NonNullable<Manifest['preview']>>({ rows: list(rgb, 1, 1024), bias: rgb })),
   safety_checker: optional(
-    object<SafetyChecker>({
-      folder,
-      flagged: list(text(200), 1, 1000),
-      threshold: number(0, 1),
-      notice: prose(2000),
-    }),
+    object<SafetyChecker>({ folder, flagged: list(text(200), 1, 1000), threshold: number(0, 1), notice: prose(2000) }),
   ),
   synthetic: optional(object<NonNullable<Manifest['synthetic']>>({ seed: integer(0, 2 ** 32 - 1) })),
   quantization: object<Manifest['quantization']>({
@@ -103,12 +98,7 @@ const manifest = object<Manifest>({
   parts: list(object<BundlePart>({ name, graph: optional(name), weights: optional(path) }), 1, MAX_FILES),
   chunk_bytes: integer(MIN_CHUNK_BYTES, CHUNK_BYTES),
   files: list(
-    object<BundleFile>({
-      path,
-      size: integer(0, Number.MAX_SAFE_INTEGER),
-      sha256,
-      chunks: list(sha256, 0, 100_000),
-    }),
+    object<BundleFile>({ path, size: integer(0, Number.MAX_SAFE_INTEGER), sha256, chunks: list(sha256, 0, 100_000) }),
     1,
     MAX_FILES,
   ),

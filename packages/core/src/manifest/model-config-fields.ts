@@ -6,7 +6,7 @@ import type {
   TransformerConfig,
   VaeConfig,
 } from '../model/config.ts';
-import { boolean, integer, list, number, object, oneOf, type Read, refusal } from '../strict.ts';
+import { boolean, integer, list, number, object, oneOf, type Read, refusal } from '../strict/index.ts';
 
 /*
  * The shapes of the networks, as a manifest gives them.
@@ -72,13 +72,7 @@ const scheduler = object<SchedulerConfig>({
   max_shift: number(-1e3, 1e3),
 });
 
-export const modelConfig = object<ModelConfig>({
-  transformer,
-  text_encoder: clip,
-  text_encoder_2: t5,
-  vae,
-  scheduler,
-});
+export const modelConfig = object<ModelConfig>({ transformer, text_encoder: clip, text_encoder_2: t5, vae, scheduler });
 
 /** Refuses networks that do not fit together. */
 export function assertConfig({ transformer: dit, text_encoder, text_encoder_2, vae: decoder }: ModelConfig): void {

@@ -1,4 +1,4 @@
-import { oneOf } from '../strict.ts';
+import { oneOf } from '../strict/index.ts';
 
 /**
  * How a linear layer's weight is stored. `f32` and `f16` are floats. The others are MatMulNBits'

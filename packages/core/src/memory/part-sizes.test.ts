@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FLUX1_DEV } from '../model/config.ts';
+import { FLUX1_DEV } from '../model/flux1-dev.ts';
 import { PARTS } from '../model/parts.ts';
 import { partSizes } from './part-sizes.ts';
 

@@ -27,10 +27,7 @@ export function phaseWork(input: PlanInput): Record<Exclude<PlanPhase, 'decode'>
   return {
     text: { bytes: pooledBytes(text) + bias, largest: Math.max(largestBuffer(text), bias) },
     modulation: { bytes: pooledBytes(modulation), largest: largestBuffer(modulation) },
-    denoise: {
-      bytes: pooledBytes(denoise) + denoiseTables(transformer, options),
-      largest: largestBuffer(denoise),
-    },
+    denoise: { bytes: pooledBytes(denoise) + denoiseTables(transformer, options), largest: largestBuffer(denoise) },
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isFluxError } from '../errors.ts';
-import { FLUX1_DEV } from '../model/config.ts';
+import { FLUX1_DEV } from '../model/flux1-dev.ts';
 import { PARTS } from '../model/parts.ts';
 import { denoiseMoments } from './denoise-work.ts';
 import type { PartSize } from './part-sizes.ts';

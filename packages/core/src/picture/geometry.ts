@@ -1,6 +1,6 @@
 import { InputError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { numeric, object, type Read, refusal } from '../strict.ts';
+import { numeric, object, type Read, refusal } from '../strict/index.ts';
 
 /**
  * Pixels, latent cells and tokens.

@@ -1,7 +1,5 @@
 import type { ImageSize } from './geometry.ts';
 
-const f = Math.fround;
-
 /**
  * A decoded picture as bytes: round(255·clamp(x/2 + 1/2, 0, 1)), ties to even, in float32 as
  * diffusers' image processor does.
@@ -21,8 +19,8 @@ export function toRgb8(planar: Float32Array, size: ImageSize): Uint8Array<ArrayB
 
 /** One value of [−1, 1] as a byte. */
 export function toByte(value: number): number {
-  const unit = Math.min(Math.max(f(value * 0.5 + 0.5), 0), 1);
-  const scaled = f(unit * 255);
+  const unit = Math.min(Math.max(Math.fround(value * 0.5 + 0.5), 0), 1);
+  const scaled = Math.fround(unit * 255);
   const below = Math.floor(scaled);
   const rest = scaled - below;
   return rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below;

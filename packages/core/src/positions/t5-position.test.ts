@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { FLUX1_DEV } from '../model/config.ts';
-import { t5Bucket, t5PositionBias } from './t5-position.ts';
+import { FLUX1_DEV } from '../model/flux1-dev.ts';
+import { t5Bucket } from './t5-bucket.ts';
+import { t5PositionBias } from './t5-position.ts';
 
 const config = FLUX1_DEV.text_encoder_2;
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { packLatents } from '../picture/latents.ts';
 import { Mt19937 } from './mt19937.ts';
-import { fluxNoise, torchRandn } from './noise.ts';
+import { fluxNoise } from './noise.ts';
+import { torchRandn } from './torch-randn.ts';
 
 /** Float32 bits in hex, as the vectors were dumped. */
 function hex(values: Float32Array): string {

@@ -1,4 +1,4 @@
-const f = Math.fround;
+import { f } from '../fround.ts';
 
 /**
  * One Euler step of the flow: x + (σ_next − σ)·v, each operation rounded to float32 as diffusers'

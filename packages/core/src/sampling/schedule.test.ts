@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { FLUX1_DEV } from '../model/config.ts';
-import { fluxSigmas, muForTokens } from './schedule.ts';
+import { FLUX1_DEV } from '../model/flux1-dev.ts';
+import { muForTokens } from './mu.ts';
+import { fluxSigmas } from './schedule.ts';
 
 const { scheduler } = FLUX1_DEV;
 

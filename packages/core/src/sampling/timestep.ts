@@ -1,4 +1,5 @@
-const f = Math.fround;
+import { f } from '../fround.ts';
+
 const LN_MAX_PERIOD = f(-Math.log(10000));
 
 /**

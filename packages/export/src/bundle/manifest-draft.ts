@@ -40,11 +40,7 @@ export function draftManifest(options: DraftOptions): ManifestDraft {
   return {
     schema: MANIFEST_SCHEMA,
     ...about,
-    source: {
-      ...describeSources(checkpoints),
-      ...(assumed.length > 0 && { assumed: assumed.join('; ') }),
-      ...source,
-    },
+    source: { ...describeSources(checkpoints), ...(assumed.length > 0 && { assumed: assumed.join('; ') }), ...source },
     config,
     tokenizers: {
       // Some published copies of CLIP's tokenizer claim more tokens than the network has positions.

@@ -127,10 +127,7 @@ async function convert(conversion: Conversion): Promise<ConvertSummary> {
   const manifest: Manifest = {
     ...draft,
     source: { ...draft.source, ...describeBlocks(parts.flatMap(({ blocks }) => blocks)) },
-    quantization: {
-      recipe: { ...recipe },
-      fallbacks: [...fallbacks, ...parts.flatMap((part) => part.fallbacks)],
-    },
+    quantization: { recipe: { ...recipe }, fallbacks: [...fallbacks, ...parts.flatMap((part) => part.fallbacks)] },
     ...shared,
     graphs: {
       ...shared.graphs,

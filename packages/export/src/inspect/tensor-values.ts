@@ -31,10 +31,7 @@ export async function readTensor(file: ByteSource, name: string): Promise<Tensor
   if (tensor === undefined) {
     throw new FormatError(
       `${file.name}: expected a tensor "${name}", got none; "inspect" without --tensor lists them`,
-      {
-        code: 'format/tensor-missing',
-        details: { name: file.name, tensor: name },
-      },
+      { code: 'format/tensor-missing', details: { name: file.name, tensor: name } },
     );
   }
   const readable = store.unreadable(name);

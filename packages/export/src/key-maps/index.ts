@@ -89,12 +89,7 @@ export const NAMINGS: Readonly<Record<Component, readonly Naming[]>> = {
     },
   ],
   vae: [
-    {
-      name: 'diffusers',
-      markers: ['decoder.conv_norm_out.weight'],
-      rules: VAE_KEYS,
-      unused: ENCODER_OF_IMAGES,
-    },
+    { name: 'diffusers', markers: ['decoder.conv_norm_out.weight'], rules: VAE_KEYS, unused: ENCODER_OF_IMAGES },
     {
       name: 'Black Forest Labs',
       markers: ['decoder.norm_out.weight', 'decoder.mid.block_1.norm1.weight'],

@@ -15,10 +15,7 @@ export async function journalIdentity(
   // A file without a version may change unseen, so no two runs count as the same.
   const isKnown = [...states.values()].every(({ version }) => version !== undefined);
   const source = isKnown ? [...states].sort(([a], [b]) => (a < b ? -1 : 1)) : crypto.randomUUID();
-  return {
-    source: await hashOf(source),
-    settings: await hashOf([draft, files, bake, await converterMark()]),
-  };
+  return { source: await hashOf(source), settings: await hashOf([draft, files, bake, await converterMark()]) };
 }
 
 function hashOf(value: unknown): Promise<string> {

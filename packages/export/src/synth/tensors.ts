@@ -65,12 +65,7 @@ export function syntheticTensors(
   const isHalf = weightClass === 'f16';
   const convert = isHalf ? asHalves(rangeOf(slot)) : asFloats(rangeOf(slot));
   return [
-    {
-      name: values.name,
-      shape: values.dims,
-      dtype: isHalf ? 'F16' : 'F32',
-      fill: filler(words(values.name), convert),
-    },
+    { name: values.name, shape: values.dims, dtype: isHalf ? 'F16' : 'F32', fill: filler(words(values.name), convert) },
   ];
 }
 

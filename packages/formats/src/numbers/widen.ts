@@ -29,10 +29,7 @@ export function widen(dtype: Dtype, bytes: Uint8Array): Float32Array {
     default:
       throw new FormatError(
         `a tensor must be of ${WIDENABLE.join(', ')} to be read as float32, got ${dtype}; convert the file to one of them`,
-        {
-          code: 'format/dtype-unsupported',
-          details: { dtype },
-        },
+        { code: 'format/dtype-unsupported', details: { dtype } },
       );
   }
 }

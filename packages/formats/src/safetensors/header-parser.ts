@@ -82,9 +82,7 @@ export class HeaderParser {
       throw offsetError(
         this.#name,
         `tensor "${showName(name)}" must have offsets [begin, end], got [${offsets.slice(0, 4)}]`,
-        {
-          tensor: name,
-        },
+        { tensor: name },
       );
     }
     return { name, dtype, shape, begin, end };

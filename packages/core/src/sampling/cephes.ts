@@ -1,37 +1,16 @@
+import { f } from '../fround.ts';
+import { fma } from './fma.ts';
+
 /**
- * Float32 arithmetic that JavaScript lacks: fused multiply-add, and the Cephes ln/sin/cos that
- * PyTorch's AVX2 code uses for noise.
+ * The Cephes ln, sin and cos that PyTorch's AVX2 code uses for noise. Values are JavaScript numbers
+ * that hold float32 exactly.
  *
- * Values are JavaScript numbers that hold float32 exactly. The order of roundings is that of the
- * x86 build, where the compiler contracts multiply and add into FMA; `Math.log` and friends instead
- * would move about one value in six by one unit in the last place.
+ * The order of roundings is that of the x86 build, where the compiler contracts multiply and add
+ * into FMA; `Math.log` and friends instead would move about one value in six by one unit in the
+ * last place.
  *
  * @see https://github.com/pytorch/pytorch/blob/v2.13.0/aten/src/ATen/native/cpu/avx_mathfun.h
  */
-
-const f = Math.fround;
-
-const float64 = new Float64Array(1);
-const words64 = new Uint32Array(float64.buffer);
-// Index of the word with a double's low bits.
-const LOW = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1;
-
-/**
- * a·b + c with one rounding to float32. The product of two float32 is exact in float64; only the
- * sum must not be rounded twice.
- */
-export function fma(a: number, b: number, c: number): number {
-  const product = a * b;
-  const sum = product + c;
-  float64[0] = sum;
-  // A second rounding goes wrong only when the first one lands exactly between two float32: 29 bits
-  // fall away, 1000…0.
-  if ((words64[LOW]! & 0x1fffffff) !== 0x10000000) return f(sum);
-  // What the first rounding lost (Knuth's TwoSum) says to which side of the tie the true sum lies.
-  const back = sum - product;
-  const lost = product - (sum - back) + (c - back);
-  return lost === 0 ? f(sum) : f(sum + Math.sign(lost) * Math.abs(sum) * 2 ** -52);
-}
 
 const float32 = new Float32Array(1);
 const word32 = new Uint32Array(float32.buffer);

@@ -3,15 +3,14 @@ import {
   DeviceError,
   FluxError,
   FormatError,
-  fromWireError,
   InferenceError,
   InputError,
   isFluxError,
   ModelError,
   NetworkError,
   StorageError,
-  toWireError,
 } from './errors.ts';
+import { fromWireError, toWireError } from './wire-error.ts';
 
 /** What arrives on the other side: plain data only. */
 function overTheWire(error: unknown): Error {

@@ -1,4 +1,5 @@
-import { type ErrorCode, InputError } from './errors.ts';
+import { InputError } from '../errors.ts';
+import { fieldPath, refusal, required, unknownField, wrongType } from './refusal.ts';
 
 /**
  * Readers for values that a stranger wrote: the fields of a request, the options of a call, a JSON
@@ -122,12 +123,13 @@ export function object<T>(fields: Fields<T>): Read<T> {
   const known = Object.keys(fields) as (keyof T & string)[];
   return (value, path) => {
     const source = asObject(value, path);
-    for (const key of Object.keys(source)) if (!Object.hasOwn(fields, key)) throw unknownField(join(path, key), known);
+    for (const key of Object.keys(source))
+      if (!Object.hasOwn(fields, key)) throw unknownField(fieldPath(path, key), known);
     const result: Partial<T> = {};
     for (const key of known) {
       const each = Object.hasOwn(source, key) ? source[key] : undefined;
-      if (each !== undefined) result[key] = fields[key](each, join(path, key));
-      else if (!fields[key].isOptional) throw required(join(path, key));
+      if (each !== undefined) result[key] = fields[key](each, fieldPath(path, key));
+      else if (!fields[key].isOptional) throw required(fieldPath(path, key));
     }
     return result as T;
   };
@@ -155,53 +157,7 @@ export function readAs<T>(read: () => T, tell: (refusal: InputError) => Error): 
   }
 }
 
-/** For a value of the right type that is not among those taken. */
-export function refusal(
-  path: string,
-  expected: string,
-  got: unknown,
-  code: ErrorCode = 'input/out-of-range',
-): InputError {
-  const shown = show(got);
-  return new InputError(`${path || 'the document'} must be ${expected}, got ${shown}`, {
-    code,
-    details: { field: path, expected, got: shown },
-  });
-}
-
-export function wrongType(path: string, expected: string, got: unknown): InputError {
-  return refusal(path, expected, got, 'input/type');
-}
-
-export function required(path: string): InputError {
-  return new InputError(`${path} is required`, { code: 'input/required', details: { field: path } });
-}
-
-function unknownField(path: string, known: readonly string[]): InputError {
-  return new InputError(`field "${path}" is not supported; supported: ${known.join(', ')}`, {
-    code: 'input/field-unsupported',
-    details: { field: path },
-  });
-}
-
 function asObject(value: unknown, path: string): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw wrongType(path, 'an object', value);
-}
-
-/** Longest part of a stranger's text in a message, in characters. */
-const MAX_SHOWN = 80;
-
-function join(path: string, key: string): string {
-  const shown = key.slice(0, MAX_SHOWN);
-  return path === '' ? shown : `${path}.${shown}`;
-}
-
-/** Short, whatever a stranger put there. */
-export function show(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value === 'object' && value !== null) return 'an object';
-  if (typeof value === 'function') return 'a function';
-  return typeof value === 'string' ? JSON.stringify(value.slice(0, MAX_SHOWN)) : String(value);
 }

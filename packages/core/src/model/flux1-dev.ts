@@ -1,0 +1,56 @@
+import type { ModelConfig } from './config.ts';
+
+/** FLUX.1 [dev], whose transformer SRPO fine-tunes without changing its shape. */
+export const FLUX1_DEV: ModelConfig = {
+  transformer: {
+    in_channels: 64,
+    num_layers: 19,
+    num_single_layers: 38,
+    attention_head_dim: 128,
+    num_attention_heads: 24,
+    joint_attention_dim: 4096,
+    pooled_projection_dim: 768,
+    guidance_embeds: true,
+    axes_dims_rope: [16, 56, 56],
+  },
+  text_encoder: {
+    vocab_size: 49408,
+    hidden_size: 768,
+    intermediate_size: 3072,
+    num_hidden_layers: 12,
+    num_attention_heads: 12,
+    max_position_embeddings: 77,
+    layer_norm_eps: 1e-5,
+    hidden_act: 'quick_gelu',
+    eos_token_id: 49407,
+  },
+  text_encoder_2: {
+    vocab_size: 32128,
+    d_model: 4096,
+    d_kv: 64,
+    d_ff: 10240,
+    num_layers: 24,
+    num_heads: 64,
+    relative_attention_num_buckets: 32,
+    relative_attention_max_distance: 128,
+    layer_norm_epsilon: 1e-6,
+    dense_act_fn: 'gelu_new',
+  },
+  vae: {
+    latent_channels: 16,
+    block_out_channels: [128, 256, 512, 512],
+    layers_per_block: 2,
+    norm_num_groups: 32,
+    mid_block_add_attention: true,
+    scaling_factor: 0.3611,
+    shift_factor: 0.1159,
+  },
+  scheduler: {
+    use_dynamic_shifting: true,
+    shift: 3,
+    base_image_seq_len: 256,
+    max_image_seq_len: 4096,
+    base_shift: 0.5,
+    max_shift: 1.15,
+  },
+};
