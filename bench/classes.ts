@@ -43,7 +43,7 @@ import {
 import { e4m4ToF32 } from '@flux-srpo/formats';
 import type { HostTensor } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
-import { RandomWords } from '../packages/export/src/synth/random.ts';
+import { RandomWords } from '../packages/export/src/synth/random-words.ts';
 import { DISTRIBUTIONS, type Distribution, distribution } from '../packages/export/src/test-support/distributions.ts';
 import { relativeRms } from '../test/support/relative-rms.ts';
 

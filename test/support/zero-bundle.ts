@@ -10,7 +10,7 @@ import {
 } from '@flux-srpo/export';
 import { type ByteSource, Safetensors, type TensorInfo } from '@flux-srpo/formats';
 import type { Bundle } from '@flux-srpo/runtime';
-import { letterTokenizers } from '../../packages/export/src/synth/tokenizers.ts';
+import { letterTokenizers } from '../../packages/export/src/synth/letter-tokenizers.ts';
 
 /*
  * A bundle of any shape whose weights are all zero, with true names, shapes, sizes and graphs. It

@@ -1,6 +1,6 @@
 // The quantizer's inner loops, in AssemblyScript: WebAssembly has the vector instructions that
 // JavaScript lacks. `npm run wasm` compiles this file to ../src/quantize/kernels.wasm.ts;
-// ../src/quantize/kernels.ts lays out the memory and calls it.
+// ../src/quantize/staging.ts lays out the memory and calls it.
 //
 // Pointers are bytes into the module's memory. Rows are finite float32 in whole blocks of 32. A
 // `v128` is four float32 unless a comment says otherwise. The order of every sum is fixed, so that
@@ -232,7 +232,7 @@ function nearestLevel(x: v128): v128 {
 }
 
 // ---- 4 bits with offsets: value = (q − 8)·scale + offset ----
-// `quantizeQ4m` in ../src/quantize/kernels.ts says how offsets are stored.
+// `quantizeQ4m` in ../src/quantize/q4m.ts says how offsets are stored.
 
 /** Levels of 4 bits. */
 const LOWEST: f32 = -8;

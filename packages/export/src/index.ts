@@ -1,18 +1,18 @@
 export { type BundleInfo, FLUX_SRPO_INFO, parseBundleInfo } from './bundle/bundle-info.ts';
-export type { BundleSink, ResumableSink } from './bundle/bundle-writer.ts';
+export type { BundleSink, ResumableSink } from './bundle/bundle-sink.ts';
 export { convertPipeline } from './convert/convert.ts';
 export type { ConvertNotice } from './convert/convert-options.ts';
 export type { ConvertProgress } from './convert/convert-progress.ts';
 export type { ConversionForecast } from './convert/foresee.ts';
 export { buildGraph, type ClassOf, HALF_GRAPHS, planParts, type WeightSlot, weightInputs } from './graphs/index.ts';
-export { type NetworkOptions, networkFile } from './hub/hub.ts';
 export { isNetworkAddress } from './hub/hub-address.ts';
 export { measureRate } from './hub/measure-rate.ts';
-export { type BundleReport, inspectBundle } from './inspect/bundle.ts';
-export { inspectTensorFile, type TensorFileReport } from './inspect/tensor-file.ts';
-export { readTensor } from './inspect/tensor-values.ts';
+export { type NetworkOptions, networkFile } from './hub/network-file.ts';
+export { type BundleReport, inspectBundle } from './inspect/inspect-bundle.ts';
+export { inspectTensorFile, type TensorFileReport } from './inspect/inspect-tensor-file.ts';
+export { readTensor } from './inspect/read-tensor.ts';
 export type { UnusedTensor } from './key-maps/binding.ts';
-export { COMPONENTS, type Component } from './key-maps/index.ts';
+export { COMPONENTS, type Component } from './key-maps/namings.ts';
 export type { LoraSource } from './lora/open-loras.ts';
 export { type FoundRecipe, findRecipe } from './model-recipes/find-recipe.ts';
 export {
@@ -31,8 +31,9 @@ export {
   type RecipeEntry,
   type RecipePlan,
 } from './model-recipes/recipe-plan.ts';
-export { quantizeQ4, quantizeQ4m, quantizeQ8 } from './quantize/kernels.ts';
+export { quantizeQ4m } from './quantize/q4m.ts';
 export { splitOffsets } from './quantize/split-offsets.ts';
+export { quantizeQ4, quantizeQ8 } from './quantize/symmetric.ts';
 export { combineSources, type ModelSources, type SourceFile } from './sources/combine-sources.ts';
 export { networkFileName } from './sources/component-files.ts';
 export type { SourceFolder } from './sources/source-folder.ts';

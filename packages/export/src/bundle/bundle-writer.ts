@@ -1,51 +1,6 @@
 import { type BundleFile, CHUNK_BYTES } from '@flux-srpo/core';
 import { type ByteSink, type ByteSource, createSha256, sha256Hex } from '@flux-srpo/formats';
-
-/** Where a bundle goes. Nothing is visible under its final name before `commit`. */
-export interface BundleSink {
-  /**
-   * Opens a new file. One that an earlier run left at `path` is replaced. `path` has one or two
-   * segments.
-   */
-  create(path: string): Promise<ByteSink>;
-  /** Makes the bundle visible in one step, with these files and no others. */
-  commit(paths: ReadonlySet<string>): Promise<void>;
-  /** Removes everything written so far. */
-  abort(): Promise<void>;
-}
-
-/** A sink that keeps its files when a conversion is interrupted. */
-export interface ResumableSink extends BundleSink {
-  readonly journal: JournalFile;
-  /**
-   * Throws `storage/quota-exceeded` where a bundle of so many bytes will not fit; what is already
-   * there counts as part of it. Absent where the place cannot say.
-   */
-  reserve?(bytes: number): Promise<void>;
-  /** A file that an earlier run left; undefined where it is gone. */
-  reopen(path: string): Promise<ByteSource | undefined>;
-  /** Removes every file but these. */
-  retain(paths: ReadonlySet<string>): Promise<void>;
-  /** Ends without a bundle and keeps everything for the next run. */
-  suspend(): Promise<void>;
-}
-
-/** A text file beside the bundle's own, which never becomes part of it. */
-export interface JournalFile {
-  /** The whole text; empty where there is no file. */
-  read(): Promise<string>;
-  /** Replaces the whole text. A crash leaves the old text or the new one. */
-  replace(text: string): Promise<void>;
-  /**
-   * Appends without waiting for the disk. A crash may lose a part of it, which costs the work on
-   * one part of the bundle.
-   */
-  append(text: string): Promise<void>;
-}
-
-export function isResumable(sink: BundleSink): sink is ResumableSink {
-  return 'journal' in sink;
-}
+import type { BundleSink } from './bundle-sink.ts';
 
 /**
  * Writes a bundle's files and lists them for the manifest: sizes and hashes are taken as the bytes
@@ -109,10 +64,23 @@ export class BundleWriter {
   }
 
   /** Writes a whole small file. */
-  async write(path: string, bytes: Uint8Array): Promise<void> {
+  write(path: string, bytes: Uint8Array): Promise<void> {
+    return this.#fill(path, (file) => file.write(bytes));
+  }
+
+  /** Writes the bytes of `source`, a chunk at a time. */
+  copy(path: string, source: ByteSource, signal?: AbortSignal): Promise<void> {
+    return this.#fill(path, async (file) => {
+      for (let at = 0; at < source.size; at += CHUNK_BYTES) {
+        await file.write(await source.read(at, Math.min(CHUNK_BYTES, source.size - at), signal));
+      }
+    });
+  }
+
+  async #fill(path: string, fill: (file: ByteSink) => Promise<void>): Promise<void> {
     const file = await this.create(path);
     try {
-      await file.write(bytes);
+      await fill(file);
     } finally {
       await file.close();
     }

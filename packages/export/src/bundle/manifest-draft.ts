@@ -9,13 +9,13 @@ import {
   type SafetyChecker,
 } from '@flux-srpo/core';
 import { type GgmlTypeName, sha256Hex } from '@flux-srpo/formats';
-import type { Component } from '../key-maps/index.ts';
+import type { Component } from '../key-maps/namings.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import type { TokenizerFiles } from '../tokenizers/read.ts';
 import type { Recipe } from '../weight-classes/recipe.ts';
+import type { BlockOrigin } from '../weights/plan-part.ts';
 import type { BundleInfo } from './bundle-info.ts';
 import type { BundleWriter } from './bundle-writer.ts';
-import type { BlockOrigin } from './part-writer.ts';
 
 /** A manifest as far as it is known before weights are written. */
 export type ManifestDraft = Omit<Manifest, 'graphs' | 'parts' | 'files'>;

@@ -1,5 +1,5 @@
 import type { ModelConfig } from '@flux-srpo/core';
-import { COMPONENTS, type Component } from '../key-maps/index.ts';
+import { COMPONENTS, type Component } from '../key-maps/namings.ts';
 
 export const SCHEDULER_CONFIG = 'scheduler/scheduler_config.json';
 

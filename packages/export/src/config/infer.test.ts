@@ -1,6 +1,6 @@
 import { FLUX1_DEV, fluxSigmas } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
-import type { TensorShapes } from '../key-maps/index.ts';
+import type { TensorShapes } from '../key-maps/namings.ts';
 import { bflShapes, bflTransformerNames, toBflVae } from '../test-support/bfl.ts';
 import { memorySource } from '../test-support/memory.ts';
 import {

@@ -1,6 +1,6 @@
 import { FLUX1_DEV, PARTS, type Part } from '@flux-srpo/core';
-import { type Component, namingOf, type TensorShapes } from '../key-maps/index.ts';
 import { tensorOf } from '../key-maps/lookup.ts';
+import { type Component, namingOf, type TensorShapes } from '../key-maps/namings.ts';
 
 /**
  * Shapes of a component's tensors, found by the slots that they fill, so that their naming does not

@@ -1,4 +1,4 @@
-import type { Component } from '../key-maps/index.ts';
+import type { Component } from '../key-maps/namings.ts';
 
 /** Fields of each network's config that the shapes of its tensors tell exactly. */
 const TOLD_BY_SHAPES: Readonly<Record<Component, readonly string[]>> = {

@@ -1,5 +1,5 @@
 import type { ModelConfig } from '@flux-srpo/core';
-import type { Component, TensorShapes } from '../key-maps/index.ts';
+import type { Component, TensorShapes } from '../key-maps/namings.ts';
 import { refuseOtherPipeline } from '../recognise/recognise.ts';
 import { readJsonObject, requireFile, type SourceFolder } from '../sources/source-folder.ts';
 import { assumedOf, SCHEDULER_CONFIG } from './assumptions.ts';

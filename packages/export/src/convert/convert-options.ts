@@ -2,7 +2,7 @@ import type { Manifest, WeightClass } from '@flux-srpo/core';
 import type { BundleInfo } from '../bundle/bundle-info.ts';
 import type { UnusedTensor } from '../key-maps/binding.ts';
 import type { LoraSource } from '../lora/open-loras.ts';
-import type { RowQuantizer } from '../quantize/rows.ts';
+import type { RowQuantizer } from '../quantize/row-quantizer.ts';
 import type { SourceFolder } from '../sources/source-folder.ts';
 import type { Recipe } from '../weight-classes/recipe.ts';
 import type { ConvertProgress } from './convert-progress.ts';

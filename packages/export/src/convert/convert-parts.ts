@@ -1,11 +1,13 @@
 import type { BundleWriter } from '../bundle/bundle-writer.ts';
-import { planPart, writeBaked, writeWeights } from '../bundle/part-writer.ts';
+import { writeBaked } from '../bundle/write-baked.ts';
+import { writeWeights } from '../bundle/write-weights.ts';
 import { buildGraph, type ClassOf, type PartPlan } from '../graphs/index.ts';
-import type { RowQuantizer } from '../quantize/rows.ts';
+import type { RowQuantizer } from '../quantize/row-quantizer.ts';
 import type { FinishedPart, Journal } from '../resume/journal.ts';
+import { planPart } from '../weights/plan-part.ts';
 import { type ConvertProgress, type PartWork, ProgressMeter } from './convert-progress.ts';
-import type { Headers } from './headers.ts';
 import { partWork, sourceBytes } from './part-work.ts';
+import type { Headers } from './read-headers.ts';
 
 /** What every part of a conversion is made with. */
 export interface PartsContext extends Headers {

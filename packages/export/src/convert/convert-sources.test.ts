@@ -14,7 +14,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { f32ToBf16 } from '../../../../test/support/bf16.ts';
 import { dequantizeQ4, dequantizeQ4k, dequantizeQ4m, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
 import { relativeRms } from '../../../../test/support/relative-rms.ts';
-import type { Component } from '../key-maps/index.ts';
+import type { Component } from '../key-maps/namings.ts';
 import { KeptBlocks } from '../quantize/ggml-blocks.ts';
 import { combineSources, type ModelSources, type SourceFile } from '../sources/combine-sources.ts';
 import { bflTransformerNames, toBfl, toBflVae, toLlamaT5 } from '../test-support/bfl.ts';

@@ -1,10 +1,11 @@
 import { isFluxError, type Manifest } from '@flux-srpo/core';
 import { FLUX_SRPO_INFO } from '../bundle/bundle-info.ts';
-import { type BundleSink, BundleWriter, isResumable } from '../bundle/bundle-writer.ts';
+import { type BundleSink, isResumable } from '../bundle/bundle-sink.ts';
+import { BundleWriter } from '../bundle/bundle-writer.ts';
 import { checkDraft, describeBlocks, draftManifest, writeManifest } from '../bundle/manifest-draft.ts';
-import { writeGraphs } from '../bundle/part-writer.ts';
-import { readSafetyChecker } from '../bundle/safety-checker.ts';
-import type { Component } from '../key-maps/index.ts';
+import { readSafetyChecker } from '../bundle/read-safety-checker.ts';
+import { writeGraphs } from '../bundle/write-graphs.ts';
+import type { Component } from '../key-maps/namings.ts';
 import { leftOutOf } from '../lora/merge-loras.ts';
 import { type OpenLora, openLoras } from '../lora/open-loras.ts';
 import { Journal } from '../resume/journal.ts';
@@ -17,8 +18,8 @@ import { RECIPES, type Recipe } from '../weight-classes/recipe.ts';
 import { classesForSource } from '../weight-classes/source-classes.ts';
 import type { ConvertOptions, ConvertSummary } from './convert-options.ts';
 import { convertParts } from './convert-parts.ts';
-import { readHeaders } from './headers.ts';
 import { expectedBytes } from './part-work.ts';
+import { readHeaders } from './read-headers.ts';
 import { unboundTensors } from './unbound-tensors.ts';
 
 /** One conversion: where it reads and writes, and what it has opened and must close. */

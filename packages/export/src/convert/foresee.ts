@@ -1,13 +1,13 @@
 import type { ModelConfig, WeightClass } from '@flux-srpo/core';
-import { readSafetyChecker } from '../bundle/safety-checker.ts';
+import { readSafetyChecker } from '../bundle/read-safety-checker.ts';
 import type { ClassOf } from '../graphs/index.ts';
-import type { Component } from '../key-maps/index.ts';
+import type { Component } from '../key-maps/namings.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import type { SourceFolder } from '../sources/source-folder.ts';
 import { RECIPES } from '../weight-classes/recipe.ts';
 import { classesForSource } from '../weight-classes/source-classes.ts';
-import { readHeaders } from './headers.ts';
 import { expectedBytes, partWork } from './part-work.ts';
+import { readHeaders } from './read-headers.ts';
 
 /** What a conversion will write. */
 export interface ConversionForecast {

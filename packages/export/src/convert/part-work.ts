@@ -2,9 +2,9 @@ import { BLOCK_LAYOUTS, isBlockClass, type WeightClass } from '@flux-srpo/core';
 import { DTYPE_BITS, GGML_TYPES } from '@flux-srpo/formats';
 import type { ClassOf, PartPlan } from '../graphs/index.ts';
 import type { WeightSlot } from '../graphs/slots.ts';
-import { type WeightInput, weightInputs } from '../graphs/weights.ts';
+import { type WeightInput, weightInputs } from '../graphs/weight-inputs.ts';
 import type { BoundSlot } from '../key-maps/binding.ts';
-import type { Component } from '../key-maps/index.ts';
+import type { Component } from '../key-maps/namings.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import type { PartWork } from './convert-progress.ts';
 

@@ -1,5 +1,5 @@
 import type { UnusedTensor } from '../key-maps/binding.ts';
-import type { Component } from '../key-maps/index.ts';
+import type { Component } from '../key-maps/namings.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 
 /**

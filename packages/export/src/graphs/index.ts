@@ -1,3 +1,4 @@
-export { type BuiltGraph, buildGraph, HALF_GRAPHS, planParts } from './plan.ts';
+export { type BuiltGraph, buildGraph, HALF_GRAPHS } from './build-graph.ts';
+export { planParts } from './plan-parts.ts';
 export type { ClassOf, PartPlan, WeightSlot } from './slots.ts';
-export { offsetsName, scalesName, type WeightInput, weightInputs } from './weights.ts';
+export { isScales, offsetsName, scalesName, type WeightInput, weightInputs } from './weight-inputs.ts';

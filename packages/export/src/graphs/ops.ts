@@ -1,5 +1,5 @@
 import { mlpChunks, type TensorClass } from '@flux-srpo/core';
-import type { GraphBuilder, LinearOptions } from './builder.ts';
+import type { GraphBuilder, LinearOptions } from './graph-builder.ts';
 import type { Dim, Value } from './node-builder.ts';
 
 /** x·sigmoid(x) */
@@ -56,6 +56,13 @@ export function cutModulation(g: GraphBuilder, row: Value, count: number): Value
 /** x + gate·branch, the gate a vector [H] for all tokens. */
 export function gatedResidual(g: GraphBuilder, x: Value, gate: Value, branch: Value): Value {
   return add(g, x, g.node('Mul', [branch, gate], x.dims));
+}
+
+/** The image tokens of [text, image]. */
+export function imageTokens(g: GraphBuilder, hidden: Value, textLength: Value): Value {
+  const end = g.constant('slice_end', 'int64', [1], [2 ** 31 - 1]);
+  const axis = g.constant('slice_axis', 'int64', [1], [1]);
+  return g.node('Slice', [hidden, textLength, end, axis], [1, 'S_img', hidden.dims[2] as Dim]);
 }
 
 /** RMSNorm of q or k over each head's dimensions. x: [1, S, heads·D]. */

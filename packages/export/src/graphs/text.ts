@@ -1,5 +1,5 @@
 import type { ClipConfig, T5Config } from '@flux-srpo/core';
-import type { GraphBuilder } from './builder.ts';
+import type { GraphBuilder } from './graph-builder.ts';
 import { add, attention, geluTanh, layerNorm, rmsNorm } from './ops.ts';
 
 /**

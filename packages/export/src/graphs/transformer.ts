@@ -1,6 +1,6 @@
 import { hiddenSize, MLP_RATIO, TIMESTEP_DIMS, type TransformerConfig } from '@flux-srpo/core';
-import type { GraphBuilder } from './builder.ts';
-import type { Dim, Value } from './node-builder.ts';
+import type { GraphBuilder } from './graph-builder.ts';
+import type { Value } from './node-builder.ts';
 import {
   adaLayerNorm,
   add,
@@ -9,6 +9,7 @@ import {
   cutModulation,
   gatedResidual,
   headNorm,
+  imageTokens,
   linearToStream,
   rotary,
   silu,
@@ -146,13 +147,6 @@ export function singleBlock(g: GraphBuilder, config: TransformerConfig): void {
   g.output('hidden_out', gatedResidual(g, hidden, gate, add(g, projected, mlp)));
 }
 
-/** The image tokens of [text, image]. */
-function imageTokens(g: GraphBuilder, hidden: Value, textLength: Value): Value {
-  const end = g.constant('slice_end', 'int64', [1], [2 ** 31 - 1]);
-  const axis = g.constant('slice_axis', 'int64', [1], [1]);
-  return g.node('Slice', [hidden, textLength, end, axis], [1, 'S_img', hidden.dims[2] as Dim]);
-}
-
 /**
  * Drops the text tokens, then the last adaLN and the projection to packed latents: the velocity
  * noise − image.
@@ -164,44 +158,4 @@ export function finalLayer(g: GraphBuilder, config: TransformerConfig): void {
   const [shift, scale] = cutModulation(g, g.input('mod', [2 * width]), 2) as [Value, Value];
   const normed = adaLayerNorm(g, imageTokens(g, hidden, textLength), shift, scale);
   g.output('velocity', g.linear('linear', normed, config.in_channels, { tensorClass: 'final' }));
-}
-
-/*
- * The step cache: what the first block adds to the image tells how much a step changes. These
- * graphs have no weights.
- *
- * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/hooks/first_block_cache.py
- */
-
-/** What the first block added to the image stream. */
-export function cacheResidual(g: GraphBuilder, config: TransformerConfig): void {
-  const dims = [1, 'S_img', hiddenSize(config)];
-  g.output('residual', g.node('Sub', [g.input('img_out', dims), g.input('img', dims)], dims));
-}
-
-/** mean|residual − previous| / mean|previous|, one number. */
-export function cacheChange(g: GraphBuilder, config: TransformerConfig): void {
-  const dims = [1, 'S_img', hiddenSize(config)];
-  const residual = g.input('residual', dims);
-  const previous = g.input('previous', dims);
-  const meanSize = (x: Value) => g.node('ReduceMean', [g.node('Abs', [x], dims)], [1, 1, 1], { keepdims: 1 });
-  const difference = g.node('Sub', [residual, previous], dims);
-  g.output('change', g.node('Div', [meanSize(difference), meanSize(previous)], [1, 1, 1]));
-}
-
-/**
- * What all blocks after the first added to the image: kept at a computed step, added again at a
- * skipped one.
- */
-export function cacheRest(g: GraphBuilder, config: TransformerConfig): void {
-  const width = hiddenSize(config);
-  const hidden = g.input('hidden', [1, 'S', width]);
-  const first = g.input('first', [1, 'S_img', width]);
-  const image = imageTokens(g, hidden, g.input('text_length', [1], 'int64'));
-  g.output('rest', g.node('Sub', [image, first], first.dims));
-}
-
-export function cacheApply(g: GraphBuilder, config: TransformerConfig): void {
-  const dims = [1, 'S_img', hiddenSize(config)];
-  g.output('hidden', add(g, g.input('first', dims), g.input('rest', dims)));
 }

@@ -1,5 +1,5 @@
 import { decoderChannels, VAE_QUERY_CHUNKS, type VaeConfig } from '@flux-srpo/core';
-import type { GraphBuilder } from './builder.ts';
+import type { GraphBuilder } from './graph-builder.ts';
 import type { Dim, Value } from './node-builder.ts';
 import { add, silu } from './ops.ts';
 

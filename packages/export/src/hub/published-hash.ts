@@ -1,6 +1,6 @@
 import { readBounded } from '@flux-srpo/core';
 import { HUGGING_FACE, type HubAddress } from './hub-address.ts';
-import type { HubOptions } from './hub-fetch.ts';
+import type { HubOptions } from './hub-request.ts';
 
 const SHA256 = /^[0-9a-f]{64}$/;
 const MAX_BYTES = 64 * 1024;

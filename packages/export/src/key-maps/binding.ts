@@ -1,5 +1,5 @@
 import type { WeightSlot } from '../graphs/slots.ts';
-import type { Component } from './index.ts';
+import type { Component } from './namings.ts';
 
 /** From `start` up to `end`. */
 export type Range = readonly [start: number, end: number];

@@ -1,7 +1,7 @@
 import type { PartPlan, WeightSlot } from '../graphs/slots.ts';
 import type { BoundSlot, Range } from './binding.ts';
-import type { Component } from './index.ts';
 import { matchPattern, sourceName } from './lookup.ts';
+import type { Component } from './namings.ts';
 import type { KeyRule } from './rules.ts';
 
 /** A slot, the rule that fills it, and the tensor's name by that rule. */

@@ -1,4 +1,4 @@
-import type { Naming, TensorShapes } from './index.ts';
+import type { Naming, TensorShapes } from './namings.ts';
 import type { KeyRule } from './rules.ts';
 
 /**

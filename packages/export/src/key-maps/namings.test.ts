@@ -11,9 +11,9 @@ import {
   transformerShapes,
   vaeShapes,
 } from '../test-support/tiny-pipeline.ts';
-import { bindParts } from './bind.ts';
+import { bindParts } from './bind-parts.ts';
 import type { BoundSlot, Range } from './binding.ts';
-import type { Component } from './index.ts';
+import type { Component } from './namings.ts';
 
 const DIFFUSERS = transformerShapes(FLUX1_SIZES);
 const NAMES = bflTransformerNames(FLUX1_SIZES);

@@ -1,7 +1,7 @@
 import { FormatError } from '@flux-srpo/core';
 import type { Range } from '../key-maps/binding.ts';
 import { toFloat32 } from '../tensors/numbers.ts';
-import type { Pieces } from '../weights/plan-storage.ts';
+import type { Pieces } from '../weights/pieces.ts';
 import type { SlotDelta } from './merged-slot.ts';
 
 /**

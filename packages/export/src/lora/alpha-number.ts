@@ -1,4 +1,4 @@
-import { readValues, type TensorStore } from '../tensors/store.ts';
+import { readValues, type TensorStore } from '../tensors/tensor-store.ts';
 
 /**
  * Dtypes of an alpha that weights never have: trainers save whatever Python's number became as a

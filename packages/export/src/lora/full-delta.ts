@@ -1,6 +1,6 @@
 import type { BoundSlot } from '../key-maps/binding.ts';
 import { cutColumns, toFloat32 } from '../tensors/numbers.ts';
-import { readValues, type TensorStore } from '../tensors/store.ts';
+import { readValues, type TensorStore } from '../tensors/tensor-store.ts';
 import { readRanges, requireFinite } from './add-deltas.ts';
 import type { SlotDelta } from './merged-slot.ts';
 import type { LoraDiff } from './pairs.ts';

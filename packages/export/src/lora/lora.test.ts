@@ -25,8 +25,8 @@ import {
 } from '../test-support/lora-files.ts';
 import { type MemoryBundle, memoryBundle, memorySource } from '../test-support/memory.ts';
 import { type Tensor, tinyPipeline, tinyTensors, transformerShapes } from '../test-support/tiny-pipeline.ts';
+import { addProduct } from './add-product.ts';
 import type { LoraSource } from './open-loras.ts';
-import { addProduct } from './pair-delta.ts';
 import { loraTargets } from './targets.ts';
 
 // What diffusers makes of LoRAs is in test/parity/lora.test.ts; here the oracle is up · down by

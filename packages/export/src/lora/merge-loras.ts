@@ -1,28 +1,13 @@
 import { FormatError } from '@flux-srpo/core';
 import type { PartPlan } from '../graphs/slots.ts';
-import { sameShape } from '../key-maps/bind.ts';
+import { sameShape } from '../key-maps/bind-parts.ts';
 import type { Binding, BoundSlot, UnusedTensor } from '../key-maps/binding.ts';
 import { cutAmong, sharedShape } from '../key-maps/claims.ts';
-import { readValues, type TensorStore } from '../tensors/store.ts';
-import { fullDelta } from './full-delta.ts';
+import { type Change, changesOf } from './changes.ts';
+import { isZero, someZero } from './is-zero.ts';
 import type { MergedSlot, SlotDelta } from './merged-slot.ts';
 import type { OpenLora } from './open-loras.ts';
-import { pairDelta } from './pair-delta.ts';
-import type { Changes } from './pairs.ts';
 import { type FindTarget, type LoraTarget, loraTargets } from './targets.ts';
-
-/** Something that a LoRA does to one tensor of a layer. */
-interface Change {
-  readonly layer: string;
-  readonly changes: Changes;
-  /** Of the weights that it changes. */
-  readonly shape: readonly number[];
-  /** Its tensors in the LoRA's file. */
-  readonly tensors: readonly string[];
-  /** Where all numbers of one of these are zeros, it changes nothing. */
-  readonly factors: readonly string[];
-  deltaOf(slot: BoundSlot): SlotDelta;
-}
 
 /**
  * The same binding with what the LoRAs add at the slots that they change. A LoRA is cut into slots
@@ -110,44 +95,6 @@ async function mergeLora(
 }
 
 const ALL_ZEROS = 'all zeros, which change nothing';
-
-function changesOf({ pairs, diffs, record, store }: OpenLora): Change[] {
-  return [
-    ...[...pairs].map(([pair, scale]): Change => {
-      const { layer, outFeatures, inFeatures, down, up, alpha } = pair;
-      return {
-        layer,
-        changes: 'weight',
-        shape: [outFeatures, inFeatures],
-        tensors: [down, up, ...(alpha === undefined ? [] : [alpha])],
-        factors: [up, down],
-        deltaOf: (slot) => pairDelta(pair, scale, slot, store),
-      };
-    }),
-    ...diffs.map((diff): Change => {
-      const { layer, changes, shape, tensor } = diff;
-      const deltaOf = (slot: BoundSlot) => fullDelta(diff, record.strength, slot, store);
-      return { layer, changes, shape, tensors: [tensor], factors: [tensor], deltaOf };
-    }),
-  ];
-}
-
-async function someZero(store: TensorStore, tensors: readonly string[], signal?: AbortSignal): Promise<boolean> {
-  for (const tensor of tensors) if (await isZero(store, tensor, signal)) return true;
-  return false;
-}
-
-/** Numbers read at a time. */
-const PIECE = 1024 * 1024;
-
-async function isZero(store: TensorStore, tensor: string, signal?: AbortSignal): Promise<boolean> {
-  const count = store.tensors.get(tensor)!.shape.reduce((product, dim) => product * dim, 1);
-  for (let at = 0; at < count; at += PIECE) {
-    const values = await readValues(store, tensor, at, Math.min(at + PIECE, count), signal);
-    if (values.some((value) => value !== 0)) return false;
-  }
-  return true;
-}
 
 /** The error for a change of weights of another shape. */
 function wrongShape(file: string, { layer, shape }: Change, { claims, part }: LoraTarget): FormatError | undefined {

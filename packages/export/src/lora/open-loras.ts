@@ -2,9 +2,10 @@ import { InputError, type MergedLora } from '@flux-srpo/core';
 import { type ByteSource, changed, createSha256, type FileState } from '@flux-srpo/formats';
 import type { SourceFile } from '../sources/combine-sources.ts';
 import { assertSame, stateOf } from '../sources/watch-source.ts';
-import { openTensorStore, type TensorStore } from '../tensors/store.ts';
-import { readScales } from './alpha.ts';
+import { openTensorStore } from '../tensors/open-tensor-store.ts';
+import type { TensorStore } from '../tensors/tensor-store.ts';
 import { type LoraDiff, type LoraPair, type LoraTensors, pairTensors } from './pairs.ts';
+import { readScales } from './read-scales.ts';
 
 /** A LoRA to merge. Strength 1 is as it was trained; negative strengths do the opposite. */
 export interface LoraSource {

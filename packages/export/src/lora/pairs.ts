@@ -1,6 +1,6 @@
 import { FormatError } from '@flux-srpo/core';
 import { refuseOtherLora } from '../recognise/recognise.ts';
-import type { TensorDescription, TensorStore } from '../tensors/store.ts';
+import { requireReadable, type TensorDescription, type TensorStore } from '../tensors/tensor-store.ts';
 import { isOtherNumber } from './alpha-number.ts';
 
 /** The two matrices that change one layer, as a file holds them. */
@@ -64,10 +64,11 @@ const EMBEDDING = /^bundle_emb\./;
  * Published LoRAs have ranks of 1 to 512. `down` is held in memory: 126 MB at this rank for
  * FLUX.1's widest layer.
  */
-export const MAX_RANK = 2048;
+const MAX_RANK = 2048;
 
 /** Sorts the tensors of a LoRA's file by what they change. */
-export function pairTensors(file: string, { tensors, unreadable }: TensorStore): LoraTensors {
+export function pairTensors(file: string, store: TensorStore): LoraTensors {
+  const { tensors } = store;
   refuseOtherLora(file, tensors.keys());
   const diffs: LoraDiff[] = [];
   const unused: { tensor: string; reason: string }[] = [];
@@ -80,13 +81,8 @@ export function pairTensors(file: string, { tensors, unreadable }: TensorStore):
     }
     const diff = diffOf(file, tensor, tensors.get(tensor)!.shape);
     const [role, layer] = roleOf(tensor) ?? [];
-    const readable = unreadable(tensor);
-    const { dtype } = tensors.get(tensor)!;
-    if (readable !== undefined && !(role === 'alpha' && isOtherNumber(dtype))) {
-      throw new FormatError(`${file}: ${tensor} must be ${readable.join(', ')}, got ${dtype}`, {
-        code: 'format/dtype-unsupported',
-        details: { name: file, tensor, expected: readable, got: dtype },
-      });
+    if (role !== 'alpha' || !isOtherNumber(tensors.get(tensor)!.dtype)) {
+      requireReadable(store, tensor, `${file}: ${tensor}`, { name: file });
     }
     if (diff !== undefined) diffs.push(diff);
     if (diff === undefined && role === undefined) unknown.push(tensor);

@@ -1,6 +1,6 @@
 import type { PartPlan } from '../graphs/slots.ts';
 import { type Claim, findClaims, groupBySource } from '../key-maps/claims.ts';
-import { type Component, NAMINGS } from '../key-maps/index.ts';
+import { type Component, NAMINGS } from '../key-maps/namings.ts';
 import type { KeyRule } from '../key-maps/rules.ts';
 import type { Changes } from './pairs.ts';
 import { XLABS_KEYS } from './xlabs.ts';

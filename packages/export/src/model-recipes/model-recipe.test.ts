@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
-import { networkFile } from '../hub/hub.ts';
+import { networkFile } from '../hub/network-file.ts';
 import { sourceFile } from '../test-support/checkpoint-files.ts';
 import { findRecipe, shippedRecipes } from './find-recipe.ts';
 import { type ModelRecipe, parseModelRecipe, recipeInfo, requireLicence } from './model-recipe.ts';

@@ -1,7 +1,7 @@
 import { type FluxError, isFluxError, NetworkError } from '@flux-srpo/core';
 import { bytesSource } from '@flux-srpo/formats';
 import type { ConvertNotice } from '../convert/convert-options.ts';
-import type { Component } from '../key-maps/index.ts';
+import type { Component } from '../key-maps/namings.ts';
 import type { LoraSource } from '../lora/open-loras.ts';
 import { combineSources, type SourceFile } from '../sources/combine-sources.ts';
 import type { SourceFolder } from '../sources/source-folder.ts';

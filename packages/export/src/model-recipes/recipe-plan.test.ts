@@ -9,7 +9,7 @@ import {
 } from '../../../../test/support/sparse-flux.ts';
 import { convertPipeline } from '../convert/convert.ts';
 import type { ConvertProgress } from '../convert/convert-progress.ts';
-import { networkFile } from '../hub/hub.ts';
+import { networkFile } from '../hub/network-file.ts';
 import { memoryBundle } from '../test-support/memory.ts';
 import { findRecipe, shippedRecipes } from './find-recipe.ts';
 import { openRecipe } from './open-recipe.ts';

@@ -2,7 +2,7 @@ import { appendFile, mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFil
 import { dirname, join, resolve } from 'node:path';
 import { InputError, isFluxError, StorageError } from '@flux-srpo/core';
 import { fileSink, fileSource } from '@flux-srpo/formats/node';
-import type { ResumableSink } from '../bundle/bundle-writer.ts';
+import type { ResumableSink } from '../bundle/bundle-sink.ts';
 import { isObject } from '../sources/source-folder.ts';
 import { lockFile } from './folder-lock.ts';
 

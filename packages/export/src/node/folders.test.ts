@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeFiles } from '../../../../test/support/write-files.ts';
 import { convertPipeline } from '../convert/convert.ts';
-import { inspectBundle } from '../inspect/bundle.ts';
+import { inspectBundle } from '../inspect/inspect-bundle.ts';
 import { memorySource } from '../test-support/memory.ts';
 import { tinyPipeline } from '../test-support/tiny-pipeline.ts';
 import { bundleFolder } from './bundle-folder.ts';

@@ -3,8 +3,8 @@ import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { ByteSource } from '@flux-srpo/formats';
 import { fileSource } from '@flux-srpo/formats/node';
-import type { NetworkOptions } from '../hub/hub.ts';
 import type { HubAddress } from '../hub/hub-address.ts';
+import type { NetworkOptions } from '../hub/network-file.ts';
 
 /** The environment of Hugging Face's own tools. */
 export type HubEnvironment = Readonly<Partial<Record<string, string>>>;

@@ -1,4 +1,4 @@
-import { quantizeRows } from '../quantize/rows.ts';
+import { quantizeRows } from '../quantize/row-quantizer.ts';
 import { serveJobs } from './serve-jobs.ts';
 
 /** A thread of {@link threadQuantizer}. */

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { toWireError, type WireError } from '@flux-srpo/core';
-import type { QuantizedRows, QuantizeJob } from '../quantize/rows.ts';
+import type { QuantizedRows, QuantizeJob } from '../quantize/row-quantizer.ts';
 
 /** What a thread answers to a {@link QuantizeJob}. */
 export type JobReply = { readonly done: QuantizedRows } | { readonly error: WireError };

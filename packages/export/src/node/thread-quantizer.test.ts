@@ -5,11 +5,12 @@ import { FormatError, torchRandn } from '@flux-srpo/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { convertPipeline } from '../convert/convert.ts';
 import type { ConvertOptions } from '../convert/convert-options.ts';
-import { type QuantizeJob, quantizeRows } from '../quantize/rows.ts';
+import { type QuantizeJob, quantizeRows } from '../quantize/row-quantizer.ts';
 import { arrayOf } from '../tensors/numbers.ts';
 import { type Files, type MemoryBundle, memoryBundle, memorySource } from '../test-support/memory.ts';
 import { tinyPipeline, tinyTensors } from '../test-support/tiny-pipeline.ts';
-import { type ThreadQuantizer, type ThreadQuantizerOptions, threadQuantizer } from './thread-quantizer.ts';
+import type { ThreadQuantizer } from './thread-pool.ts';
+import { type ThreadQuantizerOptions, threadQuantizer } from './thread-quantizer.ts';
 
 /** The oracle of all results is the same in one thread, byte for byte. */
 

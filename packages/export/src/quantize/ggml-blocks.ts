@@ -1,5 +1,6 @@
 import { type BlockClass, QUANT_BLOCK, storedWidth } from '@flux-srpo/core';
 import { GGML_TYPES, type GgmlTypeName } from '@flux-srpo/formats';
+import { ZEROS } from './staging.ts';
 import { type BlockKernel, kernels, ROWS_AT, reserve, SLICE } from './wasm-module.ts';
 
 /** ggml's types whose blocks a class can hold, code for code. No class holds the others. */
@@ -14,9 +15,6 @@ const HELD: Readonly<Record<BlockClass, Readonly<Partial<Record<GgmlTypeName, Bl
 export function canHold(blockClass: BlockClass, type: GgmlTypeName): boolean {
   return HELD[blockClass][type] !== undefined;
 }
-
-/** Two 4-bit codes of zero in a byte. */
-const ZEROS = 0x88;
 
 /**
  * A matrix of ggml's blocks in the order of MatMulNBits: weight = level · scale + offset, where the

@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { dequantizeQ4, dequantizeQ4m, dequantizeQ8 } from '../../../../test/support/dequantize.ts';
 import { relativeRms } from '../../../../test/support/relative-rms.ts';
 import { DISTRIBUTION_COLUMNS, DISTRIBUTIONS, type Distribution, distribution } from '../test-support/distributions.ts';
-import { quantizeQ4, quantizeQ4m, quantizeQ8, scaleExponent } from './kernels.ts';
+import { quantizeQ4m, scaleExponent } from './q4m.ts';
+import { quantizeQ4, quantizeQ8 } from './symmetric.ts';
 
 /** Errors of ggml's own quantizers, made by test/reference/ggml_quantizers.py. */
 const GGML = JSON.parse(

@@ -2,7 +2,7 @@ import { InputError } from '@flux-srpo/core';
 import { bytesSource } from '@flux-srpo/formats';
 import { describe, expect, it, vi } from 'vitest';
 import { convertPipeline } from '../convert/convert.ts';
-import { inspectTensorFile } from '../inspect/tensor-file.ts';
+import { inspectTensorFile } from '../inspect/inspect-tensor-file.ts';
 import { combineSources } from '../sources/combine-sources.ts';
 import { type RawTensor, rawGguf, rawSafetensors, sourceFile } from '../test-support/checkpoint-files.ts';
 import { jsonBytes, memoryBundle, memorySource } from '../test-support/memory.ts';

@@ -1,6 +1,6 @@
 import { InputError, isFluxError } from '@flux-srpo/core';
 import type { ByteSource } from '@flux-srpo/formats';
-import type { TensorStore } from '../tensors/store.ts';
+import type { TensorStore } from '../tensors/tensor-store.ts';
 import { KINDS, type Kind, type Marks } from './kinds.ts';
 
 /** Enough for every mark at a file's beginning. */

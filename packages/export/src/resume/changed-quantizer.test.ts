@@ -18,18 +18,22 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
  * weight differently.
  */
 const version = vi.hoisted(() => ({ changed: undefined as WeightClass | undefined }));
-vi.mock('../quantize/kernels.ts', async (load) => {
-  const kernels = await load<typeof import('../quantize/kernels.ts')>();
-  const changing = (weightClass: WeightClass, quantized: { codes: Uint8Array }) => {
-    if (version.changed === weightClass) quantized.codes[0]! ^= 1;
-    return quantized;
-  };
+const changing = vi.hoisted(() => (weightClass: WeightClass, quantized: { codes: Uint8Array }) => {
+  if (version.changed === weightClass) quantized.codes[0]! ^= 1;
+  return quantized;
+});
+vi.mock('../quantize/symmetric.ts', async (load) => {
+  const { quantizeQ8, quantizeQ4 } = await load<typeof import('../quantize/symmetric.ts')>();
   return {
-    ...kernels,
-    quantizeQ8: (...rows: Parameters<typeof kernels.quantizeQ8>) => changing('q8', kernels.quantizeQ8(...rows)),
-    quantizeQ4: (...rows: Parameters<typeof kernels.quantizeQ4>) => changing('q4', kernels.quantizeQ4(...rows)),
-    quantizeQ4m: (...rows: Parameters<typeof kernels.quantizeQ4m>) => changing('q4m', kernels.quantizeQ4m(...rows)),
+    quantizeQ8: (...rows: Parameters<typeof quantizeQ8>) => changing('q8', quantizeQ8(...rows)),
+    quantizeQ4: (...rows: Parameters<typeof quantizeQ4>) => changing('q4', quantizeQ4(...rows)),
   };
+});
+vi.mock('../quantize/q4m.ts', async (load) => {
+  const kernels = await load<typeof import('../quantize/q4m.ts')>();
+  const quantizeQ4m = (...rows: Parameters<typeof kernels.quantizeQ4m>) =>
+    changing('q4m', kernels.quantizeQ4m(...rows));
+  return { ...kernels, quantizeQ4m };
 });
 
 let source: SourceFolder;

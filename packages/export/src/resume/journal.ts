@@ -1,7 +1,8 @@
-import { type BundleFile, type BundlePart, CHUNK_BYTES, type QuantizationFallback } from '@flux-srpo/core';
+import type { BundleFile, BundlePart, QuantizationFallback } from '@flux-srpo/core';
 import { sha256Hex } from '@flux-srpo/formats';
-import type { ResumableSink } from '../bundle/bundle-writer.ts';
-import type { BlockOrigin } from '../bundle/part-writer.ts';
+import type { ResumableSink } from '../bundle/bundle-sink.ts';
+import { checkFile } from '../bundle/check-file.ts';
+import type { BlockOrigin } from '../weights/plan-part.ts';
 
 /** What the manifest says of a finished part. */
 export interface FinishedPart {
@@ -93,13 +94,7 @@ async function isIntact(sink: ResumableSink, file: BundleFile, signal: AbortSign
   const source = await sink.reopen(file.path);
   if (source === undefined) return false;
   try {
-    if (source.size !== file.size) return false;
-    for (const [index, expected] of file.chunks.entries()) {
-      const offset = index * CHUNK_BYTES;
-      const bytes = await source.read(offset, Math.min(CHUNK_BYTES, file.size - offset), signal);
-      if ((await sha256Hex(bytes)) !== expected) return false;
-    }
-    return true;
+    return (await checkFile(source, file, { signal })) === 'ok';
   } finally {
     await source.close?.();
   }

@@ -1,5 +1,5 @@
 import type { BundleFile } from '@flux-srpo/core';
-import type { ResumableSink } from '../bundle/bundle-writer.ts';
+import type { ResumableSink } from '../bundle/bundle-sink.ts';
 import type { ConvertNotice } from '../convert/convert-options.ts';
 import { Journal, type JournalIdentity } from './journal.ts';
 

@@ -10,7 +10,7 @@ import { NetworkError, StorageError } from '@flux-srpo/core';
 import { httpSource, sha256Hex } from '@flux-srpo/formats';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeFiles } from '../../../../test/support/write-files.ts';
-import type { ResumableSink } from '../bundle/bundle-writer.ts';
+import type { ResumableSink } from '../bundle/bundle-sink.ts';
 import { convertPipeline } from '../convert/convert.ts';
 import type { ConvertNotice, ConvertOptions } from '../convert/convert-options.ts';
 import type { ConvertProgress } from '../convert/convert-progress.ts';

@@ -1,6 +1,6 @@
 import { InputError, ModelError } from '@flux-srpo/core';
 import type { ByteSource } from '@flux-srpo/formats';
-import { COMPONENTS, type Component } from '../key-maps/index.ts';
+import { COMPONENTS, type Component } from '../key-maps/namings.ts';
 import { isWeights } from './component-files.ts';
 import type { SourceFolder } from './source-folder.ts';
 

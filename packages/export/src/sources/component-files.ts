@@ -1,5 +1,5 @@
 import { FormatError, InputError, ModelError } from '@flux-srpo/core';
-import type { Component } from '../key-maps/index.ts';
+import type { Component } from '../key-maps/namings.ts';
 import { isObject, readJsonObject, type SourceFolder } from './source-folder.ts';
 import { FIRST_PART } from './split-files.ts';
 

@@ -1,6 +1,6 @@
 import { FormatError, InputError, isFluxError, ModelError } from '@flux-srpo/core';
 import type { ByteSource } from '@flux-srpo/formats';
-import type { TensorStore } from '../tensors/store.ts';
+import type { TensorStore } from '../tensors/tensor-store.ts';
 import type { SourceFolder } from './source-folder.ts';
 
 /**

@@ -1,21 +1,21 @@
 import {
   type BundleFile,
   type BundlePart,
-  CHUNK_BYTES,
   InputError,
   type Manifest,
   type ModelConfig,
   type WeightClass,
 } from '@flux-srpo/core';
-import type { ByteSink, ByteSource } from '@flux-srpo/formats';
+import type { ByteSink } from '@flux-srpo/formats';
 import { type BundleInfo, FLUX_SRPO_INFO } from '../bundle/bundle-info.ts';
-import { type BundleSink, BundleWriter, isResumable } from '../bundle/bundle-writer.ts';
+import { type BundleSink, isResumable } from '../bundle/bundle-sink.ts';
+import { BundleWriter } from '../bundle/bundle-writer.ts';
 import { checkDraft, draftManifest, writeManifest } from '../bundle/manifest-draft.ts';
-import { writeGraphs } from '../bundle/part-writer.ts';
+import { writeGraphs } from '../bundle/write-graphs.ts';
 import { type ClassOf, planParts } from '../graphs/index.ts';
 import type { SourceFolder } from '../sources/source-folder.ts';
 import { RECIPES, resolveClass, shapeFallbacks } from '../weight-classes/recipe.ts';
-import { letterTokenizers, readTokenizers } from './tokenizers.ts';
+import { letterTokenizers, readTokenizers } from './letter-tokenizers.ts';
 import { syntheticPart } from './virtual-bundle.ts';
 
 export interface SynthesizeOptions {
@@ -100,7 +100,12 @@ async function synthesize(
   for (const part of plan) {
     signal?.throwIfAborted();
     const entry = { name: part.name, ...(part.graph !== undefined && { graph: part.graph }) };
-    parts.push(part.slots.length === 0 ? entry : { ...entry, weights: await copy(syntheticPart(part, recipe, seed)) });
+    if (part.slots.length === 0) parts.push(entry);
+    else {
+      const source = syntheticPart(part, recipe, seed);
+      await writer.copy(source.name, source, signal);
+      parts.push({ ...entry, weights: source.name });
+    }
     onProgress?.({ part: part.name, done: parts.length, total: plan.length });
   }
 
@@ -113,18 +118,6 @@ async function synthesize(
     bytes: sum(writer.files),
     written: sum(writer.files.filter(({ path }) => !options.virtual || !isWeights(path))),
   };
-
-  async function copy(source: ByteSource): Promise<string> {
-    const file = await writer.create(source.name);
-    try {
-      for (let at = 0; at < source.size; at += CHUNK_BYTES) {
-        await file.write(await source.read(at, Math.min(CHUNK_BYTES, source.size - at), signal));
-      }
-    } finally {
-      await file.close();
-    }
-    return source.name;
-  }
 }
 
 /** A sink that drops the weights. */

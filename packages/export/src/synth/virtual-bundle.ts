@@ -2,8 +2,8 @@ import { isFluxError, MAX_MANIFEST_BYTES, type Manifest, ModelError, parseManife
 import type { ByteSource } from '@flux-srpo/formats';
 import { type PartPlan, planParts } from '../graphs/index.ts';
 import { type Recipe, resolveClass } from '../weight-classes/recipe.ts';
-import { syntheticFile } from './file.ts';
-import { syntheticTensors } from './tensors.ts';
+import { syntheticFile } from './synthetic-file.ts';
+import { syntheticTensors } from './synthetic-tensors.ts';
 
 /** Where the files of a bundle come from, as `openBundle` takes it. */
 export interface Files {

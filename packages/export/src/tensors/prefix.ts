@@ -1,5 +1,5 @@
-import { COMPONENTS, type Component, markersOf, type TensorShapes } from '../key-maps/index.ts';
-import type { TensorStore } from './store.ts';
+import { COMPONENTS, type Component, markersOf, type TensorShapes } from '../key-maps/namings.ts';
+import type { TensorStore } from './tensor-store.ts';
 
 /**
  * Prefixes of each network's tensor names in files of several networks. The plain names are tried

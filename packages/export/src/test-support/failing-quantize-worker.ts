@@ -1,6 +1,6 @@
 import { FormatError } from '@flux-srpo/core';
 import { serveJobs } from '../node/serve-jobs.ts';
-import { quantizeRows } from '../quantize/rows.ts';
+import { quantizeRows } from '../quantize/row-quantizer.ts';
 import { arrayOf } from '../tensors/numbers.ts';
 
 /** A thread that refuses rows beginning with 1, and ends itself at rows beginning with 2. */

@@ -1,5 +1,5 @@
 import { type ByteSink, bytesSink, bytesSource } from '@flux-srpo/formats';
-import type { BundleSink } from '../bundle/bundle-writer.ts';
+import type { BundleSink } from '../bundle/bundle-sink.ts';
 import type { SourceFolder } from '../sources/source-folder.ts';
 
 /** Path → content. */

@@ -2,7 +2,7 @@ import { isFourBits, type QuantizationFallback } from '@flux-srpo/core';
 import { bitsOf } from '../convert/part-work.ts';
 import type { ClassOf, PartPlan, WeightSlot } from '../graphs/slots.ts';
 import type { Binding, BoundSlot } from '../key-maps/binding.ts';
-import type { Component } from '../key-maps/index.ts';
+import type { Component } from '../key-maps/namings.ts';
 import { canHold } from '../quantize/ggml-blocks.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import { type Recipe, resolveClass, shapeFallbacks } from './recipe.ts';

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { WeightSlot } from '../graphs/index.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import { arrayOf } from '../tensors/numbers.ts';
-import { type Pieces, planStorage } from './plan-storage.ts';
+import type { Pieces } from './pieces.ts';
+import { planStorage } from './plan-storage.ts';
 import { slotPieces } from './slot-reader.ts';
 
 const SLOT: WeightSlot = { name: 'x.weight', kind: 'linear', shape: [70, 64], tensorClass: 'mlp' };

@@ -3,7 +3,7 @@ import { addDeltas } from '../lora/add-deltas.ts';
 import type { MergedSlot } from '../lora/merged-slot.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import { cutColumns } from '../tensors/numbers.ts';
-import type { Pieces } from './plan-storage.ts';
+import type { Pieces } from './pieces.ts';
 
 /** Weights that are read at a time: enough for full disk speed, little beside a large tensor. */
 const PIECE_WEIGHTS = 4 * 1024 * 1024;

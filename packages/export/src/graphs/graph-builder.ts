@@ -1,0 +1,158 @@
+import {
+  offsetColumns,
+  type Precision,
+  QUANT_BLOCK,
+  storedWidth,
+  type TensorClass,
+  type WeightClass,
+} from '@flux-srpo/core';
+import { elementType } from '@flux-srpo/formats/onnx';
+import { NodeBuilder, type Value } from './node-builder.ts';
+import type { ClassOf, WeightSlot } from './slots.ts';
+import { offsetsName, scalesName, type WeightInput, weightInputs } from './weight-inputs.ts';
+
+export interface LinearOptions {
+  /** @default true */
+  bias?: boolean;
+  tensorClass: TensorClass;
+}
+
+/**
+ * Writes one block kind as an ONNX graph whose weights are inputs.
+ *
+ * The block functions beside this file call it in the order of the reference implementation. It
+ * records the weights that they use as {@link WeightSlot}s, so that the graph and the list of
+ * weights that a checkpoint must have come from one description.
+ */
+export class GraphBuilder extends NodeBuilder {
+  readonly slots: WeightSlot[] = [];
+  readonly #classOf: (slot: WeightSlot) => WeightClass;
+  readonly #precision: Precision;
+  readonly #weights: WeightInput[] = [];
+  /** By activation: its block sums, and the activation followed by them. */
+  readonly #sums = new Map<string, Value>();
+  readonly #withSums = new Map<string, Value>();
+
+  /**
+   * @param precision of {@link narrow}'s results: the only difference between a graph's two
+   *   variants
+   */
+  constructor(name: string, classOf: ClassOf, precision: Precision = 'f32') {
+    super(name);
+    this.#classOf = (slot) => classOf(slot, name);
+    this.#precision = precision;
+  }
+
+  /** The weights that are fed at every run, in order, after the data inputs. */
+  get weightInputs(): readonly WeightInput[] {
+    return this.#weights;
+  }
+
+  /**
+   * A weight that is used as it is stored: a norm's scale, a bias, a convolution kernel. `dtype` is
+   * that of the values it meets.
+   */
+  plain(
+    name: string,
+    shape: readonly number[],
+    tensorClass: TensorClass,
+    dtype: 'float32' | 'float16' = 'float32',
+  ): Value {
+    this.#slot({ name, kind: 'plain', shape, tensorClass }, dtype);
+    return { name, dtype, dims: shape };
+  }
+
+  /** `x` as linear layers take it: as halves in a graph of half precision, else unchanged. */
+  narrow(x: Value): Value {
+    return this.#precision === 'f16' ? this.#cast(x, 'float16') : x;
+  }
+
+  /** `x` as float32. */
+  widen(x: Value): Value {
+    return x.dtype === 'float32' ? x : this.#cast(x, 'float32');
+  }
+
+  /**
+   * y = x·Wᵀ + b in `x`'s dtype, W in whatever class the recipe gives `name`. `x` is [..., K]; the
+   * result is [..., N].
+   */
+  linear(name: string, x: Value, features: number, options: LinearOptions): Value {
+    const inner = x.dims.at(-1);
+    if (typeof inner !== 'number') throw new Error(`linear ${name} needs a known input width`);
+    const slot: WeightSlot = {
+      name: `${name}.weight`,
+      kind: 'linear',
+      shape: [features, inner],
+      tensorClass: options.tensorClass,
+    };
+    const weightClass = this.#classOf(slot);
+    const dtype = x.dtype === 'float16' ? 'float16' : 'float32';
+    this.#slot(slot, dtype);
+    const bias = options.bias === false ? undefined : this.plain(`${name}.bias`, [features], 'bias', dtype);
+    const dims = [...x.dims.slice(0, -1), features];
+    if (weightClass === 'f32' || weightClass === 'f16') {
+      const product = this.node('MatMul', [x, `${name}.weight`], dims);
+      return bias ? this.node('Add', [product, bias], dims) : product;
+    }
+    const a = weightClass === 'q4m' ? this.#appendBlockSums(x, inner) : x;
+    // The bias goes into input 5: an Add after MatMulNBits is not fused by the web runtime.
+    const inputs = [a, slot.name, scalesName(slot.name), '', '', ...(bias ? [bias] : [])];
+    const product = this.contrib('MatMulNBits', inputs, dims, {
+      K: storedWidth(inner, weightClass),
+      N: features,
+      bits: weightClass === 'q8' ? 8 : 4,
+      block_size: QUANT_BLOCK,
+    });
+    if (weightClass !== 'q4k') return product;
+    const offsets = this.node('MatMul', [this.#blockSums(x, inner), offsetsName(slot.name)], dims);
+    return this.node('Add', [product, offsets], dims);
+  }
+
+  /** The model file: data inputs first, then weights. */
+  build(): Uint8Array {
+    return this.encode(this.#weights);
+  }
+
+  /**
+   * [..., K] → [..., K + 2·padded]: x, then twice the sums over its blocks of 32, which the offsets
+   * of `q4m` multiply.
+   */
+  #appendBlockSums(x: Value, inner: number): Value {
+    const known = this.#withSums.get(x.name);
+    if (known) return known;
+    const { blocks, padded } = offsetColumns(inner);
+    const lead = x.dims.slice(0, -1);
+    const keep = lead.map(() => 0);
+    let sums = this.#blockSums(x, inner);
+    if (padded > blocks) {
+      const pads = [...keep, 0, ...keep, padded - blocks];
+      const padding = this.constant(`pads_${pads.join('_')}`, 'int64', [pads.length], pads);
+      sums = this.node('Pad', [sums, padding], [...lead, padded]);
+    }
+    const widened = this.node('Concat', [x, sums, sums], [...lead, storedWidth(inner, 'q4m')], { axis: -1 });
+    this.#withSums.set(x.name, widened);
+    return widened;
+  }
+
+  /** [..., K] → [..., K/32], what an offset of a block multiplies. */
+  #blockSums(x: Value, inner: number): Value {
+    const known = this.#sums.get(x.name);
+    if (known) return known;
+    const blocks = inner / QUANT_BLOCK;
+    const lead = x.dims.slice(0, -1);
+    const inBlocks = this.reshape(x, [...lead.map(() => 0), blocks, QUANT_BLOCK], [...lead, blocks, QUANT_BLOCK]);
+    const axis = this.constant('last_axis', 'int64', [1], [-1]);
+    const sums = this.node('ReduceSum', [inBlocks, axis], [...lead, blocks], { keepdims: 0 });
+    this.#sums.set(x.name, sums);
+    return sums;
+  }
+
+  #slot(slot: WeightSlot, dtype: 'float32' | 'float16'): void {
+    this.slots.push(slot);
+    this.#weights.push(...weightInputs(slot, this.#classOf(slot), dtype));
+  }
+
+  #cast(x: Value, dtype: 'float32' | 'float16'): Value {
+    return { ...this.node('Cast', [x], x.dims, { to: elementType(dtype) }), dtype };
+  }
+}

@@ -1,0 +1,77 @@
+import { type BlockClass, QUANT_BLOCK, storedWidth } from '@flux-srpo/core';
+import { e4m4ToF32 } from '@flux-srpo/formats';
+import type { WeightSlot } from '../graphs/slots.ts';
+import { scaleExponent } from '../quantize/q4m.ts';
+import type { QuantizedRows, RowQuantizer, SearchedClass } from '../quantize/row-quantizer.ts';
+import { scaleDtype } from '../quantize/scale-dtype.ts';
+import { splitOffsets } from '../quantize/split-offsets.ts';
+import { PIECES_AT_ONCE } from '../tensors/read-memory.ts';
+import { type StoredNumbers, storedCodes, storedE4m4, storedFloats, storedOffsetBlocks } from './block-tensors.ts';
+import { notFinite } from './not-finite.ts';
+import type { Pieces } from './pieces.ts';
+
+/** Quantizes a tensor. For 4 bits, the result is an eighth of the float32 numbers. */
+export async function quantizeTensor(
+  slot: WeightSlot,
+  weightClass: BlockClass,
+  pieces: Pieces,
+  quantizer: RowQuantizer,
+): Promise<StoredNumbers[]> {
+  if (weightClass === 'q4m' || weightClass === 'q4k') {
+    const narrow = await quantizePieces(slot, 'q4m', pieces, quantizer);
+    const exponent = scaleExponent(narrow.largest);
+    const isPlain = exponent === 0;
+    const { codes, scales } = isPlain ? narrow : await quantizePieces(slot, 'q4m', pieces, quantizer, exponent);
+    const short = scales as Uint8Array;
+    if (weightClass === 'q4m' && isPlain) return [storedCodes(codes), storedE4m4(short)];
+    const values = e4m4ToF32(short).map((scale) => scale * 2 ** exponent);
+    return weightClass === 'q4k'
+      ? storedOffsetBlocks(splitOffsets(codes, values, slot.shape[1]!))
+      : [storedCodes(codes), storedFloats(values, 'F32')];
+  }
+  const narrow = await quantizePieces(slot, weightClass, pieces, quantizer);
+  const scales = narrow.scales as Float32Array;
+  if (scaleDtype(scales) === 'F16') return [storedCodes(narrow.codes), storedFloats(scales, 'F16')];
+  const wide = await quantizePieces(slot, weightClass, pieces, quantizer, 0);
+  return [storedCodes(wide.codes), storedFloats(wide.scales as Float32Array, 'F32')];
+}
+
+/** Sends all pieces through the quantizer, as many at once as it can use. */
+async function quantizePieces(
+  slot: WeightSlot,
+  weightClass: SearchedClass,
+  pieces: Pieces,
+  quantizer: RowQuantizer,
+  exponent?: number,
+): Promise<QuantizedRows> {
+  const [outFeatures, inFeatures] = slot.shape as readonly [number, number];
+  const width = storedWidth(inFeatures, weightClass);
+  const codes = new Uint8Array((outFeatures * width) / (weightClass === 'q8' ? 1 : 2));
+  const blocks = (outFeatures * width) / QUANT_BLOCK;
+  const scales = weightClass === 'q4m' ? new Uint8Array(blocks) : new Float32Array(blocks);
+  let largest = 0;
+  let codesAt = 0;
+  let scalesAt = 0;
+  const underWay: Promise<QuantizedRows>[] = [];
+  const place = async (): Promise<void> => {
+    const rows = await underWay.shift()!;
+    if (!Number.isFinite(rows.largest)) throw notFinite(slot, rows.largest);
+    largest = Math.max(largest, rows.largest);
+    codes.set(rows.codes, codesAt);
+    scales.set(rows.scales, scalesAt);
+    codesAt += rows.codes.length;
+    scalesAt += rows.scales.length;
+  };
+  try {
+    for await (const rows of pieces()) {
+      const job = { weightClass, rows, inFeatures, ...(exponent !== undefined && { exponent }) };
+      underWay.push(quantizer.quantize(job));
+      if (underWay.length >= Math.min(quantizer.concurrency, PIECES_AT_ONCE)) await place();
+    }
+    while (underWay.length > 0) await place();
+  } finally {
+    // After an error the other jobs end by themselves, and their errors are dropped.
+    await Promise.allSettled(underWay);
+  }
+  return { codes, scales, largest };
+}
