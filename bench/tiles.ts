@@ -14,7 +14,7 @@ import { decodeTiles, type ImageSize, latentGrid, packLatents, tileBlend, unpack
 import { createPipeline, openBundle } from '@flux-srpo/runtime';
 import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
 import { testPrompts } from '../models/tiny/scenes/grammar.ts';
-import { decodeLatents } from '../packages/runtime/src/decode/vae.ts';
+import { decodeLatents } from '../packages/runtime/src/decode/decode-latents.ts';
 import { Phase } from '../packages/runtime/src/parts/phase.ts';
 
 const { values } = parseArgs({

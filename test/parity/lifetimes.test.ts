@@ -1,5 +1,6 @@
 import { isFluxError, type Progress } from '@flux-srpo/core';
 import {
+  type Backend,
   createPipeline,
   encodePicture,
   type GenerateRequest,
@@ -241,4 +242,31 @@ it('is disposed once what runs has ended', async () => {
   await pipeline.dispose();
   expect((await running).images).toHaveLength(2);
   expect(counts()).toEqual(NOTHING);
+});
+
+it('closes every phase, its backend and its bundle, though one phase cannot be closed', async () => {
+  const inner = await createNodeBackend({ threads: 1 });
+  const closed: string[] = [];
+  const backend: Backend = {
+    ...inner,
+    async openStage(label) {
+      const stage = await inner.openStage(label);
+      const close = async () => {
+        closed.push(label);
+        await stage.close();
+        if (label === 'text') throw new Error('the text encoders are stuck');
+      };
+      return { ...stage, close };
+    },
+    dispose: () => inner.dispose().finally(() => closed.push('backend')),
+  };
+  const bundle = await openInMemory(files);
+  const own = await createPipeline({
+    bundle: { ...bundle, close: () => bundle.close().finally(() => closed.push('bundle')) },
+    backend,
+  });
+  await own.generate(REQUEST);
+  await expect(own.dispose()).rejects.toThrow('the text encoders are stuck');
+  expect(closed).toEqual(['text', 'denoise', 'decode', 'backend', 'bundle']);
+  expect(inner.ledger.snapshot()).toMatchObject(NOTHING);
 });

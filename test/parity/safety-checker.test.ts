@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { isFluxError } from '@flux-srpo/core';
+import { isFluxError, type Progress } from '@flux-srpo/core';
 import { pipelineFolder } from '@flux-srpo/export/node';
 import { createPipeline, type GeneratedImage, type GenerateRequest, type Pipeline } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
@@ -73,6 +73,17 @@ describe('with enableSafetyChecker', () => {
     expect(flagged).toEqual([true, false]);
     expect(images[0]).toEqual({ ...SIZE, rgb: new Uint8Array(DUCK.rgb.length) });
     expect(images[1]).toEqual(CAT);
+  });
+
+  it('ends at the whole once every picture is checked, and not before', async () => {
+    await open([CAT, DUCK]);
+    const events: Progress[] = [];
+    await pipeline.generate({ ...CHECKED, n: 2 }, { onProgress: (event) => events.push(event) });
+    const fractions = events.map(({ fraction }) => fraction);
+    expect(fractions).toEqual([...fractions].sort((a, b) => a - b));
+    expect(fractions.filter((fraction) => fraction === 1)).toHaveLength(1);
+    expect(events.filter(({ stage }) => stage === 'check')).toMatchObject([{ done: 1 }, { done: 2, total: 2 }]);
+    expect(events.at(-1)).toMatchObject({ stage: 'check', fraction: 1, text: 'Checking the pictures' });
   });
 
   it('tells ducks from everything else in drawings that it was not trained on', async () => {

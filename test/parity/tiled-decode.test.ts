@@ -1,7 +1,7 @@
 import { type ImageSize, packLatents } from '@flux-srpo/core';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeLatents, decodeStages } from '../../packages/runtime/src/decode/vae.ts';
+import { decodeLatents, decodeStages } from '../../packages/runtime/src/decode/decode-latents.ts';
 import { Phase } from '../../packages/runtime/src/parts/phase.ts';
 import '../support/allclose.ts';
 import { convertInMemory, openInMemory } from '../support/bundle.ts';

@@ -4,11 +4,8 @@ import { torchRandn } from '@flux-srpo/core';
 import { GGML_TYPES, type GgmlTypeName, type TensorSpec, writeSafetensors } from '@flux-srpo/formats';
 import { fileSink } from '@flux-srpo/formats/node';
 import { type RawTensor, rawGguf } from '../../packages/export/src/test-support/checkpoint-files.ts';
-import {
-  type TransformerSizes,
-  tinyPipeline,
-  transformerShapes,
-} from '../../packages/export/src/test-support/tiny-pipeline.ts';
+import { type TransformerSizes, transformerShapes } from '../../packages/export/src/test-support/diffusers-shapes.ts';
+import { tinyPipeline } from '../../packages/export/src/test-support/tiny-pipeline.ts';
 import { f32ToBf16 } from './bf16.ts';
 import { writeFiles } from './write-files.ts';
 

@@ -5,11 +5,11 @@ import { type RawTensor, rawGguf, rawSafetensors } from '../../packages/export/s
 import {
   clipShapes,
   type Shapes,
-  type Tensor,
   t5Shapes,
   transformerShapes,
   vaeShapes,
-} from '../../packages/export/src/test-support/tiny-pipeline.ts';
+} from '../../packages/export/src/test-support/diffusers-shapes.ts';
+import type { Tensor } from '../../packages/export/src/test-support/tiny-pipeline.ts';
 import type { ReadFixture } from './fixture.ts';
 import { memoryFile, type StandInHub } from './hub.ts';
 

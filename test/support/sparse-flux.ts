@@ -4,11 +4,11 @@ import {
   clipShapes,
   FLUX1_SIZES,
   type Shapes,
-  type Tensor,
   t5Shapes,
   transformerShapes,
   vaeShapes,
-} from '../../packages/export/src/test-support/tiny-pipeline.ts';
+} from '../../packages/export/src/test-support/diffusers-shapes.ts';
+import type { Tensor } from '../../packages/export/src/test-support/tiny-pipeline.ts';
 import type { HubFile } from './hub.ts';
 
 /** FLUX.1 [dev]'s files at their full size: true headers, and zeros that nobody stores. */

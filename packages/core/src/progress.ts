@@ -8,16 +8,23 @@ interface Overall {
   text: string;
 }
 
-/** One event of a call: load and encode, denoise, decode. Counts go from 0 to their total. */
+/** One event of a call: load and encode, denoise, decode, check. Counts go up to their total. */
 export type Progress = Overall &
   (
     | {
-        stage: 'load' /** Bytes read so far. */;
+        stage: 'load';
+        /** Bytes read so far. */
         loaded: number;
-        total: number /** What was read last. */;
+        total: number;
+        /** What was read last. */
         part: string;
       }
-    | { stage: 'encode' /** Text encoder layers and modulation parts that have run. */; done: number; total: number }
+    | {
+        stage: 'encode';
+        /** Text encoder layers and modulation parts that have run. */
+        done: number;
+        total: number;
+      }
     | {
         stage: 'denoise';
         /** From 0. */
@@ -29,7 +36,18 @@ export type Progress = Overall &
         /** Noise level at the step's start. */
         sigma: number;
       }
-    | { stage: 'decode' /** VAE graphs that have run. */; done: number; total: number }
+    | {
+        stage: 'decode';
+        /** VAE graphs that have run. */
+        done: number;
+        total: number;
+      }
+    | {
+        stage: 'check';
+        /** Pictures that the safety checker has seen. */
+        done: number;
+        total: number;
+      }
     | {
         /** A new worker does the call again, same seed. Counts start over, `fraction` does not. */
         stage: 'restart';

@@ -9,7 +9,7 @@ import { checkPipelineOptions, type PipelineOptions } from './pipeline-options.t
 import { type GenerateRequest, type ResolvedRequest, resolveRequest } from './request.ts';
 import { SafetyGuard } from './safety/safety-guard.ts';
 import { PromptEncoder } from './text/prompt-encoder.ts';
-import { loadTokenizers, type Tokenizers } from './text/tokenize.ts';
+import { loadTokenizers, type Tokenizers } from './text/tokenizers.ts';
 
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
   checkPipelineOptions(options);
@@ -68,17 +68,19 @@ export class Pipeline {
   /** Frees all weights; the next generation loads them again. */
   unload(): Promise<void> {
     return this.#alone(async () => {
-      await this.#state.phases.close();
-      await this.#guard.close();
+      await this.#state.phases.close().finally(() => this.#guard.close());
     });
   }
 
-  /** Frees everything, backend and bundle included, once what runs has ended. */
+  /**
+   * Frees everything, backend and bundle included, once what runs has ended. A failure is told
+   * after all others were closed.
+   */
   async dispose(): Promise<void> {
     await this.#running?.catch(() => undefined);
-    await this.unload();
-    await this.backend.dispose();
-    await this.bundle.close();
+    await this.unload()
+      .finally(() => this.backend.dispose())
+      .finally(() => this.bundle.close());
   }
 
   /** Two calls would share weights and devices. Taking turns is up to the caller. */

@@ -1,2 +1,2 @@
-export { folderBundle } from './bundle/folder.ts';
+export { folderBundle } from './bundle/folder-bundle.ts';
 export { createNodeBackend } from './ort/node.ts';

@@ -8,16 +8,16 @@ import {
   tokenCount,
 } from '@flux-srpo/core';
 import type { Bundle } from './bundle/bundle.ts';
-import { decodeLatents } from './decode/vae.ts';
+import { decodeLatents } from './decode/decode-latents.ts';
 import { prepareDenoiser } from './denoise/denoiser.ts';
-import { predictVelocity } from './denoise/transformer.ts';
+import { predictVelocity } from './denoise/predict-velocity.ts';
 import { joinBatch, splitBatch } from './generation/batch.ts';
 import { Clock } from './generation/clock.ts';
 import type { GenerateOptions, GenerateResult } from './generation/contract.ts';
+import { GenerationProgress } from './generation/generation-progress.ts';
 import type { Phases } from './generation/phases.ts';
 import { toPicture } from './generation/picture.ts';
 import { previews } from './generation/preview.ts';
-import { GenerationProgress } from './generation/progress.ts';
 import type { Ledger } from './ort/ledger.ts';
 import type { ResolvedRequest } from './request.ts';
 import type { PromptEncoder } from './text/prompt-encoder.ts';

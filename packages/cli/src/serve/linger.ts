@@ -11,7 +11,7 @@ const REST_MS = 100;
 /** nginx's lingering_time and lingering_timeout, and a bound that it has not. */
 const LINGER_MS = 30_000;
 const LINGER_IDLE_MS = 5000;
-export const LINGER_BYTES = 128 * 1024 * 1024;
+const LINGER_BYTES = 128 * 1024 * 1024;
 const CHECK_MS = 20;
 /** Of `http.Server`, by the error's code. Any other is 400. */
 const PARSE_ERRORS: Readonly<Record<string, string>> = {

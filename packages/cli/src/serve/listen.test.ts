@@ -1,10 +1,11 @@
 import { connect, type Socket } from 'node:net';
 import { Hono } from 'hono';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { LINGER_BYTES } from './linger.ts';
 import { type Listening, listen } from './listen.ts';
 
 const MIB = 1024 * 1024;
+/** What is read of a refused body at most. */
+const LINGER_BYTES = 128 * MIB;
 const PIECE = Buffer.alloc(MIB, 0x78);
 const REFUSAL = JSON.stringify({ error: 'x'.repeat(1000) });
 

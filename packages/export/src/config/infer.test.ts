@@ -2,7 +2,6 @@ import { FLUX1_DEV, fluxSigmas } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
 import type { TensorShapes } from '../key-maps/namings.ts';
 import { bflShapes, bflTransformerNames, toBflVae } from '../test-support/bfl.ts';
-import { memorySource } from '../test-support/memory.ts';
 import {
   clipShapes,
   FLUX1_SIZES,
@@ -10,7 +9,8 @@ import {
   t5Shapes,
   transformerShapes,
   vaeShapes,
-} from '../test-support/tiny-pipeline.ts';
+} from '../test-support/diffusers-shapes.ts';
+import { memorySource } from '../test-support/memory.ts';
 import { readModelConfig } from './pipeline.ts';
 
 const DIFFUSERS = transformerShapes(FLUX1_SIZES);

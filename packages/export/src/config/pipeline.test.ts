@@ -1,7 +1,7 @@
 import { FLUX1_DEV } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
 import { jsonBytes, memorySource } from '../test-support/memory.ts';
-import { TINY_CONFIGS } from '../test-support/tiny-pipeline.ts';
+import { TINY_CONFIGS } from '../test-support/tiny-configs.ts';
 import { readModelConfig } from './pipeline.ts';
 
 /**

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bytesSource, httpSource, retryingSource } from '@flux-srpo/formats';
+import { bytesSource, httpSource, openRetrying } from '@flux-srpo/formats';
 import { fileSource } from '@flux-srpo/formats/node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeFiles } from '../../../../test/support/write-files.ts';
@@ -120,7 +120,10 @@ describe('a pipeline at URLs', () => {
 
   const remote = (): SourceFolder => ({
     list: async () => [...files.keys()],
-    open: async (path) => ({ ...retryingSource(await httpSource(`${base + path}?signature=secret`)), name: path }),
+    open: async (path) => ({
+      ...(await openRetrying(() => httpSource(`${base + path}?signature=secret`))),
+      name: path,
+    }),
   });
 
   it.each<[string, Record<string, string>, Record<string, string>]>([

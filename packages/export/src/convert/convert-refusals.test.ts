@@ -2,13 +2,8 @@ import { isFluxError } from '@flux-srpo/core';
 import { describe, expect, it, vi } from 'vitest';
 import { FLUX_SRPO_INFO } from '../bundle/bundle-info.ts';
 import { type Files, jsonBytes, memoryBundle, memorySource } from '../test-support/memory.ts';
-import {
-  safetensorsBytes,
-  TINY_CONFIGS,
-  type TinyTensors,
-  tinyPipeline,
-  tinyTensors,
-} from '../test-support/tiny-pipeline.ts';
+import { TINY_CONFIGS } from '../test-support/tiny-configs.ts';
+import { safetensorsBytes, type TinyTensors, tinyPipeline, tinyTensors } from '../test-support/tiny-pipeline.ts';
 import { convertPipeline } from './convert.ts';
 
 // A conversion takes half a second on an idle machine; this one may not be.

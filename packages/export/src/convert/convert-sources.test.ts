@@ -19,18 +19,15 @@ import { KeptBlocks } from '../quantize/ggml-blocks.ts';
 import { combineSources, type ModelSources, type SourceFile } from '../sources/combine-sources.ts';
 import { bflTransformerNames, toBfl, toBflVae, toLlamaT5 } from '../test-support/bfl.ts';
 import { type RawTensor, rawGguf, rawSafetensors, sourceFile } from '../test-support/checkpoint-files.ts';
-import { jsonBytes, type MemoryBundle, memoryBundle, memorySource } from '../test-support/memory.ts';
 import {
   clipShapes,
-  randomTensors,
-  type Tensor,
   type TransformerSizes,
   t5Shapes,
-  tinyPipeline,
-  tinyTensors,
   transformerShapes,
   vaeShapes,
-} from '../test-support/tiny-pipeline.ts';
+} from '../test-support/diffusers-shapes.ts';
+import { jsonBytes, type MemoryBundle, memoryBundle, memorySource } from '../test-support/memory.ts';
+import { randomTensors, type Tensor, tinyPipeline, tinyTensors } from '../test-support/tiny-pipeline.ts';
 import { convertPipeline } from './convert.ts';
 import type { ConvertSummary } from './convert-options.ts';
 

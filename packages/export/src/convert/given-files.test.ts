@@ -4,17 +4,10 @@ import type { SourceFile } from '../sources/combine-sources.ts';
 import { bflTransformerNames, toBfl, toOpenAiClip } from '../test-support/bfl.ts';
 import { rawGguf, rawSafetensors, sourceFile } from '../test-support/checkpoint-files.ts';
 import { convert, expectSameWeights, f32Tensors } from '../test-support/conversions.ts';
+import { clipShapes, type TransformerSizes, transformerShapes } from '../test-support/diffusers-shapes.ts';
 import { type Files, jsonBytes, memorySource } from '../test-support/memory.ts';
-import {
-  clipShapes,
-  randomTensors,
-  type Tensor,
-  TINY_CONFIGS,
-  type TransformerSizes,
-  tinyPipeline,
-  tinyTensors,
-  transformerShapes,
-} from '../test-support/tiny-pipeline.ts';
+import { TINY_CONFIGS } from '../test-support/tiny-configs.ts';
+import { randomTensors, type Tensor, tinyPipeline, tinyTensors } from '../test-support/tiny-pipeline.ts';
 
 // A conversion takes half a second on an idle machine; this one may not be.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });

@@ -2,15 +2,9 @@ import { FLUX1_DEV } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
 import { planParts } from '../graphs/index.ts';
 import { bflShapes, bflTransformerNames, toBflVae, toLlamaT5 } from '../test-support/bfl.ts';
+import { FLUX1_SIZES, type Shapes, t5Shapes, transformerShapes, vaeShapes } from '../test-support/diffusers-shapes.ts';
 import { PUBLISHED_AUTOENCODER, PUBLISHED_TRANSFORMER } from '../test-support/published-tensors.ts';
-import {
-  FLUX1_SIZES,
-  type Shapes,
-  type Tensor,
-  t5Shapes,
-  transformerShapes,
-  vaeShapes,
-} from '../test-support/tiny-pipeline.ts';
+import type { Tensor } from '../test-support/tiny-pipeline.ts';
 import { bindParts } from './bind-parts.ts';
 import type { BoundSlot, Range } from './binding.ts';
 import type { Component } from './namings.ts';

@@ -33,6 +33,16 @@ export function layer(part: string, slot: string, from: string, cut?: 'rows' | '
   ];
 }
 
+/** {@link layer} for several: the slots' names → the layers' names behind `from`. */
+export function layers(part: string, from: string, names: Readonly<Record<string, string>>): KeyRule[] {
+  return Object.entries(names).flatMap(([slot, name]) => layer(part, slot, from + name));
+}
+
+/** Rules for weights alone: as {@link layers}, with the slots' whole names. */
+export function weights(part: string, from: string, names: Readonly<Record<string, string>>): KeyRule[] {
+  return Object.entries(names).map(([slot, name]) => ({ part, slot, from: `${from}${name}.weight` }));
+}
+
 /** Rules for a norm with learned scale and bias. */
 export function affine(part: string, slot: string, from: string): KeyRule[] {
   return [

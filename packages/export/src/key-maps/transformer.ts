@@ -1,20 +1,23 @@
-import { type KeyRule, layer } from './rules.ts';
+import { type KeyRule, layer, layers, weights } from './rules.ts';
 
 const DOUBLE = 'transformer_blocks.{i}';
 const SINGLE = 'single_transformer_blocks.{i}';
 
+interface Stream {
+  attn: Readonly<Record<'q' | 'k' | 'v' | 'proj', string>>;
+  norm: string;
+  ff: string;
+}
+
 /** One stream of a double block: diffusers names the text stream's tensors apart. */
-function stream(name: 'img' | 'txt', from: { q: string; k: string; v: string; norm: string; out: string; ff: string }) {
+function stream(name: 'img' | 'txt', { attn, norm, ff }: Stream): KeyRule[] {
   const part = 'double_block.{i}';
   return [
-    ...layer(part, `${name}_attn.q`, `${DOUBLE}.attn.${from.q}`),
-    ...layer(part, `${name}_attn.k`, `${DOUBLE}.attn.${from.k}`),
-    ...layer(part, `${name}_attn.v`, `${DOUBLE}.attn.${from.v}`),
-    ...layer(part, `${name}_attn.proj`, `${DOUBLE}.attn.${from.out}`),
-    { part, slot: `${name}_attn.norm_q.scale`, from: `${DOUBLE}.attn.${from.norm}_q.weight` },
-    { part, slot: `${name}_attn.norm_k.scale`, from: `${DOUBLE}.attn.${from.norm}_k.weight` },
-    ...layer(part, `${name}_mlp.0`, `${DOUBLE}.${from.ff}.net.0.proj`, 'rows'),
-    ...layer(part, `${name}_mlp.2`, `${DOUBLE}.${from.ff}.net.2`, 'columns'),
+    ...Object.entries(attn).flatMap(([each, own]) => layer(part, `${name}_attn.${each}`, `${DOUBLE}.attn.${own}`)),
+    { part, slot: `${name}_attn.norm_q.scale`, from: `${DOUBLE}.attn.${norm}_q.weight` },
+    { part, slot: `${name}_attn.norm_k.scale`, from: `${DOUBLE}.attn.${norm}_k.weight` },
+    ...layer(part, `${name}_mlp.0`, `${DOUBLE}.${ff}.net.0.proj`, 'rows'),
+    ...layer(part, `${name}_mlp.2`, `${DOUBLE}.${ff}.net.2`, 'columns'),
   ];
 }
 
@@ -25,12 +28,14 @@ function stream(name: 'img' | 'txt', from: { q: string; k: string; v: string; no
  *   (the same map, from BFL's names)
  */
 export const TRANSFORMER_KEYS: readonly KeyRule[] = [
-  ...layer('conditioning', 'time_in.in_layer', 'time_text_embed.timestep_embedder.linear_1'),
-  ...layer('conditioning', 'time_in.out_layer', 'time_text_embed.timestep_embedder.linear_2'),
-  ...layer('conditioning', 'guidance_in.in_layer', 'time_text_embed.guidance_embedder.linear_1'),
-  ...layer('conditioning', 'guidance_in.out_layer', 'time_text_embed.guidance_embedder.linear_2'),
-  ...layer('conditioning', 'vector_in.in_layer', 'time_text_embed.text_embedder.linear_1'),
-  ...layer('conditioning', 'vector_in.out_layer', 'time_text_embed.text_embedder.linear_2'),
+  ...layers('conditioning', 'time_text_embed.', {
+    'time_in.in_layer': 'timestep_embedder.linear_1',
+    'time_in.out_layer': 'timestep_embedder.linear_2',
+    'guidance_in.in_layer': 'guidance_embedder.linear_1',
+    'guidance_in.out_layer': 'guidance_embedder.linear_2',
+    'vector_in.in_layer': 'text_embedder.linear_1',
+    'vector_in.out_layer': 'text_embedder.linear_2',
+  }),
 
   ...layer('modulation.double_block.{i}.img', 'lin', `${DOUBLE}.norm1.linear`),
   ...layer('modulation.double_block.{i}.txt', 'lin', `${DOUBLE}.norm1_context.linear`),
@@ -42,21 +47,15 @@ export const TRANSFORMER_KEYS: readonly KeyRule[] = [
   ...layer('embed_image', 'img_in', 'x_embedder'),
   ...layer('embed_text', 'txt_in', 'context_embedder'),
 
-  ...stream('img', { q: 'to_q', k: 'to_k', v: 'to_v', norm: 'norm', out: 'to_out.0', ff: 'ff' }),
+  ...stream('img', { attn: { q: 'to_q', k: 'to_k', v: 'to_v', proj: 'to_out.0' }, norm: 'norm', ff: 'ff' }),
   ...stream('txt', {
-    q: 'add_q_proj',
-    k: 'add_k_proj',
-    v: 'add_v_proj',
+    attn: { q: 'add_q_proj', k: 'add_k_proj', v: 'add_v_proj', proj: 'to_add_out' },
     norm: 'norm_added',
-    out: 'to_add_out',
     ff: 'ff_context',
   }),
 
-  ...layer('single_block.{i}', 'q', `${SINGLE}.attn.to_q`),
-  ...layer('single_block.{i}', 'k', `${SINGLE}.attn.to_k`),
-  ...layer('single_block.{i}', 'v', `${SINGLE}.attn.to_v`),
-  { part: 'single_block.{i}', slot: 'norm_q.scale', from: `${SINGLE}.attn.norm_q.weight` },
-  { part: 'single_block.{i}', slot: 'norm_k.scale', from: `${SINGLE}.attn.norm_k.weight` },
+  ...layers('single_block.{i}', `${SINGLE}.attn.`, { q: 'to_q', k: 'to_k', v: 'to_v' }),
+  ...weights('single_block.{i}', `${SINGLE}.attn.`, { 'norm_q.scale': 'norm_q', 'norm_k.scale': 'norm_k' }),
   ...layer('single_block.{i}', 'mlp', `${SINGLE}.proj_mlp`, 'rows'),
   // One projection of [attention, gelu(mlp)]: its input columns are cut in that order, its bias is
   // added once.

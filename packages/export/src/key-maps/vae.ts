@@ -10,6 +10,10 @@ function resBlock(part: string, slot: string, from: string, shortcut = 'conv_sho
   ];
 }
 
+function attention(from: string, names: Record<'q' | 'k' | 'v' | 'out', string>): KeyRule[] {
+  return Object.entries(names).flatMap(([slot, name]) => layer('vae_in', `mid.attn.${slot}`, `${from}.${name}`));
+}
+
 const MID_ATTENTION = 'decoder.mid_block.attentions.0';
 
 /** AutoencoderKL's decoder → parts. */
@@ -17,10 +21,7 @@ export const VAE_KEYS: readonly KeyRule[] = [
   ...layer('vae_in', 'conv_in', 'decoder.conv_in'),
   ...resBlock('vae_in', 'mid.res_{j}', 'decoder.mid_block.resnets.{j}'),
   ...affine('vae_in', 'mid.attn.norm', `${MID_ATTENTION}.group_norm`),
-  ...layer('vae_in', 'mid.attn.q', `${MID_ATTENTION}.to_q`),
-  ...layer('vae_in', 'mid.attn.k', `${MID_ATTENTION}.to_k`),
-  ...layer('vae_in', 'mid.attn.v', `${MID_ATTENTION}.to_v`),
-  ...layer('vae_in', 'mid.attn.out', `${MID_ATTENTION}.to_out.0`),
+  ...attention(MID_ATTENTION, { q: 'to_q', k: 'to_k', v: 'to_v', out: 'to_out.0' }),
   ...resBlock('vae_up.{i}', 'res_{j}', 'decoder.up_blocks.{i}.resnets.{j}'),
   ...layer('vae_up.{i}', 'upsample', 'decoder.up_blocks.{i}.upsamplers.0.conv'),
   ...affine('vae_out', 'norm_out', 'decoder.conv_norm_out'),
@@ -41,10 +42,7 @@ export const BFL_VAE_KEYS: readonly KeyRule[] = [
   ...resBlock('vae_in', 'mid.res_0', `${BFL_MID}.block_1`, 'nin_shortcut'),
   ...resBlock('vae_in', 'mid.res_1', `${BFL_MID}.block_2`, 'nin_shortcut'),
   ...affine('vae_in', 'mid.attn.norm', `${BFL_MID}.attn_1.norm`),
-  ...layer('vae_in', 'mid.attn.q', `${BFL_MID}.attn_1.q`),
-  ...layer('vae_in', 'mid.attn.k', `${BFL_MID}.attn_1.k`),
-  ...layer('vae_in', 'mid.attn.v', `${BFL_MID}.attn_1.v`),
-  ...layer('vae_in', 'mid.attn.out', `${BFL_MID}.attn_1.proj_out`),
+  ...attention(`${BFL_MID}.attn_1`, { q: 'q', k: 'k', v: 'v', out: 'proj_out' }),
   ...BFL_LEVELS.flatMap((level, i) => [
     ...resBlock(`vae_up.${i}`, 'res_{j}', `decoder.up.${level}.block.{j}`, 'nin_shortcut'),
     ...layer(`vae_up.${i}`, 'upsample', `decoder.up.${level}.upsample.conv`),

@@ -14,6 +14,7 @@ import { pipelineFolder } from '../node/pipeline-folder.ts';
 import { combineSources } from '../sources/combine-sources.ts';
 import { bflTransformerNames, toBfl } from '../test-support/bfl.ts';
 import { type RawTensor, rawGguf, rawSafetensors, sourceFile } from '../test-support/checkpoint-files.ts';
+import { transformerShapes } from '../test-support/diffusers-shapes.ts';
 import {
   KOHYA_ENDS,
   type LoraLayer,
@@ -24,7 +25,7 @@ import {
   productOf,
 } from '../test-support/lora-files.ts';
 import { type MemoryBundle, memoryBundle, memorySource } from '../test-support/memory.ts';
-import { type Tensor, tinyPipeline, tinyTensors, transformerShapes } from '../test-support/tiny-pipeline.ts';
+import { type Tensor, tinyPipeline, tinyTensors } from '../test-support/tiny-pipeline.ts';
 import { addProduct } from './add-product.ts';
 import type { LoraSource } from './open-loras.ts';
 import { loraTargets } from './targets.ts';

@@ -6,7 +6,8 @@ import { inspectTensorFile } from '../inspect/inspect-tensor-file.ts';
 import { combineSources } from '../sources/combine-sources.ts';
 import { type RawTensor, rawGguf, rawSafetensors, sourceFile } from '../test-support/checkpoint-files.ts';
 import { jsonBytes, memoryBundle, memorySource } from '../test-support/memory.ts';
-import { TINY_CONFIGS, tinyPipeline } from '../test-support/tiny-pipeline.ts';
+import { TINY_CONFIGS } from '../test-support/tiny-configs.ts';
+import { tinyPipeline } from '../test-support/tiny-pipeline.ts';
 import { KINDS } from './kinds.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });

@@ -1,4 +1,5 @@
-import type { Shapes, Tensor, TransformerSizes } from './tiny-pipeline.ts';
+import type { Shapes, TransformerSizes } from './diffusers-shapes.ts';
+import type { Tensor } from './tiny-pipeline.ts';
 
 /**
  * Black Forest Labs' naming, written out from its source: the oracle of the key maps, which

@@ -25,6 +25,19 @@ export interface GgmlType {
   readonly dequantize?: Dequantize;
 }
 
+/** A type whose blocks `decode` turns into numbers, from byte `at` to number `to`. */
+export function blockType(
+  id: number,
+  length: number,
+  bytes: number,
+  decode: (blocks: Uint8Array, at: number, out: Float32Array, to: number) => void,
+): Required<GgmlType> {
+  const dequantize: Dequantize = (blocks, out) => {
+    for (let at = 0, to = 0; to < out.length; at += bytes, to += length) decode(blocks, at, out, to);
+  };
+  return { id, length, bytes, dequantize };
+}
+
 /** The little-endian half float at `at`. */
 export function halfAt(bytes: Uint8Array, at: number): number {
   return f16Table()[bytes[at]! | (bytes[at + 1]! << 8)]!;

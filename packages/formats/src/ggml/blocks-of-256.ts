@@ -1,58 +1,44 @@
-import { type GgmlType, halfAt } from './block.ts';
+import { blockType, halfAt } from './block.ts';
 
 /**
  * 256 weights in 84 bytes: 16 scales (low nibble) and minima (high nibble), one pair for 16
  * weights; 64 bytes of 2-bit codes; d, dmin (halves). Of each half of 128, 32 bytes hold four
  * groups of 32 at shifts 0, 2, 4, 6. (d·sc)·q − dmin·m
  */
-export const q2_k: GgmlType = {
-  id: 10,
-  length: 256,
-  bytes: 84,
-  dequantize(blocks, out) {
-    for (let at = 0, to = 0; to < out.length; at += 84, to += 256) {
-      const d = halfAt(blocks, at + 80);
-      const dmin = halfAt(blocks, at + 82);
-      for (let group = 0; group < 16; group++) {
-        const scale = blocks[at + group]!;
-        const dl = Math.fround(d * (scale & 15));
-        const ml = Math.fround(dmin * (scale >> 4));
-        const codes = at + 16 + (group >> 3) * 32 + (group & 1) * 16;
-        const shift = group & 6;
-        for (let l = 0; l < 16; l++) {
-          out[to + group * 16 + l] = Math.fround(dl * ((blocks[codes + l]! >> shift) & 3)) - ml;
-        }
-      }
+export const q2_k = blockType(10, 256, 84, (blocks, at, out, to) => {
+  const d = halfAt(blocks, at + 80);
+  const dmin = halfAt(blocks, at + 82);
+  for (let group = 0; group < 16; group++) {
+    const scale = blocks[at + group]!;
+    const dl = Math.fround(d * (scale & 15));
+    const ml = Math.fround(dmin * (scale >> 4));
+    const codes = at + 16 + (group >> 3) * 32 + (group & 1) * 16;
+    const shift = group & 6;
+    for (let l = 0; l < 16; l++) {
+      out[to + group * 16 + l] = Math.fround(dl * ((blocks[codes + l]! >> shift) & 3)) - ml;
     }
-  },
-};
+  }
+});
 
 /**
  * 256 weights in 110 bytes: 32 bytes of third bits, 64 bytes of low bits in the order of Q2_K, 12
  * bytes with 16 scales of 6 bits, d (half). Bit 4n + s of byte l of the third bits belongs to half
  * n, group s of 32. A clear third bit takes 4 away. d·(sc − 32)·q
  */
-export const q3_k: GgmlType = {
-  id: 11,
-  length: 256,
-  bytes: 110,
-  dequantize(blocks, out) {
-    for (let at = 0, to = 0; to < out.length; at += 110, to += 256) {
-      const d = halfAt(blocks, at + 108);
-      for (let group = 0; group < 16; group++) {
-        const dl = Math.fround(d * (scaleAt(blocks, at + 96, group) - 32));
-        const within = (group & 1) * 16;
-        const codes = at + 32 + (group >> 3) * 32 + within;
-        const shift = group & 6;
-        const bit = group >> 1;
-        for (let l = 0; l < 16; l++) {
-          const missing = ((blocks[at + within + l]! >> bit) & 1) ^ 1;
-          out[to + group * 16 + l] = dl * (((blocks[codes + l]! >> shift) & 3) - 4 * missing);
-        }
-      }
+export const q3_k = blockType(11, 256, 110, (blocks, at, out, to) => {
+  const d = halfAt(blocks, at + 108);
+  for (let group = 0; group < 16; group++) {
+    const dl = Math.fround(d * (scaleAt(blocks, at + 96, group) - 32));
+    const within = (group & 1) * 16;
+    const codes = at + 32 + (group >> 3) * 32 + within;
+    const shift = group & 6;
+    const bit = group >> 1;
+    for (let l = 0; l < 16; l++) {
+      const missing = ((blocks[at + within + l]! >> bit) & 1) ^ 1;
+      out[to + group * 16 + l] = dl * (((blocks[codes + l]! >> shift) & 3) - 4 * missing);
     }
-  },
-};
+  }
+});
 
 /**
  * Low four bits: nibbles of bytes 0–7, the low ones first. High two: bytes 8–11, two bits for every
@@ -67,54 +53,40 @@ function scaleAt(bytes: Uint8Array, at: number, i: number): number {
  * 256 weights in 144 bytes: d, dmin (halves), 12 bytes of scales, 128 bytes of codes; of each 32
  * bytes the low nibbles come first. (d·sc)·q − dmin·m
  */
-export const q4_k: GgmlType = {
-  id: 12,
-  length: 256,
-  bytes: 144,
-  dequantize(blocks, out) {
-    for (let at = 0, to = 0; to < out.length; at += 144, to += 256) {
-      const d = halfAt(blocks, at);
-      const dmin = halfAt(blocks, at + 2);
-      for (let j = 0; j < 8; j++) {
-        const [scale, min] = scaleAndMin(blocks, at + 4, j);
-        const dl = Math.fround(d * scale);
-        const ml = Math.fround(dmin * min);
-        const codes = at + 16 + (j >> 1) * 32;
-        const shift = (j & 1) * 4;
-        for (let l = 0; l < 32; l++) {
-          out[to + j * 32 + l] = Math.fround(dl * ((blocks[codes + l]! >> shift) & 15)) - ml;
-        }
-      }
+export const q4_k = blockType(12, 256, 144, (blocks, at, out, to) => {
+  const d = halfAt(blocks, at);
+  const dmin = halfAt(blocks, at + 2);
+  for (let j = 0; j < 8; j++) {
+    const [scale, min] = scaleAndMin(blocks, at + 4, j);
+    const dl = Math.fround(d * scale);
+    const ml = Math.fround(dmin * min);
+    const codes = at + 16 + (j >> 1) * 32;
+    const shift = (j & 1) * 4;
+    for (let l = 0; l < 32; l++) {
+      out[to + j * 32 + l] = Math.fround(dl * ((blocks[codes + l]! >> shift) & 15)) - ml;
     }
-  },
-};
+  }
+});
 
 /**
  * 256 weights in 176 bytes: as Q4_K, with 32 bytes of fifth bits before the codes; bit j of byte l
  * is weight l of sub-block j. (d·sc)·q − dmin·m
  */
-export const q5_k: GgmlType = {
-  id: 13,
-  length: 256,
-  bytes: 176,
-  dequantize(blocks, out) {
-    for (let at = 0, to = 0; to < out.length; at += 176, to += 256) {
-      const d = halfAt(blocks, at);
-      const dmin = halfAt(blocks, at + 2);
-      for (let j = 0; j < 8; j++) {
-        const [scale, min] = scaleAndMin(blocks, at + 4, j);
-        const dl = Math.fround(d * scale);
-        const ml = Math.fround(dmin * min);
-        const codes = at + 48 + (j >> 1) * 32;
-        const shift = (j & 1) * 4;
-        for (let l = 0; l < 32; l++) {
-          const code = ((blocks[codes + l]! >> shift) & 15) | (((blocks[at + 16 + l]! >> j) & 1) << 4);
-          out[to + j * 32 + l] = Math.fround(dl * code) - ml;
-        }
-      }
+export const q5_k = blockType(13, 256, 176, (blocks, at, out, to) => {
+  const d = halfAt(blocks, at);
+  const dmin = halfAt(blocks, at + 2);
+  for (let j = 0; j < 8; j++) {
+    const [scale, min] = scaleAndMin(blocks, at + 4, j);
+    const dl = Math.fround(d * scale);
+    const ml = Math.fround(dmin * min);
+    const codes = at + 48 + (j >> 1) * 32;
+    const shift = (j & 1) * 4;
+    for (let l = 0; l < 32; l++) {
+      const code = ((blocks[codes + l]! >> shift) & 15) | (((blocks[at + 16 + l]! >> j) & 1) << 4);
+      out[to + j * 32 + l] = Math.fround(dl * code) - ml;
     }
-  },
-};
+  }
+});
 
 /**
  * 256 weights in 210 bytes: 128 bytes of low nibbles, 64 bytes of high bits, 16 signed scales, d
@@ -122,28 +94,21 @@ export const q5_k: GgmlType = {
  * 32 bytes, then their high nibbles; 32 high bytes hold the same groups at shifts 0, 2, 4, 6.
  * (d·sc)·(q − 32)
  */
-export const q6_k: GgmlType = {
-  id: 14,
-  length: 256,
-  bytes: 210,
-  dequantize(blocks, out) {
-    for (let at = 0, to = 0; to < out.length; at += 210, to += 256) {
-      const d = halfAt(blocks, at + 208);
-      for (let i = 0; i < 16; i++) {
-        const dl = Math.fround(d * ((blocks[at + 192 + i]! << 24) >> 24));
-        const half = i >> 3;
-        const group = (i >> 1) & 3;
-        const low = at + half * 64 + (group & 1) * 32 + (i & 1) * 16;
-        const high = at + 128 + half * 32 + (i & 1) * 16;
-        const nibble = (group >> 1) * 4;
-        for (let l = 0; l < 16; l++) {
-          const code = ((blocks[low + l]! >> nibble) & 15) | (((blocks[high + l]! >> (2 * group)) & 3) << 4);
-          out[to + i * 16 + l] = dl * (code - 32);
-        }
-      }
+export const q6_k = blockType(14, 256, 210, (blocks, at, out, to) => {
+  const d = halfAt(blocks, at + 208);
+  for (let i = 0; i < 16; i++) {
+    const dl = Math.fround(d * ((blocks[at + 192 + i]! << 24) >> 24));
+    const half = i >> 3;
+    const group = (i >> 1) & 3;
+    const low = at + half * 64 + (group & 1) * 32 + (i & 1) * 16;
+    const high = at + 128 + half * 32 + (i & 1) * 16;
+    const nibble = (group >> 1) * 4;
+    for (let l = 0; l < 16; l++) {
+      const code = ((blocks[low + l]! >> nibble) & 15) | (((blocks[high + l]! >> (2 * group)) & 3) << 4);
+      out[to + i * 16 + l] = dl * (code - 32);
     }
-  },
-};
+  }
+});
 
 /**
  * The scale and minimum of sub-block `j` (0 … 7) of Q4_K and Q5_K: 6 bits each, packed in 12 bytes.

@@ -1,4 +1,4 @@
-import { type GgmlType, halfAt } from './block.ts';
+import { blockType, halfAt } from './block.ts';
 
 /**
  * The 16 levels of both types: dense around 0, where most weights are.
@@ -17,32 +17,20 @@ function spread(blocks: Uint8Array, from: number, d: number, out: Float32Array, 
 }
 
 /** 32 weights in 18 bytes: d, then 16 bytes of codes. d·level */
-export const iq4_nl: GgmlType = {
-  id: 20,
-  length: 32,
-  bytes: 18,
-  dequantize(blocks, out) {
-    for (let at = 0, to = 0; to < out.length; at += 18, to += 32) spread(blocks, at + 2, halfAt(blocks, at), out, to);
-  },
-};
+export const iq4_nl = blockType(20, 32, 18, (blocks, at, out, to) => {
+  spread(blocks, at + 2, halfAt(blocks, at), out, to);
+});
 
 /**
  * 256 weights in 136 bytes: d, 2 high bits of each of 8 scales, their 4 low bits, then 128 bytes of
  * codes. (d·(scale − 32))·level
  */
-export const iq4_xs: GgmlType = {
-  id: 23,
-  length: 256,
-  bytes: 136,
-  dequantize(blocks, out) {
-    for (let at = 0, to = 0; to < out.length; at += 136, to += 256) {
-      const d = halfAt(blocks, at);
-      const high = blocks[at + 2]! | (blocks[at + 3]! << 8);
-      for (let j = 0; j < 8; j++) {
-        const low = (blocks[at + 4 + (j >> 1)]! >> (4 * (j & 1))) & 15;
-        const scale = (low | (((high >> (2 * j)) & 3) << 4)) - 32;
-        spread(blocks, at + 8 + 16 * j, Math.fround(d * scale), out, to + 32 * j);
-      }
-    }
-  },
-};
+export const iq4_xs = blockType(23, 256, 136, (blocks, at, out, to) => {
+  const d = halfAt(blocks, at);
+  const high = blocks[at + 2]! | (blocks[at + 3]! << 8);
+  for (let j = 0; j < 8; j++) {
+    const low = (blocks[at + 4 + (j >> 1)]! >> (4 * (j & 1))) & 15;
+    const scale = (low | (((high >> (2 * j)) & 3) << 4)) - 32;
+    spread(blocks, at + 8 + 16 * j, Math.fround(d * scale), out, to + 32 * j);
+  }
+});

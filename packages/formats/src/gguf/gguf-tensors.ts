@@ -1,5 +1,5 @@
 import { FormatError } from '@flux-srpo/core';
-import { GGML_TYPES, type GgmlTypeName, ggmlTypeName } from '../ggml/index.ts';
+import { GGML_TYPES, type GgmlTypeName, ggmlTypeName } from '../ggml/types.ts';
 import { showName } from '../show-name.ts';
 import type { GgufCursor } from './gguf-cursor.ts';
 

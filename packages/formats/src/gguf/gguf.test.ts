@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { GGML_TYPES, type GgmlTypeName } from '../ggml/index.ts';
+import { dequantize } from '../ggml/dequantize.ts';
+import { GGML_TYPES, type GgmlTypeName } from '../ggml/types.ts';
 import { widen } from '../numbers/widen.ts';
 import { readSafetensors } from '../safetensors/safetensors.ts';
 import { type ByteSource, bytesSource } from '../sources/byte-source.ts';
 import { type GgufDraft, ggufBytes } from '../test-support/gguf-bytes.ts';
-import { dequantize, readGguf } from './gguf.ts';
+import { readGguf } from './gguf.ts';
 
 /**
  * Made by the gguf package (test/reference/gguf_vectors.py): random blocks of each type, and the

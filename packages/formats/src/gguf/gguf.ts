@@ -1,6 +1,6 @@
 import { FormatError } from '@flux-srpo/core';
-import type { GgmlType } from '../ggml/block.ts';
-import { GGML_TYPES, type GgmlTypeName } from '../ggml/index.ts';
+import { dequantize } from '../ggml/dequantize.ts';
+import { GGML_TYPES } from '../ggml/types.ts';
 import type { ByteSource, Bytes } from '../sources/byte-source.ts';
 import { TensorFile } from '../sources/tensor-file.ts';
 import { GgufCursor, NeedMore } from './gguf-cursor.ts';
@@ -12,7 +12,7 @@ import type { GgufTensorInfo } from './gguf-tensors.ts';
 const FIRST_READ_BYTES = 128 * 1024;
 
 /** The largest thing in a header is a tokenizer: 256k pieces with merges take about 15 MB. */
-export const MAX_GGUF_HEADER_BYTES = 32 * 1024 * 1024;
+const MAX_GGUF_HEADER_BYTES = 32 * 1024 * 1024;
 
 /** An open GGUF file: its header, and its tensors in ranges. */
 export class Gguf extends TensorFile<GgufTensorInfo> {
@@ -31,20 +31,6 @@ export class Gguf extends TensorFile<GgufTensorInfo> {
     const blocks = await this.readRange(name, first * bytes, (last - first) * bytes, signal);
     return dequantize(type, blocks).subarray(start - first * length, end - first * length);
   }
-}
-
-/** Float32 values of whole blocks of a ggml type. */
-export function dequantize(type: GgmlTypeName, blocks: Uint8Array): Float32Array<ArrayBuffer> {
-  const known: GgmlType = GGML_TYPES[type];
-  if (known.dequantize === undefined) {
-    throw new FormatError(
-      `tensors of ggml type ${type} cannot be read as numbers; use another quantization of the file`,
-      { code: 'format/dtype-unsupported', details: { type } },
-    );
-  }
-  const out = new Float32Array((blocks.length / known.bytes) * known.length);
-  known.dequantize(blocks, out);
-  return out;
 }
 
 /** Reads and checks the header of a GGUF file, but no tensor. The caller closes the source. */

@@ -2,7 +2,7 @@ import { FormatError } from '@flux-srpo/core';
 import { type Dtype, tensorBytes } from '../numbers/dtype.ts';
 import { showName } from '../show-name.ts';
 import { offsetError } from './header-errors.ts';
-import { HeaderParser } from './header-parser.ts';
+import { parseEntries } from './parse-entries.ts';
 
 /** The reference implementation's limit. */
 export const MAX_HEADER_BYTES = 100_000_000;
@@ -32,7 +32,7 @@ export interface SafetensorsHeader {
  * @param fileSize bytes of the whole file, which the last tensor must end at exactly
  */
 export function parseHeader(bytes: Uint8Array, name: string, dataStart: number, fileSize: number): SafetensorsHeader {
-  const { metadata, entries } = new HeaderParser(bytes, name).parse();
+  const { metadata, entries } = parseEntries(bytes, name);
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   const tensors = new Map<string, TensorInfo>();
   let at = 0;

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { httpSource } from './http-source.ts';
-import { retryingSource } from './retry-source.ts';
+import { openRetrying } from './open-retrying.ts';
 
 const BYTES = Uint8Array.from({ length: 5000 }, (_, i) => (i * 7) % 256);
 const HTML = '<!doctype html><title>Not found</title>';
@@ -235,7 +235,7 @@ describe('httpSource', () => {
         response.end(BYTES.subarray(start, end));
       };
       said = tag('"a"');
-      const source = retryingSource(await httpSource(`${base}/changing`), { delays: [60_000] });
+      const source = await openRetrying(() => httpSource(`${base}/changing`), { delays: [60_000] });
       said = tag('"b"');
       seen.length = 0;
       await expect(source.read(0, 10)).rejects.toMatchObject({ code: 'input/conflict' });

@@ -9,6 +9,7 @@ import {
 } from './answer-headers.ts';
 import { type ByteSource, type Bytes, checkRange } from './byte-source.ts';
 import { changed } from './changed.ts';
+import { checkContentRange, refusePage } from './check-answer.ts';
 import { badAnswer, badStatus, noRange, noSize, shortBody } from './http-errors.ts';
 import { guardNetwork } from './network-guard.ts';
 import { shortName, withoutSecrets } from './shown-url.ts';
@@ -88,7 +89,7 @@ class RangeRequest {
       if (size === undefined) throw badStatus(this.#name, response);
     } else {
       if (response.status !== 200) throw badStatus(this.#name, response);
-      this.#refusePage(response);
+      refusePage(this.#name, response);
       size = plainLength(response);
     }
     if (size === undefined) throw noSize(this.#name, response);
@@ -100,10 +101,10 @@ class RangeRequest {
     const response = await this.#fetch({ headers: { range: `bytes=${offset}-${end - 1}` } }, signal);
     try {
       if (![200, 206, 416].includes(response.status)) throw badStatus(this.#name, response);
-      if (response.status === 200) this.#refusePage(response);
+      if (response.status === 200) refusePage(this.#name, response);
       this.#checkState(response);
       if (response.status === 206) {
-        this.#checkContentRange(response, offset, end, size);
+        checkContentRange(this.#name, response, { offset, end, size });
         return await this.#body(response, { skip: 0, length, mustEnd: true }, signal);
       }
       if (response.status === 416) throw noRange(this.#name, size, offset, length);
@@ -162,27 +163,6 @@ class RangeRequest {
       { size: opened.size, version: versionOf(opened) },
       { size: total ?? opened.size, version: versionOf(now) },
     );
-  }
-
-  #checkContentRange(response: Response, offset: number, end: number, size: number): void {
-    const encoding = response.headers.get('content-encoding') ?? 'identity';
-    if (encoding !== 'identity') {
-      throw badAnswer(this.#name, `must answer ranges uncompressed, got content-encoding "${encoding}"`);
-    }
-    const range = contentRange(response);
-    // Hidden from cross-origin pages unless the server exposes it; the length of the body is
-    // checked either way.
-    if (range === undefined) return;
-    if (range.start === offset && range.end === end && (range.total === undefined || range.total === size)) return;
-    const got = response.headers.get('content-range');
-    throw badAnswer(this.#name, `must answer with bytes ${offset}-${end - 1}/${size}, got "${got}"`);
-  }
-
-  #refusePage(response: Response): void {
-    // Servers of single-page apps answer a missing file with their index page and status 200.
-    if (response.headers.get('content-type')?.includes('text/html')) {
-      throw badAnswer(this.#name, 'must be a file, got an HTML page');
-    }
   }
 
   async #fetch(init: { method?: string; headers?: Record<string, string> }, signal?: AbortSignal): Promise<Response> {

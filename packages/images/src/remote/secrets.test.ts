@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_SNIPPET, Redactor } from './secrets.ts';
+import { Redactor } from './secrets.ts';
 
 const KEY = 'Bearer sk-0123/456+789=abc';
 const SECRET = 'sk-0123/456+789=abc';
@@ -43,7 +43,7 @@ describe('a snippet', () => {
   it('is one short line without markup, control or direction characters', () => {
     expect(snippet('<h1>502\n</h1>\0\u202e<script>x</script>\ud800 < >')).toBe('502 x');
     const long = snippet('ab '.repeat(1e5));
-    expect(long).toHaveLength(MAX_SNIPPET);
+    expect(long).toHaveLength(200);
     expect(long.endsWith('…')).toBe(true);
   });
 

@@ -1,5 +1,5 @@
 /** Longest text of a server's that an error repeats. */
-export const MAX_SNIPPET = 200;
+const MAX_SNIPPET = 200;
 /** Shorter pieces of a key (`Key`, `Bearer`) are words, and are shown. */
 const MIN_PIECE = 8;
 /** Shorter keys are shown too: they could be any word. */

@@ -1,5 +1,6 @@
 import { encodePicture, pictureSettings } from '@flux-srpo/runtime';
 import { type Remote, transfer } from 'comlink';
+import { openModel } from '../store/open-model.ts';
 import { type HostOptions, type LoadedPipeline, loadModel } from './load-model.ts';
 import { createPause } from './pause.ts';
 import type { PageApi, WorkerApi } from './protocol.ts';
@@ -26,7 +27,7 @@ export function createHost(page: Remote<PageApi>, options: HostOptions = {}): Wo
     load: (input) =>
       run(async (signal) => {
         const { onProgress } = page;
-        loaded ??= await loadModel(input, {
+        loaded ??= await loadModel(await openModel(input.model, input.keep), input, {
           ...options,
           hooks,
           signal,

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { BundleFiles } from '@flux-srpo/runtime';
 import { folderBundle } from '@flux-srpo/runtime/node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { loadFrom } from './load-model.ts';
+import { loadModel } from './load-model.ts';
 import type { LoadInput } from './protocol.ts';
 
 // Real files: the embedded model, damaged so that one step after the other fails.
@@ -45,7 +45,7 @@ function load(input: Partial<LoadInput>, closed: string[] = []) {
   const controller = new AbortController();
   const options = { hooks: {}, signal: controller.signal, onProgress: () => undefined };
   const opened = { files, isStored: false, release: () => void closed.push('lock') };
-  return { loading: loadFrom(opened, { ...INPUT, ...input }, options), count };
+  return { loading: loadModel(opened, { ...INPUT, ...input }, options), count };
 }
 
 it('holds its files while it is open, and closes them and then its lock', async () => {

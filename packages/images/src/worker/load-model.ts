@@ -11,7 +11,7 @@ import {
   type WebGpuBackendOptions,
 } from '@flux-srpo/runtime';
 import { requiredLimits } from '../probe/memory-plan.ts';
-import { type OpenedModel, openModel } from '../store/open-model.ts';
+import type { OpenedModel } from '../store/open-model.ts';
 import { modelFacts } from '../wire/model.ts';
 import type { LoadInput, LocalModel } from './protocol.ts';
 import { isUnsupported } from './recovery.ts';
@@ -37,13 +37,12 @@ export interface LoadedPipeline {
 
 type Closer = () => unknown;
 
-/** Opens a model, locked against changes until it is closed. A failure leaves nothing open. */
-export async function loadModel(input: LoadInput, options: LoadingOptions): Promise<LoadedPipeline> {
-  return loadFrom(await openModel(input.model, input.keep), input, options);
-}
-
-/** @param opened belongs to the result, and is released after a failure */
-export async function loadFrom(
+/**
+ * Loads a model that was opened. A failure leaves nothing open.
+ *
+ * @param opened belongs to the result, and is released after a failure
+ */
+export async function loadModel(
   opened: OpenedModel,
   input: LoadInput,
   options: LoadingOptions,

@@ -9,7 +9,7 @@ import { blobBundle } from '../../../../test/support/blob-bundle.ts';
 import { memoryBundle } from '../../../../test/support/memory-bundle.ts';
 import { openBundle } from './bundle.ts';
 import { type BundleFiles, httpBundle } from './bundle-files.ts';
-import { folderBundle } from './folder.ts';
+import { folderBundle } from './folder-bundle.ts';
 
 const graph = Uint8Array.from({ length: 10_000 }, (_, i) => (i * 31) & 255);
 const values = Float32Array.from({ length: 3000 }, (_, i) => i);

@@ -1,8 +1,6 @@
 import {
   type BundleFile,
   type BundlePart,
-  isFluxError,
-  MAX_MANIFEST_BYTES,
   type Manifest,
   ModelError,
   type Precision,
@@ -11,6 +9,7 @@ import {
 import { type ByteSource, readSafetensors, type Safetensors, sha256Hex } from '@flux-srpo/formats';
 import type { BundleFiles } from './bundle-files.ts';
 import { ChunkCache, type ChunkStore } from './chunk-cache.ts';
+import { readManifest } from './read-manifest.ts';
 import { verifiedSource } from './verified-source.ts';
 
 /** A read needs up to two chunks; a third is fetched ahead. */
@@ -118,44 +117,6 @@ function toldFiles(files: BundleFiles, onRead: () => void): BundleFiles {
       return { ...source, read: (...range) => source.read(...range).finally(onRead) };
     },
   };
-}
-
-async function readManifest(files: BundleFiles): Promise<{ bytes: Uint8Array; json: string }> {
-  let source: ByteSource;
-  try {
-    source = await files.open('manifest.json');
-  } catch (cause) {
-    if (!isFluxError(cause, 'model/file-missing')) throw cause;
-    throw new ModelError(`there is no model at ${files.name}: manifest.json is missing`, {
-      code: 'model/not-found',
-      details: { bundle: files.name },
-      cause,
-    });
-  }
-  try {
-    if (source.size > MAX_MANIFEST_BYTES) {
-      throw new ModelError(`manifest: the document must be at most ${MAX_MANIFEST_BYTES} bytes, got ${source.size}`, {
-        code: 'model/manifest-invalid',
-        details: { field: '', expected: MAX_MANIFEST_BYTES, got: source.size },
-      });
-    }
-    const bytes = await source.read(0, source.size);
-    return { bytes, json: decodeUtf8(bytes) };
-  } finally {
-    await source.close?.();
-  }
-}
-
-function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new ModelError('manifest: the document must be UTF-8, got other bytes', {
-      code: 'model/manifest-invalid',
-      details: { field: '', expected: 'UTF-8' },
-      cause,
-    });
-  }
 }
 
 /** The value under `key`, made at most once unless making it failed. */

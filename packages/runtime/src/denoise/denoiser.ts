@@ -1,9 +1,9 @@
 import { PARTS, ropeTables, type TransformerConfig, tokenCount, tokenGrid } from '@flux-srpo/core';
+import { hostTensor } from '../host-tensor.ts';
 import type { DeviceTensor } from '../ort/backend.ts';
 import type { Phase } from '../parts/phase.ts';
 import type { TensorScope } from '../parts/tensor-scope.ts';
 import type { ResolvedRequest } from '../request.ts';
-import { hostTensor } from '../tensor.ts';
 import { type ModulationTables, modulationTables } from './modulation.ts';
 import { cacheThreshold, StepCache } from './step-cache.ts';
 

@@ -7,9 +7,9 @@ import {
   sinusoidalEmbedding,
   type TransformerConfig,
 } from '@flux-srpo/core';
+import { hostTensor } from '../host-tensor.ts';
 import type { Phase } from '../parts/phase.ts';
 import { TensorScope } from '../parts/tensor-scope.ts';
-import { hostTensor } from '../tensor.ts';
 
 /**
  * Every adaLN vector of a whole generation.

@@ -46,6 +46,7 @@ export class Phases {
 
   /** Frees all weights. */
   async close(): Promise<void> {
-    for (const name of PHASES) await this.#phases[name].close();
+    const closed = await Promise.allSettled(PHASES.map((name) => this.#phases[name].close()));
+    for (const each of closed) if (each.status === 'rejected') throw each.reason;
   }
 }

@@ -1,8 +1,8 @@
 import type { Precision } from '@flux-srpo/core';
 import type { AdapterReport } from './adapter.ts';
 import type { Ledger } from './ledger.ts';
+import type { SelfTestVerdict } from './self-test-verdict.ts';
 import type { ShaderFix } from './shader-fix.ts';
-import type { SelfTestVerdict } from './verdict-store.ts';
 
 /**
  * The seam to ONNX Runtime: three providers behind four nouns. A *backend* is one runtime in this

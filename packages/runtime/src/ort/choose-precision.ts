@@ -1,5 +1,5 @@
 import { DeviceError, type Precision } from '@flux-srpo/core';
-import type { SelfTestVerdict } from './verdict-store.ts';
+import type { SelfTestVerdict } from './self-test-verdict.ts';
 
 /**
  * What a backend computes in.

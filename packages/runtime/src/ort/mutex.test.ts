@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { createMutex, mutexOf } from './mutex.ts';
+import { mutexOf } from './mutex.ts';
 
 const tick = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('the mutex', () => {
   it('runs one task at a time, in the order they came', async () => {
-    const mutex = createMutex();
+    const mutex = mutexOf({});
     const log: string[] = [];
     const task = (name: string, ms: number) =>
       mutex.exclusive(async () => {
@@ -19,7 +19,7 @@ describe('the mutex', () => {
   });
 
   it('goes on after a task that failed, synchronously or not', async () => {
-    const mutex = createMutex();
+    const mutex = mutexOf({});
     const failing = mutex.exclusive(() => {
       throw new Error('first');
     });
@@ -31,7 +31,7 @@ describe('the mutex', () => {
   });
 
   it('rejects what was queued once it is poisoned, with the first cause', async () => {
-    const mutex = createMutex();
+    const mutex = mutexOf({});
     const trap = new Error('unreachable');
     const running = mutex.exclusive(() => {
       mutex.poison(trap);

@@ -13,7 +13,7 @@ export interface Mutex {
   readonly isPoisoned: boolean;
 }
 
-export function createMutex(): Mutex {
+function createMutex(): Mutex {
   let tail: Promise<unknown> = Promise.resolve();
   let poison: { cause: unknown } | undefined;
 

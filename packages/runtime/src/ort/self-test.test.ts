@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { AdapterReport } from './adapter.ts';
+import { memoryVerdictStore } from './memory-verdict-store.ts';
 import { createNodeBackend } from './node.ts';
 import { type SelfTestOptions, type SelfTestSubject, selfTest } from './self-test.ts';
-import { memoryVerdictStore } from './verdict-store.ts';
 
 /**
  * The ladder, with the kernels of onnxruntime-node standing in for a GPU's: they are right, so

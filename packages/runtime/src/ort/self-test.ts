@@ -2,8 +2,9 @@ import { DeviceError, isFluxError, type Precision } from '@flux-srpo/core';
 import { type AdapterReport, canUseHalves, canUseSubgroups } from './adapter.ts';
 import type { Stage } from './backend.ts';
 import { halfKernelCases, type KernelCase, kernelCases } from './kernel-cases.ts';
+import type { SelfTestVerdict, VerdictStore } from './self-test-verdict.ts';
 import type { ShaderFix } from './shader-fix.ts';
-import { defaultVerdictStore, type SelfTestVerdict, type VerdictStore } from './verdict-store.ts';
+import { defaultVerdictStore } from './verdict-store.ts';
 
 /**
  * Drivers can make a kernel silently wrong (FlashAttention with 4-lane subgroups is one that was

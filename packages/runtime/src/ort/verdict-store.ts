@@ -1,39 +1,6 @@
-import type { Precision } from '@flux-srpo/core';
 import { createStore, get, set } from 'idb-keyval';
-import type { ShaderFix } from './shader-fix.ts';
-
-/** What the known-answer self-test said about one adapter with one runtime version. */
-export interface SelfTestVerdict {
-  /** Which rung of the ladder passed. */
-  readonly rung: 'subgroups' | 'no-subgroups';
-  /** `f16` where the kernels of half precision passed, too. */
-  readonly precision: Precision;
-  /** Largest error of each kernel that counts, relative to the largest reference value. */
-  readonly errors: Readonly<Record<string, number>>;
-  /** Why higher rungs were left, one line each; empty on the first rung. */
-  readonly steppedDown: readonly string[];
-  /** With which fix the kernels were asked. Absent: shaders ran as they are. */
-  readonly shaderFix?: ShaderFix;
-  /** True when the verdict came from the store and the kernels did not run now. */
-  readonly remembered: boolean;
-}
-
-/** Where verdicts are remembered between visits. */
-export interface VerdictStore {
-  get(key: string): Promise<unknown>;
-  set(key: string, value: SelfTestVerdict): Promise<void>;
-}
-
-/** Remembers for as long as this thread lives. */
-export function memoryVerdictStore(): VerdictStore {
-  const verdicts = new Map<string, SelfTestVerdict>();
-  return {
-    get: async (key) => verdicts.get(key),
-    set: async (key, verdict) => {
-      verdicts.set(key, verdict);
-    },
-  };
-}
+import { memoryVerdictStore } from './memory-verdict-store.ts';
+import type { VerdictStore } from './self-test-verdict.ts';
 
 /** In IndexedDB; where that refuses (private windows), for as long as this thread lives. */
 export function defaultVerdictStore(): VerdictStore {

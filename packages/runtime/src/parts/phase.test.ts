@@ -3,11 +3,10 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { blobBundle } from '../../../../test/support/blob-bundle.ts';
 import { memoryBundle, type TestTensor } from '../../../../test/support/memory-bundle.ts';
 import { openBundle } from '../bundle/bundle.ts';
-
+import { hostTensor } from '../host-tensor.ts';
 import type { Backend } from '../ort/backend.ts';
 import { kernelGraph } from '../ort/kernel-graph.ts';
 import { createNodeBackend } from '../ort/node.ts';
-import { hostTensor } from '../tensor.ts';
 import { type LoadedPart, Phase, type Residency } from './phase.ts';
 
 // Three parts that double, triple and quadruple two numbers, on the real runtime.

@@ -1,9 +1,12 @@
-import { InputError, type SafetyChecker } from '@flux-srpo/core';
+import { InputError, type Progress, type SafetyChecker } from '@flux-srpo/core';
 import type { Bundle } from '../bundle/bundle.ts';
 import type { GenerateOptions, GenerateResult } from '../generation/contract.ts';
 import type { GeneratedImage } from '../generation/picture.ts';
 import type { Backend, Stage } from '../ort/backend.ts';
 import type { Classifier } from './classifier.ts';
+
+/** Checking takes about this share of a call. A guess. */
+const CHECK_SHARE = 0.02;
 
 /** The bundle's classifier, always on the CPU: a faulty GPU driver must not let pictures pass. */
 export class SafetyGuard {
@@ -41,13 +44,18 @@ export class SafetyGuard {
     const checker = this.#bundle.manifest.safety_checker!;
     // Before pictures are drawn, so that a bad classifier fails at once.
     const classifier = await this.#load(checker);
-    const result = await draw({ ...options, onPreview: undefined });
+    const { onProgress, signal } = options;
+    const onDrawn = (event: Progress) => onProgress?.({ ...event, fraction: event.fraction * (1 - CHECK_SHARE) });
+    const result = await draw({ ...options, onPreview: undefined, onProgress: onDrawn });
+    const total = result.images.length;
+    const text = total === 1 ? 'Checking the picture' : 'Checking the pictures';
     const flagged: boolean[] = [];
     for (const image of result.images) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       const probabilities = await classifier.classify(image);
       const sum = checker.flagged.reduce((total, label) => total + (probabilities.get(label) ?? 0), 0);
-      flagged.push(sum >= checker.threshold);
+      const done = flagged.push(sum >= checker.threshold);
+      onProgress?.({ stage: 'check', done, total, text, fraction: 1 - CHECK_SHARE * (1 - done / total) });
     }
     const images = result.images.map((image, i) => (flagged[i] ? withheld(image) : image));
     const timings = { ...result.timings, total: performance.now() - started };

@@ -1,9 +1,9 @@
 import type { Bundle } from '../bundle/bundle.ts';
 import type { Phase } from '../parts/phase.ts';
 import type { ResolvedRequest } from '../request.ts';
-import { encodeClip } from './clip.ts';
-import { encodeT5 } from './t5.ts';
-import type { Tokenizers } from './tokenize.ts';
+import { encodeClip } from './encode-clip.ts';
+import { encodeT5 } from './encode-t5.ts';
+import type { Tokenizers } from './tokenizers.ts';
 
 export interface PromptEmbedding {
   /** Of T5, [S_txt, D]. */

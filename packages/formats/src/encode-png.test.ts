@@ -2,7 +2,7 @@ import { decode } from 'fast-png';
 import { unzlibSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { pngText } from '../../../test/support/png-text.ts';
-import { encodePng } from './png.ts';
+import { encodePng } from './encode-png.ts';
 
 const width = 7;
 const height = 5;

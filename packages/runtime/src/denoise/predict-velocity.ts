@@ -1,6 +1,6 @@
 import { type GraphPart, type ModulationPart, PARTS, type TransformerConfig } from '@flux-srpo/core';
+import { hostTensor } from '../host-tensor.ts';
 import type { HostTensor } from '../ort/backend.ts';
-import { hostTensor } from '../tensor.ts';
 import type { Denoiser } from './denoiser.ts';
 import { ImageStreams } from './image-streams.ts';
 

@@ -1,7 +1,7 @@
 import { latentGrid, type Manifest, type MemoryPlan, type PlanPhase, type Progress, tokenCount } from '@flux-srpo/core';
-import { decodeStages } from '../decode/vae.ts';
+import { decodeStages } from '../decode/decode-latents.ts';
 import { modulationPartCount } from '../denoise/modulation.ts';
-import { blockCount } from '../denoise/transformer.ts';
+import { blockCount } from '../denoise/predict-velocity.ts';
 import { type LoadedPart, PHASES } from '../parts/phase.ts';
 import type { ResolvedRequest } from '../request.ts';
 import type { Phases } from './phases.ts';

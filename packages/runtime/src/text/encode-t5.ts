@@ -1,10 +1,10 @@
 import { PARTS, type T5Config, t5PositionBias } from '@flux-srpo/core';
 import { widen } from '@flux-srpo/formats';
+import { hostTensor } from '../host-tensor.ts';
 import type { Feed, Phase } from '../parts/phase.ts';
 import { TensorScope } from '../parts/tensor-scope.ts';
-import { hostTensor } from '../tensor.ts';
 import type { EncoderInputs } from './encoder-inputs.ts';
-import { readRows } from './rows.ts';
+import { readRows } from './read-rows.ts';
 
 /**
  * T5's last hidden state. No mask: FLUX was trained with the padding taking part.

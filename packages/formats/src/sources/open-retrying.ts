@@ -15,8 +15,16 @@ const FIRST_DELAYS = [500, 2_000];
 /** A server that asks for a longer pause is tried again after this one. */
 const MAX_PAUSE_MS = 60_000;
 
-/** A source that repeats a read when the connection broke or the server was busy. */
-export function retryingSource(source: ByteSource, { delays = DELAYS, wait }: RetryOptions = {}): ByteSource {
+/** Opens a source. Opening and reads are tried again after a broken connection or a busy server. */
+export async function openRetrying(
+  open: () => Promise<ByteSource>,
+  { delays = DELAYS, wait }: RetryOptions = {},
+): Promise<ByteSource> {
+  const source = await retry(open, {
+    pauseAfter: (error, tries) =>
+      pauseAfter(error, (detail(error, 'status') === undefined ? FIRST_DELAYS : delays)[tries - 1]),
+    wait,
+  });
   return {
     ...source,
     read: (offset, length, signal, into) =>
@@ -26,17 +34,6 @@ export function retryingSource(source: ByteSource, { delays = DELAYS, wait }: Re
         wait,
       }),
   };
-}
-
-/** {@link retryingSource}, for a source whose opening is repeated in the same way. */
-export async function openRetrying(open: () => Promise<ByteSource>, options: RetryOptions = {}): Promise<ByteSource> {
-  const { delays = DELAYS, wait } = options;
-  const source = await retry(open, {
-    pauseAfter: (error, tries) =>
-      pauseAfter(error, (detail(error, 'status') === undefined ? FIRST_DELAYS : delays)[tries - 1]),
-    wait,
-  });
-  return retryingSource(source, options);
 }
 
 /** The delay, or the server's own if longer; `undefined` where there is no further try. */

@@ -1,9 +1,9 @@
 import { type ClipConfig, ModelError, PARTS } from '@flux-srpo/core';
+import { hostTensor } from '../host-tensor.ts';
 import type { Feed, Phase } from '../parts/phase.ts';
 import { TensorScope } from '../parts/tensor-scope.ts';
-import { hostTensor } from '../tensor.ts';
 import type { EncoderInputs } from './encoder-inputs.ts';
-import { readRows } from './rows.ts';
+import { readRows } from './read-rows.ts';
 
 /** Lowest finite float32: a score with this added is 0 after softmax. */
 const MASKED = -3.4028234663852886e38;

@@ -11,9 +11,9 @@ import {
   unpackLatents,
   type VaeConfig,
 } from '@flux-srpo/core';
+import { hostTensor } from '../host-tensor.ts';
 import type { Feed, Phase } from '../parts/phase.ts';
 import { TensorScope } from '../parts/tensor-scope.ts';
-import { hostTensor } from '../tensor.ts';
 import { blendFrom, type DecodedTile, placeTile } from './blend.ts';
 
 /** Graphs that run to decode one picture. `tile` as in {@link DecodeInputs}. */

@@ -1,0 +1,24 @@
+import type { Precision } from '@flux-srpo/core';
+import type { ShaderFix } from './shader-fix.ts';
+
+/** What the known-answer self-test said about one adapter with one runtime version. */
+export interface SelfTestVerdict {
+  /** Which rung of the ladder passed. */
+  readonly rung: 'subgroups' | 'no-subgroups';
+  /** `f16` where the kernels of half precision passed, too. */
+  readonly precision: Precision;
+  /** Largest error of each kernel that counts, relative to the largest reference value. */
+  readonly errors: Readonly<Record<string, number>>;
+  /** Why higher rungs were left, one line each; empty on the first rung. */
+  readonly steppedDown: readonly string[];
+  /** With which fix the kernels were asked. Absent: shaders ran as they are. */
+  readonly shaderFix?: ShaderFix;
+  /** True when the verdict came from the store and the kernels did not run now. */
+  readonly remembered: boolean;
+}
+
+/** Where verdicts are remembered between visits. */
+export interface VerdictStore {
+  get(key: string): Promise<unknown>;
+  set(key: string, value: SelfTestVerdict): Promise<void>;
+}
