@@ -9,8 +9,8 @@ import { captureCase } from '../support/parity-case.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
 import { type Feeds, hookBackend } from './support/tamper.ts';
 
-/** The same products, summed in the same order. A matmul of one row may take another kernel. */
-const SAME_SUMS = { atol: 1e-5, rtol: 1e-5 };
+/** The same products. A product of one row takes another kernel, which sums in another order. */
+const SAME_SUMS = { atol: 2e-5, rtol: 2e-5 };
 
 describe('modulation, hoisted out of the loop', () => {
   it('gives the latents of running the same graphs once per step', async () => {

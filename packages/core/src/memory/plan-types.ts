@@ -23,13 +23,18 @@ export interface PlanInput {
   limits?: { maxBufferSize?: number; maxStorageBufferBindingSize?: number } | undefined;
   /** Run the graphs in half precision, which needs an adapter with `shader-f16`. Default false. */
   f16?: boolean;
+  /**
+   * Where each part gets a session with its weights inside: how many times its weights' bytes that
+   * session takes. While it is made, the part's weights are there a second time.
+   */
+  packing?: number | undefined;
 }
 
 /** One phase of a generation. All numbers are bytes on the device. */
 export interface PhasePlan {
   /** `resident`: all weights at once. `streamed`: the part that runs, and the next. */
   mode: 'resident' | 'streamed';
-  /** The most weights at once. */
+  /** The most weights at once, packed where they are, and the copy that one is packed from. */
   weights: number;
   /** All weights of the phase. */
   totalWeights: number;

@@ -81,6 +81,14 @@ describe('a plan', () => {
     expect(phases.text.weights).toBeCloseTo(2 * 193e6 * 0.75, -1);
   });
 
+  it('counts packed weights with what packing adds, and the copy that one is packed from', () => {
+    const [plain, packed] = [plan({ budget: 4 * GB }), plan({ budget: 4 * GB, packing: 1.5 })];
+    const block = Math.max(...FLUX_PARTS.filter(({ use }) => use === 'step').map(({ bytes }) => bytes));
+    const { weights } = plain.phases.denoise;
+    expect(packed.phases.denoise.weights).toBeCloseTo(1.5 * weights + block, -2);
+    expect(packed.readPerStep).toBe(plain.readPerStep);
+  });
+
   it('takes more for a larger picture, a longer prompt or more pictures', () => {
     const grows = (variants: Partial<PlanInput>[]) => {
       // With room enough that the decoder needs no tiles.

@@ -8,23 +8,26 @@ import { refuse } from './refusals.ts';
 
 /** How each phase's weights are held within the budget. Refusals do not say yet what fits. */
 export function planResidency(input: PlanInput): MemoryPlan {
-  const { budget = DEFAULT_MEMORY_BUDGET } = input;
-  const parts = byPhase((phase) => input.parts.filter((part) => part.phase === phase));
-  const { tile, ...decodeWork } = planDecode(input, sum(parts.decode));
+  const { budget = DEFAULT_MEMORY_BUDGET, packing } = input;
+  const held = input.parts.map((part) => ({ ...part, bytes: Math.ceil(part.bytes * (packing ?? 1)) }));
+  const parts = byPhase((phase) => held.filter((part) => part.phase === phase));
+  const copied = byPhase((phase) => (packing === undefined ? 0 : largest(input.parts, phase)));
+  const { tile, ...decodeWork } = planDecode(input, sum(parts.decode) + copied.decode);
   const work = { ...phaseWork(input), decode: decodeWork };
   const decodeTile = tile === undefined ? {} : { decodeTile: tile };
   const phasePlan = (phase: PlanPhase, mode: PhasePlan['mode'], weights: number): PhasePlan => ({
     mode,
-    weights,
+    weights: weights + copied[phase],
     totalWeights: sum(parts[phase]),
     work: work[phase].bytes,
-    bytes: weights + work[phase].bytes,
+    bytes: weights + copied[phase] + work[phase].bytes,
     largestBuffer: work[phase].largest,
   });
 
   // 1. Keep everything. The modulation works on the denoiser's device and leaves its buffers to it.
   const resident = byPhase((phase) => phasePlan(phase, 'resident', sum(parts[phase])));
-  const keptBytes = sum(input.parts) + work.text.bytes + work.denoise.bytes + work.decode.bytes;
+  const workBytes = work.text.bytes + work.denoise.bytes + work.decode.bytes;
+  const keptBytes = sum(held) + Math.max(...Object.values(copied)) + workBytes;
   if (keptBytes <= budget) {
     const refusals = refuse(resident, keptBytes, input);
     return { keep: true, ...decodeTile, phases: resident, peak: keptBytes, readPerStep: 0, refusals };
@@ -43,7 +46,7 @@ export function planResidency(input: PlanInput): MemoryPlan {
     decode: resident.decode,
   };
   const peak = Math.max(...Object.values(phases).map(({ bytes }) => bytes));
-  const readPerStep = denoise.mode === 'streamed' ? sum(blocks) : 0;
+  const readPerStep = denoise.mode === 'streamed' ? sum(input.parts.filter(({ use }) => use === 'step')) : 0;
   return { keep: false, ...decodeTile, phases, peak, readPerStep, refusals: refuse(phases, peak, input) };
 }
 
@@ -54,6 +57,10 @@ function largestPair(parts: readonly PartSize[], order: 'once' | 'cyclic' = 'onc
     return bytes + (next?.bytes ?? 0);
   });
   return Math.max(0, ...pairs);
+}
+
+function largest(parts: readonly PartSize[], phase: PlanPhase): number {
+  return Math.max(0, ...parts.map((part) => (part.phase === phase ? part.bytes : 0)));
 }
 
 function byPhase<T>(make: (phase: PlanPhase) => T): Record<PlanPhase, T> {

@@ -1,6 +1,8 @@
 /** The ONNX file format: graphs as plain data to `.onnx` bytes, and back as protobuf messages. */
+export { withAccuracyLevel } from './accuracy-level.ts';
 export {
   type Attributes,
+  type ElementType,
   elementType,
   encodeGraph,
   type GraphNode,

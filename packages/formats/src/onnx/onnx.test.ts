@@ -1,6 +1,6 @@
 import { clearField } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { decodeModel, encodeGraph, encodeModel, fixInputs } from './index.ts';
+import { decodeModel, encodeGraph, encodeModel, fixInputs, withAccuracyLevel } from './index.ts';
 import { createModel } from './model.ts';
 import { AttributeProto_AttributeType, NodeProtoSchema, TensorProto_DataType } from './onnx_pb.ts';
 
@@ -90,6 +90,16 @@ describe('encodeGraph', () => {
       { name: 'approximate', type: AttributeProto_AttributeType.STRING, s: new TextEncoder().encode('tanh') },
       { name: 'pads', type: AttributeProto_AttributeType.INTS, ints: [1n, 2n] },
     ]);
+  });
+
+  it('names fixed inputs without bytes as external data, and sets the accuracy of quantized products', () => {
+    const fixed = fixInputs(encodeGraph(graph), [{ name: 's', dtype: 'float32', dims: [32, 2] }]);
+    // onnx.TensorProto.EXTERNAL = 1
+    const external = { dataLocation: 1, externalData: [{ key: 'location', value: 's' }] };
+    expect(decodeModel(fixed).graph.initializer.at(-1)).toMatchObject({ name: 's', dims: [32n, 2n], ...external });
+    const twice = decodeModel(withAccuracyLevel(withAccuracyLevel(fixed, 1), 4));
+    const levels = twice.graph.node[0]!.attribute.filter(({ name }) => name === 'accuracy_level');
+    expect(levels).toMatchObject([{ type: AttributeProto_AttributeType.INT, i: 4n }]);
   });
 
   it('has fixed inputs as initializers, and only the others are fed', () => {

@@ -12,6 +12,7 @@ export function requestPlanner(
   const f16 = info.precision === 'f16' && manifest.graphs_f16 !== undefined;
   const parts = partSizes(manifest, f16);
   const limits = info.adapter?.limits;
+  const { packing } = info;
   return ({ size, n, steps, maxSequenceLength: textTokens }) =>
-    planGeneration({ config: manifest.config, parts, f16, size, textTokens, n, steps, budget, limits });
+    planGeneration({ config: manifest.config, parts, f16, size, textTokens, n, steps, budget, limits, packing });
 }

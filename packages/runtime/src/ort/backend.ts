@@ -50,6 +50,12 @@ export interface Session {
   readonly outputs: readonly string[];
 }
 
+/** A session of one part, with its weights inside. */
+export interface PackedSession extends Session {
+  /** Frees it. Idempotent. While a run is in flight it goes when that run ends. */
+  dispose(): void;
+}
+
 /** Writes `bytes` to `byteOffset` of the tensor. The view may be reused afterwards. */
 export type TensorWriter = (byteOffset: number, bytes: Uint8Array) => void;
 
@@ -61,6 +67,19 @@ export interface Stage {
   readonly label: string;
   /** Loads a graph, once per name; `bytes` is called only the first time. */
   session(graph: string, bytes: () => Promise<Uint8Array>): Promise<Session>;
+  /**
+   * Loads a graph with these weights inside, which runs faster than one that is fed them. Absent
+   * where nothing is gained.
+   *
+   * @param weights by input. They are copied and may be disposed afterwards
+   */
+  readonly pack?:
+    | ((
+        graph: string,
+        bytes: () => Promise<Uint8Array>,
+        weights: Readonly<Record<string, DeviceTensor>>,
+      ) => Promise<PackedSession>)
+    | undefined;
   /**
    * Allocates a tensor and lets `fill` stream its bytes straight into it (little-endian, in order
    * or not). Offsets are multiples of 4, and so is the length of every piece but the one that ends
@@ -93,6 +112,8 @@ export interface BackendInfo {
   readonly adapter?: AdapterReport;
   /** What shaders are given before this adapter's driver or browser sees them. Absent: nothing. */
   readonly shaderFix?: ShaderFix;
+  /** Where stages `pack`: how many times the bytes of its weights a packed session takes. */
+  readonly packing?: number;
   /** Absent where no self-test is needed (CPU providers) or where it was switched off. */
   readonly selfTest?: SelfTestVerdict;
 }

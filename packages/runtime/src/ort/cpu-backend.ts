@@ -2,7 +2,7 @@ import type { Precision } from '@flux-srpo/core';
 import type { InferenceSession } from 'onnxruntime-common';
 import type { Backend, BackendHooks } from './backend.ts';
 import { createCpuMemory } from './cpu-memory.ts';
-import type { OrtModule } from './memory.ts';
+import type { Memory, OrtModule } from './memory.ts';
 import { closeStages, createStage, createStageContext } from './stage.ts';
 
 export interface CpuBackendOptions {
@@ -11,18 +11,20 @@ export interface CpuBackendOptions {
   ort: OrtModule;
   runtimeVersion: string;
   sessionOptions: InferenceSession.SessionOptions;
+  /** Absent where kernels gain nothing by constant weights. */
+  packing?: { pack: NonNullable<Memory['pack']>; size: number };
   hooks?: BackendHooks;
 }
 
 /** A backend whose tensors are JavaScript's own memory. */
 export function createCpuBackend(options: CpuBackendOptions): Backend {
-  const { name, precision, ort, runtimeVersion, sessionOptions, hooks = {} } = options;
+  const { name, precision, ort, runtimeVersion, sessionOptions, packing, hooks = {} } = options;
   const context = createStageContext(ort, hooks);
   return {
     name,
     ledger: context.ledger,
-    info: { runtimeVersion, precision },
-    openStage: async (label) => createStage(context, label, createCpuMemory(ort, sessionOptions)),
+    info: { runtimeVersion, precision, ...(packing && { packing: packing.size }) },
+    openStage: async (label) => createStage(context, label, createCpuMemory(ort, sessionOptions, packing?.pack)),
     dispose: () => closeStages(context),
   };
 }

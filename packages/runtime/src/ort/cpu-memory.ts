@@ -10,7 +10,11 @@ import type { Memory, OrtModule } from './memory.ts';
 const MAX_IDLE_BYTES = 160_000_000;
 
 /** Tensors as plain typed arrays, for the providers that compute on the CPU (wasm, node). */
-export function createCpuMemory(ort: OrtModule, sessionOptions: InferenceSession.SessionOptions): Memory {
+export function createCpuMemory(
+  ort: OrtModule,
+  sessionOptions: InferenceSession.SessionOptions,
+  pack?: Memory['pack'],
+): Memory {
   const idle = new Map<number, ArrayBuffer[]>();
   let idleBytes = 0;
 
@@ -32,6 +36,7 @@ export function createCpuMemory(ort: OrtModule, sessionOptions: InferenceSession
 
   return {
     sessionOptions,
+    pack,
     isBrokenByFailure: false,
     async upload(dtype, dims, fill) {
       const bytes = new Uint8Array(take(elements(dims) * DTYPE_BYTES[dtype]));

@@ -1,6 +1,7 @@
 import { DeviceError, type Precision } from '@flux-srpo/core';
 import type { Backend } from './backend.ts';
 import { createCpuBackend } from './cpu-backend.ts';
+import { type AccuracyLevel, PACKED_SIZES, packedModel } from './packed-model.ts';
 
 export interface NodeBackendOptions {
   /** Threads of one operator; default: one per core. */
@@ -11,15 +12,19 @@ export interface NodeBackendOptions {
    * @default 'f32'
    */
   precision?: Precision;
+  /** @default 0 */
+  accuracyLevel?: AccuracyLevel | undefined;
 }
 
 /** onnxruntime-node on the CPU. */
 export async function createNodeBackend(options: NodeBackendOptions = {}): Promise<Backend> {
   const ort = await importRuntime();
+  const level = options.accuracyLevel ?? 0;
   return createCpuBackend({
     name: 'node',
     ort,
     precision: options.precision ?? 'f32',
+    packing: { pack: (graph, weights) => packedModel(graph, weights, level), size: PACKED_SIZES[level] },
     runtimeVersion: ort.env.versions.node ?? ort.env.versions.common,
     sessionOptions: {
       executionProviders: ['cpu'],

@@ -8,8 +8,10 @@ import {
   relativeError,
   runTwice,
   twice,
+  upload,
+  WEIGHT_BYTES,
 } from '../../../../test/support/linear-graph.ts';
-import type { BackendHooks, Stage } from './backend.ts';
+import type { BackendHooks, DeviceTensor, Stage } from './backend.ts';
 import { createCpuBackend } from './cpu-backend.ts';
 import { createNodeBackend } from './node.ts';
 
@@ -52,6 +54,45 @@ describe('a stage', () => {
       { name: 'scales', dtype: 'float32', dims: [64, 2] },
       { name: 'bias', dtype: 'float32', dims: [64] },
     ]);
+  });
+
+  it('runs the same with the weights inside, whose tensors may be written over afterwards', async () => {
+    const stage = await backend.openStage('test');
+    const names = ['weight', 'scales', 'bias'];
+    const views: Uint8Array[] = [];
+    const weights: Record<string, DeviceTensor> = {};
+    for (const name of names) {
+      const { dtype, dims, data } = host[name]!;
+      weights[name] = await stage.upload(dtype, dims, async (write) =>
+        write(0, new Uint8Array(data.buffer as ArrayBuffer)),
+      );
+      const { data: held } = (weights[name] as unknown as { tensor: { data: Uint8Array } }).tensor;
+      views.push(new Uint8Array(held.buffer));
+    }
+    const packed = await stage.pack!('linear', graph, weights);
+    expect(packed.inputs.map(({ name }) => name)).toEqual(['x']);
+    for (const view of views) view.fill(255);
+    for (const tensor of Object.values(weights)) tensor.dispose();
+    const { y } = await stage.run(packed, { x: host.x! });
+    expect(relativeError(await stage.read((await stage.run(packed, { x: y! })).y!), twice)).toBeLessThan(RELATIVE);
+    expect(backend.ledger.snapshot().weightBytes).toBe(WEIGHT_BYTES);
+    packed.dispose();
+    await stage.close();
+  });
+
+  it('rounds activations to 8 bits at accuracy level 4', async () => {
+    const rough = await createNodeBackend({ threads: 1, accuracyLevel: 4 });
+    const stage = await rough.openStage('test');
+    const { x, ...weights } = host;
+    const tensors: Record<string, DeviceTensor> = {};
+    for (const name of Object.keys(weights)) tensors[name] = await upload(stage, name);
+    const packed = await stage.pack!('linear', graph, tensors);
+    const { y } = await stage.run(packed, { x: x! });
+    const error = relativeError(await stage.read((await stage.run(packed, { x: y! })).y!), twice);
+    // 8 bits with a scale per block of 32: steps of 1/127 of the block's largest.
+    expect(error).toBeLessThan(2e-2);
+    expect(error).toBeGreaterThan(1e-4);
+    await rough.dispose();
   });
 
   it('tries a graph again after it could not be loaded', async () => {

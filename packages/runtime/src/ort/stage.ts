@@ -1,10 +1,18 @@
 import { type ErrorCode, FluxError, InferenceError } from '@flux-srpo/core';
 import type { Tensor } from 'onnxruntime-common';
-import { type BackendHooks, DTYPE_BYTES, type Dtype, type Stage } from './backend.ts';
+import {
+  type BackendHooks,
+  type DeviceTensor,
+  DTYPE_BYTES,
+  type Dtype,
+  type PackedSession,
+  type Stage,
+} from './backend.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { assertNames, LoadedSession } from './loaded-session.ts';
 import type { Memory, OrtModule } from './memory.ts';
 import { type Mutex, mutexOf } from './mutex.ts';
+import type { PackedModel } from './packed-model.ts';
 import { StageTensor, toTensor } from './stage-tensor.ts';
 
 /** What the stages of one backend share. */
@@ -29,6 +37,7 @@ export async function closeStages({ open }: StageContext): Promise<void> {
 export function createStage(context: StageContext, label: string, memory: Memory): Stage {
   const { ort, mutex, ledger, hooks, open } = context;
   const sessions = new Map<string, Promise<LoadedSession>>();
+  const packed = new Set<LoadedSession>();
   const tensors = new Set<StageTensor>();
   let closing: Promise<void> | undefined;
 
@@ -72,17 +81,39 @@ export function createStage(context: StageContext, label: string, memory: Memory
     await loaded.release(mutex);
   }
 
-  async function load(graph: string, bytes: () => Promise<Uint8Array>): Promise<LoadedSession> {
-    const model = await bytes();
+  async function load(
+    graph: string,
+    { model, options }: PackedModel,
+    sizes?: { bytes: number; weightBytes: number },
+  ): Promise<LoadedSession> {
     return mutex.exclusive(async () => {
       assertOpen();
       try {
         memory.assertAlive();
-        const session = await ort.InferenceSession.create(model, memory.sessionOptions);
-        return new LoadedSession(graph, session, ledger.hold('session'));
+        const session = await ort.InferenceSession.create(model, { ...memory.sessionOptions, ...options });
+        return new LoadedSession(graph, session, ledger.hold('session', sizes));
       } catch (cause) {
         throw await failure('inference/session-create', graph, 'could not be loaded', cause);
       }
+    });
+  }
+
+  async function loadPacked(
+    graph: string,
+    bytes: () => Promise<Uint8Array>,
+    weights: Readonly<Record<string, DeviceTensor>>,
+  ): Promise<PackedSession> {
+    assertOpen();
+    const entries = Object.entries(weights) as [string, StageTensor][];
+    const tensors = Object.fromEntries(entries.map(([name, { tensor }]) => [name, tensor]));
+    const weightBytes = entries.reduce((sum, [, { bytes }]) => sum + bytes, 0);
+    const model = memory.pack!(await bytes(), tensors);
+    const loaded = await load(graph, model, { bytes: weightBytes, weightBytes });
+    packed.add(loaded);
+    return Object.assign(loaded, {
+      dispose() {
+        if (packed.delete(loaded)) mutex.exclusive(() => loaded.release(mutex)).catch(() => undefined);
+      },
     });
   }
 
@@ -96,7 +127,7 @@ export function createStage(context: StageContext, label: string, memory: Memory
       assertOpen();
       const known = sessions.get(graph);
       if (known !== undefined) return known;
-      const loading = load(graph, bytes);
+      const loading = bytes().then((model) => load(graph, { model, options: {} }));
       sessions.set(graph, loading);
       loading.catch(() => sessions.delete(graph));
       return loading;
@@ -131,7 +162,8 @@ export function createStage(context: StageContext, label: string, memory: Memory
         const results = await loaded.session.run(inputs).catch(async (cause: unknown) => {
           if (memory.isBrokenByFailure) mutex.poison(cause);
           const error = await failure('inference/run', loaded.graph, 'did not run', cause);
-          await discard(loaded);
+          // Sessions with weights inside are onnxruntime-node's, which binds nothing.
+          if (!packed.has(loaded)) await discard(loaded);
           throw error;
         });
         const outputs = Object.entries(results).map(([name, tensor]): [string, StageTensor] => {
@@ -167,6 +199,7 @@ export function createStage(context: StageContext, label: string, memory: Memory
   const stage: Stage = {
     label,
     session: (...input) => counted(work.session(...input)),
+    pack: memory.pack && ((...input) => counted(loadPacked(...input))),
     upload: (...input) => counted(work.upload(...input)),
     run: (...input) => counted(work.run(...input)),
     read: (...input) => counted(work.read(...input)),
@@ -187,6 +220,8 @@ export function createStage(context: StageContext, label: string, memory: Memory
     for (const tensor of tensors) tensor.dispose();
     const release = async (): Promise<void> => {
       for (const result of loaded) if (result.status === 'fulfilled') await result.value.release(mutex);
+      for (const session of packed) await session.release(mutex);
+      packed.clear();
     };
     try {
       // A poisoned runtime is not called again; its memory goes with the device.

@@ -86,7 +86,8 @@ describe('a phase', () => {
     expect(phase.loadedBytes).toBe(2 * PART_BYTES);
     expect(await begin('keep')).toEqual([]);
     await run('twice');
-    expect(real.ledger.snapshot().sessions).toBe(1);
+    // The graph's own session, and one per part with its weights inside.
+    expect(real.ledger.snapshot()).toMatchObject({ sessions: 3, weightBytes: 2 * PART_BYTES });
   });
 
   it('lets go of a part that runs once, and of everything at its end, where weights are released', async () => {
@@ -107,7 +108,8 @@ describe('a phase', () => {
       expect(await run(part, next)).toEqual([FACTORS[part], 10 * FACTORS[part]]);
       expect(weightBytes()).toBeLessThanOrEqual(2 * PART_BYTES);
     }
-    expect(real.ledger.snapshot().peakWeightBytes).toBeLessThanOrEqual(2 * PART_BYTES);
+    // While a part is packed its weights are there twice.
+    expect(real.ledger.snapshot().peakWeightBytes).toBeLessThanOrEqual(3 * PART_BYTES);
   });
 
   it('begins nothing after an abort', async () => {
@@ -125,7 +127,7 @@ describe('a phase', () => {
   it('frees what a graph gives and nobody asked for', async () => {
     await begin('keep');
     await phase.run(partOf('twice'), { x }, []);
-    expect(real.ledger.snapshot()).toMatchObject({ tensors: 1, bytes: PART_BYTES });
+    expect(real.ledger.snapshot()).toMatchObject({ tensors: 0, bytes: PART_BYTES });
   });
 
   it('places data once for many runs', async () => {

@@ -88,7 +88,8 @@ export class Phase {
     this.signal?.throwIfAborted();
     if (next !== undefined) this.#parts.prefetch(next.name, this.signal);
     const stage = await this.#open();
-    const results = await stage.run(await this.#session(part), { ...weights.feeds, ...feeds }, this.signal);
+    const session = weights.session ?? (await this.#session(part));
+    const results = await stage.run(session, { ...weights.feeds, ...feeds }, this.signal);
     if (use === 'once' && this.#residency !== 'keep') this.#parts.drop(part);
     for (const [name, tensor] of Object.entries(results)) {
       if (!outputs.includes(name as Output)) tensor.dispose();
@@ -138,13 +139,24 @@ export class Phase {
   async #session(part: string): Promise<Session> {
     const stage = await this.#open();
     const graph = this.#graphOf(part);
-    return stage.session(graph, () => this.bundle.graph(graph, this.#backend.info.precision));
+    return stage.session(graph, () => this.#model(graph));
+  }
+
+  #model(graph: string): Promise<Uint8Array> {
+    return this.bundle.graph(graph, this.#backend.info.precision);
   }
 
   async #load(part: string, signal: AbortSignal): Promise<PartWeights> {
     const stage = await this.#open();
-    const { inputs } = await this.#session(part);
-    return loadPart(stage, this.bundle, part, inputs, signal);
+    const { graph, inputs } = await this.#session(part);
+    const weights = await loadPart(stage, this.bundle, part, inputs, signal);
+    if (stage.pack === undefined || weights.bytes === 0) return weights;
+    try {
+      const session = await stage.pack(graph, () => this.#model(graph), weights.feeds);
+      return { session, feeds: {}, bytes: weights.bytes, dispose: () => session.dispose() };
+    } finally {
+      weights.dispose();
+    }
   }
 
   /** Frees all parts but these two: nothing reads the others before the next step. */

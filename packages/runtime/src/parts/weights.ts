@@ -5,6 +5,7 @@ import {
   type DeviceTensor,
   DTYPE_BYTES,
   type Dtype,
+  type Session,
   type SessionInput,
   type Stage,
   type TensorWriter,
@@ -29,7 +30,9 @@ const DISK_BYTES: Readonly<Record<FloatOnDisk, number>> = { F32: 4, F16: 2, BF16
 
 /** The weights of one part, on the device. */
 export interface PartWeights {
-  /** By graph input. */
+  /** A session of the part's own, with the weights inside. Absent: the graph's, which is fed. */
+  readonly session?: Session;
+  /** By graph input; none where the session has them inside. */
   readonly feeds: Readonly<Record<string, DeviceTensor>>;
   /** On the device. */
   readonly bytes: number;
