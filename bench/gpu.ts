@@ -10,14 +10,13 @@
 // random and made while they are read, as those of `synth --virtual`. The first step compiles
 // shaders; `seconds` is the median of the other steps.
 //
-// One JSON line for the matrix product and one per size. Downloads Dawn (the package `webgpu`)
-// where it is missing.
+// One JSON line for the matrix product and one per size. Without a GPU: `npm run gpu 8
+// node_modules/tsx/dist/cli.mjs bench/gpu.ts` computes on a software adapter.
 
 import { parseArgs } from 'node:util';
 import { FLUX1_DEV, hiddenSize, type Precision, parseSize, tokenGrid, type WeightClass } from '@flux-srpo/core';
 import { createWebGpuBackend } from '@flux-srpo/runtime';
-import { downloadDawn } from '../scripts/lib/dawn.mjs';
-import { installDawn } from '../test/support/dawn.ts';
+import { installDawn } from '@flux-srpo/runtime/node';
 import { generateOnce, modeOf, plannedByDevice } from './support/generation.ts';
 import { timeMatMul } from './support/matmul.ts';
 import { modelFiles } from './support/model-files.ts';
@@ -36,9 +35,7 @@ const { values } = parseArgs({
     'self-test': { type: 'boolean', default: true },
   },
 });
-downloadDawn();
-const missing = await installDawn();
-if (missing !== undefined) throw new Error(missing);
+await installDawn();
 
 const backend = await createWebGpuBackend({
   precision: values.precision as 'auto' | Precision,

@@ -11,6 +11,7 @@
 import { parseArgs } from 'node:util';
 import { FLUX1_DEV, PLAN_PHASES, type Precision, parseSize } from '@flux-srpo/core';
 import { createPipeline, createWebGpuBackend } from '@flux-srpo/runtime';
+import { installDawn } from '@flux-srpo/runtime/node';
 import {
   allocateNothing,
   type CountedPhases,
@@ -19,7 +20,6 @@ import {
   countPhases,
   watchBuffers,
 } from '../test/support/counted-memory.ts';
-import { installDawn } from '../test/support/dawn.ts';
 import { type ZeroClass, zeroBundle } from '../test/support/zero-bundle.ts';
 
 const { values } = parseArgs({
@@ -33,8 +33,7 @@ const { values } = parseArgs({
     unbacked: { type: 'boolean', default: false },
   },
 });
-const missing = await installDawn();
-if (missing !== undefined) throw new Error(missing);
+await installDawn();
 watchBuffers();
 computeNothing();
 if (values.unbacked) allocateNothing();

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { couldNotRun, lint, printTally, typecheck, vitest } from './lib/checks.mjs';
+import { couldNotRun, lint, printTally, typecheck, vitest, vitestOnSoftwareGpu } from './lib/checks.mjs';
 import { findOrInstallChromium } from './lib/install-chromium.mjs';
 import { runNode } from './lib/process.mjs';
 import { checkNode, installDependencies } from './lib/setup.mjs';
+import { checkSoftwareGpu, onSoftwareGpu, setUpSoftwareGpu } from './lib/software-gpu.mjs';
 
 /**
  * `node scripts/run.mjs <command>`. Every command installs what it needs first, so a fresh clone
@@ -33,9 +34,21 @@ const COMMANDS = {
     const chromium = findOrInstallChromium();
     const results = [await lint(), await typecheck()];
     for (const tier of ['unit', 'repository', 'contract', 'parity', 'cli', 'gpu']) results.push(await vitest(tier));
+    results.push(...(await vitestOnSoftwareGpu()));
     for (const tier of ['browser', 'package', 'e2e'])
       results.push(chromium === undefined ? couldNotRun(tier) : await vitest(tier));
     return printTally(results);
+  },
+
+  /** `<lanes> <script> ...`: runs a script of Node on the software GPU that the tests use. */
+  async gpu() {
+    const [lanes, script = '', ...args] = process.argv.slice(3);
+    const missing = setUpSoftwareGpu() ?? checkSoftwareGpu(Number(lanes));
+    if (missing !== undefined) {
+      console.error(`there is no software GPU with ${lanes} lanes: ${missing}`);
+      return 1;
+    }
+    return runNode(script, args, onSoftwareGpu(Number(lanes)));
   },
 
   /** Writes the generated pages of docs/ again. */

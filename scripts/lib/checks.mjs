@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT, runNode } from './process.mjs';
+import { checkSoftwareGpu, LANES, onSoftwareGpu, setUpSoftwareGpu } from './software-gpu.mjs';
 
 /**
  * @typedef {{
@@ -40,26 +41,51 @@ export function typecheck() {
  * Runs one tier of tests: one project of vite.config.ts.
  *
  * @param {string} project
+ * @param {{ name?: string } & Parameters<typeof runNode>[2]} [options] in which Node, under which
+ *   name it is counted
  * @returns {Promise<Tally>}
  */
-export async function vitest(project) {
+export async function vitest(project, { name = project, env = process.env, ...how } = {}) {
   const started = performance.now();
-  const file = join(ROOT, '.cache', 'tests', `${project}.json`);
+  const file = join(ROOT, '.cache', 'tests', `${name.replaceAll(' ', '-')}.json`);
   mkdirSync(join(ROOT, '.cache', 'tests'), { recursive: true });
   rmSync(file, { force: true });
-  process.env.TEST_TALLY = file;
-  const code = await runNode('node_modules/vitest/vitest.mjs', [
-    'run',
-    `--project=${project}`,
-    '--reporter=default',
-    '--reporter=./scripts/lib/tally-reporter.mjs',
-  ]);
+  const args = ['run', `--project=${project}`, '--reporter=default', '--reporter=./scripts/lib/tally-reporter.mjs'];
+  const code = await runNode('node_modules/vitest/vitest.mjs', args, { ...how, env: { ...env, TEST_TALLY: file } });
   const seconds = (performance.now() - started) / 1000;
   const { passed, failures, skipped } = readTally(file);
   // A run can end badly without one failed test (a crash, an unhandled error). That is a failure
   // too.
   if (code !== 0 && failures.length === 0) failures.push(`vitest ended with exit code ${code}`);
-  return { name: project, passed, failures, skipped, seconds };
+  return { name, passed, failures, skipped, seconds };
+}
+
+/**
+ * Runs the tier of GPUs on the software adapter, once for each size of its subgroups. Where there
+ * can be none it is skipped: nobody's network or distribution fails a test.
+ *
+ * @returns {Promise<Tally[]>}
+ */
+export async function vitestOnSoftwareGpu() {
+  const missing = setUpSoftwareGpu();
+  const tallies = [];
+  for (const lanes of LANES) {
+    const name = `gpu ${lanes}`;
+    const reason = missing ?? checkSoftwareGpu(lanes);
+    if (reason === undefined) tallies.push(await vitest('gpu', { name, ...onSoftwareGpu(lanes) }));
+    else tallies.push(skippedWhole(name, `the software GPU with ${lanes} lanes`, reason));
+  }
+  return tallies;
+}
+
+/**
+ * @param {string} name of the tier
+ * @param {string} test
+ * @param {string} reason
+ * @returns {Tally}
+ */
+function skippedWhole(name, test, reason) {
+  return { name, passed: 0, failures: [], skipped: [{ name: test, reason }], seconds: 0 };
 }
 
 /**

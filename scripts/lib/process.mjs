@@ -5,15 +5,16 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /**
- * Runs a tool's JavaScript with this Node; its output goes straight to the terminal. No shell is
+ * Runs a tool's JavaScript; its output goes straight to the terminal. No shell is
  * involved, so it works the same everywhere.
  *
  * @param {string} script relative to the root
  * @param {string[]} args
+ * @param {{ command?: string, env?: NodeJS.ProcessEnv }} [how] default: this Node, this environment
  * @returns {Promise<number>} exit code
  */
-export function runNode(script, args) {
-  const child = spawn(process.execPath, [script, ...args], { cwd: ROOT, stdio: 'inherit' });
+export function runNode(script, args, { command = process.execPath, env = process.env } = {}) {
+  const child = spawn(command, [script, ...args], { cwd: ROOT, env, stdio: 'inherit' });
   // A terminal sends Ctrl+C to both; a process manager's SIGTERM reaches only this one.
   const stop = () => {
     child.kill('SIGTERM');

@@ -1,2 +1,3 @@
 export { folderBundle } from './bundle/folder-bundle.ts';
+export { installDawn } from './ort/dawn.ts';
 export { createNodeBackend } from './ort/node.ts';
