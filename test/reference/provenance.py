@@ -15,6 +15,6 @@ def provenance(*packages: str) -> dict:
         "date": datetime.date.today().isoformat(),
         "python": sys.version.split()[0],
         "versions": {name: version(name) for name in packages or PACKAGES[:5]},
-        # torch.randn has other last bits on CPUs without AVX2 (facts in packages/core/src/noise.ts)
+        # torch.randn has other last bits on CPUs without AVX2 (facts in packages/core/src/sampling/torch-randn.ts)
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
     }

@@ -42,8 +42,7 @@ export async function* boundedPieces(
       yield value;
     }
   } finally {
-    // Not awaited: a peer that keeps sending must not hold up the caller. How it fails no longer
-    // matters.
+    // Not awaited: a peer that keeps sending must not hold up the caller. Its failure is nothing.
     reader.cancel().catch(() => undefined);
   }
 }

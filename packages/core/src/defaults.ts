@@ -10,7 +10,6 @@ export const FLUX_SRPO_DEFAULTS = {
 
 /**
  * The pixels of each named size. A bundle may say otherwise for its own model.
- *
  * @see https://docs.fal.ai/documentation/model-apis/model-arguments (read 2026-11-22)
  */
 export const FLUX_SRPO_SIZES: Readonly<Record<SizePreset, ImageSize>> = {

@@ -1,7 +1,4 @@
-/**
- * The words of a request and their limits, in one table: the endpoint, the engine, the command
- * line, the AI SDK adapter and the demo page all read them here.
- */
+/** The words and limits of a request, for every way of asking. */
 
 /** Lowest and highest value that is taken, both included. */
 export type Range = readonly [min: number, max: number];
@@ -28,10 +25,7 @@ export const LIMITS = {
    * @see https://github.com/openai/openai-node/blob/7b7d6ca/src/resources/images.ts `ImageGenerateParams.partial_images`
    */
   partial_images: [0, 3],
-  /**
-   * Pixels of a width or height, in multiples of 16. Up to 4096, rope positions stay below 256,
-   * where even bfloat16 counts exactly.
-   */
+  /** A width or height in pixels. Up to 4096, bfloat16 counts all rope positions exactly. */
   side: [16, 4096],
 } as const satisfies Record<string, Range>;
 

@@ -4,7 +4,6 @@ const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*, .* GMT$/;
 /**
  * Milliseconds that a `Retry-After` header asks for, at least 0; `undefined` where it is missing or
  * says nothing. Callers set the longest pause that they take: a server may ask for years.
- *
  * @param header seconds, or a date of HTTP
  * @param now milliseconds since 1970
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3

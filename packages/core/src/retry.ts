@@ -10,7 +10,6 @@ export interface WaitSignal {
 export interface RetryPolicy {
   /**
    * Milliseconds to wait before the next try; `undefined` gives up and rethrows the error.
-   *
    * @param tries how many tries have failed so far, this one included: 1 after the first
    */
   pauseAfter(error: unknown, tries: number): number | undefined;
@@ -24,10 +23,7 @@ export interface RetryPolicy {
 declare function setTimeout(callback: () => void, milliseconds: number): number;
 declare function clearTimeout(timer: number): void;
 
-/**
- * Calls `act` until it succeeds or the policy gives up. Rejects with the last error, or with the
- * signal's reason.
- */
+/** Calls `act` until it succeeds, the policy gives up (the last error) or the signal aborts. */
 export async function retry<Result>(
   act: () => Promise<Result>,
   { pauseAfter, signal, wait = sleep }: RetryPolicy,

@@ -4,7 +4,6 @@ import { zlibSync } from 'fflate';
 /**
  * PNG files of 8-bit RGB with text. Equal input gives equal bytes: there is no time stamp, and the
  * compressor is pinned.
- *
  * @see https://www.w3.org/TR/png-3/
  */
 
@@ -20,7 +19,6 @@ export interface RgbImage {
 
 /**
  * Encodes a picture.
- *
  * @param text keyword (1–79 Latin-1 characters) → text; stored as tEXt where it is Latin-1, else as
  *   iTXt (UTF-8)
  */

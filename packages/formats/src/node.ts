@@ -65,7 +65,7 @@ async function stateOfFile(handle: FileHandle, name: string): Promise<FileState 
   const stat = await guard(name, () => handle.stat({ bigint: true }));
   // The inode's time of change too: programs can set the other one back, as copying tools do.
   if (stat.isFile()) return { size: Number(stat.size), version: `modified ${stat.mtimeNs}, changed ${stat.ctimeNs}` };
-  throw new StorageError(`${name}: expected a file, got a folder or device`, {
+  throw new StorageError(`${name}: expected a file, got a folder or device; name a file in it`, {
     code: 'storage/unavailable',
     details: { name },
   });

@@ -1,6 +1,5 @@
 /**
  * The start of a NumPy .npy file of little-endian float32 in row-major order. The values follow it.
- *
  * @see https://github.com/numpy/numpy/blob/9b84c11/doc/neps/nep-0001-npy-format.rst
  */
 export function npyHeader(shape: readonly number[]): Uint8Array<ArrayBuffer> {

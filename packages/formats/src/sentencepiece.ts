@@ -24,7 +24,6 @@ const UNIGRAM = 1;
 
 /**
  * Reads `spiece.model`. Fields that are not needed are passed over.
- *
  * @param name of the file, for messages
  * @see https://github.com/google/sentencepiece/blob/v0.2.0/src/sentencepiece_model.proto
  */

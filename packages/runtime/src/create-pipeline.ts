@@ -72,10 +72,7 @@ export class Pipeline {
     });
   }
 
-  /**
-   * Frees everything, backend and bundle included, once what runs has ended. A failure is told
-   * after all others were closed.
-   */
+  /** Frees everything once what runs has ended. A failure is told after the rest was closed. */
   async dispose(): Promise<void> {
     await this.#running?.catch(() => undefined);
     await this.unload()

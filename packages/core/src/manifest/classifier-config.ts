@@ -30,7 +30,6 @@ const MAX_LABELS = 10_000;
 /**
  * Checks transformers' two configs of an image classifier. Anything unknown is refused: a checker
  * that prepares pictures otherwise than in its training would let every picture pass.
- *
  * @param config of `config.json`
  * @param preprocessor of `preprocessor_config.json`
  * @param flagged labels that must be among the classifier's

@@ -106,7 +106,6 @@ const manifest = object<Manifest>({
 
 /**
  * Parses a manifest and checks everything that can be checked without the bundle's other files.
- *
  * @param json at most {@link MAX_MANIFEST_BYTES}; the caller reads no more than that
  * @throws ModelError `model/manifest-invalid` or `model/version-unsupported`
  */
@@ -130,7 +129,7 @@ function parseJson(json: string): unknown {
     return JSON.parse(json);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message.slice(0, 200) : String(cause);
-    throw new ModelError(`manifest: the document must be JSON, got: ${message}`, {
+    throw new ModelError(`manifest: the document must be JSON, got: ${message}; fetch or convert the model again`, {
       code: 'model/manifest-invalid',
       details: { field: '', expected: 'JSON' },
       cause,

@@ -4,9 +4,7 @@ import type { ImageSize } from '../picture/geometry.ts';
 import type { WeightClass } from './weight-class.ts';
 
 /**
- * `manifest.json`: everything that a bundle says of itself. `export` writes it and `runtime` reads
- * it.
- *
+ * `manifest.json`: all that a bundle says of itself. `export` writes it, `runtime` reads it.
  * @see ../../../ARCHITECTURE.md "A bundle"
  */
 
@@ -94,10 +92,7 @@ export interface Manifest {
   examples?: string[];
   /** First-block-cache thresholds for this model. Absent: those published for FLUX.1 [dev]. */
   step_cache?: { regular: number; high: number };
-  /**
-   * Linear latent → RGB factors for previews, fitted to this model's VAE: [C][3] and the bias [3].
-   * Absent: FLUX.1's own.
-   */
+  /** Latent → RGB for previews, fitted to this VAE: [C][3] and bias [3]. Absent: FLUX.1's. */
   preview?: { rows: [number, number, number][]; bias: [number, number, number] };
   /** Absent: pictures cannot be checked, and a request for it is an error. */
   safety_checker?: SafetyChecker;

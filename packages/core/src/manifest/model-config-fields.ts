@@ -8,9 +8,7 @@ import type {
 } from '../model/config.ts';
 import { boolean, integer, list, number, object, oneOf, type Read, refusal } from '../strict/index.ts';
 
-/*
- * The shapes of the networks, as a manifest gives them.
- */
+/* The shapes of the networks, as a manifest gives them. */
 
 /** A size of a network, bounded so that products of three stay exact. */
 const dimension = integer(1, 1 << 17);

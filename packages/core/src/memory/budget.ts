@@ -1,5 +1,2 @@
-/**
- * Bytes of device memory that are planned for where nobody set a bound: 4 GiB. It is a guess, so
- * nothing is refused for going beyond it.
- */
+/** Bytes that are planned for where nobody set a bound. A guess, so nothing beyond is refused. */
 export const DEFAULT_MEMORY_BUDGET = 4 * 1024 ** 3;

@@ -2,7 +2,6 @@
  * ONNX Runtime Web rounds its work buffers on WebGPU up to the next of these sizes, so that it can
  * use them again. It keeps them while the device lives. Larger buffers have their exact size and
  * are made anew at every run.
- *
  * @see https://github.com/microsoft/onnxruntime/blob/f2c39fe2f/onnxruntime/core/providers/webgpu/buffer_manager.cc `BUCKET_DEFAULT_LIMIT_TABLE`
  */
 const BUCKETS: readonly number[] = [
@@ -30,9 +29,8 @@ export function bucketBytes(bytes: number): number {
 export type BufferCounts = readonly (readonly [count: number, bytes: number])[];
 
 /**
- * Bytes of the buffers of several moments, one after another on one device. A buffer that one
- * moment leaves in a bucket is used again by the next. Buffers larger than all buckets are gone by
- * then.
+ * Bytes of the buffers of several moments on one device. What one moment leaves in a bucket, the
+ * next uses again; buffers larger than all buckets are gone by then.
  */
 export function pooledBytes(moments: readonly BufferCounts[]): number {
   const pool = new Map<number, number>();

@@ -9,7 +9,6 @@ import type { Work } from './work-options.ts';
 /**
  * How the picture is decoded: whole where that fits, else in the largest tiles that fit, else in
  * the smallest tiles.
- *
  * @param weights bytes of the decoder's weights
  * @returns the decoder's work buffers, and the side of its tiles in latents where it has tiles
  */

@@ -3,7 +3,6 @@ import { type Grid, PIXELS_PER_LATENT } from '../picture/geometry.ts';
 /*
  * A picture that is too large to be decoded whole is cut as diffusers cuts it: into square tiles of
  * latents that overlap by a quarter and are blended linearly where they overlap.
- *
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/autoencoders/autoencoder_kl.py `tiled_decode`
  */
 
@@ -31,7 +30,6 @@ export function tileBlend(tile: number): number {
 
 /**
  * Rows of tiles, top to bottom, each from left to right.
- *
  * @param tile latents per side; the last tile of a row or column may be any smaller
  */
 export function decodeTiles({ height, width }: Grid, tile: number): Tile[][] {

@@ -16,7 +16,6 @@ interface State {
  * Work buffers of the decoder. They are found by playing its graphs operator by operator, because
  * which buffers are alive together depends on when the runtime frees them. Always float32: the
  * decoder's activations overflow halves.
- *
  * @param grids latents of what is decoded one after another: the whole picture, or its tiles
  */
 export function decodeWork(config: VaeConfig, grids: readonly Grid[]): Work {

@@ -6,10 +6,9 @@ import type { BufferCounts } from './buffer-buckets.ts';
 import { FLOAT_BYTES, HALF_BYTES, type WorkOptions } from './work-options.ts';
 
 /**
- * Work buffers of the denoiser's blocks, at the moments when most are alive together: attention and
- * MLP of a double and of a single block. Counts follow the graphs' equations, and were compared
- * with the buffers that ONNX Runtime Web 1.30 makes for FLUX.1's blocks (plan.test.ts has the
- * figures).
+ * Work buffers of the denoiser when most are alive: in attention and MLP of a double and a single
+ * block. Counts follow the graphs' equations; plan.test.ts compares them with the buffers
+ * that ONNX Runtime Web 1.30 makes for FLUX.1.
  */
 export function denoiseMoments(config: TransformerConfig, options: WorkOptions): BufferCounts[] {
   const { textTokens, n, f16, offsets } = options;
@@ -30,8 +29,7 @@ export function denoiseMoments(config: TransformerConfig, options: WorkOptions):
     [n, stream(textTokens)],
   ];
   const singleStream: BufferCounts = [[n, stream(joint)]];
-  // The normed input that linear layers read. Where block sums are needed, the copy with the sums
-  // takes its place.
+  // What linear layers read: the normed input, or its copy with block sums where needed.
   const read = (tokens: number): BufferCounts => [[1, isCopied ? withSums(tokens) : activation(tokens)]];
   // An MLP's chunk: the hidden layer before and after GELU, and where needed the copy with the
   // sums, or the product that is added.

@@ -8,10 +8,7 @@ import { BLOCK_LAYOUTS, hasOffsets, isBlockClass, type OffsetClass } from '../mo
 /** A part that runs, with its weights on the device. */
 export interface PartSize extends Part {
   bytes: number;
-  /**
-   * The class of its layers with offsets, whose products take more work buffers. Absent where none
-   * has.
-   */
+  /** The class of layers with offsets, whose products take more work buffers. Absent: none. */
   offsets?: OffsetClass;
 }
 
@@ -19,7 +16,6 @@ export interface PartSize extends Part {
  * Weights of a bundle's parts on the device, in run order, from the manifest alone. Never less than
  * they will be. More by 0.2 % at most where a part's linear layers are all of one class, and by 5 %
  * where q4 and q8 are mixed.
- *
  * @param f16 count for the graphs in half precision, where the bundle has them
  */
 export function partSizes(

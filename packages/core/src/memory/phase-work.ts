@@ -35,10 +35,7 @@ function largestBuffer(moments: readonly BufferCounts[]): number {
   return Math.max(...moments.flatMap((buffers) => buffers.map(([, bytes]) => bytes)));
 }
 
-/**
- * Work buffers of a T5 layer where most are alive together: in its attention and in its
- * feed-forward. CLIP's are smaller.
- */
+/** Work buffers of a T5 layer at its fullest: in attention and feed-forward. CLIP's are smaller. */
 function textMoments(config: T5Config, { textTokens, f16, offsets }: WorkOptions): BufferCounts[] {
   const stream = textTokens * config.d_model * FLOAT_BYTES;
   const inner = textTokens * config.num_heads * config.d_kv * FLOAT_BYTES;

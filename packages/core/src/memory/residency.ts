@@ -33,8 +33,7 @@ export function planResidency(input: PlanInput): MemoryPlan {
     return { keep: true, ...decodeTile, phases: resident, peak: keptBytes, readPerStep: 0, refusals };
   }
 
-  // 2. Hold one phase at a time. Parts that run once are streamed: holding them longer would save
-  // nothing.
+  // 2. Hold one phase at a time. Parts that run once are streamed: holding them saves nothing.
   const blocks = parts.denoise.filter(({ use }) => use === 'step');
   const others = sum(parts.denoise) - sum(blocks);
   const windowed = phasePlan('denoise', 'streamed', others + largestPair(blocks, 'cyclic'));

@@ -1,7 +1,5 @@
 /**
- * The shape of each network, as one flat record per network. Names follow diffusers' and
- * transformers' config files.
- *
+ * The shapes of the networks, a flat record each, named as in diffusers' and transformers' configs.
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/transformers/transformer_flux.py
  */
 

@@ -15,9 +15,7 @@ export type OffsetClass = Extract<WeightClass, 'q4m' | 'q4k'>;
 export interface BlockLayout {
   /** Bytes of the codes. */
   readonly codes: number;
-  /**
-   * Numbers beside the codes: a scale, and in `q4k` an offset. On the device, float32 or halves.
-   */
+  /** Numbers beside the codes: a scale, and in `q4k` an offset. Floats or halves on the device. */
   readonly floats: 1 | 2;
   /** Bytes of each of these numbers on disk. */
   readonly floatBytes: 1 | 2;

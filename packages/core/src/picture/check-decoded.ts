@@ -5,7 +5,6 @@ const FLAT = 1 / 255;
 
 /**
  * Refuses numbers that cannot be a picture: a broken driver gives an error, never a black image.
- *
  * @param planar `[3, H, W]` as it leaves the VAE
  */
 export function checkPicture(planar: Float32Array): void {

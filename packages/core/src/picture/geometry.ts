@@ -3,10 +3,8 @@ import { LIMITS } from '../limits.ts';
 import { numeric, object, type Read, refusal } from '../strict/index.ts';
 
 /**
- * Pixels, latent cells and tokens.
- *
- * The VAE makes one latent cell of 8×8 pixels. Packing makes one token of 2×2 latent cells, so a
- * token is 16×16 pixels.
+ * Pixels, latent cells and tokens. A cell of the VAE is 8×8 pixels. A token is 2×2 cells, 16×16
+ * pixels.
  */
 
 export const PIXELS_PER_LATENT = 8;
@@ -46,7 +44,6 @@ const RULE = `multiples of ${PIXELS_PER_TOKEN} from ${MIN_SIDE} to ${MAX_SIDE}`;
 
 /**
  * `"1024x768"` (width first) as a checked size.
- *
  * @param path for the message
  * @param names that the caller takes too and has looked up already, for the message
  */

@@ -3,7 +3,6 @@ import type { Grid } from './geometry.ts';
 /**
  * Folding the latent image into tokens and back: each 2×2 patch of cells is one token, features
  * ordered (channel, patch row, patch column).
- *
  * @see https://github.com/black-forest-labs/flux/blob/802fb47/src/flux/sampling.py "b c (h ph) (w pw) -> b (h w) (c ph pw)"
  */
 
@@ -22,7 +21,6 @@ export function packLatents(latentImage: Float32Array, channels: number, grid: G
 
 /**
  * The inverse of `packLatents`.
- *
  * @param latents `[S_img, C·4]`
  * @returns `[C, h, w]`
  */

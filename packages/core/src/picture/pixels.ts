@@ -3,7 +3,6 @@ import type { ImageSize } from './geometry.ts';
 /**
  * A decoded picture as bytes: round(255·clamp(x/2 + 1/2, 0, 1)), ties to even, in float32 as
  * diffusers' image processor does.
- *
  * @param planar `[3, H, W]` in about [−1, 1], as it leaves the VAE
  * @returns `[H, W, 3]`
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/image_processor.py `denormalize`, `numpy_to_pil`

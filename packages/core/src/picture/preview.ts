@@ -11,7 +11,6 @@ export interface PreviewFactors {
 
 /**
  * Fitted to FLUX.1's VAE.
- *
  * @see https://github.com/Comfy-Org/ComfyUI/blob/a125cd84/comfy/latent_formats.py `Flux`
  */
 export const FLUX_PREVIEW: PreviewFactors = {
@@ -38,7 +37,6 @@ export const FLUX_PREVIEW: PreviewFactors = {
 
 /**
  * A rough picture without the VAE, one pixel per latent cell.
- *
  * @param x0 `[S_img, C·4]`, the predicted picture (`predictX0`), packed
  * @param grid latent cells h and w
  * @returns `[h, w, 4]`, opaque

@@ -18,7 +18,6 @@ export interface RopeOptions {
  * Rope tables for `textTokens` text tokens followed by the image's tokens, row by row.
  *
  * angle = position · theta^(−2k/d), in float64 as diffusers does, rounded once.
- *
  * @param grid image tokens (H/16 rows of W/16)
  * @param axesDims rotary dimensions of (unused, row, column); each even
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/embeddings.py `get_1d_rotary_pos_embed`

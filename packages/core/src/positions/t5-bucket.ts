@@ -6,7 +6,6 @@ type BucketConfig = Pick<T5Config, 'relative_attention_num_buckets' | 'relative_
 /**
  * Bucket of `distance` = key − query, both directions: exact for near tokens, logarithmic for far
  * ones. The logarithm is in float32, as torch computes it.
- *
  * @see https://github.com/huggingface/transformers/blob/v5.18.0/src/transformers/models/t5/modeling_t5.py `_relative_position_bucket`
  */
 export function t5Bucket(distance: number, config: BucketConfig): number {

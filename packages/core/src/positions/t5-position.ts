@@ -5,7 +5,6 @@ type BucketConfig = Pick<T5Config, 'num_heads' | 'relative_attention_num_buckets
 
 /**
  * T5's relative position bias, added to the attention scores of every encoder layer.
- *
  * @param table `[buckets, heads]`, `relative_attention_bias.weight` of the first layer
  * @param length S; queries and keys alike
  * @returns `[heads, S (query), S (key)]`

@@ -8,7 +8,6 @@ import { fma } from './fma.ts';
  * The order of roundings is that of the x86 build, where the compiler contracts multiply and add
  * into FMA; `Math.log` and friends instead would move about one value in six by one unit in the
  * last place.
- *
  * @see https://github.com/pytorch/pytorch/blob/v2.13.0/aten/src/ATen/native/cpu/avx_mathfun.h
  */
 

@@ -1,6 +1,5 @@
 /**
  * The Mersenne Twister MT19937, 32-bit, as PyTorch's CPU generator seeds and steps it.
- *
  * @see M. Matsumoto, T. Nishimura, "Mersenne Twister", ACM TOMACS 8(1), 1998
  * @see https://github.com/pytorch/pytorch/blob/v2.13.0/aten/src/ATen/core/MT19937RNGEngine.h
  */

@@ -3,7 +3,6 @@ import type { SchedulerConfig } from '../model/config.ts';
 /**
  * How far the schedule is shifted towards noise: a line through (256 tokens, 0.5) and (4096 tokens,
  * 1.15), not clamped.
- *
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/pipelines/flux/pipeline_flux.py `calculate_shift`
  */
 export function muForTokens(tokens: number, scheduler: SchedulerConfig): number {

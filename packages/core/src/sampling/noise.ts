@@ -8,7 +8,6 @@ const LATENT_CHANNELS = 16;
 /**
  * The starting latents of `n` pictures: ONE draw of `[n, 16, h, w]`, as diffusers makes with one
  * generator, then packed.
- *
  * @param grid latent cells; both even
  * @returns `[n, S_img, 64]`
  */

@@ -1,12 +1,8 @@
 import { f } from '../fround.ts';
 
 /**
- * One Euler step of the flow: x + (σ_next − σ)·v, each operation rounded to float32 as diffusers'
- * scheduler does.
- *
- * x(σ) = (1 − σ)·picture + σ·noise, so the velocity dx/dσ = noise − picture and σ falls from 1 to
- * 0.
- *
+ * One Euler step of the flow: x + (σ_next − σ)·v, rounded operation by operation as in diffusers.
+ * x(σ) = (1 − σ)·picture + σ·noise: the velocity dx/dσ is noise − picture, and σ falls from 1 to 0.
  * @param latents `[…]` at noise level `sigma`
  * @param velocity same shape
  * @returns a new array, the latents at noise level `sigmaNext`

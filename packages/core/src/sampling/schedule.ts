@@ -8,7 +8,6 @@ import { muForTokens } from './mu.ts';
  * s·σ / (1 + (s − 1)·σ), then 0. diffusers makes the line in float64, rounds it to float32 and
  * shifts in float32 (NumPy keeps float32 beside Python floats); every `fround` below is one of its
  * roundings.
- *
  * @returns `[steps + 1]`, strictly decreasing
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/schedulers/scheduling_flow_match_euler_discrete.py `set_timesteps`
  */

@@ -1,7 +1,4 @@
-/**
- * Web Crypto, which browsers, workers and Node have; `core` is compiled without the types of any of
- * them.
- */
+/** Web Crypto is everywhere; `core` is compiled without the types of any platform. */
 declare const crypto: { getRandomValues(array: Uint32Array): Uint32Array };
 
 /** A random seed from 0 to 2^32 − 1: as many bits as torch's generator uses. */

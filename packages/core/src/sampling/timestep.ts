@@ -20,7 +20,6 @@ export const TIMESTEP_DIMS = 256;
  *
  * The ×1000 is applied here, once, in float32. A sigma goes through `modelTimestep` first; guidance
  * goes in as it is (3.5).
- *
  * @param values R numbers
  * @returns `[R, dims]`
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/embeddings.py `get_timestep_embedding`

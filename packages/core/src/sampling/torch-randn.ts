@@ -8,7 +8,6 @@ import { Mt19937 } from './mt19937.ts';
  *
  * ARM builds of PyTorch and CUDA generators give other noise; so do bfloat16 draws of PyTorch
  * before 2.13.
- *
  * @see https://github.com/pytorch/pytorch/blob/v2.13.0/aten/src/ATen/native/cpu/DistributionTemplates.h `normal_fill_AVX2`, `normal_kernel`
  */
 
@@ -19,7 +18,6 @@ const BLOCK = 16;
 
 /**
  * `torch.randn(count, generator=torch.Generator().manual_seed(seed))`, float32.
- *
  * @param seed 0 … 2^53 − 1, or a bigint 0 … 2^64 − 1. Only the low 32 bits count: PyTorch's engine
  *   drops the rest.
  * @throws RangeError for any other seed

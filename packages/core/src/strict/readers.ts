@@ -2,14 +2,12 @@ import { InputError } from '../errors.ts';
 import { fieldPath, refusal, required, unknownField, wrongType } from './refusal.ts';
 
 /**
- * Readers for values that a stranger wrote: the fields of a request, the options of a call, a JSON
- * document.
+ * Readers for what a stranger wrote: a request's fields, a call's options, a JSON document.
  *
  * A reader takes a value and the path to it. It returns what it promises, or throws an `InputError`
  * that says which field, what was expected and what came. Objects are allow-lists: an unknown field
  * is refused, and results are built anew, so that no `__proto__` of the stranger's reaches ours.
- * Callers for whom the fault is not the caller's input turn the error into their own with {@link
- * readAs}.
+ * Where the fault is not the caller's input, {@link readAs} makes another error of it.
  */
 export type Read<T> = (value: unknown, path: string) => T;
 
@@ -100,10 +98,7 @@ export function list<T>(read: Read<T>, minLength: number, maxLength: number): Re
   };
 }
 
-/**
- * An object whose keys are data. The result has no prototype: `record['constructor']` is what the
- * stranger says or undefined.
- */
+/** An object whose keys are data. It has no prototype: `constructor` is the stranger's, or none. */
 export function record<T>(readKey: Read<string>, read: Read<T>, maxLength: number): Read<Record<string, T>> {
   return (value, path) => {
     const entries = Object.entries(asObject(value, path));

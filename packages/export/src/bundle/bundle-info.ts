@@ -38,10 +38,7 @@ const FIELDS = [
   'max_sequence_length',
 ];
 
-/**
- * `FLUX_SRPO_INFO` with fields of a JSON document in place of its own. The values are checked
- * later, with the manifest.
- */
+/** `FLUX_SRPO_INFO` with a JSON document's fields. The manifest's check covers their values. */
 export function parseBundleInfo(json: unknown): BundleInfo {
   const unknown = isObject(json) ? Object.keys(json).find((key) => !FIELDS.includes(key)) : undefined;
   if (!isObject(json) || unknown !== undefined) {

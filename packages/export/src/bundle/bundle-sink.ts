@@ -2,10 +2,7 @@ import type { ByteSink, ByteSource } from '@flux-srpo/formats';
 
 /** Where a bundle goes. Nothing is visible under its final name before `commit`. */
 export interface BundleSink {
-  /**
-   * Opens a new file. One that an earlier run left at `path` is replaced. `path` has one or two
-   * segments.
-   */
+  /** Opens a file of one or two segments, in place of one that an earlier run left. */
   create(path: string): Promise<ByteSink>;
   /** Makes the bundle visible in one step, with these files and no others. */
   commit(paths: ReadonlySet<string>): Promise<void>;
@@ -35,10 +32,7 @@ export interface JournalFile {
   read(): Promise<string>;
   /** Replaces the whole text. A crash leaves the old text or the new one. */
   replace(text: string): Promise<void>;
-  /**
-   * Appends without waiting for the disk. A crash may lose a part of it, which costs the work on
-   * one part of the bundle.
-   */
+  /** Appends without waiting for the disk. What a crash loses of it costs one part's work. */
   append(text: string): Promise<void>;
 }
 

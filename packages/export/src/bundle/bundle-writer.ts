@@ -2,17 +2,11 @@ import { type BundleFile, CHUNK_BYTES } from '@flux-srpo/core';
 import { type ByteSink, type ByteSource, createSha256, sha256Hex } from '@flux-srpo/formats';
 import type { BundleSink } from './bundle-sink.ts';
 
-/**
- * Writes a bundle's files and lists them for the manifest: sizes and hashes are taken as the bytes
- * pass.
- */
+/** Writes a bundle's files and lists them, with sizes and hashes, for the manifest. */
 export class BundleWriter {
   readonly files: BundleFile[] = [];
   readonly #sink: BundleSink;
-  /**
-   * One buffer for all files, lent to the open one: a fresh 8 MiB buffer per file would cost more
-   * than writing a tiny model.
-   */
+  /** Lent to the open file: a fresh 8 MiB each would cost more than writing a tiny model. */
   #spare: Uint8Array | undefined = new Uint8Array(CHUNK_BYTES);
 
   constructor(sink: BundleSink) {

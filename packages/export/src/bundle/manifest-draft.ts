@@ -54,10 +54,7 @@ export function draftManifest(options: DraftOptions): ManifestDraft {
   };
 }
 
-/**
- * Checks the draft with `parseManifest`: what is wrong with it shows now, not after hours of
- * conversion.
- */
+/** Runs `parseManifest` on the draft: what is wrong shows now, not after hours of conversion. */
 export function checkDraft(draft: ManifestDraft, files: readonly BundleFile[]): void {
   const standIn = { name: 'weights', weights: files[0]!.path };
   parseManifest(manifestJson({ ...draft, graphs: {}, parts: [standIn], files: [...files] }));
@@ -65,7 +62,6 @@ export function checkDraft(draft: ManifestDraft, files: readonly BundleFile[]): 
 
 /**
  * Writes `manifest.json`, the last file of a bundle, after `parseManifest` took it.
- *
  * @returns the bundle's identity: SHA-256 of the manifest's bytes, lower-case hex
  */
 export async function writeManifest(writer: BundleWriter, manifest: Manifest): Promise<string> {
@@ -84,10 +80,7 @@ function manifestJson(manifest: Manifest): string {
 /** Types whose codes are kept, while scales and offsets are rounded to halves. */
 const MINIMA: ReadonlySet<string> = new Set(['Q4_1', 'Q4_K'] satisfies GgmlTypeName[]);
 
-/**
- * For a source in blocks: which tensor classes kept the blocks to the bit, or their codes, and
- * which were quantized again.
- */
+/** Which tensor classes kept a source's blocks to the bit, or their codes, and which did not. */
 export function describeBlocks(blocks: readonly BlockOrigin[]): Record<string, string> {
   if (!blocks.some(({ isKept }) => isKept)) return {};
   const list = (isKept: boolean) => {

@@ -65,7 +65,7 @@ describe('a conversion with a safety checker', () => {
     ['no config', { 'config.json': undefined }, 'model/file-missing', 'config.json is missing'],
     ['no preparation', { 'preprocessor_config.json': undefined }, 'model/file-missing', 'preprocessor_config.json'],
     ['nothing said of what to flag', { 'safety_checker.json': undefined }, 'model/file-missing', '"flagged"'],
-    ['a config that is no JSON', { 'config.json': Uint8Array.of(123) }, 'format/header-invalid', 'not valid JSON'],
+    ['a config that is no JSON', { 'config.json': Uint8Array.of(123) }, 'format/header-invalid', 'must be JSON'],
     [
       'a label that the classifier has not',
       { 'safety_checker.json': jsonBytes({ ...POLICY, flagged: ['goose'] }) },

@@ -5,10 +5,7 @@ import type { BuiltGraph, PartPlan } from '../graphs/index.ts';
 import { asBytes, type StoredTensor } from '../weights/block-tensors.ts';
 import type { BundleWriter } from './bundle-writer.ts';
 
-/**
- * Writes a part's own graph with its weights inside, and returns its path. Holds the whole part in
- * memory.
- */
+/** Writes a part's graph with its weights inside; returns its path. The part is in memory whole. */
 export async function writeBaked(
   writer: BundleWriter,
   part: PartPlan,

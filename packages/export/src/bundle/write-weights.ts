@@ -4,10 +4,7 @@ import type { PartPlan } from '../graphs/index.ts';
 import type { StoredTensor } from '../weights/block-tensors.ts';
 import type { BundleWriter } from './bundle-writer.ts';
 
-/**
- * Writes `weights/<part>.safetensors` and returns the manifest's entry. Writes nothing for a part
- * without weights.
- */
+/** Writes `weights/<part>.safetensors`, if there are weights. Returns the manifest's entry. */
 export async function writeWeights(
   writer: BundleWriter,
   part: PartPlan,

@@ -11,8 +11,7 @@ const LEGACY_EOS = 2;
  * `text_encoder/config.json` of a CLIPTextModel.
  *
  * @param tokenizerEos the id that the tokenizer ends a prompt with
- * @see https://github.com/huggingface/transformers/blob/v5.18.0/src/transformers/models/clip/modeling_clip.py
- *   `eos_token_id == 2`
+ * @see https://github.com/huggingface/transformers/blob/v5.18.0/src/transformers/models/clip/modeling_clip.py `eos_token_id == 2`
  */
 export function readClipConfig(fields: ConfigFields, tokenizerEos: number): ClipConfig {
   fields.oneOf('model_type', ['clip_text_model'], 'clip_text_model');

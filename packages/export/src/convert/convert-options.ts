@@ -15,7 +15,6 @@ export interface ConvertOptions {
   info?: BundleInfo;
   /**
    * Puts each part's weights into a graph of its own: faster on native CPUs, impossible to stream.
-   *
    * @default false
    */
   bake?: boolean;
@@ -25,7 +24,6 @@ export interface ConvertOptions {
   safetyChecker?: SourceFolder | undefined;
   /**
    * What quantizes. Every quantizer gives the same bytes. Whoever made it closes it.
-   *
    * @default this thread
    */
   quantizer?: RowQuantizer;
@@ -46,10 +44,7 @@ export type ConvertNotice =
   | { type: 'continued' }
   /** The work of an interrupted conversion was removed, for this reason. */
   | { type: 'started-over'; reason: string }
-  /**
-   * This conversion was interrupted. The next one of the same source, options and destination goes
-   * on.
-   */
+  /** Interrupted. The next conversion of this source, options and destination goes on. */
   | { type: 'suspended' };
 
 export interface ConvertSummary {

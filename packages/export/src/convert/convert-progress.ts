@@ -1,7 +1,4 @@
-/**
- * How far a conversion is. Sent after each tensor, and after each part that is written or found
- * written.
- */
+/** How far a conversion is. Sent after each tensor, and each part that is written or was found. */
 export interface ConvertProgress {
   /** The part that is being written, or was just finished. */
   part: string;
@@ -30,19 +27,12 @@ export interface PartWork {
   bytes: number;
 }
 
-/**
- * Turns finished work into progress events.
- *
- * @param now milliseconds
- */
+/** Turns finished work into progress events. `now` counts milliseconds. */
 export class ProgressMeter {
   readonly #total: { parts: number; weights: number; bytes: number };
   readonly #now: () => number;
   readonly #done = { parts: 0, found: 0, weights: 0, bytes: 0 };
-  /**
-   * What this run converted itself. Time spent on parts that were found finished is left out of the
-   * rate.
-   */
+  /** What this run converted itself, for the rate: time spent on found parts is left out. */
   readonly #own = { bytes: 0, milliseconds: 0 };
   #since: number;
 

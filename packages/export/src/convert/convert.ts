@@ -77,8 +77,7 @@ async function convert(conversion: Conversion): Promise<ConvertSummary> {
   const { sink, writer, options } = conversion;
   const { info = FLUX_SRPO_INFO, bake = false, signal, quantizer, onProgress, onNotice } = options;
 
-  // 1. Read every header and check that the checkpoint is what the configs say, before anything is
-  // written.
+  // 1. Read every header and check the checkpoint against the configs. Nothing is written yet.
   const loras = await openLoras(options.loras ?? [], signal);
   conversion.loras = loras;
   const { source, states, assertUnchanged } = watchSource(conversion.source);
@@ -91,8 +90,7 @@ async function convert(conversion: Conversion): Promise<ConvertSummary> {
   const checker = options.safetyChecker && watchSource(options.safetyChecker);
   const safetyChecker = checker && (await readSafetyChecker(checker.source));
 
-  // 2. The small files, and a manifest without weights: whatever is wrong with `info` shows now,
-  // not after hours.
+  // 2. The small files, and a manifest without weights: what is wrong with `info` shows now.
   const tokenizers = { tokenizer: clipTokenizer, tokenizer_2: t5Tokenizer };
   for (const [folder, { files }] of Object.entries(tokenizers)) {
     for (const [name, bytes] of files) await writer.write(`${folder}/${name}`, bytes);

@@ -17,17 +17,13 @@ export interface ConversionForecast {
   weights: number;
   /** Bytes of the source that become weights. */
   sourceBytes: number;
-  /**
-   * Bytes of the bundle's weights, if every number fits the dtype that its class prefers. One that
-   * does not takes a few more.
-   */
+  /** Bytes of weights, if every number fits the dtype that its class prefers; else a few more. */
   bytes: number;
 }
 
 /**
  * What a conversion will write, the shape of the model, and how each of its tensors is stored.
- * Reads headers and small files, no weights. Throws what a conversion would throw before its first
- * part.
+ * Reads no weights. Throws what a conversion would throw before its first part.
  */
 export async function foreseeConversion(
   source: SourceFolder,

@@ -26,9 +26,7 @@ export function sourceBytes(
   return (countWeights(slot) * bitsOf(checkpoints[component].tensors.get(tensor)!.dtype)) / 8;
 }
 
-/**
- * Bytes of a part's file without its header, if every number fits the dtype that its class prefers.
- */
+/** Bytes of a part's file without its header, if all numbers fit what their class prefers. */
 export function expectedBytes(part: PartPlan, classOf: ClassOf): number {
   return part.slots.reduce((sum, slot) => {
     const weightClass = classOf(slot, part.graph);

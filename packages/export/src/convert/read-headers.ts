@@ -33,7 +33,6 @@ export interface Headers {
 
 /**
  * Reads the small files and every header, and checks that the checkpoint is what the configs say.
- *
  * @param opened receives each checkpoint as it is opened. The caller closes them, also after an
  *   error
  */
@@ -56,11 +55,6 @@ export async function readHeaders(
 }
 
 function tensorsOf(checkpoints: Record<Component, Checkpoint>): Record<Component, Checkpoint['tensors']> {
-  const { transformer, text_encoder, text_encoder_2, vae } = checkpoints;
-  return {
-    transformer: transformer.tensors,
-    text_encoder: text_encoder.tensors,
-    text_encoder_2: text_encoder_2.tensors,
-    vae: vae.tensors,
-  };
+  const entries = COMPONENTS.map((component) => [component, checkpoints[component].tensors]);
+  return Object.fromEntries(entries) as Record<Component, Checkpoint['tensors']>;
 }

@@ -2,10 +2,7 @@ import type { UnusedTensor } from '../key-maps/binding.ts';
 import type { Component } from '../key-maps/namings.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 
-/**
- * Tensors that no slot could use: those that say how others are stored, and those of networks that
- * nothing here needs.
- */
+/** Tensors that no slot could use: companions of others, and tensors of unneeded networks. */
 export function unboundTensors(checkpoints: Readonly<Record<Component, Checkpoint>>): UnusedTensor[] {
   const all = Object.values(checkpoints);
   return all.flatMap(({ component, files, companions, foreign }, i) => {

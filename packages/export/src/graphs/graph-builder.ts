@@ -48,10 +48,7 @@ export class GraphBuilder extends NodeBuilder {
     return this.#weights;
   }
 
-  /**
-   * A weight that is used as it is stored: a norm's scale, a bias, a convolution kernel. `dtype` is
-   * that of the values it meets.
-   */
+  /** A weight used as it is stored: a norm's scale, a bias, a kernel. `dtype`: of what it meets. */
   plain(
     name: string,
     shape: readonly number[],
@@ -72,10 +69,7 @@ export class GraphBuilder extends NodeBuilder {
     return x.dtype === 'float32' ? x : this.#cast(x, 'float32');
   }
 
-  /**
-   * y = x·Wᵀ + b in `x`'s dtype, W in whatever class the recipe gives `name`. `x` is [..., K]; the
-   * result is [..., N].
-   */
+  /** x·Wᵀ + b, [..., K] → [..., N], in `x`'s dtype. W has the class that the recipe gives it. */
   linear(name: string, x: Value, features: number, options: LinearOptions): Value {
     const inner = x.dims.at(-1);
     if (typeof inner !== 'number') throw new Error(`linear ${name} needs a known input width`);
@@ -113,10 +107,7 @@ export class GraphBuilder extends NodeBuilder {
     return this.encode(this.#weights);
   }
 
-  /**
-   * [..., K] → [..., K + 2·padded]: x, then twice the sums over its blocks of 32, which the offsets
-   * of `q4m` multiply.
-   */
+  /** [..., K] → [..., K + 2·padded]: x, then twice the block sums, for `q4m`'s offsets. */
   #appendBlockSums(x: Value, inner: number): Value {
     const known = this.#withSums.get(x.name);
     if (known) return known;

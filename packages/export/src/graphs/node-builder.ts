@@ -17,10 +17,7 @@ export interface Value {
   readonly dims: readonly Dim[];
 }
 
-/**
- * Writes an ONNX graph node by node. Every value gets a name of its own, and its shape is worked
- * out by the caller.
- */
+/** Writes an ONNX graph node by node. Each value has its own name; callers work out shapes. */
 export class NodeBuilder {
   readonly #name: string;
   readonly #nodes: GraphNode[] = [];
@@ -64,10 +61,7 @@ export class NodeBuilder {
     return this.#emit(op, '', inputs, dims, attributes);
   }
 
-  /**
-   * A node of ONNX Runtime's own operator set. Its shape is stored too, since no checker can infer
-   * it.
-   */
+  /** A node of ONNX Runtime's own. Its shape is stored, since no checker can infer it. */
   contrib(op: string, inputs: readonly (Value | string)[], dims: readonly Dim[], attributes: Attributes = {}): Value {
     const value = this.#emit(op, CONTRIB_DOMAIN, inputs, [dims], attributes)[0] as Value;
     this.#valueInfo.push({ name: value.name, dtype: value.dtype, dims });
@@ -80,20 +74,13 @@ export class NodeBuilder {
     return name;
   }
 
-  /**
-   * `dims` may hold 0 (keep) and −1 (the rest), as for ONNX's Reshape. `result` is the shape that
-   * comes out.
-   */
+  /** ONNX's Reshape: `dims` may hold 0 (keep) and −1 (the rest). `result` is what comes out. */
   reshape(x: Value, dims: readonly number[], result: readonly Dim[]): Value {
     const shape = this.constant(`shape_${dims.join('_').replaceAll('-', 'm')}`, 'int64', [dims.length], dims);
     return this.node('Reshape', [x, shape], result);
   }
 
-  /**
-   * The model file.
-   *
-   * @param moreInputs inputs that follow those of {@link input}
-   */
+  /** The model file. `moreInputs` follow those of {@link input}. */
   protected encode(moreInputs: readonly ValueInfo[]): Uint8Array {
     const graph = {
       name: this.#name,

@@ -16,9 +16,7 @@ export function add(g: GraphBuilder, a: Value, b: Value): Value {
   return g.node('Add', [a, b], a.dims);
 }
 
-/**
- * x / rms(x) · scale over the last axis, without mean and bias: T5's norms, and those of q and k.
- */
+/** x / rms(x) · scale over the last axis, without mean and bias: T5's norms, q's and k's. */
 export function rmsNorm(g: GraphBuilder, name: string, x: Value, epsilon: number): Value {
   const width = x.dims.at(-1) as number;
   const scale = g.plain(`${name}.scale`, [width], 'norm', x.dtype === 'float16' ? 'float16' : 'float32');
@@ -34,10 +32,7 @@ export function layerNorm(g: GraphBuilder, name: string, x: Value, epsilon: numb
   return g.node('LayerNormalization', [x, scale, bias], x.dims, { axis: -1, epsilon });
 }
 
-/**
- * adaLN: LayerNorm without learned affine, then ·(1 + scale) + shift, given as LayerNormalization's
- * own scale and bias.
- */
+/** adaLN as LayerNormalization's own affine: normed·(1 + scale) + shift. */
 export function adaLayerNorm(g: GraphBuilder, x: Value, shift: Value, onePlusScale: Value): Value {
   return g.node('LayerNormalization', [x, onePlusScale, shift], x.dims, { axis: -1, epsilon: 1e-6 });
 }
@@ -99,14 +94,11 @@ export function attention(g: GraphBuilder, q: Value, k: Value, v: Value, options
 /**
  * Halves end at 65504, and some of FLUX's branches go beyond; diffusers clips there. In half
  * precision such a linear computes a sixteenth of its result, which changes only exponents.
- *
  * @see https://github.com/huggingface/diffusers/pull/9097
  */
 const HEADROOM = 16;
 
-/**
- * A linear layer whose result joins the residual stream. The result is float32, whatever `x` is.
- */
+/** A linear layer whose result joins the residual stream: float32, whatever `x` is. */
 export function linearToStream(
   g: GraphBuilder,
   name: string,

@@ -15,9 +15,7 @@ export interface WeightSlot {
 }
 
 /**
- * The class that a slot of a graph is stored in, fallbacks included. For `plain` slots it is `f32`
- * or `f16`.
- *
+ * The class that a slot is stored in, fallbacks included; `f32` or `f16` where it is `plain`.
  * @param graph absent for tables, which no graph takes
  */
 export type ClassOf = (slot: WeightSlot, graph?: string) => WeightClass;

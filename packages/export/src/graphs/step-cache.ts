@@ -6,7 +6,6 @@ import { add, imageTokens } from './ops.ts';
 /*
  * The step cache: what the first block adds to the image tells how much a step changes. These
  * graphs have no weights.
- *
  * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/hooks/first_block_cache.py
  */
 
@@ -26,10 +25,7 @@ export function cacheChange(g: GraphBuilder, config: TransformerConfig): void {
   g.output('change', g.node('Div', [meanSize(difference), meanSize(previous)], [1, 1, 1]));
 }
 
-/**
- * What all blocks after the first added to the image: kept at a computed step, added again at a
- * skipped one.
- */
+/** What all blocks after the first added to the image. A skipped step adds it again. */
 export function cacheRest(g: GraphBuilder, config: TransformerConfig): void {
   const width = hiddenSize(config);
   const hidden = g.input('hidden', [1, 'S', width]);

@@ -9,9 +9,7 @@ import { add, attention, geluTanh, layerNorm, rmsNorm } from './ops.ts';
  * In half precision only q, k, v, wi_0 and wi_1 are float16. From the gate to `wo`, T5's
  * activations overflow halves (transformers keeps `wo` in float32), and attention scores are not
  * scaled down, so attention, gate, `o` and `wo` stay float32.
- *
- * @see https://github.com/huggingface/transformers/blob/v5.18.0/src/transformers/models/t5/modeling_t5.py
- *   `T5Block`
+ * @see https://github.com/huggingface/transformers/blob/v5.18.0/src/transformers/models/t5/modeling_t5.py `T5Block`
  */
 export function t5Layer(g: GraphBuilder, config: T5Config): void {
   const inner = config.num_heads * config.d_kv;
@@ -29,8 +27,7 @@ export function t5Layer(g: GraphBuilder, config: T5Config): void {
   const h = g.narrow(rmsNorm(g, 'ff_norm', attended, config.layer_norm_epsilon));
   const gate = geluTanh(g, g.widen(g.linear('wi_0', h, config.d_ff, options)));
   const gated = g.node('Mul', [gate, g.widen(g.linear('wi_1', h, config.d_ff, options))], gate.dims);
-  // `wo` meets T5's largest activations. It has a class of its own, so that a recipe can keep more
-  // bits.
+  // `wo` meets T5's largest activations. Its own class lets a recipe keep more bits.
   const out = g.linear('wo', gated, config.d_model, { bias: false, tensorClass: 't5_wo' });
   g.output('hidden_out', add(g, attended, out));
 }
@@ -42,9 +39,7 @@ export function t5Final(g: GraphBuilder, config: T5Config): void {
 
 /**
  * One CLIP text layer, pre-norm, causal through `causal_mask`.
- *
- * @see https://github.com/huggingface/transformers/blob/v5.18.0/src/transformers/models/clip/modeling_clip.py
- *   `CLIPEncoderLayer`
+ * @see https://github.com/huggingface/transformers/blob/v5.18.0/src/transformers/models/clip/modeling_clip.py `CLIPEncoderLayer`
  */
 export function clipLayer(g: GraphBuilder, config: ClipConfig): void {
   const width = config.hidden_size;

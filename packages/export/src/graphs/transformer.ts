@@ -18,14 +18,10 @@ import {
 /*
  * The flow transformer's blocks, one function per block kind. Token order is [text, image]
  * everywhere.
- *
  * @see https://github.com/black-forest-labs/flux/blob/802fb47/src/flux/modules/layers.py
  */
 
-/**
- * silu(time_in(t) + guidance_in(g) + vector_in(pooled)), one row per denoising step. Every adaLN
- * reads only this.
- */
+/** silu(time_in(t) + guidance_in(g) + vector_in(pooled)), a row per step: all that adaLN reads. */
 export function conditioning(g: GraphBuilder, config: TransformerConfig): void {
   const width = hiddenSize(config);
   const embed = (name: string, x: Value): Value => {
@@ -41,10 +37,7 @@ export function conditioning(g: GraphBuilder, config: TransformerConfig): void {
   g.output('silu_vec', silu(g, vec));
 }
 
-/**
- * The raw adaLN linear of `vectors` vectors: [R, H] → [R, vectors·H]. The last layer's gives 2 and
- * is of that layer's class.
- */
+/** A raw adaLN linear: [R, H] → [R, vectors·H]. The last layer's has 2, in that layer's class. */
 export function modulation(g: GraphBuilder, config: TransformerConfig, vectors: 6 | 3 | 2): void {
   const width = hiddenSize(config);
   const vec = g.input('silu_vec', ['R', width]);
@@ -91,8 +84,7 @@ export function doubleBlock(g: GraphBuilder, config: TransformerConfig): void {
   const text = project('txt', txt, txtMod);
   const image = project('img', img, imgMod);
 
-  // Text positions are all (0, 0, 0), so their rotation is the identity: only the image's q and k
-  // turn.
+  // Text positions are all (0, 0, 0), the identity: only the image's q and k turn.
   const joint: Value['dims'] = [1, 'S', width];
   const k = g.node('Concat', [text.k, rotary(g, image.k, cos, sin, heads)], joint, { axis: 1 });
   const v = g.node('Concat', [text.v, image.v], joint, { axis: 1 });
@@ -122,10 +114,7 @@ export function joinStreams(g: GraphBuilder, config: TransformerConfig): void {
   g.output('hidden', g.node('Concat', [txt, img], [1, 'S', width], { axis: 1 }));
 }
 
-/**
- * Attention and MLP in parallel on the joined sequence; one output projection, cut by its input
- * columns.
- */
+/** Attention and MLP side by side on [text, image]; their projection is cut by input columns. */
 export function singleBlock(g: GraphBuilder, config: TransformerConfig): void {
   const width = hiddenSize(config);
   const heads = config.num_attention_heads;
@@ -147,10 +136,7 @@ export function singleBlock(g: GraphBuilder, config: TransformerConfig): void {
   g.output('hidden_out', gatedResidual(g, hidden, gate, add(g, projected, mlp)));
 }
 
-/**
- * Drops the text tokens, then the last adaLN and the projection to packed latents: the velocity
- * noise − image.
- */
+/** Drops the text, then the last adaLN and the projection to velocity = noise − image, packed. */
 export function finalLayer(g: GraphBuilder, config: TransformerConfig): void {
   const width = hiddenSize(config);
   const hidden = g.input('hidden', [1, 'S', width]);

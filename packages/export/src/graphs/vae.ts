@@ -6,9 +6,7 @@ import { add, silu } from './ops.ts';
 /*
  * The autoencoder's decoder in stages: between them come cancels and progress, and each stage's
  * weights can be freed.
- *
- * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/autoencoders/vae.py
- *   `Decoder`
+ * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/autoencoders/vae.py `Decoder`
  */
 
 const EPSILON = 1e-6;
@@ -47,10 +45,7 @@ function resBlock(g: GraphBuilder, name: string, x: Value, channels: number, gro
   return add(g, skip, h);
 }
 
-/**
- * One head over all pixels of the latent image, as plain MatMul and Softmax, some queries at a
- * time.
- */
+/** One head over all pixels of the latents, as plain MatMul and Softmax, some queries at a time. */
 function midAttention(g: GraphBuilder, name: string, x: Value, groups: number): Value {
   const [, channels, height, width] = x.dims as [Dim, number, Dim, Dim];
   const pixels = `${height}·${width}`;
@@ -83,10 +78,7 @@ export function vaeIn(g: GraphBuilder, config: VaeConfig): void {
   g.output('hidden', resBlock(g, 'mid.res_1', x, top, groups));
 }
 
-/**
- * Level `level` of the decoder: layers_per_block + 1 residual blocks, then twice the size, except
- * at the last level.
- */
+/** A level: layers_per_block + 1 residual blocks, then twice the size, except at the last. */
 export function vaeUp(g: GraphBuilder, config: VaeConfig, level: number): void {
   const channels = decoderChannels(config);
   const out = channels[level] as number;

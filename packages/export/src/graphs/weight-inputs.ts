@@ -15,7 +15,6 @@ export interface WeightInput {
  * ones are MatMulNBits' `B` [N, K/32, 32·bits/8] and `scales` [N, K/32], `q4m` with a K that
  * {@link storedWidth} widens. `q4k` also has `offsets` [K/32, N], which multiply the block sums of
  * the activations.
- *
  * @param dtype of the values that the weight is used with; floats and scales have the same
  */
 export function weightInputs(

@@ -2,10 +2,8 @@ import { ModelError } from '@flux-srpo/core';
 import { type ByteSource, createSha256 } from '@flux-srpo/formats';
 
 /**
- * A source whose SHA-256 is compared once it was read from its first to its last byte in order,
- * which is how small files and LoRAs are read. Other reads pass unhashed.
- *
- * @param sha256 lower-case hex
+ * A source whose SHA-256 (lower-case hex) is compared once it was read from its first to its last
+ * byte in order, as small files and LoRAs are. Other reads pass unhashed.
  */
 export function hashedSource(source: ByteSource, sha256: string): ByteSource {
   /** Where the next read goes on, if it does. */

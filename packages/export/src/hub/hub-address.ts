@@ -15,9 +15,7 @@ export const HUGGING_FACE = 'https://huggingface.co';
 const SCHEME = 'hf:';
 const DEFAULT_REVISION = 'main';
 const NAME = '[A-Za-z0-9][A-Za-z0-9._-]*';
-/**
- * `refs/pr/3` is one revision, though it has slashes. Any other with slashes is written with `%2F`.
- */
+/** `refs/pr/3` is one revision. Any other with slashes is written with `%2F`. */
 const REVISION = 'refs/(?:pr|convert)/[^/@]+|[^/@]+';
 const ADDRESS = new RegExp(`^hf:(${NAME}/${NAME})(?:@(${REVISION}))?/(.+)$`);
 const PAGE = new RegExp(`^/(${NAME}/${NAME})/(?:resolve|blob|raw)/(${REVISION})/(.+)$`);
@@ -69,10 +67,13 @@ export function beside(address: HubAddress, name: string): HubAddress {
 }
 
 function notAnAddress(at: string): InputError {
-  return new InputError(`a hub's file must be hf:owner/name/path or hf:owner/name@revision/path, got "${at}"`, {
-    code: 'input/type',
-    details: { got: at },
-  });
+  return new InputError(
+    `a hub's file must be hf:owner/name/path or hf:owner/name@revision/path, got "${at}"; copy its names from the hub's page`,
+    {
+      code: 'input/type',
+      details: { got: at },
+    },
+  );
 }
 
 function isPath(path: string): boolean {

@@ -19,9 +19,7 @@ export interface HubOptions {
 
 const MAX_REDIRECTS = 10;
 const REDIRECTS = [301, 302, 303, 307, 308];
-/**
- * A signed address that has expired, or whose file has moved. Each host chooses its own of these.
- */
+/** A signed address has expired, or its file moved: each host chooses its own of these. */
 const EXPIRED = [400, 401, 403, 404, 410];
 const SHA256 = /^"?([0-9a-f]{64})"?$/;
 

@@ -51,7 +51,7 @@ function requireSafe(url: URL): void {
   const isNear =
     ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname) || url.origin === globalThis.location?.origin;
   if (url.protocol === 'https:' || isNear) return;
-  throw new InputError(`weights must come over https, got ${url.origin}`, {
+  throw new InputError(`weights must come over https, got ${url.origin}; use an https address`, {
     code: 'input/field-unsupported',
     details: { origin: url.origin },
   });

@@ -34,10 +34,7 @@ export function addToClasses(
   }
 }
 
-/**
- * U8 tensors are [N, blocks, bytes of a block of 32]; those of `q4m` have more blocks than the
- * input features need.
- */
+/** U8 is [N, blocks, bytes of a block of 32]; `q4m` has more blocks than the inputs need. */
 function codeKind({ dtype, shape: stored }: TensorInfo, shape: readonly number[]): string {
   if (dtype !== 'U8') return dtype;
   if (stored[2] === QUANT_BLOCK) return 'q8';

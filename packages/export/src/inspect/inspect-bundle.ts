@@ -81,10 +81,7 @@ async function readTensors(source: SourceFolder, path: string): Promise<Readonly
   }
 }
 
-/**
- * Bytes of a baked part, which is its graph. Other graphs take a few KB and are shared, so they
- * count as 0.
- */
+/** A baked part is its graph. Other graphs take a few KB and are shared, so they count as 0. */
 function bakedBytes(part: BundlePart, manifest: Manifest, sizes: ReadonlyMap<string, number>): number {
   if (part.graph !== part.name) return 0;
   return sizes.get(manifest.graphs[part.graph] ?? '') ?? 0;

@@ -10,10 +10,7 @@ export interface PhaseReport {
   largestPartBytes: number;
 }
 
-/**
- * The text encoders run one after the other, so each is a phase here. A part that no model has
- * counts as the denoiser's.
- */
+/** Text encoders run in turn, so each is a phase. Unknown parts count as the denoiser's. */
 export function reportedPhase(part: Part | undefined): ReportedPhase {
   if (part?.phase === 'text') return part.component === 'text_encoder' ? 'clip' : 't5';
   return part?.phase ?? 'denoise';

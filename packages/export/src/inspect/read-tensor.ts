@@ -22,8 +22,7 @@ export interface TensorValues {
  */
 export async function readTensor(file: ByteSource, name: string): Promise<TensorValues> {
   const raw = await openTensorStore(file);
-  // Only this layer's companions: reading how every other layer is stored may take hundreds of
-  // reads.
+  // Only this layer's companions: those of all layers may take hundreds of reads.
   const layer = `${name.replace(/\.weight$/, '')}.`;
   const own = [...raw.tensors].filter(([other]) => other === name || other.startsWith(layer));
   const scaled = await applyScales(file.name, { ...raw, tensors: new Map(own) });

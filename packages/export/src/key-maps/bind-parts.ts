@@ -53,10 +53,13 @@ function bindTensor(part: string, claims: readonly Claim[], { naming, tensors, u
   const name = findName(from, naming, tensors);
   const shape = name === undefined ? undefined : tensors.get(name)?.shape;
   if (name === undefined || shape === undefined) {
-    throw new FormatError(`${component} has no tensor ${from}, which ${part}/${firstSlot.name} needs`, {
-      code: 'format/tensor-missing',
-      details: { component, part, slot: firstSlot.name, tensor: from },
-    });
+    throw new FormatError(
+      `${component} must have a tensor ${from} for ${part}/${firstSlot.name}, got none; is it the right file, and whole?`,
+      {
+        code: 'format/tensor-missing',
+        details: { component, part, slot: firstSlot.name, tensor: from },
+      },
+    );
   }
   if (used.has(name)) throw new Error(`two parts claim ${component}/${name}`);
   used.add(name);
@@ -64,7 +67,7 @@ function bindTensor(part: string, claims: readonly Claim[], { naming, tensors, u
   const expected = sharedShape(claims);
   if (!sameShape(expected, shape)) {
     throw new FormatError(
-      `${component}/${name} has the wrong shape for ${part}/${firstSlot.name}: expected [${squeeze(expected)}], got [${shape}]`,
+      `${component}/${name} must be [${squeeze(expected)}] for ${part}/${firstSlot.name}, got [${shape}]; use config and weights of one model`,
       {
         code: 'format/shape-mismatch',
         details: { component, part, slot: firstSlot.name, tensor: name, expected, got: shape },
@@ -74,10 +77,7 @@ function bindTensor(part: string, claims: readonly Claim[], { naming, tensors, u
   return cutAmong(claims, name);
 }
 
-/**
- * Compares shapes without their dimensions of 1: a 1×1 convolution kernel is a matrix, and a
- * broadcast scale is a vector.
- */
+/** Compares shapes without 1s: a 1×1 kernel is a matrix, and a broadcast scale a vector. */
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return squeeze(a).join() === squeeze(b).join();
 }

@@ -1,10 +1,7 @@
 import type { Naming, TensorShapes } from './namings.ts';
 import type { KeyRule } from './rules.ts';
 
-/**
- * The number that `{i}` or `{j}` stands for, '' where the pattern has none. Undefined where `name`
- * does not match.
- */
+/** What `{i}` or `{j}` stands for, '' without one. Undefined where `name` does not match. */
 export function matchPattern(pattern: string, name: string): string | undefined {
   const [before, after] = pattern.split(/\{[ij]\}/) as [string, string | undefined];
   if (after === undefined) return pattern === name ? '' : undefined;

@@ -19,10 +19,7 @@ export interface Naming {
   readonly prefix?: string;
   /** Second names under which some files store a tensor again → the first name. */
   readonly duplicates?: Readonly<Record<string, string>>;
-  /**
-   * Tensors that a picture does not need, and why. A name that ends in `.` means everything under
-   * it.
-   */
+  /** Tensors that a picture does not need, and why. `name.` means everything under it. */
   readonly unused: readonly { readonly name: string; readonly reason: string }[];
 }
 

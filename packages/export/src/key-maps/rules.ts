@@ -22,10 +22,7 @@ export interface KeyRule {
   readonly swapHalves?: true;
 }
 
-/**
- * Rules for weight and bias of a linear layer or convolution. The bias is cut along the outputs
- * only.
- */
+/** Rules for weight and bias of a layer. The bias is cut along the outputs only. */
 export function layer(part: string, slot: string, from: string, cut?: 'rows' | 'columns'): KeyRule[] {
   return [
     { part, slot: `${slot}.weight`, from: `${from}.weight`, ...(cut && { cut }) },

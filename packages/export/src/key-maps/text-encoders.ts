@@ -18,7 +18,6 @@ const OPENAI_BLOCK = 'transformer.resblocks.{i}';
 
 /**
  * OpenAI's CLIP → parts: q, k and v are rows of one tensor, in this order.
- *
  * @see https://github.com/openai/CLIP/blob/d05afc4/clip/model.py `CLIP`, `ResidualAttentionBlock`
  */
 export const OPENAI_CLIP_KEYS: readonly KeyRule[] = [
@@ -64,9 +63,7 @@ export const T5_KEYS: readonly KeyRule[] = [
 
 /**
  * llama.cpp's names of T5's encoder → parts.
- *
- * @see https://github.com/ggml-org/llama.cpp/blob/ef035f7/gguf-py/gguf/constants.py
- *   `MODEL_ARCH.T5ENCODER`
+ * @see https://github.com/ggml-org/llama.cpp/blob/ef035f7/gguf-py/gguf/constants.py `MODEL_ARCH.T5ENCODER`
  */
 export const T5_GGUF_KEYS: readonly KeyRule[] = [
   { part: 't5_embedding', slot: 'token', from: 'token_embd.weight' },

@@ -23,9 +23,7 @@ function stream(name: 'img' | 'txt', { attn, norm, ff }: Stream): KeyRule[] {
 
 /**
  * FluxTransformer2DModel → parts.
- *
- * @see https://github.com/huggingface/diffusers/blob/58eb52c0/scripts/convert_flux_to_diffusers.py
- *   (the same map, from BFL's names)
+ * @see https://github.com/huggingface/diffusers/blob/58eb52c0/scripts/convert_flux_to_diffusers.py (the same map, from BFL's names)
  */
 export const TRANSFORMER_KEYS: readonly KeyRule[] = [
   ...layers('conditioning', 'time_text_embed.', {
@@ -57,17 +55,14 @@ export const TRANSFORMER_KEYS: readonly KeyRule[] = [
   ...layers('single_block.{i}', `${SINGLE}.attn.`, { q: 'to_q', k: 'to_k', v: 'to_v' }),
   ...weights('single_block.{i}', `${SINGLE}.attn.`, { 'norm_q.scale': 'norm_q', 'norm_k.scale': 'norm_k' }),
   ...layer('single_block.{i}', 'mlp', `${SINGLE}.proj_mlp`, 'rows'),
-  // One projection of [attention, gelu(mlp)]: its input columns are cut in that order, its bias is
-  // added once.
+  // One projection of [attention, gelu(mlp)]: its input is cut in that order, its bias added once.
   ...layer('single_block.{i}', 'proj_attn', `${SINGLE}.proj_out`, 'columns'),
   { part: 'single_block.{i}', slot: 'proj_mlp.weight', from: `${SINGLE}.proj_out.weight`, cut: 'columns' },
 
   ...layer('final_layer', 'linear', 'proj_out'),
 ];
 
-/**
- * One stream of a double block in BFL's naming: q, k and v are rows of one tensor, in this order.
- */
+/** One stream of a double block in BFL's naming. q, k and v are rows of one tensor, in order. */
 function bflStream(name: 'img' | 'txt') {
   const part = 'double_block.{i}';
   const from = 'double_blocks.{i}';
@@ -83,7 +78,6 @@ function bflStream(name: 'img' | 'txt') {
 
 /**
  * BFL's own Flux → parts: also the naming of ComfyUI's and of GGUF files.
- *
  * @see https://github.com/black-forest-labs/flux/blob/802fb47/src/flux/modules/layers.py
  */
 export const BFL_TRANSFORMER_KEYS: readonly KeyRule[] = [

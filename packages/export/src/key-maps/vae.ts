@@ -34,7 +34,6 @@ const BFL_LEVELS = [3, 2, 1, 0];
 
 /**
  * BFL's AutoEncoder → parts; `ae.safetensors` and the VAE of ComfyUI's files.
- *
  * @see https://github.com/black-forest-labs/flux/blob/802fb47/src/flux/modules/autoencoder.py
  */
 export const BFL_VAE_KEYS: readonly KeyRule[] = [

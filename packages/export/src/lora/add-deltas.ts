@@ -6,7 +6,6 @@ import type { SlotDelta } from './merged-slot.ts';
 
 /**
  * W' = W + Σ delta, piece by piece, in the order of the LoRAs.
- *
  * @param pieces [rows, columns] each
  * @param columns of the tensor that the pieces are cut from; only their number counts here
  */
@@ -34,7 +33,6 @@ export function addDeltas(
 
 /**
  * The rows of a LoRA's tensor that rows `start` up to `end` of a slot are made of.
- *
  * @param ranges rows of the tensor, in the order of the slot's own
  * @param read rows of the tensor
  * @returns [end − start, rowLength]

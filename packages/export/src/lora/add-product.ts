@@ -1,6 +1,5 @@
 /**
  * Adds scale · up · down. Sums are float64.
- *
  * @param rows [R, C], changed in place
  * @param up [R, rank]
  * @param down [rank, C]

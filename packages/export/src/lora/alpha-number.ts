@@ -1,9 +1,6 @@
 import { readValues, type TensorStore } from '../tensors/tensor-store.ts';
 
-/**
- * Dtypes of an alpha that weights never have: trainers save whatever Python's number became as a
- * tensor.
- */
+/** Dtypes that only an alpha has: trainers save Python's number as whatever tensor it makes. */
 const OTHER_NUMBERS: Readonly<Record<string, (view: DataView) => number>> = {
   F64: (view) => view.getFloat64(0, true),
   I64: (view) => Number(view.getBigInt64(0, true)),

@@ -122,8 +122,11 @@ function unknownTensor(file: string, tensor: string): FormatError {
 }
 
 function changedTwice(file: string, layer: string, other: string): FormatError {
-  return new FormatError(`${file}: each weight must be changed once, got ${other} and ${layer} for the same`, {
-    code: 'format/tensor-unexpected',
-    details: { name: file, layers: [other, layer] },
-  });
+  return new FormatError(
+    `${file}: each weight must be changed once, got ${other} and ${layer} for the same; the LoRA is damaged`,
+    {
+      code: 'format/tensor-unexpected',
+      details: { name: file, layers: [other, layer] },
+    },
+  );
 }

@@ -31,10 +31,7 @@ export interface OpenLora {
 /** Bytes hashed at a time. */
 const HASH_BYTES = 8 * 1024 * 1024;
 
-/**
- * Opens LoRAs: reads names, shapes and alphas, and every byte once for the hash. No matrices stay
- * in memory.
- */
+/** Reads names, shapes and alphas, and every byte once for the hash. No matrix stays in memory. */
 export async function openLoras(sources: readonly LoraSource[], signal?: AbortSignal): Promise<OpenLora[]> {
   const opened: OpenLora[] = [];
   try {
@@ -48,17 +45,20 @@ export async function openLoras(sources: readonly LoraSource[], signal?: AbortSi
 
 async function openLora({ file, strength }: LoraSource, signal?: AbortSignal): Promise<OpenLora> {
   if (!Number.isFinite(strength)) {
-    throw new InputError(`the strength of ${file.name} must be a finite number, got ${strength}`, {
-      code: 'input/out-of-range',
-      details: { field: 'strength', got: String(strength) },
-    });
+    throw new InputError(
+      `the strength of ${file.name} must be a finite number, got ${strength}; 1 is as it was trained`,
+      {
+        code: 'input/out-of-range',
+        details: { field: 'strength', got: String(strength) },
+      },
+    );
   }
   const source = await file.open();
   try {
     const store = await openTensorStore(source, signal);
     const { pairs, ...others } = pairTensors(file.name, store);
     if (store.tensors.size === 0) {
-      throw new InputError(`${file.name} must be a LoRA, got a file without tensors`, {
+      throw new InputError(`${file.name} must be a LoRA, got a file without tensors; choose another file`, {
         code: 'input/required',
         details: { name: file.name },
       });

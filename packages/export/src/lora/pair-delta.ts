@@ -6,9 +6,7 @@ import type { SlotDelta } from './merged-slot.ts';
 import type { LoraPair } from './pairs.ts';
 
 /**
- * scale · up[rows] · down[:, columns]. Memory holds one layer's `down` and the rows of `up` for one
- * piece.
- *
+ * scale · up[rows] · down[:, columns]. Memory holds a layer's `down`, and a piece's rows of `up`.
  * @param scale strength · alpha / rank
  */
 export function pairDelta(pair: LoraPair, scale: number, { rows, columns }: BoundSlot, store: TensorStore): SlotDelta {

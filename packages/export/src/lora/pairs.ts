@@ -50,7 +50,6 @@ const ALPHA = /^(.+?)(?:\.lora_[AB])?\.alpha$/;
 
 /**
  * Whole differences of weights and norms, and of biases.
- *
  * @see https://github.com/Comfy-Org/ComfyUI/blob/a125cd84/comfy/lora.py `load_lora`
  */
 const DIFFS: readonly (readonly [pattern: RegExp, changes: Changes])[] = [
@@ -60,10 +59,7 @@ const DIFFS: readonly (readonly [pattern: RegExp, changes: Changes])[] = [
 /** Embeddings of textual inversion, which A1111 lets a LoRA carry. */
 const EMBEDDING = /^bundle_emb\./;
 
-/**
- * Published LoRAs have ranks of 1 to 512. `down` is held in memory: 126 MB at this rank for
- * FLUX.1's widest layer.
- */
+/** Published LoRAs have 1 to 512. At this rank, `down` takes 126 MB for FLUX.1's widest layer. */
 const MAX_RANK = 2048;
 
 /** Sorts the tensors of a LoRA's file by what they change. */
@@ -127,7 +123,7 @@ function checkPair(
 ): LoraPair {
   if (down === undefined || up === undefined) {
     const got = down ?? up ?? alpha;
-    throw new FormatError(`${file}: ${layer} must have both low-rank matrices, got only ${got}`, {
+    throw new FormatError(`${file}: ${layer} must have both low-rank matrices, got only ${got}; the LoRA is damaged`, {
       code: 'format/tensor-missing',
       details: { name: file, layer, got },
     });
@@ -150,14 +146,14 @@ function checkPair(
 }
 
 function wrongShape(file: string, tensor: string, expected: string, got: string): FormatError {
-  return new FormatError(`${file}: ${tensor} must be ${expected}, got ${got}`, {
+  return new FormatError(`${file}: ${tensor} must be ${expected}, got ${got}; use another LoRA`, {
     code: 'format/shape-mismatch',
     details: { name: file, tensor, expected, got },
   });
 }
 
 function twice(file: string, layer: string, tensors: readonly string[]): FormatError {
-  return new FormatError(`${file}: ${layer} must be changed once, got ${tensors.join(' and ')}`, {
+  return new FormatError(`${file}: ${layer} must be changed once, got ${tensors.join(' and ')}; the LoRA is damaged`, {
     code: 'format/tensor-unexpected',
     details: { name: file, layer, tensors },
   });

@@ -38,11 +38,8 @@ interface Adapter {
 /**
  * PEFT's configuration of each network's adapter, as diffusers saves it in the header:
  * `<network>.lora_alpha`, `<network>.alpha_pattern`, `<network>.use_rslora` and others.
- *
- * @see https://github.com/huggingface/diffusers/blob/v0.42.1/src/diffusers/loaders/lora_base.py
- *   `_pack_dict_with_prefix`
- * @see https://github.com/huggingface/peft/blob/v0.21.2/src/peft/tuners/lora/layer.py
- *   `update_layer`
+ * @see https://github.com/huggingface/diffusers/blob/v0.42.1/src/diffusers/loaders/lora_base.py `_pack_dict_with_prefix`
+ * @see https://github.com/huggingface/peft/blob/v0.21.2/src/peft/tuners/lora/layer.py `update_layer`
  */
 function readAdapter(file: string, text: string | undefined): Adapter | undefined {
   if (text === undefined) return undefined;
@@ -73,10 +70,7 @@ function readAdapter(file: string, text: string | undefined): Adapter | undefine
   };
 }
 
-/**
- * Whether a pattern means a layer: PEFT's patterns are ends of names, and diffusers puts the
- * network's name in front.
- */
+/** PEFT's patterns are ends of names; diffusers puts the network's name in front. */
 function isUnder(layer: string, key: string): boolean {
   const dot = key.indexOf('.') + 1;
   return layer === key || (layer.startsWith(key.slice(0, dot)) && layer.endsWith(`.${key.slice(dot)}`));
@@ -99,7 +93,7 @@ function number(file: string, key: string, value: unknown): number {
 }
 
 function wrong(file: string, what: string, expected: string, got: string): FormatError {
-  return new FormatError(`${file}: ${what} must be ${expected}, got ${got}`, {
+  return new FormatError(`${file}: ${what} must be ${expected}, got ${got}; use another LoRA`, {
     code: 'format/value-invalid',
     details: { name: file, field: what, expected, got },
   });

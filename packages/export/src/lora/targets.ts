@@ -24,10 +24,7 @@ interface UnusedLayer {
   readonly reason: string;
 }
 
-/**
- * Prefixes of a network in LoRAs: before names with dots, and before names with underscores in
- * place of the dots.
- */
+/** What LoRAs put before a network's names, with dots or with underscores in place of them. */
 interface LoraNetwork {
   readonly component: Component;
   readonly rules: readonly (readonly KeyRule[])[];
@@ -36,10 +33,8 @@ interface LoraNetwork {
 }
 
 /**
- * @see https://github.com/kohya-ss/sd-scripts/blob/3265f2e/networks/lora_flux.py
- *   (lora_unet, lora_te1, lora_te3)
- * @see https://github.com/Comfy-Org/ComfyUI/blob/a125cd84/comfy/lora.py
- *   `model_lora_keys_unet`, `model_lora_keys_clip`
+ * @see https://github.com/kohya-ss/sd-scripts/blob/3265f2e/networks/lora_flux.py (lora_unet, lora_te1, lora_te3)
+ * @see https://github.com/Comfy-Org/ComfyUI/blob/a125cd84/comfy/lora.py `model_lora_keys_unet`, `model_lora_keys_clip`
  * @see https://github.com/huggingface/diffusers/blob/v0.42.1/src/diffusers/loaders/lora_conversion_utils.py
  */
 const NETWORKS: readonly LoraNetwork[] = [

@@ -13,11 +13,8 @@ function stream(name: 'img' | 'txt', number: 1 | 2): KeyRule[] {
 }
 
 /**
- * XLabs' LoRAs sit on attention processors. In single blocks they change q, k and v, but not the
- * MLP's part of linear1.
- *
- * @see https://github.com/XLabs-AI/x-flux/blob/433b0b2/src/flux/modules/layers.py
- *   `DoubleStreamBlockLoraProcessor`
+ * XLabs' LoRAs. In single blocks they change q, k and v, but not the MLP's part of linear1.
+ * @see https://github.com/XLabs-AI/x-flux/blob/433b0b2/src/flux/modules/layers.py `DoubleStreamBlockLoraProcessor`
  */
 export const XLABS_KEYS: readonly KeyRule[] = [
   ...stream('img', 1),

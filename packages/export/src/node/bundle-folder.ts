@@ -84,16 +84,10 @@ function refuseUnlessThere(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EEXIST') throw error;
 }
 
-/**
- * Puts back the previous bundle where a commit was stopped before the new one was in place; removes
- * it where it was stopped later.
- */
+/** After a commit that was stopped: puts the previous bundle back, or removes it if replaced. */
 async function restore(replaced: string, target: string): Promise<void> {
-  const isThere = await stat(target).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) await rm(replaced, { recursive: true, force: true });
+  const there = await stat(target).catch(() => undefined);
+  if (there !== undefined) await rm(replaced, { recursive: true, force: true });
   else await rename(replaced, target).catch(() => undefined);
 }
 

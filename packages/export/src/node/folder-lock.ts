@@ -8,7 +8,6 @@ const held = new Set<string>();
 /**
  * Makes the lock file `path`, which names its process. Refuses where a living process holds it; the
  * lock of a killed one is taken over.
- *
  * @param what names the locked thing in the message
  * @returns releases the lock; the file may be gone by then
  */

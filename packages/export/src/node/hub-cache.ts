@@ -15,7 +15,6 @@ const SHA256 = /^[0-9a-f]{64}$/;
 /**
  * The hub as the environment says: `HF_ENDPOINT`, `HF_TOKEN`, and the cache that Hugging Face's
  * tools keep (`HF_HUB_CACHE`, `HF_HOME`).
- *
  * @param token in place of `HF_TOKEN`
  */
 export function hubOfEnvironment(env: HubEnvironment, token?: string): NetworkOptions {

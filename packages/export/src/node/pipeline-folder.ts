@@ -7,9 +7,7 @@ import type { SourceFolder } from '../sources/source-folder.ts';
 /** Levels of folders that are listed: a pipeline or a bundle has no deeper ones. */
 const MAX_DEPTH = 2;
 
-/**
- * A pipeline or bundle folder on disk. Symbolic links are followed: a hub's cache is made of them.
- */
+/** A pipeline or bundle folder on disk. Links are followed: a hub's cache is made of them. */
 export function pipelineFolder(folder: string): SourceFolder {
   let listed: Promise<readonly string[]> | undefined;
   const list = () => {
@@ -20,7 +18,10 @@ export function pipelineFolder(folder: string): SourceFolder {
     list,
     async open(path) {
       if (!(await list()).includes(path)) {
-        throw new ModelError(`${path} is missing from the folder`, { code: 'model/file-missing', details: { path } });
+        throw new ModelError(`${path} is missing from the folder; download it too`, {
+          code: 'model/file-missing',
+          details: { path },
+        });
       }
       // Both text encoders' files have the same last name.
       return { ...(await fileSource(join(folder, path))), name: path };
@@ -30,11 +31,14 @@ export function pipelineFolder(folder: string): SourceFolder {
 
 async function listFiles(root: string, below: string, depth: number): Promise<string[]> {
   const entries = await readdir(join(root, below)).catch((cause: NodeJS.ErrnoException) => {
-    throw new ModelError(`cannot read the folder ${join(root, below)}: ${cause.code ?? cause.message}`, {
-      code: 'model/not-found',
-      details: { folder: below },
-      cause,
-    });
+    throw new ModelError(
+      `cannot read the folder ${join(root, below)}: ${cause.code ?? cause.message}; check its name and permissions`,
+      {
+        code: 'model/not-found',
+        details: { folder: below },
+        cause,
+      },
+    );
   });
   const files: string[] = [];
   for (const entry of entries.sort()) {

@@ -5,13 +5,10 @@ import { ThreadPool, type ThreadQuantizer } from './thread-pool.ts';
 export interface ThreadQuantizerOptions {
   /**
    * 1 quantizes in the calling thread and starts none.
-   *
    * @default as many as the machine runs at once, 4 at most
    */
   threads?: number;
-  /**
-   * Weights that a thread gets at a time. Jobs of no more weights are done in the calling thread.
-   */
+  /** Weights that a thread gets at a time. Smaller jobs are done in the calling thread. */
   jobWeights?: number;
   /** Module of a thread, which calls `serveJobs`. */
   script?: URL;

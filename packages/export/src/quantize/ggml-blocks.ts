@@ -48,12 +48,7 @@ export class KeptBlocks {
     if (hasOffsets) this.offsets = new Float32Array(outFeatures * this.#blocks);
   }
 
-  /**
-   * Takes over the next rows.
-   *
-   * @param rows whole rows of `rowLength` weights; of each, the blocks from column `from` on are
-   *   taken
-   */
+  /** Takes over whole rows of `rowLength` weights; of each, the blocks from column `from` on. */
   add(rows: Uint8Array, rowLength: number, from: number): void {
     const { length, bytes } = GGML_TYPES[this.#type];
     const rowBytes = (rowLength / length) * bytes;

@@ -10,19 +10,13 @@ export interface OffsetBlocks {
   readonly offsets: Float32Array;
 }
 
-/**
- * Share of the weights' size by which halves may change them. 4 bits themselves change them by 140
- * times that.
- */
+/** Share of the weights' size that halves may change. 4 bits themselves change 140 times that. */
 const HALVES_ERROR = 5e-4;
 
 /** Mean square of q − 8 over all codes. */
 const CODE_SQUARE = 21.5;
 
-/**
- * The dtype for scales and offsets: F16 unless the weights would lose more than 4-bit blocks can
- * spare.
- */
+/** F16 for scales and offsets, unless the weights would lose more than 4-bit blocks can spare. */
 export function offsetDtype({ scales, offsets }: OffsetBlocks): 'F16' | 'F32' {
   const scale = halvesError(scales);
   const offset = halvesError(offsets);

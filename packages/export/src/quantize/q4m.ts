@@ -15,7 +15,6 @@ import { kernels, ROWS_AT, SLICE } from './wasm-module.ts';
  * and the second sum is a product like the first. The graph appends the block sums to the
  * activations, and the offsets are stored as further columns of the same matrix, so both sums run
  * in one kernel. An offset takes a coarse and a fine code; 32 blocks share the scale of either.
- *
  * @param rows [N, K], K a multiple of 32
  * @param exponent scales are stored divided by 2^exponent, so that those of unusually large or
  *   small weights fit

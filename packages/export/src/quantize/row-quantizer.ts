@@ -12,19 +12,13 @@ export interface QuantizeJob {
   /** [N, K], K a multiple of 32. */
   readonly rows: Numbers;
   readonly inFeatures: number;
-  /**
-   * Absent: scales are rounded to the narrow dtype of their class. Given: they become float32, for
-   * `q4m` in a range around 2^exponent.
-   */
+  /** Given: scales are float32, `q4m`'s around 2^exponent. Absent: rounded to the class's dtype. */
   readonly exponent?: number;
 }
 
 export interface QuantizedRows {
   readonly codes: Uint8Array<ArrayBuffer>;
-  /**
-   * For `q4m` the e4m4 codes of scale / 2^exponent. Else the scales, rounded to halves where no
-   * exponent was given.
-   */
+  /** `q4m`: e4m4 codes of scale / 2^exponent. Else scales, rounded to halves without exponent. */
   readonly scales: Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
   /** Largest |x|. Where a value is not finite: that value, and there are no codes. */
   readonly largest: number;
@@ -45,9 +39,7 @@ export const IN_PROCESS: RowQuantizer = {
   },
 };
 
-/**
- * Does one job. Each row is quantized by itself, so it does not matter how rows are cut into jobs.
- */
+/** Does one job. Rows are quantized one by one, so it does not matter how they are cut. */
 export function quantizeRows({ weightClass, rows, inFeatures, exponent }: QuantizeJob): QuantizedRows {
   const quantized =
     weightClass === 'q4m'

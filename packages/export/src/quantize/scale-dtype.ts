@@ -2,10 +2,7 @@
 const F16_MIN_NORMAL = 2 ** -14;
 const F16_MAX = 65504;
 
-/**
- * The dtype that holds scales of half precision exactly: F16, unless one is subnormal there or
- * overflows.
- */
+/** F16, which holds scales of half precision exactly unless one is subnormal or overflows. */
 export function scaleDtype(scales: Float32Array): 'F16' | 'F32' {
   for (const scale of scales) {
     const magnitude = Math.abs(scale);

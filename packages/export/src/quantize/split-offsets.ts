@@ -6,7 +6,6 @@ const ZERO = 8;
 
 /**
  * Takes the offsets of `q4m` out of their columns: the same weights as `q4k`.
- *
  * @param codes [N, K'/32, 16], low nibble first; K' is K with the columns of the offsets
  * @param scales [N, K'/32]
  */

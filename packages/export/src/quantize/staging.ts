@@ -6,18 +6,11 @@ import { type Kernels, kernels, ROWS_AT, reserve, SLICE } from './wasm-module.ts
 export interface QuantizedBlocks<Scales> {
   readonly codes: Uint8Array<ArrayBuffer>;
   readonly scales: Scales;
-  /**
-   * Largest |x| of the rows. Where a value is not finite: that value, and codes and scales mean
-   * nothing.
-   */
+  /** Largest |x|, or a value that is not finite: then codes and scales mean nothing. */
   readonly largest: number;
 }
 
-/**
- * Copies rows into the module's memory as float32, filled up with zeros to a whole block.
- *
- * @param room bytes that the kernel needs behind the rows
- */
+/** Copies rows in as float32, filled up to a whole block. `room`: bytes needed behind them. */
 export function stage(wasm: Kernels, rows: Numbers, start: number, end: number, room: number): ArrayBuffer {
   const { memory } = wasm;
   const array = arrayOf(rows).subarray(start, end);

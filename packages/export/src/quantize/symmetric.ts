@@ -5,7 +5,6 @@ import { kernels, ROWS_AT, SLICE } from './wasm-module.ts';
 
 /**
  * Symmetric 8-bit blocks: value = (q − 128)·scale, scale = max|x| / 127.
- *
  * @param rows [N, K], K a multiple of 32
  * @param halves whether scales are rounded to a half's precision, so that codes are fitted to the
  *   scale the reader sees
@@ -17,10 +16,7 @@ export function quantizeQ8(rows: Numbers, halves: boolean): QuantizedBlocks<Floa
 
 /**
  * Symmetric 4-bit blocks: value = (q − 8)·scale, the scale searched for least squared error.
- *
- * @param rows [N, K], K a multiple of 32
- * @param halves whether scales are rounded to a half's precision, so that codes are fitted to the
- *   scale the reader sees
+ * Parameters as for {@link quantizeQ8}.
  * @returns codes [N, K/32, 16], low nibble first; scales [N, K/32]
  */
 export function quantizeQ4(rows: Numbers, halves: boolean): QuantizedBlocks<Float32Array<ArrayBuffer>> {

@@ -69,10 +69,8 @@ const NO_TENSORS: readonly Kind[] = [
 /**
  * Weights in forms that the readers here do not know.
  *
- * @see https://github.com/bitsandbytes-foundation/bitsandbytes/blob/0.45.0/bitsandbytes/functional.py
- *   `QuantState.as_dict`
- * @see https://github.com/nunchaku-tech/nunchaku/blob/v1.0.0/nunchaku/models/linear.py
- *   `SVDQW4A4Linear`
+ * @see https://github.com/bitsandbytes-foundation/bitsandbytes/blob/0.45.0/bitsandbytes/functional.py `QuantState.as_dict`
+ * @see https://github.com/nunchaku-tech/nunchaku/blob/v1.0.0/nunchaku/models/linear.py `SVDQW4A4Linear`
  */
 const WEIGHTS: readonly Kind[] = [
   {
@@ -122,10 +120,8 @@ const WEIGHTS: readonly Kind[] = [
 /**
  * Other networks.
  *
- * @see https://github.com/Comfy-Org/ComfyUI/blob/a125cd84/comfy/model_detection.py
- *   `detect_unet_config`
- * @see https://github.com/huggingface/diffusers/blob/v0.42.1/src/diffusers/loaders/single_file_utils.py
- *   `CHECKPOINT_KEY_NAMES`
+ * @see https://github.com/Comfy-Org/ComfyUI/blob/a125cd84/comfy/model_detection.py `detect_unet_config`
+ * @see https://github.com/huggingface/diffusers/blob/v0.42.1/src/diffusers/loaders/single_file_utils.py `CHECKPOINT_KEY_NAMES`
  */
 const NETWORKS: readonly Kind[] = [
   {

@@ -25,10 +25,7 @@ function hashOf(value: unknown): Promise<string> {
 const ROWS = 8;
 const COLUMNS = 64;
 
-/**
- * A hash of a few fixed numbers in every weight class. It changes when a quantizer does, though the
- * options stay the same.
- */
+/** A hash of fixed numbers in every weight class: it changes when a quantizer does. */
 async function converterMark(): Promise<string> {
   const slot: WeightSlot = { name: 'mark.weight', kind: 'linear', tensorClass: 'mlp', shape: [ROWS, COLUMNS] };
   // Differences of Halton's sequences: spread evenly over [−1, 1], without chance.

@@ -15,10 +15,7 @@ export interface FinishedPart {
   readonly blocks: readonly BlockOrigin[];
 }
 
-/**
- * Hashes of what decides a bundle's bytes. A conversion takes over another's files only where both
- * hashes are equal.
- */
+/** What decides a bundle's bytes, hashed. Files are taken over only where both are equal. */
 export interface JournalIdentity {
   /** Sizes and versions of the source's files. */
   readonly source: string;
@@ -26,10 +23,7 @@ export interface JournalIdentity {
   readonly settings: string;
 }
 
-/**
- * What an earlier conversion left: nothing, work of the same conversion, or work that differs in
- * its source or settings.
- */
+/** What an earlier conversion left: nothing, work of this one, or of another source or settings. */
 export type Leftover = 'nothing' | 'same' | 'other-source' | 'other-settings';
 
 /** Version of the journal, in its first line. */
@@ -68,10 +62,7 @@ export class Journal {
     return new Journal(sink, leftover, new Map(finished.map((part) => [part.entry.name, part])));
   }
 
-  /**
-   * The part as an earlier conversion wrote it, with every byte of its file checked. Undefined
-   * where it must be written.
-   */
+  /** The part as an earlier run wrote it, every byte checked. Undefined: it must be written. */
   async find(part: string, signal: AbortSignal | undefined): Promise<FinishedPart | undefined> {
     const finished = this.#finished.get(part);
     if (finished?.file === undefined) return undefined;

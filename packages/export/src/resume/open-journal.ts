@@ -11,7 +11,6 @@ const REASONS = {
 /**
  * Opens the journal of this conversion. What an interrupted one left stays where it was the same
  * conversion; else it is removed.
- *
  * @param written the files that this conversion has written so far, which stay
  */
 export async function openJournal(

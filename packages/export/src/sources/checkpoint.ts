@@ -25,7 +25,6 @@ export interface Checkpoint {
   checkDtype(tensor: string): void;
   /**
    * Rows `start` up to `end` of a tensor.
-   *
    * @param rowLength elements of one row
    * @returns [end − start, rowLength], in memory that later reads use again: see {@link ReadMemory}
    */

@@ -9,10 +9,7 @@ export interface SourceFile {
   /** Its last path segment; goes into the bundle's manifest. */
   readonly name: string;
   open(): Promise<ByteSource>;
-  /**
-   * Another file of the same folder, for an index and for a file in parts. Absent where the folder
-   * cannot be reached.
-   */
+  /** Another file of its folder: a shard or part. Absent where the folder cannot be reached. */
   beside?(name: string): SourceFile;
 }
 
@@ -20,10 +17,7 @@ export interface SourceFile {
 export interface ModelSources {
   /** A diffusers FluxPipeline folder. What is given below replaces its own. */
   readonly folder?: SourceFolder | undefined;
-  /**
-   * A safetensors or GGUF file in any naming, or the index of a network's shards. One file may hold
-   * several components.
-   */
+  /** safetensors or GGUF in any naming, or an index of shards. One file may hold several. */
   readonly files?: Readonly<Partial<Record<Component, SourceFile>>>;
   /** A folder that holds `tokenizer/` and `tokenizer_2/`, in place of `folder`'s. */
   readonly tokenizers?: SourceFolder | undefined;
@@ -64,16 +58,16 @@ export async function combineSources({ folder, files = {}, tokenizers }: ModelSo
     async open(path) {
       const open = openBeside(path) ?? opens.get(path);
       if (open !== undefined) return await open();
-      throw new ModelError(`${path} is missing from the sources`, { code: 'model/file-missing', details: { path } });
+      throw new ModelError(`${path} is missing from the sources; give it too`, {
+        code: 'model/file-missing',
+        details: { path },
+      });
     },
     singleFiles,
   };
 }
 
-/**
- * Throws where something is missing. With a folder nothing is: the folder itself is checked when it
- * is read.
- */
+/** Throws where something is missing. A folder is checked when it is read. */
 function requireEverything(
   folder: SourceFolder | undefined,
   files: NonNullable<ModelSources['files']>,

@@ -28,10 +28,7 @@ export function isWeights(name: string): boolean {
   return WEIGHTS.test(name);
 }
 
-/**
- * The file given for a component, else the one in `<component>/`. Either is a single file or an
- * index, which names its shards.
- */
+/** The file given for a component, else the one in `<component>/`, or the shards of its index. */
 export async function findFiles(source: SourceFolder, component: Component): Promise<ComponentFiles> {
   const given = source.singleFiles?.[component];
   if (given !== undefined) {
@@ -106,10 +103,7 @@ function only(paths: readonly string[]): string | undefined {
   return paths.length === 1 ? paths[0] : undefined;
 }
 
-/**
- * Throws where a shard lacks a tensor that the index lists: the shard is from another model or
- * another revision.
- */
+/** Throws where no shard has a tensor of the index: they are of different models or revisions. */
 export function requireListed(
   component: Component,
   { index }: ComponentFiles,

@@ -69,7 +69,6 @@ export async function openCheckpoint(
 
 /**
  * The tensors of files, by path, with the other parts of those that were cut.
- *
  * @param opened receives each source as it is opened. The caller closes them, also after an error
  */
 async function openStores(
@@ -103,19 +102,25 @@ function requireNetwork(component: Component, path: string, tensors: TensorShape
   if (networks.includes(component)) return;
   const expected = markersOf(component);
   const holds = networks.length > 0 ? `tensors of ${networks.join(', ')}` : [...tensors.keys()].slice(0, 3).join(', ');
-  throw new FormatError(`${path} must hold ${component}, with ${expected.join(' or ')}, got ${holds || 'no tensor'}`, {
-    code: 'format/tensor-missing',
-    details: { component, path, expected, got: networks },
-  });
+  throw new FormatError(
+    `${path} must hold ${component}, with ${expected.join(' or ')}, got ${holds || 'no tensor'}; was the file given for another part?`,
+    {
+      code: 'format/tensor-missing',
+      details: { component, path, expected, got: networks },
+    },
+  );
 }
 
 function locate(component: Component, path: string, file: TensorStore, located: Map<string, TensorStore>): void {
   for (const name of file.tensors.keys()) {
     if (located.has(name)) {
-      throw new FormatError(`${component}: tensor ${name} must be in one shard, got it again in ${path}`, {
-        code: 'format/tensor-unexpected',
-        details: { component, tensor: name, path },
-      });
+      throw new FormatError(
+        `${component}: tensor ${name} must be in one shard, got it again in ${path}; get all shards from one place`,
+        {
+          code: 'format/tensor-unexpected',
+          details: { component, tensor: name, path },
+        },
+      );
     }
     located.set(name, file);
   }

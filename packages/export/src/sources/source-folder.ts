@@ -2,9 +2,7 @@ import { FormatError, ModelError } from '@flux-srpo/core';
 import type { ByteSource } from '@flux-srpo/formats';
 import type { Component } from '../key-maps/rules.ts';
 
-/**
- * A folder of files to convert from or to inspect: on disk, picked in a browser, or held in memory.
- */
+/** Files to convert from or to inspect: on disk, picked in a browser, or in memory. */
 export interface SourceFolder {
   /** Paths of all files, relative, with `/`. */
   list(): Promise<readonly string[]>;
@@ -50,17 +48,20 @@ export async function readJsonObject(
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new FormatError(`${path} is not valid JSON: ${(cause as Error).message}`, {
+    throw new FormatError(`${path} must be JSON, got: ${(cause as Error).message}; download it again`, {
       code: 'format/header-invalid',
       details: { path },
       cause,
     });
   }
   if (!isObject(value)) {
-    throw new FormatError(`${path} must hold a JSON object, got ${Array.isArray(value) ? 'an array' : typeof value}`, {
-      code: 'format/header-invalid',
-      details: { path },
-    });
+    throw new FormatError(
+      `${path} must hold a JSON object, got ${Array.isArray(value) ? 'an array' : typeof value}; download it again`,
+      {
+        code: 'format/header-invalid',
+        details: { path },
+      },
+    );
   }
   return value;
 }

@@ -6,7 +6,6 @@ import type { SourceFolder } from './source-folder.ts';
 /**
  * The parts into which llama.cpp cuts a GGUF file. Each says which it is of how many, and their
  * names tell where the others are.
- *
  * @see https://github.com/ggml-org/llama.cpp/blob/ef035f7/src/llama.cpp `llama_split_path`
  */
 const PART_NAME = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;

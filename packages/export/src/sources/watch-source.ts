@@ -6,9 +6,7 @@ export interface WatchedSource {
   readonly source: SourceFolder;
   /** By path: size and version of each file when it was first opened. */
   readonly states: ReadonlyMap<string, FileState>;
-  /**
-   * Throws where a file has changed since it was first opened: its tensors would be of two states.
-   */
+  /** Throws where a file has changed since it was first opened: tensors of two states. */
   assertUnchanged(): Promise<void>;
 }
 

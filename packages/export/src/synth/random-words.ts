@@ -1,17 +1,12 @@
 /**
  * Seeded random 32-bit words. Word `i` of a stream is a hash of `i` and the stream's key, so any
  * word can be made without the ones before.
- *
- * @see https://github.com/skeeto/hash-prospector/blob/6958c28/README.md
- *   "Two round functions": [16 21f0aaad 15 d35a2d97 15]
+ * @see https://github.com/skeeto/hash-prospector/blob/6958c28/README.md "Two round functions": [16 21f0aaad 15 d35a2d97 15]
  */
 export class RandomWords {
   readonly #key: number;
 
-  /**
-   * The stream's key is the seed hashed with the name (FNV-1a), so that names have streams of their
-   * own.
-   */
+  /** Seed and name hashed (FNV-1a) are the stream's key: each name has a stream of its own. */
   constructor(seed: number, name: string) {
     let hash = 0x811c9dc5 ^ seed;
     for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);

@@ -22,15 +22,9 @@ export interface SynthesizeOptions {
   dtype: WeightClass;
   /** The same seed, shape and dtype give the same bundle. @default 0 */
   seed?: number;
-  /**
-   * A folder with `tokenizer/` and `tokenizer_2/`. Without it, tokenizers know only the letters a
-   * to z.
-   */
+  /** With `tokenizer/` and `tokenizer_2/`. Absent: tokenizers that know the letters a to z. */
   tokenizers?: SourceFolder | undefined;
-  /**
-   * Hashes the weights without writing them. `virtualBundle` makes the same bytes again when they
-   * are read.
-   */
+  /** Hashes the weights without writing them. `virtualBundle` makes the same bytes again. */
   virtual?: boolean;
   signal?: AbortSignal;
   onProgress?: (progress: { part: string; done: number; total: number }) => void;

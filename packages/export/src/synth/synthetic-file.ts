@@ -1,9 +1,7 @@
 import { type ByteSource, checkRange, planSafetensors } from '@flux-srpo/formats';
 import type { SyntheticTensor } from './synthetic-tensors.ts';
 
-/**
- * A safetensors file of these tensors that is never stored: each read makes the bytes it asks for.
- */
+/** A safetensors file that is never stored: each read makes the bytes it asks for. */
 export function syntheticFile(tensors: readonly SyntheticTensor[], name: string): ByteSource {
   const { header, tensors: planned, size } = planSafetensors(tensors);
   const pieces = [{ offset: 0, bytes: header.length, fill: copyOf(header) }];

@@ -9,9 +9,7 @@ export interface SyntheticTensor extends TensorSpec {
   fill(out: Uint8Array, offset: number): void;
 }
 
-/**
- * Standard deviations of uniform numbers in [−1, 1) and of uniform 4-bit codes around their zero.
- */
+/** Standard deviations of uniform numbers in [−1, 1) and of 4-bit codes around their zero. */
 const UNIFORM_DEVIATION = 1 / Math.sqrt(3);
 const NIBBLE_DEVIATION = Math.sqrt((16 ** 2 - 1) / 12);
 // Offsets, times the sum of 32 inputs, add twice the variance of the block's own codes in `q4m`,
@@ -102,10 +100,7 @@ function asHalves(range: Range): Convert {
   };
 }
 
-/**
- * By range. A model has a thousand tensors of halves, but only about ten ranges: one per width of a
- * layer.
- */
+/** By range: a model's thousand tensors of halves have about ten, one per width of a layer. */
 const tables = new Map<string, Uint16Array>();
 
 function halvesOf({ mean, spread }: Range): Uint16Array {

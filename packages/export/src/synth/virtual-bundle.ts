@@ -52,10 +52,13 @@ async function readManifest(files: Files): Promise<Manifest | undefined> {
   if (source === undefined) return undefined;
   try {
     if (source.size > MAX_MANIFEST_BYTES) {
-      throw new ModelError(`manifest: the document must be at most ${MAX_MANIFEST_BYTES} bytes, got ${source.size}`, {
-        code: 'model/manifest-invalid',
-        details: { expected: MAX_MANIFEST_BYTES, got: source.size },
-      });
+      throw new ModelError(
+        `manifest: the document must be at most ${MAX_MANIFEST_BYTES} bytes, got ${source.size}; make the bundle again`,
+        {
+          code: 'model/manifest-invalid',
+          details: { expected: MAX_MANIFEST_BYTES, got: source.size },
+        },
+      );
     }
     return parseManifest(new TextDecoder().decode(await source.read(0, source.size)));
   } finally {

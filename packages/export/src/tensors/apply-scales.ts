@@ -13,7 +13,6 @@ import { readValues, type TensorStore } from './tensor-store.ts';
  * of `X.comfy_quant`
  * 3. the same scales, and that JSON for all layers under `_quantization_metadata` in the file's
  * header
- *
  * @see https://github.com/Comfy-Org/ComfyUI/blob/a125cd84/comfy/ops.py `scaled_fp8_ops`
  */
 
@@ -35,10 +34,7 @@ export interface Companion {
   readonly reason: string;
 }
 
-/**
- * The same file with its scales applied. Tensors that only served the weights move from `tensors`
- * to `companions`.
- */
+/** The file with its scales applied. Tensors that only served weights become `companions`. */
 export async function applyScales(
   name: string,
   store: TensorStore,
@@ -127,10 +123,13 @@ function parseJson(name: string, what: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new FormatError(`${name}: ${what} must be JSON, got ${JSON.stringify(text.slice(0, 40))}`, {
-      code: 'format/header-invalid',
-      details: { name, tensor: what },
-      cause,
-    });
+    throw new FormatError(
+      `${name}: ${what} must be JSON, got ${JSON.stringify(text.slice(0, 40))}; use the bf16 file`,
+      {
+        code: 'format/header-invalid',
+        details: { name, tensor: what },
+        cause,
+      },
+    );
   }
 }

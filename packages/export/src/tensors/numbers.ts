@@ -1,9 +1,6 @@
 import { bf16ToF32, f16ToF32 } from '@flux-srpo/formats';
 
-/**
- * Numbers of a tensor, row-major. Halves stay halves until they are quantized: widening them
- * earlier would double the memory.
- */
+/** Row-major. Halves stay halves until they are quantized: as floats they would take twice. */
 export type Numbers = Float32Array | Halves;
 
 export interface Halves {

@@ -14,9 +14,7 @@ import { cutShort, FIRST_BYTES, refuseOtherBytes } from '../recognise/recognise.
 import { halvesOf, isHalfDtype } from './numbers.ts';
 import type { TensorStore } from './tensor-store.ts';
 
-/**
- * Opens a safetensors or GGUF file, told apart by their first bytes. The caller closes the source.
- */
+/** Opens a safetensors or GGUF file, told by its first bytes. The caller closes the source. */
 export async function openTensorStore(source: ByteSource, signal?: AbortSignal): Promise<TensorStore> {
   const file = await readTensorFile(source, signal);
   return file instanceof Gguf ? ggufStore(file) : safetensorsStore(file);

@@ -1,10 +1,7 @@
 import { COMPONENTS, type Component, markersOf, type TensorShapes } from '../key-maps/namings.ts';
 import type { TensorStore } from './tensor-store.ts';
 
-/**
- * Prefixes of each network's tensor names in files of several networks. The plain names are tried
- * first.
- */
+/** What files of several networks put before each one's names. Plain names are tried first. */
 const PREFIXES: Readonly<Record<Component, readonly string[]>> = {
   transformer: ['', 'model.diffusion_model.', 'diffusion_model.', 'transformer.'],
   text_encoder: ['', 'text_encoders.clip_l.transformer.'],

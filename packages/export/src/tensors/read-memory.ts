@@ -1,7 +1,4 @@
-/**
- * Most pieces of a tensor that are quantized at once. The next one is read meanwhile; more would
- * only take memory.
- */
+/** Pieces of a tensor quantized at once. The next is read meanwhile; more only take memory. */
 export const PIECES_AT_ONCE = 2;
 
 /** The pieces being quantized, one that is handed over and one that is being read. */

@@ -27,14 +27,10 @@ export interface TensorStore {
   roundable(name: string): boolean;
   /**
    * Numbers `start` up to `end` of a tensor, row-major. Only the bytes that hold them are read.
-   *
    * @param memory may hold the result, which is valid until that memory is used again
    */
   readNumbers(name: string, start: number, end: number, signal?: AbortSignal, memory?: ReadMemory): Promise<Numbers>;
-  /**
-   * ggml's quantized blocks; absent in other files. `start` and `end` count values and lie between
-   * blocks.
-   */
+  /** ggml's quantized blocks; absent in other files. Ranges count values, in whole blocks. */
   readonly blocks?: {
     readonly typeOf: (name: string) => GgmlTypeName;
     readonly read: (
@@ -60,11 +56,7 @@ export async function readValues(
   return toFloat32(await store.readNumbers(name, start, end, signal));
 }
 
-/**
- * Throws for a tensor whose dtype does not widen to float32 exactly.
- *
- * @param what names the tensor in the message
- */
+/** Throws for a tensor that does not widen to float32 exactly. `what` names it in the message. */
 export function requireReadable(
   store: TensorStore,
   tensor: string,

@@ -4,7 +4,6 @@ import type { Tensor } from './tiny-pipeline.ts';
 /**
  * Black Forest Labs' naming, written out from its source: the oracle of the key maps, which
  * therefore do not appear here.
- *
  * @see https://github.com/black-forest-labs/flux/blob/802fb47/src/flux/model.py
  */
 

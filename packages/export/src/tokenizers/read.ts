@@ -149,8 +149,7 @@ function toFiles(
  * What a model without a type is, as the tokenizers library tells it: the first kind whose fields
  * it has.
  *
- * @see https://github.com/huggingface/tokenizers/blob/v0.21.0/tokenizers/src/models/mod.rs
- *   `ModelUntagged`
+ * @see https://github.com/huggingface/tokenizers/blob/v0.21.0/tokenizers/src/models/mod.rs `ModelUntagged`
  */
 function inferType({ vocab, merges }: Record<string, unknown>): string | undefined {
   if (isObject(vocab)) return Array.isArray(merges) ? 'BPE' : 'WordPiece';

@@ -20,8 +20,7 @@ const EXTRA_ID = /^<extra_id_\d+>$/;
  * The `tokenizer.json` of a T5 tokenizer that only has a sentencepiece model, as transformers makes
  * it in memory.
  *
- * @see https://github.com/huggingface/transformers/blob/v5.18.0/src/transformers/convert_slow_tokenizer.py
- *   `T5Converter`
+ * @see https://github.com/huggingface/transformers/blob/v5.18.0/src/transformers/convert_slow_tokenizer.py `T5Converter`
  */
 export function unigramTokenizerJson(path: string, model: UnigramPieces): Record<string, unknown> {
   const { pieces, unknownId, hasByteFallback, charsmap } = model;

@@ -6,7 +6,6 @@ const BYTES = { uint8: 1, float16: 2, float32: 4 } as const;
 
 /**
  * Exact bytes of each part's weights on the device, from the model's shape alone.
- *
  * @param classes of every tensor, or what `--dtype` asks for
  * @param f16 counts graphs in half precision where they exist: their scales and float linears take
  *   two bytes a number

@@ -10,10 +10,7 @@ import type { PartPlan, WeightSlot } from '../graphs/slots.ts';
 /** How each class of tensor is stored. */
 export type Recipe = Readonly<Record<TensorClass, WeightClass>>;
 
-/**
- * Norm scales and biases are a millionth of the model and act on every token, so they are always
- * exact.
- */
+/** Norms and biases are a millionth of the model and act on every token: always exact. */
 const EXACT = { norm: 'f32', bias: 'f32' } as const;
 
 /**
@@ -76,10 +73,7 @@ export interface ResolvedClass {
   reason?: string;
 }
 
-/**
- * Follows the recipe as far as the slot's shape allows: q4 → q8 → f16 → f32. Depends on class and
- * shape only.
- */
+/** Follows the recipe as far as class and shape allow: q4 → q8 → f16 → f32. */
 export function resolveClass(recipe: Recipe, slot: WeightSlot): ResolvedClass {
   const asked = recipe[slot.tensorClass];
   const reason = whyNotBlocks(slot);

@@ -42,10 +42,7 @@ export function storedOffsetBlocks(blocks: OffsetBlocks): StoredNumbers[] {
   return [storedCodes(blocks.codes), storedFloats(blocks.scales, dtype), storedFloats(blocks.offsets, dtype)];
 }
 
-/**
- * What a slot in blocks becomes. `numbers` are in the order of the graph's inputs, and held from
- * then on.
- */
+/** What a slot in blocks becomes. Holds `numbers`, which are in the order of the graph's inputs. */
 export function blockTensors(
   slot: WeightSlot,
   weightClass: WeightClass,

@@ -23,7 +23,6 @@ const F16_OVERFLOW = 65520;
  * Decides how one slot is stored. Reads all its weights, because the numbers decide: a float16 must
  * not overflow, and a block's scale must not be subnormal. Quantized weights are held in memory
  * from then on; `bytes` of the others reads them again.
- *
  * @param weightClass the class of the graph's inputs
  */
 export async function planStorage(

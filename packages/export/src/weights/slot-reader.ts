@@ -8,9 +8,7 @@ import type { Pieces } from './pieces.ts';
 /** Weights that are read at a time: enough for full disk speed, little beside a large tensor. */
 const PIECE_WEIGHTS = 4 * 1024 * 1024;
 
-/**
- * The weights of a slot with LoRAs merged, in pieces of whole rows: [rows, columns of the slot].
- */
+/** A slot's weights with LoRAs merged, in pieces of whole rows: [rows, columns of the slot]. */
 export function slotPieces(bound: MergedSlot, checkpoint: Checkpoint, signal?: AbortSignal): Pieces {
   const pieces = storedPieces(bound, checkpoint, signal);
   return bound.deltas === undefined ? pieces : addDeltas(pieces, bound.columns, bound.deltas, signal);

@@ -5,7 +5,6 @@ import { f16Table } from '../numbers/half.ts';
  *
  * Every step rounds to float32 as ggml's own reference loops do, so the result equals theirs bit
  * for bit where those are compiled without fused multiply-adds; `gguf` for Python is.
- *
  * @param blocks a whole number of blocks
  * @param out as many values as the blocks hold
  * @see https://github.com/ggml-org/ggml/blob/d99724f2/src/ggml-quants.c `dequantize_row_*`

@@ -40,10 +40,7 @@ export const q3_k = blockType(11, 256, 110, (blocks, at, out, to) => {
   }
 });
 
-/**
- * Low four bits: nibbles of bytes 0–7, the low ones first. High two: bytes 8–11, two bits for every
- * fourth scale.
- */
+/** Low nibbles of bytes 0–7, then high ones; bits 4 and 5 of every fourth scale in bytes 8–11. */
 function scaleAt(bytes: Uint8Array, at: number, i: number): number {
   const low = i < 8 ? bytes[at + i]! & 15 : bytes[at + i - 8]! >> 4;
   return low | (((bytes[at + 8 + (i & 3)]! >> (2 * (i >> 2))) & 3) << 4);
@@ -112,7 +109,6 @@ export const q6_k = blockType(14, 256, 210, (blocks, at, out, to) => {
 
 /**
  * The scale and minimum of sub-block `j` (0 … 7) of Q4_K and Q5_K: 6 bits each, packed in 12 bytes.
- *
  * @see https://github.com/ggml-org/ggml/blob/d99724f2/src/ggml-quants.c `get_scale_min_k4`
  */
 function scaleAndMin(bytes: Uint8Array, at: number, j: number): [scale: number, min: number] {

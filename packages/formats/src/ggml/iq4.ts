@@ -2,7 +2,6 @@ import { blockType, halfAt } from './block.ts';
 
 /**
  * The 16 levels of both types: dense around 0, where most weights are.
- *
  * @see https://github.com/ggml-org/ggml/blob/d99724f2/src/ggml-common.h `kvalues_iq4nl`
  */
 const LEVELS = Int8Array.of(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);

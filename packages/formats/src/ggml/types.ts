@@ -12,7 +12,6 @@ function plain(id: number, dtype: 'F32' | 'F16' | 'BF16', bytes: number): GgmlTy
 /**
  * Every type that a GGUF file may name. Types without `dequantize` cannot be read as numbers; their
  * sizes suffice to list a file.
- *
  * @see https://github.com/ggml-org/ggml/blob/d99724f2/include/ggml.h `enum ggml_type`
  */
 export const GGML_TYPES = {

@@ -91,7 +91,7 @@ export class GgufCursor {
 
   #truncated(length: number): FormatError {
     return new FormatError(
-      `${this.name}: the GGUF header must go on for ${length} bytes at ${this.at}, but the file has ${this.#fileSize}`,
+      `${this.name}: the GGUF header must go on for ${length} bytes at ${this.at}, but the file has ${this.#fileSize}; it is cut short`,
       { code: 'format/truncated', details: { name: this.name, expected: this.at + length, got: this.#fileSize } },
     );
   }

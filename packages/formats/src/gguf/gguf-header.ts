@@ -7,7 +7,6 @@ import { originalShapes } from './original-shapes.ts';
  * The header of a GGUF file: metadata, then what each tensor is and where.
  *
  * Rules and their order are those of ggml's own reader: what it refuses is refused here.
- *
  * @see https://github.com/ggml-org/ggml/blob/d99724f2/docs/gguf.md
  * @see https://github.com/ggml-org/ggml/blob/d99724f2/src/gguf.cpp `gguf_init_from_file_impl`
  */

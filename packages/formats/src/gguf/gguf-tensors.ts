@@ -47,13 +47,15 @@ export function readTensors(
     const { name, begin, bytes } = entry;
     if (names.has(name)) throw cursor.error(`must not repeat tensor "${showName(name)}"`);
     names.add(name);
-    // ggml's files have data in the order of the entries, without holes; so no two tensors share
-    // bytes.
+    // ggml's files have data in entry order, without holes, so no two tensors share bytes.
     if (begin !== end) {
-      throw new FormatError(`${cursor.name}: tensor "${showName(name)}" must have its data at ${end}, got ${begin}`, {
-        code: 'format/offset-out-of-range',
-        details: { name: cursor.name, tensor: showName(name), expected: end, got: begin },
-      });
+      throw new FormatError(
+        `${cursor.name}: tensor "${showName(name)}" must have its data at ${end}, got ${begin}; the file is damaged`,
+        {
+          code: 'format/offset-out-of-range',
+          details: { name: cursor.name, tensor: showName(name), expected: end, got: begin },
+        },
+      );
     }
     end = roundUp(begin + bytes, alignment);
     if (!Number.isSafeInteger(end)) throw tooLarge(cursor, name);
@@ -82,10 +84,13 @@ function readEntry(cursor: GgufCursor): Entry {
   const typeId = cursor.u32();
   const type = ggmlTypeName(typeId);
   if (type === undefined) {
-    throw new FormatError(`${cursor.name}: tensor "${showName(name)}" has unknown ggml type ${typeId}`, {
-      code: 'format/dtype-unsupported',
-      details: { name: cursor.name, tensor: showName(name), type: typeId },
-    });
+    throw new FormatError(
+      `${cursor.name}: tensor "${showName(name)}" must be of a ggml type that is known, got type ${typeId}; use another quantization of the file`,
+      {
+        code: 'format/dtype-unsupported',
+        details: { name: cursor.name, tensor: showName(name), type: typeId },
+      },
+    );
   }
   const begin = cursor.u64();
   const bytes = tensorBytes(cursor, name, type, innermostFirst);

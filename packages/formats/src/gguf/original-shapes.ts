@@ -9,7 +9,6 @@ const PREFIX = 'comfy.gguf.orig_shape.';
 /**
  * The tensors with the shapes that they had before their converter cut them into rows of whole
  * blocks: the numbers are in the same order. The file has these shapes outermost first.
- *
  * @see https://github.com/city96/ComfyUI-GGUF/blob/001ffcf/loader.py `get_orig_shape`
  */
 export function originalShapes(

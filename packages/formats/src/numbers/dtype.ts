@@ -1,8 +1,6 @@
 /**
  * Bits of one element of each dtype a safetensors file may hold.
- *
- * @see https://github.com/huggingface/safetensors/blob/24b0b28/safetensors/src/tensor.rs
- *   `Dtype::bitsize`
+ * @see https://github.com/huggingface/safetensors/blob/24b0b28/safetensors/src/tensor.rs `Dtype::bitsize`
  */
 export const DTYPE_BITS = {
   F4: 4,

@@ -3,9 +3,7 @@ import { fromF16 } from './half.ts';
 /**
  * The two 8-bit floats of published checkpoints, as tables of all 256 codes. Every value is exact
  * in float32.
- *
- * @see https://arxiv.org/abs/2209.05433
- *   table 1 (Micikevicius et al., FP8 Formats for Deep Learning)
+ * @see https://arxiv.org/abs/2209.05433 table 1 (Micikevicius et al., FP8 Formats for Deep Learning)
  */
 
 /**

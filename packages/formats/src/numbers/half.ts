@@ -19,8 +19,7 @@ function toF16(value: number): number {
   // 65520 and above round to infinity.
   if (magnitude >= 0x477ff000) return sign | 0x7c00;
   if (magnitude < 0x38800000) {
-    // Subnormal: adding 0.5 puts float16's last place (2^-24) where float32's is, so the addition
-    // itself rounds to even.
+    // Subnormal: adding 0.5 brings float16's last place (2^-24) to float32's, which rounds to even.
     u32[0] = magnitude;
     f32[0] = f32[0]! + 0.5;
     return sign | (u32[0]! - 0x3f000000);

@@ -9,7 +9,6 @@ export const WIDENABLE = ['F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2'] as const s
 /**
  * Float32 values of a little-endian tensor of one of these dtypes, exact. Others are refused:
  * whether to round is the caller's choice.
- *
  * @returns a view of `bytes` for aligned F32, else a new array
  */
 export function widen(dtype: Dtype, bytes: Uint8Array): Float32Array {

@@ -34,14 +34,19 @@ export function decodeModel(bytes: Uint8Array): ModelProto & { graph: GraphProto
   try {
     model = fromBinary(ModelProtoSchema, bytes);
   } catch (cause) {
-    throw new FormatError('an ONNX model must be a protobuf ModelProto, got bytes that are not', {
-      code: 'format/header-invalid',
-      cause,
-    });
+    throw new FormatError(
+      'an ONNX model must be a protobuf ModelProto, got bytes that are not; convert the model again',
+      {
+        code: 'format/header-invalid',
+        cause,
+      },
+    );
   }
   const { graph } = model;
   if (graph === undefined) {
-    throw new FormatError('an ONNX model must have a graph, got none', { code: 'format/header-invalid' });
+    throw new FormatError('an ONNX model must have a graph, got none; convert the model again', {
+      code: 'format/header-invalid',
+    });
   }
   return Object.assign(model, { graph });
 }

@@ -16,11 +16,9 @@ export interface Entry {
 
 /**
  * The entries of a safetensors header, in its own order, and its texts by name.
- *
  * @param bytes the header alone, without its length
  * @param file its name, for messages
- * @see https://github.com/huggingface/safetensors/blob/24b0b28/safetensors/src/tensor.rs
- *   `Metadata::validate`
+ * @see https://github.com/huggingface/safetensors/blob/24b0b28/safetensors/src/tensor.rs `Metadata::validate`
  */
 export function parseEntries(bytes: Uint8Array, file: string): { metadata: Map<string, string>; entries: Entry[] } {
   const scanner = new HeaderScanner(bytes, file);
@@ -62,8 +60,11 @@ function readEntry(scanner: HeaderScanner, file: string, name: string): Entry {
 function readDtype(scanner: HeaderScanner, file: string, tensor: string): Dtype {
   const dtype = scanner.string('a dtype');
   if (isDtype(dtype)) return dtype;
-  throw new FormatError(`${file}: tensor "${showName(tensor)}" has unknown dtype "${showName(dtype)}"`, {
-    code: 'format/dtype-unsupported',
-    details: { name: file, tensor, dtype: showName(dtype) },
-  });
+  throw new FormatError(
+    `${file}: tensor "${showName(tensor)}" must have a dtype of safetensors, got "${showName(dtype)}"; use another file of this model`,
+    {
+      code: 'format/dtype-unsupported',
+      details: { name: file, tensor, dtype: showName(dtype) },
+    },
+  );
 }

@@ -26,7 +26,6 @@ export interface SafetensorsHeader {
 
 /**
  * Parses and validates the header of `name`.
- *
  * @param bytes the header alone, without its length
  * @param dataStart where tensor data begins in the file
  * @param fileSize bytes of the whole file, which the last tensor must end at exactly
@@ -46,7 +45,7 @@ export function parseHeader(bytes: Uint8Array, name: string, dataStart: number, 
     const expected = tensorBytes(dtype, shape);
     if (expected !== end - begin) {
       throw new FormatError(
-        `${name}: tensor "${showName(tensor)}" of ${dtype} [${shape.join(', ')}] must take ${expected} bytes, got ${end - begin}`,
+        `${name}: tensor "${showName(tensor)}" of ${dtype} [${shape.join(', ')}] must take ${expected} bytes, got ${end - begin}; the file is damaged`,
         { code: 'format/shape-mismatch', details: { name, tensor, expected, got: end - begin } },
       );
     }
@@ -56,7 +55,7 @@ export function parseHeader(bytes: Uint8Array, name: string, dataStart: number, 
   if (dataStart + at !== fileSize) {
     const code = dataStart + at > fileSize ? 'format/truncated' : 'format/offset-out-of-range';
     throw new FormatError(
-      `${name}: the file must end with its last tensor: expected ${dataStart + at} bytes, got ${fileSize}`,
+      `${name}: the file must end with its last tensor: expected ${dataStart + at} bytes, got ${fileSize}; download it again`,
       { code, details: { name, expected: dataStart + at, got: fileSize } },
     );
   }

@@ -25,7 +25,6 @@ export interface SafetensorsLayout<Spec extends TensorSpec = TensorSpec> {
 
 /**
  * Plans a file. The same tensors and metadata give the same bytes, in any order.
- *
  * @see https://github.com/huggingface/safetensors/blob/24b0b28/safetensors/src/tensor.rs `prepare`
  */
 export function planSafetensors<Spec extends TensorSpec>(
@@ -55,7 +54,6 @@ export function planSafetensors<Spec extends TensorSpec>(
 /**
  * Writes a file in one pass: the header, then each tensor as `data` gives it. One piece is in
  * memory at a time. The caller closes the sink. After an error the sink does not hold a whole file.
- *
  * @param data called once per tensor, in file order
  * @returns bytes written
  */

@@ -25,10 +25,13 @@ export class Safetensors extends TensorFile<TensorInfo> {
 /** Reads and checks the header of a safetensors file. The caller closes the source. */
 export async function readSafetensors(source: ByteSource, signal?: AbortSignal): Promise<Safetensors> {
   if (source.size < LENGTH_BYTES) {
-    throw new FormatError(`${source.name}: a safetensors file must have 8 bytes or more, got ${source.size}`, {
-      code: 'format/truncated',
-      details: { name: source.name, expected: LENGTH_BYTES, got: source.size },
-    });
+    throw new FormatError(
+      `${source.name}: a safetensors file must have 8 bytes or more, got ${source.size}; download it again`,
+      {
+        code: 'format/truncated',
+        details: { name: source.name, expected: LENGTH_BYTES, got: source.size },
+      },
+    );
   }
   const start = await source.read(0, LENGTH_BYTES, signal);
   const length = new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
@@ -42,10 +45,13 @@ export async function readSafetensors(source: ByteSource, signal?: AbortSignal):
     });
   }
   if (length > BigInt(room)) {
-    throw new FormatError(`${source.name}: the header must fit in the ${room} bytes that follow, got ${length}`, {
-      code: 'format/truncated',
-      details: { name: source.name, expected: Number(length), got: room },
-    });
+    throw new FormatError(
+      `${source.name}: the header must fit in the ${room} bytes that follow, got ${length}; download it again`,
+      {
+        code: 'format/truncated',
+        details: { name: source.name, expected: Number(length), got: room },
+      },
+    );
   }
   const header = await source.read(LENGTH_BYTES, Number(length), signal);
   return new Safetensors(source, parseHeader(header, source.name, LENGTH_BYTES + header.length, source.size));

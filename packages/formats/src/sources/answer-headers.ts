@@ -16,7 +16,6 @@ export function versionOf({ etag, lastModified }: Validators): string | undefine
 /**
  * Compares entity tags where both answers have one, else dates. Tags are compared weakly: caches on
  * the way may weaken them.
- *
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3.2
  */
 export function isSameVersion(before: Validators, now: Validators): boolean {

@@ -16,7 +16,6 @@ export interface ByteSource {
   /**
    * Exactly `length` bytes from `offset`, in a buffer that the caller owns. Rejects instead of
    * giving fewer.
-   *
    * @param into memory of `length` bytes or more that may be used instead of a new buffer
    */
   read(offset: number, length: number, signal?: AbortSignal, into?: ArrayBuffer): Promise<Bytes>;

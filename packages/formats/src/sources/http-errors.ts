@@ -34,10 +34,13 @@ export function noSize(name: string, { headers }: Response): NetworkError {
 
 /** The error for a file that is shorter than what is known of it. */
 export function noRange(name: string, size: number, offset: number, length: number): FormatError {
-  return new FormatError(`${name}: expected ${size} bytes, but the server has no ${length} bytes at ${offset}`, {
-    code: 'format/truncated',
-    details: { name, size, offset, length },
-  });
+  return new FormatError(
+    `${name}: expected ${size} bytes, but the server has no ${length} bytes at ${offset}; has the file changed?`,
+    {
+      code: 'format/truncated',
+      details: { name, size, offset, length },
+    },
+  );
 }
 
 export function shortBody(name: string, expected: number, got: number): NetworkError {

@@ -173,8 +173,7 @@ class RangeRequest {
       () =>
         fetcher(this.#url, {
           ...init,
-          // A compressed answer would count other bytes. Browsers send this header themselves with
-          // ranges.
+          // A compressed answer counts other bytes. Browsers send this with ranges anyway.
           headers: { 'accept-encoding': 'identity', ...headers, ...init.headers },
           signal: AbortSignal.any(signals),
         }),

@@ -17,10 +17,7 @@ export interface GuardOptions {
   readonly giveUp?: (() => void) | undefined;
 }
 
-/**
- * Runs one step over the network. Its failure, or the server's silence, becomes a `NetworkError`,
- * unless the caller aborted.
- */
+/** Runs a step over the network. Failure or silence becomes a `NetworkError`; an abort stays. */
 export async function guardNetwork<T>(act: () => Promise<T>, options: GuardOptions): Promise<T> {
   const { name, stallMs = STALL_MS, signals, giveUp } = options;
   let timer: ReturnType<typeof setInterval> | undefined;

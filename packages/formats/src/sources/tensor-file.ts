@@ -24,7 +24,7 @@ export class TensorFile<Info extends TensorPlace> {
   info(name: string): Info {
     const info = this.tensors.get(name);
     if (info !== undefined) return info;
-    throw new FormatError(`${this.#source.name}: expected a tensor "${name}", got none`, {
+    throw new FormatError(`${this.#source.name}: expected a tensor "${name}", got none; is it the right file?`, {
       code: 'format/tensor-missing',
       details: { name: this.#source.name, tensor: name },
     });
@@ -32,7 +32,6 @@ export class TensorFile<Info extends TensorPlace> {
 
   /**
    * `length` bytes from `byteOffset` within a tensor, as the file has them.
-   *
    * @param into memory of `length` bytes or more that may be used instead of a new buffer
    */
   async readRange(

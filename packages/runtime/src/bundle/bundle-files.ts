@@ -7,7 +7,6 @@ export interface BundleFiles {
   readonly name: string;
   /**
    * Opens one file. Where there is none, this or the first read rejects with `model/file-missing`.
-   *
    * @param size what the manifest says, which saves asking a server
    */
   open(path: string, size?: number): Promise<ByteSource>;
@@ -15,7 +14,6 @@ export interface BundleFiles {
 
 /**
  * A bundle on any static file server that answers range requests.
- *
  * @param baseUrl the folder that holds `manifest.json`, absolute, http or https
  */
 export function httpBundle(baseUrl: string | URL): BundleFiles {
@@ -42,8 +40,7 @@ function parseBase(baseUrl: string | URL): URL {
       details: { field: 'model' },
     });
   }
-  // Without the slash, a file's name would replace the last segment. Query and hash belong to a
-  // page, not to a folder.
+  // Without the slash, a file would replace the last segment. A folder has no query or hash.
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   base.search = '';
   base.hash = '';
@@ -51,7 +48,7 @@ function parseBase(baseUrl: string | URL): URL {
 }
 
 export function fileMissing(name: string, path: string, cause?: unknown): ModelError {
-  return new ModelError(`${path} is missing in ${name}`, {
+  return new ModelError(`${path} is missing in ${name}; upload or convert it again`, {
     code: 'model/file-missing',
     details: { bundle: name, path },
     cause,

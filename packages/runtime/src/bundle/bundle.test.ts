@@ -101,7 +101,7 @@ describe('a bundle', () => {
     await expect(bundle.read('manifest.json')).rejects.toMatchObject({ code: 'model/file-missing' });
     await expect(bundle.graph('toString')).rejects.toMatchObject({ code: 'model/file-missing' });
     await expect(bundle.weights('joined')).rejects.toMatchObject({ code: 'model/file-missing' });
-    expect(() => bundle.part('none')).toThrow('part "none" is not in the manifest');
+    expect(() => bundle.part('none')).toThrow('part "none" must be in the manifest');
   });
 
   it('refuses a file that was changed, cut short or made longer', async () => {

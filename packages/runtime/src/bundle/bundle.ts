@@ -101,7 +101,7 @@ export async function openBundle(from: BundleFiles, { store, onRead }: OpenBundl
   return bundle;
 
   function notListed(what: string): ModelError {
-    return new ModelError(`${what} is not in the manifest of ${files.name}`, {
+    return new ModelError(`${what} must be in the manifest of ${files.name}, got none; convert the model again`, {
       code: 'model/file-missing',
       details: { bundle: files.name, what },
     });

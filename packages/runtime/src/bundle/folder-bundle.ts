@@ -15,7 +15,10 @@ export function folderBundle(folder: string): BundleFiles {
         throw fileMissing(name, path, cause);
       });
       if (!info.isFile()) {
-        throw new ModelError(`${path} in ${name} must be a file`, { code: 'model/file-missing', details: { path } });
+        throw new ModelError(`${path} in ${name} must be a file, got something else; convert the model again`, {
+          code: 'model/file-missing',
+          details: { path },
+        });
       }
       return fileSource(full);
     },

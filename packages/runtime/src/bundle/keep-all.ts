@@ -3,9 +3,7 @@ import type { Bundle } from './bundle.ts';
 import type { ChunkStore } from './chunk-cache.ts';
 
 /**
- * Fetches every chunk of a bundle that its store lacks, so that everything can be read without a
- * network from then on.
- *
+ * Fetches every chunk that a bundle's store lacks: nothing needs a network from then on.
  * @param bundle opened with this store
  * @param onProgress hears of every chunk that was fetched, and once at the end; `loaded` counts
  *   what is here

@@ -9,18 +9,24 @@ export async function readManifest(files: BundleFiles): Promise<{ bytes: Uint8Ar
     source = await files.open('manifest.json');
   } catch (cause) {
     if (!isFluxError(cause, 'model/file-missing')) throw cause;
-    throw new ModelError(`there is no model at ${files.name}: manifest.json is missing`, {
-      code: 'model/not-found',
-      details: { bundle: files.name },
-      cause,
-    });
+    throw new ModelError(
+      `there is no model at ${files.name}: manifest.json is missing; check the address, or convert a model to it`,
+      {
+        code: 'model/not-found',
+        details: { bundle: files.name },
+        cause,
+      },
+    );
   }
   try {
     if (source.size > MAX_MANIFEST_BYTES) {
-      throw new ModelError(`manifest: the document must be at most ${MAX_MANIFEST_BYTES} bytes, got ${source.size}`, {
-        code: 'model/manifest-invalid',
-        details: { field: '', expected: MAX_MANIFEST_BYTES, got: source.size },
-      });
+      throw new ModelError(
+        `manifest: the document must be at most ${MAX_MANIFEST_BYTES} bytes, got ${source.size}; is this a bundle?`,
+        {
+          code: 'model/manifest-invalid',
+          details: { field: '', expected: MAX_MANIFEST_BYTES, got: source.size },
+        },
+      );
     }
     const bytes = await source.read(0, source.size);
     return { bytes, json: decodeUtf8(bytes) };
@@ -33,7 +39,7 @@ function decodeUtf8(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new ModelError('manifest: the document must be UTF-8, got other bytes', {
+    throw new ModelError('manifest: the document must be UTF-8, got other bytes; is this a bundle?', {
       code: 'model/manifest-invalid',
       details: { field: '', expected: 'UTF-8' },
       cause,

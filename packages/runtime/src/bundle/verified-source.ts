@@ -9,7 +9,6 @@ import type { ChunkCache, ChunkStore } from './chunk-cache.ts';
  * A range within one chunk is given as a view of it, without a copy: the chunk is shared with other
  * readers, so nobody may change it. It is never used again for other bytes, so views stay valid. A
  * range across chunks is a copy.
- *
  * @param store is asked first, and its chunks are checked too
  */
 export function verifiedSource(

@@ -10,10 +10,7 @@ const PLANES = 3;
 /**
  * Fades `tile` in place from the one above or left of it, linearly over up to `extent` pixels; what
  * they share of the picture is the end of one and the start of the other.
- *
- * @see
- *   https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/autoencoders/autoencoder_kl.py
- *   `blend_v`, `blend_h`
+ * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/models/autoencoders/autoencoder_kl.py `blend_v`, `blend_h`
  */
 export function blendFrom(side: 'above' | 'left', other: DecodedTile, tile: DecodedTile, extent: number): void {
   const isAbove = side === 'above';

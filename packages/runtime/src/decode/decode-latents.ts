@@ -35,7 +35,6 @@ export interface DecodeInputs {
 
 /**
  * Latents to pixels.
- *
  * @returns [3, H, W], nominally in [−1, 1], not clamped
  */
 export async function decodeLatents(

@@ -29,7 +29,6 @@ interface Pass extends StepInputs {
  *
  * Runs block by block, and each block picture by picture, so that weights are touched once a step
  * however many pictures there are. The denoiser's cache may answer for all blocks but the first.
- *
  * @returns n arrays of [S_img, 64]
  */
 export async function predictVelocity(denoiser: Denoiser, inputs: StepInputs): Promise<Float32Array[]> {

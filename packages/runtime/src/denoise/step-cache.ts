@@ -7,7 +7,6 @@ import { TensorScope } from '../parts/tensor-scope.ts';
  * Relative changes of the first block's residual below which a step is skipped, as published for
  * FLUX.1 [dev] at 28 steps (1.55× and 1.9× faster). Fitted neither to SRPO nor to any other
  * checkpoint: a bundle may bring its own.
- *
  * @see https://github.com/chengzeyi/ParaAttention/blob/4de137c/doc/fastest_flux.md
  */
 const FLUX_THRESHOLDS = { regular: 0.08, high: 0.12 };
@@ -25,9 +24,7 @@ export function cacheThreshold(
  * differs from the last computed step, no other block runs: what they added then is added again.
  *
  * One instance serves one generation. The pictures of a batch are skipped together or not at all.
- *
- * @see
- *   https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/hooks/first_block_cache.py
+ * @see https://github.com/huggingface/diffusers/blob/58eb52c0/src/diffusers/hooks/first_block_cache.py
  */
 export class StepCache {
   readonly #phase: Phase;
@@ -49,7 +46,6 @@ export class StepCache {
   /**
    * Whether this step may be skipped; if not, its residuals are the ones the next steps are
    * compared with.
-   *
    * @param images image streams before and after the first block, [1, S_img, H] each
    */
   async maySkip(images: readonly { before: DeviceTensor; after: DeviceTensor }[]): Promise<boolean> {
@@ -76,7 +72,6 @@ export class StepCache {
 
   /**
    * Keeps what the other blocks added at a computed step.
-   *
    * @param images the image stream after the first block, [1, S_img, H], and [text, image] after
    *   the last
    * @param text_length S_txt

@@ -7,11 +7,7 @@ export interface GeneratedImage {
   rgb: Uint8Array;
 }
 
-/**
- * What the decoder gave as bytes. Rejects numbers that cannot be a picture.
- *
- * @param planar [3, H, W], nominally in [−1, 1]; clamped
- */
+/** Clamps the decoder's [3, H, W] in about [−1, 1] to bytes. Refuses what cannot be a picture. */
 export function toPicture(planar: Float32Array, size: ImageSize): GeneratedImage {
   checkPicture(planar);
   return { ...size, rgb: toRgb8(planar, size) };

@@ -67,7 +67,6 @@ export class Phase {
 
   /**
    * Runs one part, loading its graph and weights on first use. Cancellation is checked before.
-   *
    * @param next the part that runs after this one: its weights are read and uploaded while this one
    *   runs
    * @returns the named outputs, on the device, owned by the caller
@@ -168,7 +167,7 @@ export class Phase {
   #graphOf(name: string): string {
     const graph = this.bundle.part(name).graph;
     if (graph !== undefined) return graph;
-    throw new ModelError(`part ${name} must name a graph, got none`, {
+    throw new ModelError(`part ${name} must name a graph, got none; convert the model again`, {
       code: 'model/manifest-invalid',
       details: { part: name },
     });

@@ -42,7 +42,6 @@ export interface PartWeights {
 /**
  * Uploads every tensor of a part once, streaming: what the kernels read is written straight from
  * the verified chunks of the file.
- *
  * @param inputs of the part's graph. Weights are the ones with a dot in their name (`q.weight`);
  *   data inputs have none.
  */
@@ -132,10 +131,13 @@ function assertNames(part: string, inputs: readonly SessionInput[], file: Safete
   }
   const unexpected = present.find((name) => !expected.has(name));
   if (unexpected !== undefined) {
-    throw new FormatError(`part "${part}" has a tensor "${unexpected}" that its graph does not take`, {
-      code: 'format/tensor-unexpected',
-      details: { part, tensor: unexpected },
-    });
+    throw new FormatError(
+      `part "${part}" has a tensor "${unexpected}" that its graph does not take; convert the model again`,
+      {
+        code: 'format/tensor-unexpected',
+        details: { part, tensor: unexpected },
+      },
+    );
   }
 }
 
@@ -150,16 +152,19 @@ function assertFits(part: string, input: SessionInput, info: TensorInfo): void {
   const details = { part, tensor: input.name };
   const readable = readableDtypes(input);
   if (!readable.includes(info.dtype)) {
-    throw new FormatError(`${where} must be ${readable.join(' or ') || input.dtype}, got ${info.dtype}`, {
-      code: 'format/dtype-unsupported',
-      details: { ...details, expected: readable, got: info.dtype },
-    });
+    throw new FormatError(
+      `${where} must be ${readable.join(' or ') || input.dtype}, got ${info.dtype}; convert the model again`,
+      {
+        code: 'format/dtype-unsupported',
+        details: { ...details, expected: readable, got: info.dtype },
+      },
+    );
   }
   const fits =
     info.shape.length === input.dims.length &&
     input.dims.every((dim, i) => typeof dim === 'string' || dim === info.shape[i]);
   if (!fits) {
-    throw new FormatError(`${where} must be [${input.dims}], got [${info.shape}]`, {
+    throw new FormatError(`${where} must be [${input.dims}], got [${info.shape}]; convert the model again`, {
       code: 'format/shape-mismatch',
       details: { ...details, expected: input.dims, got: info.shape },
     });

@@ -57,7 +57,7 @@ async function run(stage: Stage, session: Session, { data, dims }: Tensor, count
     const logits = await stage.read(outputs[OUTPUT]!);
     if (logits.length === count && logits.every(Number.isFinite)) return logits;
     throw new InferenceError(
-      `the safety checker must give ${count} finite numbers, got ${logits.length}, of which ${logits.filter(Number.isFinite).length} are finite`,
+      `the safety checker must give ${count} finite numbers, got ${logits.length}, of which ${logits.filter(Number.isFinite).length} are finite; use another classifier`,
       { code: 'inference/output-invalid', details: { expected: count, got: logits.length } },
     );
   } finally {

@@ -6,7 +6,6 @@ import type { GeneratedImage } from '../generation/picture.ts';
  * horizontally first, as Pillow did up to 12; from 13.0 on Pillow sometimes goes vertically first,
  * which changes one byte in five by 1. A browser's canvas resamples in its own way, and some
  * browsers add noise to what is read back from it.
- *
  * @see https://github.com/python-pillow/Pillow/blob/12.0.0/src/libImaging/Resample.c
  */
 
@@ -76,8 +75,7 @@ function windows(from: number, to: number, resample: number): Window[] {
   const scale = from / to;
   const filter = FILTERS[resample];
   if (filter === undefined) {
-    // Pillow adds up the scale pixel by pixel. Its rounding errors add up with it, and must do so
-    // here.
+    // Pillow adds up the scale pixel by pixel, and its rounding errors with it.
     const nearest: Window[] = [];
     for (let at = scale / 2; nearest.length < to; at += scale) nearest.push({ first: Math.floor(at), weights: [ONE] });
     return nearest;

@@ -27,7 +27,6 @@ export class SafetyGuard {
   /**
    * A generation whose pictures are checked before anyone sees them: there are no previews, and
    * flagged pictures come back black. For bundles with a classifier.
-   *
    * @param draw makes the pictures
    */
   async generate(
@@ -35,10 +34,13 @@ export class SafetyGuard {
     draw: (options: GenerateOptions) => Promise<GenerateResult>,
   ): Promise<GenerateResult> {
     if (options.onTensor) {
-      throw new InputError('onTensor and enableSafetyChecker exclude each other, got both: tensors are not checked', {
-        code: 'input/conflict',
-        details: { field: 'enable_safety_checker' },
-      });
+      throw new InputError(
+        'onTensor and enableSafetyChecker exclude each other, got both; tensors are not checked, so ask for one of them',
+        {
+          code: 'input/conflict',
+          details: { field: 'enable_safety_checker' },
+        },
+      );
     }
     const started = performance.now();
     const checker = this.#bundle.manifest.safety_checker!;

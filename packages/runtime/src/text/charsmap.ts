@@ -2,7 +2,6 @@
  * sentencepiece's map for normalizing texts, as the tokenizers library applies it: what T5 was
  * trained with. `String.normalize('NFKC')`, which transformers.js takes for it, differs where marks
  * are stacked (`ế` of three code points) and in a dozen signs.
- *
  * @see https://github.com/huggingface/tokenizers/blob/v0.21.0/tokenizers/src/normalizers/precompiled.rs
  * @see https://github.com/huggingface/spm_precompiled/blob/v0.1.4/src/lib.rs `Precompiled::transform`
  */

@@ -9,9 +9,7 @@ import { readRows } from './read-rows.ts';
 const MASKED = -3.4028234663852886e38;
 
 /**
- * CLIP's pooled embedding: the final LayerNorm's output at the first end-of-text token, without
- * projection.
- *
+ * CLIP's pooled embedding: the final LayerNorm at the first end-of-text token, not projected.
  * @returns [C]
  */
 export async function encodeClip(
@@ -22,10 +20,13 @@ export async function encodeClip(
   const width = config.hidden_size;
   const end = ids.indexOf(config.eos_token_id);
   if (end < 0) {
-    throw new ModelError(`the CLIP tokenizer must end a prompt with id ${config.eos_token_id}, got none`, {
-      code: 'model/tokenizer-invalid',
-      details: { eos: config.eos_token_id },
-    });
+    throw new ModelError(
+      `the CLIP tokenizer must end a prompt with id ${config.eos_token_id}, got none; convert with the model's own tokenizer`,
+      {
+        code: 'model/tokenizer-invalid',
+        details: { eos: config.eos_token_id },
+      },
+    );
   }
   const table = await phase.bundle.weights(PARTS.clipEmbedding.name);
   const embedded = await readRows(table, 'token', ids, phase.signal);

@@ -8,7 +8,6 @@ import { readRows } from './read-rows.ts';
 
 /**
  * T5's last hidden state. No mask: FLUX was trained with the padding taking part.
- *
  * @returns prompt_embeds [S_txt, D]
  */
 export async function encodeT5(phase: Phase, { config, ids, onLayer }: EncoderInputs<T5Config>): Promise<Float32Array> {

@@ -3,7 +3,6 @@ import { type Safetensors, widen } from '@flux-srpo/formats';
 
 /**
  * Reads rows of an embedding table without loading the table.
- *
  * @param ids row numbers, in order, repeats allowed
  * @returns [ids.length, width]
  */
@@ -20,10 +19,13 @@ export async function readRows(
   const cache = new Map<number, Float32Array>();
   for (const [i, id] of ids.entries()) {
     if (id >= rows) {
-      throw new ModelError(`token id ${id} is outside the vocabulary of ${tensor} (${rows} rows)`, {
-        code: 'model/tokenizer-invalid',
-        details: { tensor, id, rows },
-      });
+      throw new ModelError(
+        `token ids of ${tensor} must be below its ${rows} rows, got ${id}; convert with the model's own tokenizer`,
+        {
+          code: 'model/tokenizer-invalid',
+          details: { tensor, id, rows },
+        },
+      );
     }
     let row = cache.get(id);
     if (!row) {

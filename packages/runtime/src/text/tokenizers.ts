@@ -70,17 +70,20 @@ async function loadTokenizer(bundle: Bundle, folder: string, needsBos: boolean):
     tokenizer = new PreTrainedTokenizer(json, config);
     useCharsmap(tokenizer._tokenizer.normalizer);
   } catch (cause) {
-    throw new ModelError(`${folder}/tokenizer.json cannot be used as a tokenizer`, {
-      code: 'model/tokenizer-invalid',
-      details: { folder },
-      cause,
-    });
+    throw new ModelError(
+      `${folder}/tokenizer.json must be a tokenizer of transformers, got something else; convert the model again`,
+      {
+        code: 'model/tokenizer-invalid',
+        details: { folder },
+        cause,
+      },
+    );
   }
   const special = (name: 'bos' | 'eos' | 'pad'): number => {
     const id: unknown = tokenizer[`${name}_token_id`];
     if (typeof id === 'number') return id;
     throw new ModelError(
-      `${folder}/tokenizer_config.json must name a ${name}_token that the vocabulary has, got none`,
+      `${folder}/tokenizer_config.json must name a ${name}_token that the vocabulary has, got none; convert the model again`,
       { code: 'model/tokenizer-invalid', details: { folder, token: name } },
     );
   };
@@ -104,6 +107,10 @@ async function readJson(bundle: Bundle, path: string): Promise<unknown> {
   try {
     return JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
-    throw new ModelError(`${path} is not JSON`, { code: 'model/tokenizer-invalid', details: { path }, cause });
+    throw new ModelError(`${path} must be JSON, got other bytes; convert the model again`, {
+      code: 'model/tokenizer-invalid',
+      details: { path },
+      cause,
+    });
   }
 }
