@@ -393,6 +393,27 @@ describe('a service that the package does not know', () => {
     );
   });
 
+  it('is offered where a name is not known, by the option that the caller wrote', () => {
+    const remote = { baseURL: 'http://127.0.0.1:9', service: 'replicate' as 'fal' };
+    const expected =
+      'service must be one of flux-srpo, openai, localai, vllm-omni, sd-server, fal, or a description (ServiceDescription), got "replicate"';
+    expect(() => createRemote(remote)).toThrow(expect.objectContaining({ message: expected }));
+    expect(() => createFluxSrpo({ backend: 'remote', remote })).toThrow(
+      expect.objectContaining({
+        message: `remote.${expected}`,
+        details: expect.objectContaining({ field: 'remote.service' }),
+      }),
+    );
+  });
+
+  it('is refused by the name that the caller wrote', async () => {
+    const service = { ...MINE, method: 'PUT' } as ServiceDescription;
+    await using flux = createFluxSrpo({ backend: 'remote', remote: { baseURL: 'http://127.0.0.1:9', service } });
+    await expect(flux.images.generate({ prompt: PROMPT })).rejects.toMatchObject({
+      details: { field: 'remote.service.method' },
+    });
+  });
+
   it('is what the known ones are: each passes the same check', () => {
     for (const service of Object.values(SERVICES)) {
       expect(() => createRemote({ baseURL: 'http://127.0.0.1:9', service: { ...service } })).not.toThrow();

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { inspect } from 'node:util';
 import { isFluxError, toWireError } from '@flux-srpo/core';
-import type { ImageRequest, RequestWarning } from 'flux-srpo';
+import { createFluxSrpo, type ImageRequest, type RequestWarning } from 'flux-srpo';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createRemote, type RemoteOptions } from '../../packages/images/src/remote/index.ts';
 import { CANARY, HOSTILE, OK, PNG } from './support/remote-hostile.ts';
@@ -460,11 +460,47 @@ describe('the key', () => {
     vi.stubGlobal('document', { baseURI: 'https://page.example/app/' });
     const create = (options: Partial<RemoteOptions>) => () => createRemote({ baseURL: '/relay', ...options });
     expect(create({ apiKey: CANARY })).toThrow(/apiKey must not be in a web page/);
-    expect(create({ headers: { authorization: CANARY } })).toThrow(/apiKey must not be in a web page/);
+    expect(create({ headers: { authorization: CANARY } })).toThrow(/^headers\.authorization must not be in a web page/);
     expect(create({ apiKey: CANARY, dangerouslyAllowBrowser: true })).not.toThrow();
     expect(create({ apiKey: () => CANARY })).not.toThrow();
     expect(create({ headers: { 'X-Title': 'page' } })).not.toThrow();
     expect(create({})).not.toThrow();
+  });
+
+  const SECRETS = [
+    'X-Api-Key',
+    'apikey',
+    'x-functions-key',
+    'Ocp-Apim-Subscription-Key',
+    'X-ClientSecret',
+    'X-Auth-Token',
+    'Proxy-Authorization',
+    'X-Authentication',
+    'Cookie',
+    'x_access_token',
+  ];
+  // Each holds one of those words inside another.
+  const OTHERS = ['X-Author', 'X-Authority', 'X-Keywords', 'X-Monkey', 'X-Tokenizer', 'X-Secretary', 'X-Cookiecutter'];
+
+  it.each(SECRETS)('in a header is refused in a page under the name of that header: %s', async (name) => {
+    vi.stubGlobal('window', globalThis);
+    vi.stubGlobal('document', { baseURI: 'https://page.example/app/' });
+    const headers = { 'X-Title': 'page', [name]: CANARY };
+    for (const [at, create] of [
+      ['', () => createRemote({ baseURL: '/relay', headers })],
+      ['remote.', () => createFluxSrpo({ backend: 'remote', remote: { baseURL: '/relay', headers } })],
+    ] as const) {
+      const error = await caught(async () => create());
+      expect(error).toMatchObject({ code: 'input/conflict', details: { field: `${at}headers.${name}` } });
+      expect(String(error)).toContain(`${at}headers.${name} must not be in a web page`);
+      expectNoKey(everythingIn(error));
+    }
+  });
+
+  it.each(OTHERS)('is not seen in a header that only sounds like one: %s', (name) => {
+    vi.stubGlobal('window', globalThis);
+    vi.stubGlobal('document', { baseURI: 'https://page.example/app/' });
+    expect(() => createRemote({ baseURL: '/relay', headers: { [name]: 'x' } })).not.toThrow();
   });
 });
 

@@ -19,6 +19,8 @@ export interface BodyBounds {
   tooLarge(maxBytes: number): Error;
   /** Runs each read, for callers that watch a clock beside it. Its rejection ends the body. */
   guard?: (<Result>(read: () => Promise<Result>) => Promise<Result>) | undefined;
+  /** The error for a body that breaks off after `bytes`. @default the cause itself */
+  broken?: ((cause: unknown, bytes: number) => unknown) | undefined;
 }
 
 /**
@@ -28,14 +30,16 @@ export interface BodyBounds {
  */
 export async function* boundedPieces(
   { headers, body }: BodyLike,
-  { maxBytes, tooLarge, guard = (read) => read() }: BodyBounds,
+  { maxBytes, tooLarge, guard = (read) => read(), broken = (cause) => cause }: BodyBounds,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = body?.getReader();
   if (reader === undefined) return;
   try {
     if (Number(headers.get('content-length')) > maxBytes) throw tooLarge(maxBytes);
     for (let taken = 0; ; ) {
-      const { done, value } = await guard(() => reader.read());
+      const { done, value } = await guard(() => reader.read()).catch((cause: unknown) => {
+        throw broken(cause, taken);
+      });
       if (done || value === undefined) return;
       taken += value.length;
       if (taken > maxBytes) throw tooLarge(maxBytes);

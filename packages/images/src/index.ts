@@ -42,12 +42,13 @@ export type {
   ImageRequestStreaming,
   LoadedModel,
   LoadOptions,
+  RemoteModel,
 } from './client/image-client.ts';
 export type { ImageStream } from './client/image-stream.ts';
 export type { FallbackPolicy, FluxSrpoOptions } from './client/options.ts';
 export type { QueueState } from './client/queue.ts';
 export type { ProbeReport } from './probe/probe-report.ts';
-export type { RemoteModel, RemoteOptions, ServiceDescription } from './remote/index.ts';
+export type { RemoteOptions, ServiceDescription } from './remote/index.ts';
 export type {
   ImportFile,
   ImportFolder,

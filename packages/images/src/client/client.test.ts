@@ -283,11 +283,15 @@ describe('createFluxSrpo', () => {
     ['a switch that is a word', { model: 'https://a/', keep: 'no' }, 'keep'],
     ['no memory', { model: 'https://a/', memoryBudget: 0 }, 'memoryBudget'],
     ['no patience', { model: 'https://a/', stallTimeoutMs: 0 }, 'stallTimeoutMs'],
-    ['a server without an address', { backend: 'remote', remote: {} }, 'baseURL'],
-    ['a server at no address', { model: 'https://a/', remote: { baseURL: 'ftp://a' } }, 'baseURL'],
-    ['a service nobody knows', { model: 'https://a/', remote: { baseURL: 'https://a', service: 'x' } }, 'service'],
-    ['a key of two lines', { model: 'https://a/', remote: { baseURL: 'https://a', apiKey: 'a\nb' } }, 'apiKey'],
-    ['no bytes', { model: 'https://a/', remote: { baseURL: 'https://a', maxBytes: 0 } }, 'maxBytes'],
+    ['a server without an address', { backend: 'remote', remote: {} }, 'remote.baseURL'],
+    ['a server at no address', { model: 'https://a/', remote: { baseURL: 'ftp://a' } }, 'remote.baseURL'],
+    [
+      'a service nobody knows',
+      { model: 'https://a/', remote: { baseURL: 'https://a', service: 'x' } },
+      'remote.service',
+    ],
+    ['a key of two lines', { model: 'https://a/', remote: { baseURL: 'https://a', apiKey: 'a\nb' } }, 'remote.apiKey'],
+    ['no bytes', { model: 'https://a/', remote: { baseURL: 'https://a', maxBytes: 0 } }, 'remote.maxBytes'],
   ])('refuses %s', (_what, options, field) => {
     let error: unknown;
     try {

@@ -1,10 +1,24 @@
-import type { Progress } from '@flux-srpo/core';
+import type { Manifest, Progress } from '@flux-srpo/core';
 import type { Preview } from '@flux-srpo/runtime';
-import type { RemoteModel } from '../remote/index.ts';
 import type { ImageEvent } from '../wire/events.ts';
+import type { ModelFacts } from '../wire/model.ts';
 import type { ImageRequest } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
 import type { LocalModel } from '../worker/protocol.ts';
+
+/**
+ * A server's model. It has what `load` gives of a local model, except for what only a bundle knows.
+ */
+export interface RemoteModel extends ModelFacts {
+  backend: 'remote';
+  /** Everything the server has; `model` is the first. */
+  models: string[];
+  name: string;
+  /** `unknown`: the server says which models it has, and no more. */
+  licence: Manifest['licence'];
+  examples: string[];
+  fallback?: undefined;
+}
 
 /** What makes the pictures: the worker of this page, or with backend `remote` a server. */
 export type LoadedModel = LocalModel | RemoteModel;

@@ -105,8 +105,8 @@ const callback: strict.Read<NonNullable<FluxSrpoOptions['onFallback']>> = (value
   throw strict.wrongType(path, 'a function', value);
 };
 
-const remoteOptions: strict.Read<RemoteOptions> = (value) => {
-  checkRemoteOptions(value as RemoteOptions);
+const remoteOptions: strict.Read<RemoteOptions> = (value, path) => {
+  checkRemoteOptions(value as RemoteOptions, path);
   return value as RemoteOptions;
 };
 

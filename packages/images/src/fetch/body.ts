@@ -1,4 +1,5 @@
 import { boundedPieces, InputError, isRounded } from '@flux-srpo/core';
+import { decodePieces } from '../wire/decode-pieces.ts';
 
 /** Far above the longest prompt (32,000 characters), far below what hurts. */
 export const MAX_BODY_BYTES = 1024 * 1024;
@@ -24,18 +25,10 @@ export class BodyProblem extends Error {
  */
 export async function readJsonBody(request: Request): Promise<unknown> {
   checkHeaders(request.headers);
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  const decode = (piece?: Uint8Array): string => {
-    try {
-      return decoder.decode(piece, { stream: piece !== undefined });
-    } catch {
-      throw new BodyProblem(400, 'invalid_encoding', 'the request body must be UTF-8, got other bytes; encode it anew');
-    }
-  };
-  let text = '';
   const body = await streamed(request);
-  for await (const piece of boundedPieces(body, { maxBytes: MAX_BODY_BYTES, tooLarge })) text += decode(piece);
-  text += decode();
+  const pieces = boundedPieces(body, { maxBytes: MAX_BODY_BYTES, tooLarge });
+  let text = '';
+  for await (const piece of decodePieces(pieces, notUtf8)) text += piece;
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -97,6 +90,10 @@ function checkHeaders(headers: Headers): void {
       { 'accept-encoding': 'identity' },
     );
   }
+}
+
+function notUtf8(): BodyProblem {
+  return new BodyProblem(400, 'invalid_encoding', 'the request body must be UTF-8, got other bytes; encode it anew');
 }
 
 function tooLarge(max: number): InputError {

@@ -3,7 +3,7 @@ import { type Path, readPath } from '../wire/json-path.ts';
 import { present } from '../wire/present.ts';
 import type { RequestWarning } from '../wire/request.ts';
 import { type ResponseImage, unixSeconds } from '../wire/response.ts';
-import type { AnswerDescription } from './service.ts';
+import type { AnswerDescription } from './service-description.ts';
 
 export const readBase64 = strict.such(
   strict.string,

@@ -1,17 +1,19 @@
-import { InputError, parseRetryAfter, randomSeed, sleep, strict } from '@flux-srpo/core';
+import { parseRetryAfter, randomSeed, sleep, strict } from '@flux-srpo/core';
 import { readPath } from '../wire/json-path.ts';
 import { parseRequest } from '../wire/parse-request.ts';
 import { present } from '../wire/present.ts';
 import type { CheckedRequest, ImageRequest, RequestWarning } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
+import { conflict, required } from '../wire/rules.ts';
 import { readAnswer } from './answer.ts';
+import { readJson, readRefusal } from './body.ts';
 import { type Exchange, withExchange } from './exchange.ts';
 import { handOver } from './hand-over.ts';
 import { type RemoteOptions, resolveEndpoint } from './options.ts';
-import { parseJson, readJson, readText } from './read-body.ts';
 import { writeRequest } from './request-body.ts';
+import { SERVICES } from './services.ts';
 import { type RemoteSettings, resolveOptions } from './settings.ts';
-import { readStream, type StreamedPartial } from './stream-reader.ts';
+import { readStream, type StreamedPartial } from './stream.ts';
 
 /** How to follow and end one request. */
 export interface RemoteCallOptions {
@@ -50,10 +52,14 @@ const readModels = strict.list((entry, path) => strict.text(200)(readPath(entry,
  * cannot prevent that.
  */
 export function createRemote(options: RemoteOptions): Remote {
-  const settings = resolveOptions(options);
+  return connect(resolveOptions(options, ''));
+}
+
+/** The same for options that are checked. */
+export function connect(settings: RemoteSettings): Remote {
   const { service, baseURL } = settings;
   return {
-    generate: async (body, { signal, onWarning, onPartial } = {}) =>
+    generate: (body, { signal, onWarning, onPartial } = {}) =>
       withExchange(settings, resolveEndpoint(baseURL, service.path), signal, async (exchange) => {
         const warnings: RequestWarning[] = [];
         const warn = (warning: RequestWarning): void => {
@@ -68,13 +74,14 @@ export function createRemote(options: RemoteOptions): Remote {
         const accept = stream ? 'text/event-stream, application/json' : 'application/json';
         const response = await accepted(exchange, accept, sent);
         const isStream = stream && EVENTS_TYPE.test(response.headers.get('content-type') ?? '');
-        const [paths, answered] = isStream
+        const answered = isStream
           ? await readStream(exchange, response, request, (partial) => tell(onPartial, partial))
-          : [service.answer, await readJson(exchange, response)];
+          : await readJson(exchange, response);
         if (stream && !isStream) {
           warn({ field: 'stream', reason: 'the service answered as a whole, without rough pictures' });
         }
-        const answer = exchange.understood(() => readAnswer(paths, answered, n));
+        const places = isStream ? SERVICES['flux-srpo'].answer : service.answer;
+        const answer = exchange.understood(() => readAnswer(places, answered, n));
         const { created, pictures, flagged, seed = request.seed } = answer;
         if (pictures.length < n) warn({ field: 'n', reason: `the service made ${pictures.length} of ${n} pictures` });
         answer.warnings.forEach(warn);
@@ -84,15 +91,12 @@ export function createRemote(options: RemoteOptions): Remote {
       }),
 
     async models({ signal } = {}) {
-      if (service.models !== undefined) {
-        return withExchange(settings, resolveEndpoint(baseURL, service.models), signal, async (exchange) => {
-          const data = readPath(await readJson(exchange, await accepted(exchange, 'application/json')), 'data');
-          return exchange.understood(() => readModels(Array.isArray(data) ? data.slice(0, MAX_MODELS) : data, 'data'));
-        });
+      if (service.models === undefined) {
+        throw conflict('remote', `the remote service "${service.name}" has no list of models to load`);
       }
-      throw new InputError(`the remote service "${service.name}" has no list of models to load`, {
-        code: 'input/conflict',
-        details: { field: 'remote', service: service.name },
+      return withExchange(settings, resolveEndpoint(baseURL, service.models), signal, async (exchange) => {
+        const data = readPath(await readJson(exchange, await accepted(exchange, 'application/json')), 'data');
+        return exchange.understood(() => readModels(Array.isArray(data) ? data.slice(0, MAX_MODELS) : data, 'data'));
       });
     },
   };
@@ -104,11 +108,8 @@ export function createRemote(options: RemoteOptions): Remote {
  */
 function completed(request: CheckedRequest, { service, model }: RemoteSettings): CheckedRequest {
   const { fields } = service.request;
-  if (fields.model !== undefined && request.model === undefined && model === undefined) {
-    throw new InputError(
-      'model is required, by the name that the server has for it: in the request, or as remote.model',
-      { code: 'input/required', details: { field: 'model' } },
-    );
+  if (fields.model !== undefined && (request.model ?? model) === undefined) {
+    throw required('model', 'by the name that the server has for it: in the request, or as remote.model');
   }
   // A service that may ignore the seed is not told one.
   const takesSeed = fields.seed !== undefined && fields.seed.warning === undefined;
@@ -122,31 +123,24 @@ function completed(request: CheckedRequest, { service, model }: RemoteSettings):
 /**
  * Sends the request until it is accepted or refused. A picture costs time and money. So a second
  * request is sent only where the server said that it did not accept the first, and when to try
- * again. A request without a body is sent once.
+ * again: only these statuses, together with `Retry-After`, say so. A request without a body is sent
+ * once.
  *
  * @returns a 2xx answer
  */
 async function accepted(exchange: Exchange, accept: string, body?: string): Promise<Response> {
   for (;;) {
     const response = await exchange.send(accept, body);
-    if (response.ok) return response;
+    const { ok, status, headers } = response;
+    if (ok) return response;
     // If the text of a refusal does not come, its status is enough.
-    const { text } = await readText(exchange, response);
-    const pause = pauseAfter(response);
+    const refusal = await readRefusal(exchange, response);
+    const mayRepeat = body !== undefined && exchange.posts < MAX_POSTS && [429, 503].includes(status);
+    const pause = mayRepeat && headers.get('x-should-retry') !== 'false' && parseRetryAfter(headers.get('retry-after'));
     const longest = Math.min(MAX_PAUSE_MS, exchange.endsAt - performance.now());
-    const mayRepeat = body !== undefined && exchange.posts < MAX_POSTS && pause <= longest;
-    if (!mayRepeat) throw exchange.refused(response.status, parseJson(text), response.headers);
+    if (typeof pause !== 'number' || pause > longest) throw exchange.refused(status, refusal, headers);
     await sleep(pause, exchange.signal);
   }
-}
-
-/**
- * Milliseconds until the request may be sent again. `Infinity` when it must not be: only these
- * statuses, together with `Retry-After`, say that the server did not start on the request.
- */
-function pauseAfter({ status, headers }: Response): number {
-  const isRefused = (status === 429 || status === 503) && headers.get('x-should-retry') !== 'false';
-  return (isRefused ? parseRetryAfter(headers.get('retry-after')) : undefined) ?? Number.POSITIVE_INFINITY;
 }
 
 /**

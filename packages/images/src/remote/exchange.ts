@@ -1,12 +1,12 @@
-import { type FluxError, NetworkError, strict } from '@flux-srpo/core';
+import { type FluxError, NetworkError, sleep, strict } from '@flux-srpo/core';
 import { readPath } from '../wire/json-path.ts';
 import { present } from '../wire/present.ts';
 import { fromHttpError } from '../wire/remote-errors.ts';
 import { isSecretHeader, type RemoteTimeouts, readHeaderValue } from './options.ts';
-import { Redactor } from './secrets.ts';
+import { Redactor } from './redactor.ts';
 import type { RemoteSettings } from './settings.ts';
 
-/** Longest delay of `setTimeout`. */
+/** Longest delay of `setTimeout`: 24 days stand for `Infinity`. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** How Node's `fetch` (undici) calls its own time limits. */
@@ -57,17 +57,12 @@ export class Exchange {
   readonly endsAt: number;
   readonly #url: URL;
   readonly #redactor = new Redactor();
-  readonly #ended: Promise<never>;
 
   constructor(settings: RemoteSettings, url: URL, signal: AbortSignal) {
     this.settings = settings;
     this.signal = signal;
     this.#url = url;
     this.endsAt = performance.now() + settings.timeouts.total;
-    this.#ended = new Promise((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason));
-    });
-    this.#ended.catch(() => undefined);
   }
 
   /** Sends the request, and waits for the headers of the answer. @param body of a POST, as JSON */
@@ -91,12 +86,13 @@ export class Exchange {
         return await fetch(url, { ...init, ...quiet, signal: this.signal });
       } catch (thrown) {
         const reason = this.reasonOf(thrown);
-        const isTimeout = NODE_TIMEOUT.test(reason);
         // Browsers do not tell the others apart.
-        const message = isTimeout
-          ? 'did not answer in the time that the fetch of this platform gives it'
-          : 'gave no answer: not reachable, the connection broke, a redirect (none is followed), or CORS forbids to read it';
-        const code = isTimeout ? 'network/timeout' : 'network/unreachable';
+        const [code, message] = NODE_TIMEOUT.test(reason)
+          ? (['network/timeout', 'did not answer in the time that the fetch of this platform gives it'] as const)
+          : ([
+              'network/unreachable',
+              'gave no answer: not reachable, the connection broke, a redirect (none is followed), or CORS forbids to read it',
+            ] as const);
         throw this.error(code, `${addressOf(url)} ${message}`, { reason });
       }
     });
@@ -105,17 +101,13 @@ export class Exchange {
   /** What `work` gives, unless the limit comes first, or the end of the whole exchange. */
   async within<T>(limit: keyof RemoteTimeouts, work: () => Promise<T>): Promise<T> {
     const ms = this.settings.timeouts[limit];
-    let clock: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      if (ms > MAX_DELAY_MS) return;
+    const done = new AbortController();
+    const clock = sleep(Math.min(ms, MAX_DELAY_MS), AbortSignal.any([this.signal, done.signal]));
+    const late = clock.then(() => {
       const message = `${AWAITED[limit]} must come within ${ms} ms, got nothing; raise timeouts.${limit} if that is normal`;
-      clock = setTimeout(() => reject(this.error('network/timeout', message, { limit, ms })), ms);
+      throw this.error('network/timeout', message, { limit, ms });
     });
-    try {
-      return await Promise.race([this.#ended, late, work()]);
-    } finally {
-      clearTimeout(clock);
-    }
+    return Promise.race([late, work()]).finally(() => done.abort());
   }
 
   /** What `read` makes of an answer. What a strict reader refuses there is the service's fault. */

@@ -3,8 +3,8 @@ import { present } from '../wire/present.ts';
 import type { RequestWarning, Transport } from '../wire/request.ts';
 import { type ResponseImage, toBase64 } from '../wire/response.ts';
 import { dataUrlPicture, mediaTypeOf } from './answer.ts';
+import { bounds } from './body.ts';
 import type { Exchange } from './exchange.ts';
-import { bounds } from './read-body.ts';
 
 /**
  * Pictures the way the request wants them. Base64 becomes a `data:` URL where URLs are wanted. A
@@ -21,19 +21,21 @@ export async function handOver(
   let bytesLeft = maxBytes;
   const fileBehind = async (url: string): Promise<string | undefined> => {
     const { origin } = new URL(url);
-    const keepUrl = (why: string) => warn({ field: 'output_format', reason: `the picture comes as a url: ${why}` });
-    if (!imageOrigins.has(origin)) return void keepUrl(`${origin} is not one of imageOrigins`);
+    const problem = (what: string) => exchange.error('network/response-invalid', `${origin} ${what}`);
     try {
+      if (!imageOrigins.has(origin)) throw problem('is not one of imageOrigins');
       const response = await exchange.fetch(new URL(url));
-      if (!response.ok) return void keepUrl(`${origin} answered ${response.status}`);
-      const tooLarge = () => exchange.error('network/response-invalid', 'it is larger than maxBytes');
+      if (!response.ok) throw problem(`answered ${response.status}`);
+      const tooLarge = () => problem('answered with more than maxBytes');
       const file = toBase64(await readBounded(response, { ...bounds(exchange, bytesLeft), tooLarge }));
       bytesLeft -= file.length;
       if (mediaTypeOf(file) !== undefined) return file;
-      return void keepUrl(`${origin} answered with no PNG, JPEG or WebP file`);
+      throw problem('answered with no PNG, JPEG or WebP file');
     } catch (error) {
       exchange.signal.throwIfAborted();
-      return void keepUrl(isFluxError(error) ? error.message : `${origin} could not be read`);
+      const why = isFluxError(error) ? error.message : `${origin} could not be read`;
+      warn({ field: 'output_format', reason: `the picture comes as a url: ${why}` });
+      return undefined;
     }
   };
   const data: ResponseImage[] = [];

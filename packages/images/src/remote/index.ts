@@ -1,5 +1,4 @@
 export { createRemote, type Remote, type RemoteCallOptions } from './create-remote.ts';
-export { type GenerateThereOptions, generateThere, type RemoteModel, remoteModel } from './generate-there.ts';
 export type { RemoteOptions, RemoteTimeouts, ServiceName } from './options.ts';
 export type {
   AnswerDescription,
@@ -9,6 +8,6 @@ export type {
   ServiceDescription,
   ServiceField,
   SizeSpelling,
-} from './service.ts';
+} from './service-description.ts';
 export { SERVICES } from './services.ts';
-export type { StreamedPartial } from './stream-reader.ts';
+export type { StreamedPartial } from './stream.ts';

@@ -1,6 +1,6 @@
 import { InputError, strict } from '@flux-srpo/core';
 import { ANY_PAGE, pageBase } from './page-base.ts';
-import type { ServiceDescription } from './service.ts';
+import type { ServiceDescription } from './service-description.ts';
 
 /** A server of the endpoint, and how to talk to it. */
 export interface RemoteOptions {
@@ -61,10 +61,17 @@ export type ServiceName = (typeof SERVICE_NAMES)[number];
 /** All of them take the key in `Authorization`. */
 const SERVICE_NAMES = ['flux-srpo', 'openai', 'localai', 'vllm-omni', 'sd-server', 'fal'] as const;
 
-export const isSecretHeader = (name: string): boolean => /auth|key|token|secret|cookie/i.test(name);
+/** Whole words alone: `X-Api-Key` and `X-ClientSecret` hold secrets, `X-Author` does not. */
+export function isSecretHeader(name: string): boolean {
+  const words = name.replace(/([a-z])([A-Z])/g, '$1-$2').split(/[^a-z]+/i);
+  return words.some((word) =>
+    /^((api|auth|access)?(keys?|tokens?)|auth\w*ation|auth|secrets?|password|cookies?)$/i.test(word),
+  );
+}
 
-const { optional, such } = strict;
+const { optional } = strict;
 
+export const anything: strict.Read<never> = (value) => value as never;
 /** RFC 9110 `token` */
 export const readHeaderName = strict.matching(/^[\w!#$%&'*+.^`|~-]+$/, 'the name of a header');
 
@@ -80,24 +87,29 @@ export const readHeaderValue = strict.secret(
   ),
 );
 
-const asIs: strict.Read<never> = (value) => value as never;
+const SERVICE = `one of ${SERVICE_NAMES.join(', ')}, or a description (ServiceDescription)`;
 const time = optional(strict.numeric('milliseconds above 0, or Infinity', (ms) => ms > 0));
-const readServiceName = strict.oneOf(...SERVICE_NAMES);
+const isOrigin = (text: string) => /^https?:\/\/[^/]+\/?$/.test(text) && URL.canParse(text);
 
 const read = strict.object<RemoteOptions>({
-  baseURL: (value, path) => readBaseURL(pageBase() ?? ANY_PAGE)(value, path),
-  apiKey: optional((value, path) => (typeof value === 'function' ? asIs(value, path) : readHeaderValue(value, path))),
+  baseURL: (value, path) => readBaseURL(value, path, pageBase() ?? ANY_PAGE),
+  apiKey: optional((value, path) => (typeof value === 'function' ? anything : readHeaderValue)(value, path)),
   model: optional(strict.text(200)),
-  // A description is checked where it is used: its reader is loaded with the first request.
-  service: optional((value, path) => (Object(value) === value ? asIs : readServiceName)(value, path)),
-  fetch: optional(asIs),
+  service: optional((value, path) => {
+    // A description is checked where it is used: its reader is loaded with the first request.
+    if (Object(value) === value || SERVICE_NAMES.includes(value as ServiceName)) return value as ServiceName;
+    throw strict.refusal(path, SERVICE, value);
+  }),
+  fetch: optional(anything),
   headers: optional((value, path) =>
     strict.record((name) => readHeaderName(name, path), readHeaderValue, 100)(value, path),
   ),
   timeouts: optional(strict.object<Partial<RemoteTimeouts>>({ key: time, headers: time, stall: time, total: time })),
   maxBytes: optional(strict.integer(1, Number.POSITIVE_INFINITY)),
   imageOrigins: optional(
-    such(strict.list(strict.string, 0, 1000), 'origins such as "https://images.example"', (all) => all.every(isOrigin)),
+    strict.such(strict.list(strict.string, 0, 1000), 'origins such as "https://images.example"', (all) =>
+      all.every(isOrigin),
+    ),
   ),
   dangerouslyAllowBrowser: optional(strict.boolean),
 });
@@ -105,22 +117,29 @@ const read = strict.object<RemoteOptions>({
 /**
  * Refuses mistakes that can be seen before the first request. This file stands apart from the rest,
  * which is loaded with the first request.
+ *
+ * @param at where the caller wrote the options: `remote` in those of the client
  */
-export function checkOptions(options: RemoteOptions): RemoteOptions {
-  const checked = read(options, '');
-  const { apiKey, headers = {}, service, dangerouslyAllowBrowser } = checked;
+export function checkOptions(options: RemoteOptions, at: string): RemoteOptions {
+  const checked = read(options, at);
+  const { apiKey, headers = {}, service, dangerouslyAllowBrowser = false } = checked;
   const names = Object.keys(headers);
+  const conflict = (option: string, problem: string): InputError => {
+    const field = at === '' ? option : `${at}.${option}`;
+    return new InputError(`${field} ${problem}`, { code: 'input/conflict', details: { field } });
+  };
   const authHeader = typeof service === 'object' ? service.auth?.header : 'Authorization';
   const twice = names.find((name) => name.toLowerCase() === String(authHeader).toLowerCase());
-  const isExposed = isBrowser() && (typeof apiKey === 'string' || names.some(isSecretHeader));
-  let problem: string | undefined;
-  if (isExposed && dangerouslyAllowBrowser !== true) {
-    problem =
-      'apiKey must not be in a web page, where everyone can read it; let a relay on your server add it, pass a function that fetches a short-lived token, or set dangerouslyAllowBrowser: true';
+  if (apiKey !== undefined && twice !== undefined) {
+    throw conflict('apiKey', `and headers.${twice} exclude each other, got both`);
   }
-  if (apiKey !== undefined && twice !== undefined) problem = `apiKey and headers.${twice} exclude each other, got both`;
-  if (problem === undefined) return checked;
-  throw new InputError(problem, { code: 'input/conflict', details: { field: 'apiKey' } });
+  const secretHeader = names.find(isSecretHeader);
+  const exposed = typeof apiKey === 'string' ? 'apiKey' : secretHeader && `headers.${secretHeader}`;
+  if (exposed === undefined || dangerouslyAllowBrowser || !isBrowser()) return checked;
+  throw conflict(
+    exposed,
+    'must not be in a web page, where everyone can read it; let a relay on your server add it, give apiKey a function that fetches a short-lived token, or set dangerouslyAllowBrowser: true',
+  );
 }
 
 /**
@@ -131,8 +150,7 @@ export function checkOptions(options: RemoteOptions): RemoteOptions {
  * @throws InputError for an address relative to a page that is not there
  */
 export function resolveEndpoint(baseURL: string | URL, path: string): URL {
-  const page = pageBase();
-  const url = new URL(readBaseURL(page)(baseURL, 'baseURL'), page);
+  const url = new URL(readBaseURL(baseURL, 'baseURL', pageBase()), pageBase());
   const base = url.pathname.replace(/\/+$/, '');
   let shared = path.length;
   while (!base.endsWith(path.slice(0, shared)) || (path[shared] ?? '/') !== '/') shared--;
@@ -142,23 +160,17 @@ export function resolveEndpoint(baseURL: string | URL, path: string): URL {
 }
 
 /** The message does not show the URL, which may hold a password. */
-function readBaseURL(page: string | undefined): strict.Read<string | URL> {
+function readBaseURL(given: unknown, at: string, page: string | undefined): string | URL {
   const expected = 'an http(s) URL, absolute or relative to the page, whose keys are in apiKey alone';
   return strict.secret((value, path) => {
-    const given = value as string | URL;
-    if (!URL.canParse(given, page)) throw strict.wrongType(path, expected, given);
-    const { protocol, username, password } = new URL(given, page);
-    if (/^https?:$/.test(protocol) && username + password === '') return given;
-    throw strict.refusal(path, expected, given);
-  });
-}
-
-function isOrigin(text: string): boolean {
-  return /^https?:\/\/[^/]+\/?$/.test(text) && URL.canParse(text);
+    const url = value as string | URL;
+    if (!URL.canParse(url, page)) throw strict.wrongType(path, expected, url);
+    const { protocol, username, password } = new URL(url, page);
+    if (/^https?:$/.test(protocol) && username + password === '') return url;
+    throw strict.refusal(path, expected, url);
+  })(given, at);
 }
 
 function isBrowser(): boolean {
-  return (typeof window !== 'undefined' && typeof document !== 'undefined') || typeof importScripts === 'function';
+  return ('window' in globalThis && 'document' in globalThis) || 'importScripts' in globalThis;
 }
-
-declare const importScripts: unknown;

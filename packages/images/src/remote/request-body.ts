@@ -1,7 +1,13 @@
-import { FLUX_SRPO_SIZES, type ImageSize, InputError, isSizePreset, parseSize } from '@flux-srpo/core';
+import { FLUX_SRPO_SIZES, type ImageSize, isSizePreset, parseSize } from '@flux-srpo/core';
 import { writePath } from '../wire/json-path.ts';
 import type { CheckedRequest, RequestWarning, Transport } from '../wire/request.ts';
-import { type RequestDescription, SERVICE_FIELDS, type ServiceDescription, type ServiceField } from './service.ts';
+import { conflict, unsupported } from '../wire/rules.ts';
+import {
+  type RequestDescription,
+  SERVICE_FIELDS,
+  type ServiceDescription,
+  type ServiceField,
+} from './service-description.ts';
 
 type Body = Record<string, unknown>;
 
@@ -14,7 +20,7 @@ const NEUTRAL: Partial<Record<ServiceField, unknown>> = { acceleration: 'none', 
  * @throws InputError for a field that would change the picture and that the service does not have
  */
 export function writeRequest(
-  { name, request: described }: ServiceDescription,
+  { name: service, request: described }: ServiceDescription,
   parsed: CheckedRequest,
   transport: Transport,
   warn: (warning: RequestWarning) => void,
@@ -22,10 +28,7 @@ export function writeRequest(
   const { fields, omitted = [], defaults, constants, stream, embedding } = described;
   const request: CheckedRequest = { ...defaults, ...parsed };
   const refuse = (field: string, next: string): never => {
-    throw new InputError(`${field} is not supported by the remote service "${name}"; ${next}`, {
-      code: 'input/field-unsupported',
-      details: { field, service: name },
-    });
+    throw unsupported(field, `${field} is not supported by the remote service "${service}"; ${next}`);
   };
   const body: Body = { ...constants };
   const embedded: Body = {};
@@ -56,10 +59,9 @@ export function writeRequest(
 }
 
 function writeSize({ presets, pixels }: RequestDescription, size: string | ImageSize, body: Body): void {
-  const isPreset = typeof size === 'string' && isSizePreset(size);
-  const { to, as } = isPreset ? presets : pixels;
-  const ofPreset = isPreset ? FLUX_SRPO_SIZES[size] : undefined;
-  const { width, height } = ofPreset ?? (typeof size === 'string' ? parseSize(size) : size);
+  const preset = typeof size === 'string' && isSizePreset(size) ? FLUX_SRPO_SIZES[size] : undefined;
+  const { to, as } = preset === undefined ? pixels : presets;
+  const { width, height } = preset ?? (typeof size === 'string' ? parseSize(size) : size);
   writePath(body, to, { name: size, object: { width, height }, WIDTHxHEIGHT: `${width}x${height}` }[as]);
 }
 
@@ -69,10 +71,7 @@ function writeSize({ presets, pixels }: RequestDescription, size: string | Image
  */
 function embed(prompt: string, values: Body, { open, close }: { open: string; close: string }): string {
   if (prompt.includes(open) || prompt.includes(close)) {
-    throw new InputError(`prompt must not contain ${open} or ${close}, which the service takes for settings`, {
-      code: 'input/conflict',
-      details: { field: 'prompt' },
-    });
+    throw conflict('prompt', `prompt must not contain ${open} or ${close}, which the service takes for settings`);
   }
   return Object.keys(values).length === 0 ? prompt : `${prompt} ${open}${JSON.stringify(values)}${close}`;
 }

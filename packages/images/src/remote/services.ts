@@ -1,6 +1,6 @@
 import { ERROR_PATHS } from '../wire/remote-errors.ts';
 import type { ServiceName } from './options.ts';
-import { SERVICE_FIELDS, type ServiceDescription } from './service.ts';
+import { SERVICE_FIELDS, type ServiceDescription } from './service-description.ts';
 
 const same = <const Name extends string>(...names: Name[]) =>
   Object.fromEntries(names.map((name) => [name, { to: [name] }])) as Record<Name, { to: [Name] }>;

@@ -73,7 +73,7 @@ export function parseRequest(body: unknown, { mayOmitModel = false } = {}): Pars
   for (const field of required) if (!Object.hasOwn(sent, field)) throw strict.required(field);
   const { output_format, response_format, size, ...request } = read(sent, '');
   if (size !== undefined && request.image_size !== undefined) {
-    throw conflict('image_size', 'size and image_size exclude each other, got both');
+    throw rules.conflict('image_size', 'size and image_size exclude each other, got both');
   }
   const transport = agreedTransport(output_format, response_format);
   const warnings: RequestWarning[] = [];
@@ -136,14 +136,10 @@ function agreedTransport(
 ): Transport | undefined {
   const spelled = TRANSPORTS.find((transport) => transport === outputFormat);
   if (spelled !== undefined && responseFormat !== undefined && spelled !== responseFormat) {
-    throw conflict(
+    throw rules.conflict(
       'response_format',
       `output_format and response_format must agree, got "${spelled}" and "${responseFormat}"`,
     );
   }
   return spelled ?? responseFormat;
-}
-
-function conflict(field: string, message: string): InputError {
-  return new InputError(message, { code: 'input/conflict', details: { field } });
 }

@@ -41,3 +41,13 @@ export const size: strict.Read<NonNullable<ImageRequest['size']>> = (value, fiel
 export function unsupported(field: string, message: string): InputError {
   return new InputError(message, { code: 'input/field-unsupported', details: { field } });
 }
+
+/** The error for a field that must be there. @param how or when it must */
+export function required(field: string, how: string): InputError {
+  return new InputError(`${field} is required, ${how}`, { code: 'input/required', details: { field } });
+}
+
+/** The error for two things that exclude each other. */
+export function conflict(field: string, message: string): InputError {
+  return new InputError(message, { code: 'input/conflict', details: { field } });
+}

@@ -1,10 +1,11 @@
 import { type ImageSize, strict } from '@flux-srpo/core';
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { present } from '../wire/present.ts';
 import type { CheckedRequest } from '../wire/request.ts';
+import { unixSeconds } from '../wire/response.ts';
 import { mediaTypeOf, readBase64 } from './answer.ts';
+import { parseJson, readPieces } from './body.ts';
 import type { Exchange } from './exchange.ts';
-import { parseJson, readPieces } from './read-body.ts';
-import type { AnswerDescription } from './service.ts';
 
 /** A rough picture of a stream. */
 export interface StreamedPartial {
@@ -27,16 +28,16 @@ type ServerEvent = Record<string, unknown>;
 const readPng = strict.such(readBase64, 'base64 of a PNG file', (base64) => mediaTypeOf(base64) === 'image/png');
 
 /**
- * The events that complete the pictures, put together as one answer, and where that has what.
- * Events that do not fit the request are refused; those of other types are ignored, because they
- * may come from later versions of the API.
+ * The events that complete the pictures, put together as this endpoint's own answer. Events that do
+ * not fit the request are refused; those of other types are ignored, because they may come from
+ * later versions of the API.
  */
 export async function readStream(
   exchange: Exchange,
   response: Response,
   { n = 1, partial_images = 0, enable_safety_checker }: CheckedRequest,
   onPartial: (partial: StreamedPartial) => void,
-): Promise<[AnswerDescription, unknown]> {
+): Promise<unknown> {
   // No picture is shown before it is checked, even where the service sends rough ones.
   const most = enable_safety_checker === true ? 0 : partial_images;
   const rough: number[] = Array(n).fill(0);
@@ -58,15 +59,9 @@ export async function readStream(
     if (partial_image_index !== index || index >= most) {
       throw strict.refusal('rough pictures', `in order, ${most} of each at most`, event);
     }
-    const pixels = /^(\d{2,4})x(\d{2,4})$/.exec(String(size));
-    onPartial(
-      present({
-        image,
-        index,
-        base64: readPng(event.b64_json, 'b64_json'),
-        size: pixels === null ? undefined : { width: Number(pixels[1]), height: Number(pixels[2]) },
-      }),
-    );
+    const [, width, height] = /^(\d{2,4})x(\d{2,4})$/.exec(String(size)) ?? [];
+    const pixels = width === undefined ? undefined : { width: Number(width), height: Number(height) };
+    onPartial(present({ image, index, base64: readPng(event.b64_json, 'b64_json'), size: pixels }));
   };
   // It does not wait for the end of the connection, which a service may keep open.
   for await (const event of readEvents(exchange, response)) {
@@ -75,55 +70,29 @@ export async function readStream(
   }
   // Pictures that did not come leave holes.
   const events = Object.values(completed);
-  const flags = events.map(({ has_nsfw_concept }) => has_nsfw_concept === true);
   const isChecked = events.some(({ has_nsfw_concept }) => typeof has_nsfw_concept === 'boolean');
-  const paths = {
-    images: 'events',
-    image: { b64_json: 'b64_json' },
-    seed: 'events.0.seed',
-    flagged: 'flags',
-    warnings: 'events.0.warnings',
-    ...(typeof events[0]?.created_at === 'number' ? { created: 'events.0.created_at' } : {}),
+  const { created_at, seed, warnings } = events[0] ?? {};
+  return {
+    created: typeof created_at === 'number' ? created_at : unixSeconds(),
+    data: events.map(({ b64_json }) => ({ b64_json })),
+    has_nsfw_concepts: isChecked ? events.map(({ has_nsfw_concept }) => has_nsfw_concept === true) : null,
+    seed,
+    warnings,
   };
-  return [paths, { events, flags: isChecked ? flags : null }];
 }
 
-/**
- * The events of a stream, as they come. Whoever leaves the loop closes the connection. An event
- * counts once its blank line has come. Comments, ids and reconnection times are left out.
- *
- * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
- */
+/** The events of a stream, as they come. Whoever leaves the loop closes the connection. */
 async function* readEvents(exchange: Exchange, response: Response): AsyncGenerator<ServerEvent> {
-  let name = '';
-  let data: string[] = [];
-  for await (const lines of readLines(readPieces(exchange, response, exchange.settings.maxBytes))) {
-    for (const line of lines) {
-      if (line.startsWith('data:')) data.push(line.slice('data:'.length));
-      if (line.startsWith('event:')) name = line.slice('event:'.length).trim();
-      if (line !== '') continue;
-      const text = data.join('\n').trim();
-      if (text !== '' && text !== '[DONE]') yield parseEvent(exchange, response, name, text);
-      name = '';
-      data = [];
+  const messages: EventSourceMessage[] = [];
+  const parser = createParser({ onEvent: (message) => messages.push(message) });
+  let last = '';
+  for await (const piece of readPieces(exchange, response, exchange.settings.maxBytes)) {
+    // The parser waits for what may come behind a carriage return. At the end nothing comes.
+    parser.feed(piece === '' && last.endsWith('\r') ? '\n' : piece);
+    last = piece;
+    for (const { event: name = '', data } of messages.splice(0)) {
+      if (data.trim() !== '' && data !== '[DONE]') yield parseEvent(exchange, response, name, data);
     }
-  }
-}
-
-/** The lines that end in each piece of a text. */
-async function* readLines(pieces: AsyncIterable<string>): AsyncGenerator<string[]> {
-  // Of the line that has not ended. A long line is put together once, not with every piece of it.
-  let started: string[] = [];
-  let endsInReturn = false;
-  for await (const piece of pieces) {
-    // The second half of a line end whose first half ended the last piece is no line of its own.
-    const [first, ...next] = (endsInReturn ? piece.replace(/^\n/, '') : piece).split(/\r\n|\n|\r/);
-    if (piece !== '') endsInReturn = piece.endsWith('\r');
-    started.push(first as string);
-    const last = next.pop();
-    if (last === undefined) continue;
-    yield [started.join(''), ...next];
-    started = [last];
   }
 }
 

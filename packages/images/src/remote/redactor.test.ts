@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Redactor } from './secrets.ts';
+import { Redactor } from './redactor.ts';
 
 const KEY = 'Bearer sk-0123/456+789=abc';
 const SECRET = 'sk-0123/456+789=abc';
