@@ -27,9 +27,17 @@ interface Module {
   passesOn: Import[];
 }
 
-/** The modules of the library and the page without their tests, by path from the root. */
+/** The library, the page and the tools without their tests, by path from the root. */
 async function readModules(): Promise<Map<string, Module>> {
-  const args = ['ls-files', '-co', '--exclude-standard', 'packages/*/src/*.ts', 'demo/*.ts', 'scripts/*.ts'];
+  const args = [
+    'ls-files',
+    '-co',
+    '--exclude-standard',
+    'packages/*/src/*.ts',
+    'demo/*.ts',
+    'scripts/*.ts',
+    'bench/*.ts',
+  ];
   const { stdout } = await promisify(execFile)('git', args, { cwd: ROOT, maxBuffer: 2 ** 24 });
   const paths = stdout
     .split('\n')
@@ -179,8 +187,8 @@ describe('the modules of the library', async () => {
   });
 
   it('export nothing that only tests take, or nobody', () => {
-    // What the package offers to everyone, and what the root commands offer to their tests.
-    const isEntry = (path: string) => /^(packages\/images\/src\/(.*\/)?index\.ts$|scripts\/)/.test(path);
+    // What the package offers to everyone; the root commands and measurements only take.
+    const isEntry = (path: string) => /^(packages\/images\/src\/(.*\/)?index\.ts$|scripts\/|bench\/)/.test(path);
     expect(unused(modules, isEntry)).toEqual([]);
   });
 });

@@ -46,7 +46,7 @@ export async function* boundedPieces(
       yield value;
     }
   } finally {
-    // Not awaited: a peer that keeps sending must not hold up the caller. Its failure is nothing.
+    // Not awaited: a peer that keeps sending must not hold up the caller, however it ends.
     reader.cancel().catch(() => undefined);
   }
 }

@@ -25,7 +25,7 @@ export const LIMITS = {
    * @see https://github.com/openai/openai-node/blob/7b7d6ca/src/resources/images.ts `ImageGenerateParams.partial_images`
    */
   partial_images: [0, 3],
-  /** A width or height in pixels. Up to 4096, bfloat16 counts all rope positions exactly. */
+  /** Pixels of a side, multiples of 16. Up to 4096, bfloat16 counts all rope positions exactly. */
   side: [16, 4096],
 } as const satisfies Record<string, Range>;
 

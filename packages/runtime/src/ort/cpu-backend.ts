@@ -3,7 +3,8 @@ import type { InferenceSession } from 'onnxruntime-common';
 import type { Backend, BackendHooks } from './backend.ts';
 import { createCpuMemory } from './cpu-memory.ts';
 import type { Memory, OrtModule } from './memory.ts';
-import { closeStages, createStage, createStageContext } from './stage.ts';
+import { createStage } from './stage.ts';
+import { closeStages, createStageContext } from './stage-context.ts';
 
 export interface CpuBackendOptions {
   name: 'node' | 'wasm';

@@ -10,7 +10,8 @@ import { createGpuMemory } from './gpu-memory.ts';
 import type { OrtModule } from './memory.ts';
 import { type SelfTestOptions, selfTest } from './self-test.ts';
 import { findShaderFix } from './shader-fix.ts';
-import { closeStages, createStage, createStageContext } from './stage.ts';
+import { createStage } from './stage.ts';
+import { closeStages, createStageContext } from './stage-context.ts';
 
 /**
  * onnxruntime-web: the wasm provider, and WebGPU through its JSPI build where the browser has it,
