@@ -17,7 +17,7 @@ const FULL_MS = 60 * 60_000;
  * How often. A sample here; `npm run test:full` runs the count of test/README.md. The software GPU
  * takes seconds to begin.
  */
-const CYCLES = import.meta.env.VITE_TEST_FULL === '1' ? { wasm: 50, webgpu: 50 } : { wasm: 5, webgpu: 2 };
+const CYCLES = import.meta.env.VITE_TEST_FULL === '1' ? { wasm: 50, webgpu: 50 } : { wasm: 3, webgpu: 1 };
 
 let url: string;
 let workers: ReturnType<typeof watchWorkers>;
@@ -77,11 +77,11 @@ describe.each(LOCAL_BACKENDS)('on %s', (backend, options) => {
       expect(listeners.left()).toEqual([]);
       await expect.poll(() => commands.countWorkers()).toBe(startedWith);
       if (backend === 'wasm') return;
-      // Each worker has four devices: one that tests the adapter and one for each phase. Each is
+      // Each worker has five devices: two that test the adapter and one for each phase. Each is
       // destroyed with its buffers.
-      await expect.poll(() => gpu.length).toBe(4 * cycles);
+      await expect.poll(() => gpu.length).toBe(5 * cycles);
       expect(gpu.some(({ buffers }) => buffers > 0)).toBe(true);
-      expect(gpu.filter(({ devices }) => devices === 0)).toEqual(Array(2 * cycles).fill({ devices: 0, buffers: 0 }));
+      expect(gpu.filter(({ devices }) => devices === 0)).toEqual(Array(3 * cycles).fill({ devices: 0, buffers: 0 }));
     } finally {
       urls.restore();
       listeners.restore();
