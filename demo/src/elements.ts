@@ -33,3 +33,9 @@ export function row(title: string, details: string, ...controls: HTMLElement[]):
   );
   return make('li', {}, about, ...controls);
 }
+
+/** One paragraph a line. The place is hidden where there is nothing to say. */
+export function showLines(place: HTMLDivElement, lines: readonly string[]): void {
+  place.replaceChildren(...lines.map((textContent) => make('p', { textContent })));
+  place.hidden = lines.length === 0;
+}

@@ -24,6 +24,8 @@ export function listen({ onGenerate, onCancel }: FormHandlers): void {
     if (!generate.disabled) onGenerate();
   });
   cancel.addEventListener('click', onCancel);
+  // `required` accepts blanks.
+  prompt.addEventListener('input', checkPrompt);
   element('dice', HTMLButtonElement).addEventListener('click', rollSeed);
   addEventListener('keydown', (event) => {
     // Among the models these keys mean something else.
@@ -37,8 +39,12 @@ export function listen({ onGenerate, onCancel }: FormHandlers): void {
 /** Fills the form with the model's values. A prompt that the user has typed stays. */
 export function offer(model: LoadedModel): void {
   size.replaceChildren();
-  for (const [name, { width, height }] of Object.entries(model.sizes)) {
-    size.add(new Option(`${name.replaceAll('_', ' ')} · ${width} × ${height}`, name));
+  for (const [name, shape] of Object.entries(model.sizes)) {
+    const label = describeSize(shape);
+    // Small models have one size under several names.
+    const known = [...size.options].find((option) => option.text === label);
+    if (known === undefined) size.add(new Option(label, name));
+    else if (name === model.defaults.size) known.value = name;
   }
   size.value = model.defaults.size;
   steps.value = String(model.defaults.num_inference_steps);
@@ -48,6 +54,7 @@ export function offer(model: LoadedModel): void {
     ...model.examples.slice(0, 6).map((example) =>
       button(example, () => {
         prompt.value = example;
+        checkPrompt();
         prompt.focus();
       }),
     ),
@@ -78,6 +85,16 @@ export function setRunning(isRunning: boolean): void {
   to.disabled = false;
   if (document.activeElement === from) to.focus();
   from.disabled = true;
+}
+
+/** A preset's name may promise a ratio that its pixels have not. */
+function describeSize({ width, height }: { width: number; height: number }): string {
+  if (width === height) return `Square · ${width} × ${height}`;
+  return `${width > height ? 'Landscape' : 'Portrait'} · ${width} × ${height}`;
+}
+
+function checkPrompt(): void {
+  prompt.setCustomValidity(prompt.value !== '' && prompt.value.trim() === '' ? 'Say what the picture shows.' : '');
 }
 
 function rollSeed(): void {

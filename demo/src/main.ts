@@ -1,19 +1,17 @@
 import { createFluxSrpo, type FluxSrpo, type LoadedModel } from 'flux-srpo';
-import { element } from './elements.ts';
+import { BACKEND, EMBEDDED, modelOfAddress, showInAddress } from './address.ts';
+import { element, showLines } from './elements.ts';
 import { closeForm, listen, offer, readRequest, setRunning } from './form.ts';
-import { continueImport, listenToImports } from './models/import-panel.ts';
+import { listenToImports } from './models/import-panel.ts';
 import { type ModelListHandlers, offerToUse, showModels } from './models/model-list.ts';
+import { listenToRecipes } from './models/recipe-panel.ts';
 import { clearPicture, discardPreview, showPicture, showPreview } from './picture-view.ts';
 import * as progress from './progress-view.ts';
 import { showError } from './show-error.ts';
 
-const EMBEDDED = new URL('./models/tiny/', document.baseURI).href;
-/** `?backend=wasm|webgpu` chooses what computes, `?model=opfs:<id>` an imported model. */
-const query = new URLSearchParams(location.search);
-const backend = query.get('backend');
-
 const error = element('error', HTMLParagraphElement);
 const about = element('about', HTMLParagraphElement);
+const warnings = element('warnings', HTMLDivElement);
 
 /** The client that the page generates with, and its model once that is loaded. */
 interface Opened {
@@ -21,32 +19,42 @@ interface Opened {
   flux: FluxSrpo;
   model?: LoadedModel;
 }
-let opened = openClient(/^opfs:[\w.-]{1,64}$/.test(query.get('model') ?? '') ? query.get('model')! : EMBEDDED);
+let opened = openClient(modelOfAddress());
 let run: AbortController | undefined;
 
 function openClient(address: string): Opened {
-  const flux = createFluxSrpo({
-    model: address,
-    backend: backend === 'wasm' || backend === 'webgpu' ? backend : 'auto',
-    // The embedded model is small enough for a CPU.
-    allowWasm: address === EMBEDDED,
-  });
+  // The embedded model is small enough for a CPU.
+  const flux = createFluxSrpo({ model: address, backend: BACKEND, allowWasm: address === EMBEDDED });
   return { address, flux };
 }
 
-/** Makes the page generate with the model at that address instead of the present one. */
+/**
+ * Makes the page generate with the model at that address instead of the present one. Rejects where
+ * it cannot be opened; then the present one stays.
+ */
 async function use(address: string): Promise<void> {
   run?.abort();
   closeForm();
+  const before = opened;
+  const next = openClient(address);
+  opened = next;
+  try {
+    await load();
+  } catch (cause) {
+    await next.flux.dispose();
+    // The user may have chosen yet another model meanwhile.
+    if (opened === next) {
+      opened = before;
+      if (before.model !== undefined) show(before.model);
+    }
+    throw cause;
+  }
+  if (opened !== next) return;
   // Disposing the client revokes the URL of the picture.
   clearPicture();
-  await opened.flux.dispose();
-  opened = openClient(address);
-  const url = new URL(location.href);
-  if (address === EMBEDDED) url.searchParams.delete('model');
-  else url.searchParams.set('model', address);
-  history.replaceState(null, '', url);
-  await load();
+  showLines(warnings, []);
+  showInAddress(address);
+  await before.flux.dispose();
 }
 
 async function load(): Promise<void> {
@@ -54,17 +62,24 @@ async function load(): Promise<void> {
   error.hidden = true;
   about.textContent = 'Opening the model…';
   try {
-    const model = await now.flux.load();
+    const model = await now.flux.load({
+      onProgress: ({ text }) => {
+        if (now === opened) about.textContent = `Opening the model… ${text}`;
+      },
+    });
     // The user may have chosen another model meanwhile.
     if (now !== opened) return;
     now.model = model;
-    describe(model);
-    offer(model);
+    show(model);
   } catch (cause) {
-    if (now !== opened) return;
-    about.textContent = 'The model could not be opened.';
-    showError(error, cause);
+    if (now === opened) about.textContent = 'The model could not be opened.';
+    throw cause;
   }
+}
+
+function show(model: LoadedModel): void {
+  describe(model);
+  offer(model);
 }
 
 async function generate(): Promise<void> {
@@ -74,6 +89,7 @@ async function generate(): Promise<void> {
   const { signal } = run;
   setRunning(true);
   error.hidden = true;
+  showLines(warnings, []);
   progress.start();
   try {
     const request = readRequest(model);
@@ -85,6 +101,10 @@ async function generate(): Promise<void> {
     const url = response.data[0]?.url ?? '';
     // The client made the URL, so the client frees it.
     flux.revokeImageUrl(await showPicture(url, request.prompt, `flux-srpo-${response.seed}.png`));
+    showLines(
+      warnings,
+      response.warnings.map(({ field, reason }) => `${field}: ${reason}`),
+    );
     progress.finish(`Done in ${progress.elapsed()}, seed ${response.seed}`);
   } catch (cause) {
     discardPreview();
@@ -107,7 +127,8 @@ function describe(model: LoadedModel): void {
 
 listen({ onGenerate: () => void generate(), onCancel: () => run?.abort() });
 
-const { storage } = opened.flux;
+// What may compute an imported model is another thing than what may compute the embedded one.
+const { storage } = createFluxSrpo({ model: EMBEDDED, backend: BACKEND });
 const modelsError = element('models-error', HTMLParagraphElement);
 const onModelsError = (cause: unknown) => showError(modelsError, cause);
 const models: ModelListHandlers = {
@@ -115,14 +136,31 @@ const models: ModelListHandlers = {
   current: () => opened.address,
   embedded: EMBEDDED,
   use,
-  continueImport,
+  continueImport(id, setup) {
+    if (setup?.recipe === undefined) continueImport(id, setup);
+    else continueRecipe(id, setup.recipe);
+  },
   onError: onModelsError,
 };
 const refresh = () => {
   modelsError.hidden = true;
   return showModels(models).catch(onModelsError);
 };
-listenToImports({ storage, onChange: refresh, offerToUse });
+const continueImport = listenToImports({ storage, onChange: refresh, offerToUse });
 /** Shows what the load has stored. Waits for the next refresh where the list has the focus. */
 const refreshAfterLoad = () => (document.activeElement?.closest('#model-list') ? undefined : refresh());
-await Promise.all([load().then(refreshAfterLoad), refresh()]);
+const loading = load().then(refreshAfterLoad, (cause) => showError(error, cause));
+const continueRecipe = await listenToRecipes({
+  storage,
+  onChange: refresh,
+  async open({ url }) {
+    try {
+      await use(url);
+      element('prompt', HTMLTextAreaElement).focus();
+    } catch (cause) {
+      onModelsError(cause);
+    }
+    await showModels(models).catch(onModelsError);
+  },
+});
+await Promise.all([loading, refresh()]);

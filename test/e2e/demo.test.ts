@@ -4,6 +4,8 @@ import { checkPicture, compare } from '../../models/tiny/scenes/check.ts';
 import { caption, type Scene } from '../../models/tiny/scenes/grammar.ts';
 import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
 import { serveDemo } from '../../scripts/lib/serve-demo.ts';
+import { axeViolations } from './support/axe.ts';
+import { shownPicture } from './support/shown-picture.ts';
 
 let server: Awaited<ReturnType<typeof serveDemo>>;
 let browser: Browser;
@@ -46,19 +48,6 @@ async function draw(
   expect(await page.textContent('#error')).toBe('');
 }
 
-/** The pixels of the picture as the page shows it: [H, W, 4]. */
-async function readPicture(page: Page): Promise<{ width: number; height: number; rgba: Uint8Array }> {
-  const { width, height, values } = await page.evaluate(async () => {
-    const picture = document.getElementById('picture') as HTMLImageElement;
-    const canvas = new OffscreenCanvas(picture.naturalWidth, picture.naturalHeight);
-    const context = canvas.getContext('2d')!;
-    context.drawImage(picture, 0, 0);
-    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-    return { width: canvas.width, height: canvas.height, values: [...data] };
-  });
-  return { width, height, rgba: Uint8Array.from(values) };
-}
-
 // The software GPU draws fewer steps, because each of a step's hundred dispatches has a fixed cost.
 describe.each([
   ['webgpu', 8, 'Computed by WebGPU.'],
@@ -81,7 +70,7 @@ describe.each([
       return seen;
     });
     await draw(page, { prompt: caption(scene), steps, seed: 1 });
-    const { width, height, rgba } = await readPicture(page);
+    const { width, height, rgba } = await shownPicture(page);
     const reading = checkPicture(rgba, width, height);
     console.log(`${backend}: ${await page.textContent('#stage')}; read ${JSON.stringify(reading)}`);
     expect(compare(reading, scene)).toEqual({ kind: true, colour: true, position: true, time: true, ground: true });
@@ -136,6 +125,26 @@ describe('the served page', () => {
     expect(before.requests.length).toBeGreaterThan(10);
     await draw(page, { prompt: 'a red house', steps: 2, seed: 1 });
     expect(await stored()).toEqual(before);
+    await page.close();
+  });
+
+  it('says what of a long prompt the model did not see, and refuses a blank one', async () => {
+    const page = await openPage('?backend=wasm');
+    await draw(page, { prompt: 'a red house '.repeat(30), steps: 1, seed: 1 });
+    const warnings = page.locator('#warnings p');
+    // T5 reads 64 tokens of the embedded model's prompts, CLIP 77.
+    await expect.poll(() => warnings.count()).toBe(2);
+    expect(await warnings.allTextContents()).toEqual([
+      expect.stringMatching(/^prompt: its last \d+ tokens did not fit into max_sequence_length/),
+      expect.stringMatching(/^prompt: its last \d+ tokens did not fit into CLIP/),
+    ]);
+    expect(await axeViolations(page)).toEqual([]);
+    await page.fill('#prompt', '  ');
+    await page.click('#generate');
+    expect(await page.evaluate(() => document.querySelector('#prompt:invalid') !== null)).toBe(true);
+    expect(await page.textContent('#stage')).toMatch(/^Done/);
+    await draw(page, { prompt: 'a red house', steps: 1, seed: 1 });
+    expect(await warnings.count()).toBe(0);
     await page.close();
   });
 

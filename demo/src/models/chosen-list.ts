@@ -1,5 +1,5 @@
+import { formatBytes } from 'flux-srpo';
 import { button, element, make, row } from '../elements.ts';
-import { formatBytes } from '../units.ts';
 import type { Chosen, FolderRole, Role } from './sort-files.ts';
 
 const list = element('chosen', HTMLUListElement);

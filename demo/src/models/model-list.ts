@@ -1,6 +1,5 @@
-import type { ModelStorage, StoredModel, UnfinishedModel } from 'flux-srpo';
+import { formatBytes, type ModelStorage, type StoredModel, type UnfinishedModel } from 'flux-srpo';
 import { button, element, row } from '../elements.ts';
-import { formatBytes } from '../units.ts';
 import { forget, type RememberedImport, recall } from './remembered.ts';
 import { WEIGHT_CLASSES } from './weight-classes.ts';
 
@@ -37,9 +36,11 @@ export async function showModels(handlers: ModelListHandlers): Promise<void> {
     use.disabled = isCurrent;
     use.textContent = isCurrent ? 'In use' : 'Use this model';
   }
+  // Browsers count what was just stored or deleted late, so this is the sum of what is listed.
+  const bytes = stored.reduce((sum, model) => sum + model.bytes, 0);
   const { usage, quota } = await storage.estimate();
   element('storage', HTMLParagraphElement).textContent =
-    `This page stores ${formatBytes(usage)}; the browser offers ${formatBytes(Math.max(0, quota - usage))} more.`;
+    `Models take ${formatBytes(bytes)} here; the browser offers this page ${formatBytes(Math.max(0, quota - Math.max(usage, bytes)))} more.`;
 }
 
 /** Moves the focus to the button that uses this model. */
@@ -62,7 +63,7 @@ function embeddedItem(kept: StoredModel | undefined, handlers: ModelListHandlers
 
 function storedItem(model: StoredModel, handlers: ModelListHandlers): HTMLLIElement {
   const { id, kind, url, bytes, state } = model;
-  const title = state === 'complete' ? `${model.name} (${id})` : id;
+  const title = state === 'complete' && model.name !== id ? `${model.name} (${id})` : id;
   const remove = deleteButton(model, title, handlers);
   const size = formatBytes(bytes);
   if (state === 'unreadable') {
@@ -81,7 +82,11 @@ function unfinishedItem(
   const setup = recall(id);
   const what =
     setup === undefined ? '' : ` It was ${setup.names.join(', ')}, stored as ${WEIGHT_CLASSES[setup.dtype].label}.`;
-  const about = `Not finished, ${formatBytes(bytes)} kept. Choose the same files or URLs and the same settings, and the import continues where it stopped, also after a reload.${what}`;
+  const how =
+    setup?.recipe === undefined
+      ? 'Choose the same files or URLs and the same settings, and the import continues where it stopped, also after a reload.'
+      : 'It can go on where it stopped, also after a reload.';
+  const about = `Not finished, ${formatBytes(bytes)} kept. ${how}${what}`;
   const proceed = button('Continue', () => handlers.continueImport(id, setup), `Continue with ${id}`);
   return item(id, about, [proceed, remove], url);
 }

@@ -39,7 +39,7 @@ function tokenizerUrls(folder: string): Record<string, string> {
 }
 
 /** The chosen JSON file with the model's name and licence. The library checks what is in it. */
-export async function readInfo(chosen: readonly Chosen[]): Promise<BundleInfo | undefined> {
+export async function readInfo(chosen: readonly Chosen[]): Promise<Partial<BundleInfo> | undefined> {
   const entry = chosen.findLast(({ kind }) => kind === 'info');
   if (entry?.kind !== 'info') return undefined;
   try {

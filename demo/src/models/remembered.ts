@@ -9,6 +9,8 @@ import { WEIGHT_CLASSES } from './weight-classes.ts';
 export interface RememberedImport {
   dtype: WeightClass;
   names: string[];
+  /** Absent where files or URLs were given. */
+  recipe?: string;
 }
 
 const key = (id: string) => `flux-srpo import ${id}`;
@@ -27,8 +29,9 @@ export function forget(id: string): void {
 }
 
 function isRemembered(setup: unknown): setup is RememberedImport {
-  const { dtype, names }: { dtype?: unknown; names?: unknown } = Object(setup);
+  const { dtype, names, recipe }: Record<string, unknown> = Object(setup);
   const isClass = typeof dtype === 'string' && Object.hasOwn(WEIGHT_CLASSES, dtype);
+  if (recipe !== undefined && typeof recipe !== 'string') return false;
   return isClass && Array.isArray(names) && names.every((name) => typeof name === 'string');
 }
 

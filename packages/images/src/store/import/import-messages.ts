@@ -38,7 +38,7 @@ export interface ImportInput {
   safetyChecker?: FolderEntries | undefined;
   files: Readonly<Partial<Record<Component, SourceEntry | undefined>>>;
   dtype?: WeightClass | undefined;
-  info?: BundleInfo | undefined;
+  info?: Partial<BundleInfo> | undefined;
   hub: HubAccess;
   /** What may compute the model here, in this order. */
   backends: readonly LocalBackend[];

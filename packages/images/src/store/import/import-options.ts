@@ -55,8 +55,8 @@ export interface ImportSettings {
   id?: string;
   /** How linear layers are stored. @default the recipe's, else 'q4m' */
   dtype?: WeightClass;
-  /** Model id, name, licence, sizes, defaults. @default the recipe's, else FLUX.1 SRPO's */
-  info?: BundleInfo;
+  /** Model id, name, licence, sizes, defaults. @default each the recipe's, else FLUX.1 SRPO's */
+  info?: Partial<BundleInfo>;
   /** Access token of the hub. It is sent to the hub alone, never to a host that it redirects to. */
   token?: string;
   /** Origin of the hub, or of a mirror. @default 'https://huggingface.co' */
