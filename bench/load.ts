@@ -58,7 +58,11 @@ async function inChromium(files: BundleFiles): Promise<void> {
   }
 }
 
-function print(where: string, source: string, rates: LoadRates): void {
-  const megabytes = Object.fromEntries(Object.entries(rates).map(([kind, rate]) => [kind, Math.round(rate)]));
-  process.stdout.write(`${JSON.stringify({ bench: 'load', where, source, unit: 'MB/s', ...megabytes })}\n`);
+function print(where: string, source: string, { byCpu, ...rates }: LoadRates): void {
+  const rounded = (of: object) =>
+    Object.fromEntries(Object.entries(of).map(([kind, rate]) => [kind, Math.round(rate)]));
+  const cpu = byCpu === undefined ? {} : { perCpuSecond: rounded(byCpu) };
+  process.stdout.write(
+    `${JSON.stringify({ bench: 'load', where, source, unit: 'MB/s', ...rounded(rates), ...cpu })}\n`,
+  );
 }

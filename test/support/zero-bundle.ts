@@ -8,7 +8,7 @@ import {
   type WeightSlot,
   weightInputs,
 } from '@flux-srpo/export';
-import { type ByteSource, Safetensors, type TensorInfo } from '@flux-srpo/formats';
+import { type Bytes, Safetensors, type TensorInfo } from '@flux-srpo/formats';
 import type { Bundle } from '@flux-srpo/runtime';
 import { letterTokenizers } from '../../packages/export/src/synth/letter-tokenizers.ts';
 
@@ -107,6 +107,11 @@ export async function zeroBundle(config: ModelConfig, dtype: ZeroClass): Promise
   }
 }
 
-function zeros(name: string, size: number): ByteSource {
-  return { name, size, read: async (_offset, length) => new Uint8Array(length) };
+function zeros(name: string, size: number) {
+  return {
+    name,
+    size,
+    read: async (_offset: number, length: number) => new Uint8Array(length),
+    lend: async (_offset: number, length: number, use: (bytes: Bytes) => void) => use(new Uint8Array(length)),
+  };
 }

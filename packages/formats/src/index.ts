@@ -1,3 +1,4 @@
+export { type Checksum, createChecksum } from './checksum.ts';
 export { encodePng } from './encode-png.ts';
 export { dequantize } from './ggml/dequantize.ts';
 export { GGML_TYPES, type GgmlTypeName } from './ggml/types.ts';

@@ -25,10 +25,10 @@ export class Pipeline {
   readonly #guard: SafetyGuard;
   #running: Promise<unknown> | undefined;
 
-  constructor({ bundle, backend, memoryBudget }: PipelineOptions, tokenizers: Tokenizers) {
+  constructor({ bundle, backend, ...memory }: PipelineOptions, tokenizers: Tokenizers) {
     this.bundle = bundle;
     this.backend = backend;
-    this.#plan = requestPlanner(backend, bundle, memoryBudget);
+    this.#plan = requestPlanner(backend, bundle, memory);
     const phases = new Phases(backend, bundle);
     this.#state = { bundle, ledger: backend.ledger, phases, prompts: new PromptEncoder(bundle, tokenizers) };
     this.#guard = new SafetyGuard(backend, bundle);

@@ -9,10 +9,14 @@ export interface PipelineOptions {
   /**
    * Bytes of device memory to stay within, weights and work buffers together. Weights that fit are
    * kept, the others are read again when they are needed, and large pictures are decoded in tiles.
-   * What does not fit even so is refused. Without a budget `DEFAULT_MEMORY_BUDGET` bytes are
-   * planned for, and nothing is refused for want of memory.
+   * What does not fit even so is refused. Without a budget `memoryTarget` is planned for.
    */
   memoryBudget?: number | undefined;
+  /**
+   * Bytes that are planned for without a budget; nothing is refused for want of memory then.
+   * @default `DEFAULT_MEMORY_BUDGET`
+   */
+  memoryTarget?: number | undefined;
   /**
    * As it was asked of the backend. `f16` is refused for a bundle without graphs in half precision;
    * `auto` runs the float32 graphs of such a bundle.

@@ -8,9 +8,10 @@ import {
   pictureSettings,
 } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
+import { COMPUTING_OPTIONS, readComputing } from '../computing-options.ts';
 import { formatSeconds } from '../format.ts';
 import { openModel } from '../open-model.ts';
-import { bytesOption, numberOption, parseOptions, required, UsageError } from '../options.ts';
+import { numberOption, parseOptions, required, UsageError } from '../options.ts';
 import { outputPaths, writeOutput } from '../output.ts';
 import { progressBar } from '../progress.ts';
 import { TensorFile } from '../tensor-file.ts';
@@ -33,14 +34,14 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
     'enable-safety-checker': { type: 'boolean', default: false },
     out: { type: 'string', default: 'picture.png' },
     precision: { type: 'string', default: 'auto' },
-    budget: { type: 'string' },
+    ...COMPUTING_OPTIONS,
     'save-latents': { type: 'string' },
     json: { type: 'boolean', default: false },
   });
   if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"; quote the prompt`);
   if (values.prompt === undefined) throw new InputError('--prompt is required', { code: 'input/required' });
   const model = required(values.model, '--model');
-  const memoryBudget = values.budget === undefined ? undefined : bytesOption(values.budget, 'budget');
+  const { accuracyLevel, memory, note } = readComputing(values);
   const bundle = await openModel(model);
   const request: GenerateRequest = {
     prompt: values.prompt,
@@ -58,9 +59,10 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
   const asked = readPrecision(values.precision, '--precision');
   // On the CPU, `auto` is float32.
   const precision = asked === 'auto' ? 'f32' : asked;
-  const backend = await createNodeBackend({ precision });
-  const pipeline = await createPipeline({ bundle, backend, memoryBudget, precision });
+  const backend = await createNodeBackend({ precision, accuracyLevel });
+  const pipeline = await createPipeline({ bundle, backend, precision, ...memory });
   const tensors = values['save-latents'] === undefined ? undefined : new TensorFile(values['save-latents']);
+  if (note !== undefined && process.stderr.isTTY && !values.json) process.stderr.write(`${note}\n`);
   const bar = progressBar('generate', values.json);
   try {
     const result = await pipeline.generate(request, {

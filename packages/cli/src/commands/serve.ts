@@ -3,8 +3,9 @@ import { isFluxError, strict } from '@flux-srpo/core';
 import { createPipeline } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { toHttpError } from 'flux-srpo/wire';
+import { COMPUTING_OPTIONS, readComputing } from '../computing-options.ts';
 import { openModel } from '../open-model.ts';
-import { bytesOption, integerOption, parseOptions, required, UsageError } from '../options.ts';
+import { integerOption, parseOptions, required, UsageError } from '../options.ts';
 import { createApp } from '../serve/app.ts';
 import { ImageStore } from '../serve/image-store.ts';
 import { listen } from '../serve/listen.ts';
@@ -20,13 +21,13 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
     'api-key': { type: 'string' },
     cors: { type: 'string', multiple: true, default: [] },
     queue: { type: 'string', default: '8' },
-    budget: { type: 'string' },
+    ...COMPUTING_OPTIONS,
     'image-lifetime': { type: 'string', default: '3600' },
     'public-url': { type: 'string' },
   });
   if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
   const model = required(values.model, '--model');
-  const memoryBudget = values.budget === undefined ? undefined : bytesOption(values.budget, 'budget');
+  const { accuracyLevel, memory, note } = readComputing(values);
   const port = integerOption(values.port, 'port', 0, 65_535);
   const maxWaiting = integerOption(values.queue, 'queue', 0, 10_000);
   const lifetimeMs = 1000 * integerOption(values['image-lifetime'], 'image-lifetime', 1, 30 * 24 * 3600);
@@ -37,7 +38,7 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
   if (apiKey === '') throw new UsageError('--api-key must not be empty; leave it out for none');
 
   const bundle = await openModel(model);
-  const pipeline = await createPipeline({ bundle, backend: await createNodeBackend(), memoryBudget });
+  const pipeline = await createPipeline({ bundle, backend: await createNodeBackend({ accuracyLevel }), ...memory });
   try {
     const images = new ImageStore({ lifetimeMs });
     const engine = createNodeEngine({
@@ -49,6 +50,7 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
     if (hosts === undefined && apiKey === undefined) {
       process.stderr.write(`warning: anyone who reaches ${values.host} can use this server; give it an --api-key\n`);
     }
+    if (note !== undefined) process.stderr.write(`${note}\n`);
     const app = createApp({ engine, images, apiKey, origins, hosts, onError: reportInternal });
     const server = await listen(app, values.host, port);
     process.stdout.write(`${bundle.manifest.model} at ${server.url}/v1\n`);

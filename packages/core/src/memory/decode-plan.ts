@@ -13,7 +13,7 @@ import type { Work } from './work-options.ts';
  * @returns the decoder's work buffers, and the side of its tiles in latents where it has tiles
  */
 export function planDecode(input: PlanInput, weights: number): Work & { tile?: number } {
-  const { config, size, budget = DEFAULT_MEMORY_BUDGET, limits } = input;
+  const { config, size, target = DEFAULT_MEMORY_BUDGET, budget = target, limits } = input;
   const largestAllowed = Math.min(...BUFFER_LIMITS.map((limit) => limits?.[limit] ?? Number.POSITIVE_INFINITY));
   const grid = latentGrid(size);
   let chosen: Work & { tile?: number } = decodeWork(config.vae, [grid]);

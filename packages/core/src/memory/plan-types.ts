@@ -15,10 +15,15 @@ export interface PlanInput {
   /** Denoising steps, by default SRPO's. Each adds a row to the modulation tables: a few MB. */
   steps?: number;
   /**
-   * Bytes of device memory for weights and work buffers together. Without it the plan aims at
-   * `DEFAULT_MEMORY_BUDGET`, and nothing is refused for going beyond it.
+   * Bytes of device memory for weights and work buffers together. What needs more is refused.
+   * Without it the plan aims at `target`.
    */
   budget?: number | undefined;
+  /**
+   * Bytes to aim at where there is no budget. Nothing is refused for going beyond them. Default
+   * `DEFAULT_MEMORY_BUDGET`.
+   */
+  target?: number | undefined;
   /** WebGPU limits of the adapter. Nothing is refused for a limit that is not given. */
   limits?: { maxBufferSize?: number; maxStorageBufferBindingSize?: number } | undefined;
   /** Run the graphs in half precision, which needs an adapter with `shader-f16`. Default false. */

@@ -8,7 +8,7 @@ import { refuse } from './refusals.ts';
 
 /** How each phase's weights are held within the budget. Refusals do not say yet what fits. */
 export function planResidency(input: PlanInput): MemoryPlan {
-  const { budget = DEFAULT_MEMORY_BUDGET, packing } = input;
+  const { target = DEFAULT_MEMORY_BUDGET, budget = target, packing } = input;
   const held = input.parts.map((part) => ({ ...part, bytes: Math.ceil(part.bytes * (packing ?? 1)) }));
   const parts = byPhase((phase) => held.filter((part) => part.phase === phase));
   const copied = byPhase((phase) => (packing === undefined ? 0 : largest(input.parts, phase)));

@@ -6,14 +6,15 @@ import {
   type Precision,
   parseManifest,
 } from '@flux-srpo/core';
-import { type ByteSource, readSafetensors, type Safetensors, sha256Hex } from '@flux-srpo/formats';
+import { readSafetensors, type Safetensors, sha256Hex } from '@flux-srpo/formats';
 import type { BundleFiles } from './bundle-files.ts';
 import { ChunkCache, type ChunkStore } from './chunk-cache.ts';
+import { ChunkChecks } from './chunk-checks.ts';
 import { readManifest } from './read-manifest.ts';
-import { verifiedSource } from './verified-source.ts';
+import { type VerifiedSource, verifiedSource } from './verified-source.ts';
 
-/** A read needs up to two chunks; a third is fetched ahead. */
-const CACHED_CHUNKS = 3;
+/** A read needs up to two chunks; two more are fetched ahead. */
+const CACHED_CHUNKS = 4;
 
 /** An opened bundle. Bytes that differ from the manifest's hashes are an error. */
 export interface Bundle {
@@ -22,10 +23,10 @@ export interface Bundle {
   readonly identity: string;
   /** Where it came from, for messages. */
   readonly name: string;
-  /** A listed file, whole. Never change its bytes: they may be a view of a shared chunk. */
+  /** A listed file, whole. */
   read(path: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
-  /** A listed file, in ranges. Never change their bytes. Closed with the bundle. */
-  source(path: string): Promise<ByteSource>;
+  /** A listed file, in ranges. Closed with the bundle. */
+  source(path: string): Promise<VerifiedSource>;
   /** The bytes of a graph: its variant of that precision, where it has one. */
   graph(name: string, precision?: Precision): Promise<Uint8Array<ArrayBuffer>>;
   part(name: string): BundlePart;
@@ -49,16 +50,17 @@ export async function openBundle(from: BundleFiles, { store, onRead }: OpenBundl
 
   const listed = new Map(manifest.files.map((file): [string, BundleFile] => [file.path, file]));
   const parts = new Map(manifest.parts.map((part): [string, BundlePart] => [part.name, part]));
-  const cache = new ChunkCache(CACHED_CHUNKS);
-  const sources = new Map<string, Promise<ByteSource>>();
+  const { chunk_bytes: chunkBytes } = manifest;
+  const reading = { chunkBytes, cache: new ChunkCache(CACHED_CHUNKS, chunkBytes), checks: new ChunkChecks(), store };
+  const sources = new Map<string, Promise<VerifiedSource>>();
   const tensors = new Map<string, Promise<Safetensors>>();
 
-  async function openSource(path: string): Promise<ByteSource> {
+  async function openSource(path: string): Promise<VerifiedSource> {
     const file = listed.get(path);
     if (file === undefined) throw notListed(path);
     const raw = await files.open(path, file.size);
     try {
-      return verifiedSource(raw, file, manifest.chunk_bytes, cache, store);
+      return verifiedSource(raw, file, reading);
     } catch (error) {
       await raw.close?.();
       throw error;
@@ -94,7 +96,7 @@ export async function openBundle(from: BundleFiles, { store, onRead }: OpenBundl
       const opened = await Promise.allSettled(sources.values());
       sources.clear();
       tensors.clear();
-      cache.clear();
+      reading.cache.clear();
       for (const result of opened) if (result.status === 'fulfilled') await result.value.close?.();
     },
   };

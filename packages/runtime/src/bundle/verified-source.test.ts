@@ -1,7 +1,8 @@
 import { type BundleFile, isFluxError } from '@flux-srpo/core';
 import { type ByteSource, bytesSource, sha256Hex } from '@flux-srpo/formats';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ChunkCache } from './chunk-cache.ts';
+import { ChunkChecks } from './chunk-checks.ts';
 import { verifiedSource } from './verified-source.ts';
 
 const CHUNK = 100;
@@ -14,6 +15,7 @@ async function describeFile(content: Uint8Array): Promise<BundleFile> {
 }
 
 const file = await describeFile(bytes);
+const long = Uint8Array.from({ length: 600 }, (_, i) => (i * 11 + (i >> 8)) & 255);
 
 /** A source over `content` that notes what is read of it. */
 function watched(content: Uint8Array): ByteSource & { reads: [number, number][] } {
@@ -22,14 +24,23 @@ function watched(content: Uint8Array): ByteSource & { reads: [number, number][] 
   return {
     ...inner,
     reads,
-    read(offset, length) {
+    async read(offset, length, signal, into) {
       reads.push([offset, length]);
-      return inner.read(offset, length);
+      const bytes = await inner.read(offset, length, signal);
+      if (into === undefined) return bytes;
+      const out = new Uint8Array(into, 0, length);
+      out.set(bytes);
+      return out;
     },
   };
 }
 
-const open = (raw: ByteSource, capacity = 2) => verifiedSource(raw, file, CHUNK, new ChunkCache(capacity));
+const open = (raw: ByteSource, capacity = 4, described = file) =>
+  verifiedSource(raw, described, {
+    chunkBytes: CHUNK,
+    cache: new ChunkCache(capacity, CHUNK),
+    checks: new ChunkChecks(),
+  });
 
 describe('a verified source', () => {
   it.each([
@@ -45,27 +56,44 @@ describe('a verified source', () => {
     expect(await open(bytesSource(bytes, 'raw')).read(offset, length)).toEqual(bytes.slice(offset, offset + length));
   });
 
-  it('reads whole chunks, each once while it is among the last two', async () => {
-    const raw = watched(bytes);
-    const source = open(raw);
-    for (let at = 0; at < 240; at += 30) await source.read(at, 30);
-    expect(raw.reads).toEqual([
-      [0, 100],
-      [100, 100],
-      [200, 50],
-    ]);
+  it('reads whole chunks, two ahead of who goes forward, each once while it is among the last four', async () => {
+    const raw = watched(long);
+    const source = open(raw, 4, await describeFile(long));
+    await source.read(0, 30);
+    await source.read(100, 30);
+    expect(raw.reads).toEqual([0, 100, 200, 300].map((at) => [at, 100]));
+    for (let at = 0; at < 600; at += 30) await source.read(at, 30);
+    expect(raw.reads).toEqual([0, 100, 200, 300, 400, 500].map((at) => [at, 100]));
     await source.read(0, 10);
-    expect(raw.reads).toHaveLength(4);
+    expect(raw.reads).toHaveLength(7);
   });
 
-  it('gives a range within a chunk as a view, and copies only what lies across chunks', async () => {
-    const source = open(bytesSource(bytes, 'raw'));
-    const [first, second] = [await source.read(10, 20), await source.read(0, 100)];
-    expect(first.buffer).toBe(second.buffer);
+  it('lends a range within a chunk without a copy, and uses the chunk’s memory for later ones', async () => {
+    const raw = watched(long);
+    const source = open(raw, 4, await describeFile(long));
+    const memory = new Set<ArrayBuffer>();
+    for (let round = 0; round < 3; round++) {
+      for (let at = 0; at < 600; at += 50) {
+        await source.lend(at, 50, (view) => {
+          expect(view).toEqual(long.slice(at, at + 50));
+          expect(view.byteOffset).toBe(at % 100);
+          memory.add(view.buffer);
+        });
+      }
+    }
+    // Four are held and four may be idle.
+    expect(memory.size).toBeLessThanOrEqual(8);
+    await source.lend(90, 20, (across) => expect(across).toEqual(long.slice(90, 110)));
     const into = new ArrayBuffer(64);
-    const across = await source.read(90, 20, undefined, into);
-    expect(across.buffer).toBe(into);
-    expect(across).toEqual(bytes.slice(90, 110));
+    const copy = await source.read(90, 20, undefined, into);
+    expect(copy.buffer).toBe(into);
+  });
+
+  it('shows readers of evicted chunks their own bytes, whatever is read meanwhile', async () => {
+    const source = open(watched(long), 1, await describeFile(long));
+    const reads = Array.from({ length: 60 }, (_, i) => (i * 370) % 600);
+    const seen = await Promise.all(reads.map((at) => source.read(at, 30 - (at % 30))));
+    for (const [i, at] of reads.entries()) expect(seen[i]).toEqual(long.slice(at, at + 30 - (at % 30)));
   });
 
   it('leaves what it gave as it was, whatever is read after it', async () => {
@@ -73,6 +101,22 @@ describe('a verified source', () => {
     const early = await source.read(20, 30);
     for (let at = 0; at < 250; at += 50) await source.read(at, 50);
     expect(early).toEqual(bytes.slice(20, 50));
+  });
+
+  it('finds a change at each read, the third and later ones too, which hash nothing that is the same', async () => {
+    const content = bytes.slice();
+    const digest = vi.spyOn(crypto.subtle, 'digest');
+    const source = open(watched(content), 1);
+    const visit = async () => {
+      for (const at of [0, 100, 200]) await source.read(at, 10);
+    };
+    for (let round = 0; round < 3; round++) await visit();
+    digest.mockClear();
+    await visit();
+    expect(digest).not.toHaveBeenCalled();
+    content[150]! ^= 1;
+    await expect(source.read(100, 10)).rejects.toMatchObject({ code: 'model/hash-mismatch', details: { chunk: 1 } });
+    digest.mockRestore();
   });
 
   it('reads a chunk once for readers at the same time', async () => {

@@ -1,23 +1,35 @@
 import { type BundleFile, ModelError } from '@flux-srpo/core';
-import { type ByteSource, type Bytes, checkRange, sha256Hex } from '@flux-srpo/formats';
-import type { ChunkCache, ChunkStore } from './chunk-cache.ts';
+import { type ByteSource, type Bytes, checkRange } from '@flux-srpo/formats';
+import type { ChunkCache, ChunkLoader, ChunkStore } from './chunk-cache.ts';
+import type { ChunkChecks } from './chunk-checks.ts';
 
 /**
- * A file of a bundle whose every byte is checked before anyone sees it. Reads fetch whole chunks,
- * and a chunk whose hash is not the manifest's is an error.
- *
- * A range within one chunk is given as a view of it, without a copy: the chunk is shared with other
- * readers, so nobody may change it. It is never used again for other bytes, so views stay valid. A
- * range across chunks is a copy.
- * @param store is asked first, and its chunks are checked too
+ * Chunks that are fetched and hashed ahead of a reader that goes forward. Two digests at a time are
+ * half again as fast as one, and the reader's own work comes between.
  */
-export function verifiedSource(
-  raw: ByteSource,
-  file: BundleFile,
-  chunkBytes: number,
-  cache: ChunkCache,
-  store?: ChunkStore,
-): ByteSource {
+const CHUNKS_AHEAD = 2;
+
+/** A file of a bundle, every byte of which is checked before anyone sees it. */
+export interface VerifiedSource extends ByteSource {
+  /**
+   * Shows `use` a range: a view of the checked chunk where the range lies within one. Nobody may
+   * change it, and it holds until `use` returns.
+   */
+  lend(offset: number, length: number, use: (bytes: Bytes) => void, signal?: AbortSignal): Promise<void>;
+}
+
+/** What the files of one bundle share. */
+export interface ChunkReading {
+  readonly chunkBytes: number;
+  readonly cache: ChunkCache;
+  readonly checks: ChunkChecks;
+  /** Asked first. What it gives is checked too. */
+  readonly store?: ChunkStore | undefined;
+}
+
+/** Reads fetch whole chunks, and a chunk whose hash is not the manifest's is an error. */
+export function verifiedSource(raw: ByteSource, file: BundleFile, reading: ChunkReading): VerifiedSource {
+  const { chunkBytes, cache, checks, store } = reading;
   if (raw.size !== file.size) {
     throw new ModelError(
       `${file.path} must be ${file.size} bytes as the manifest says, got ${raw.size}; fetch it again`,
@@ -25,13 +37,15 @@ export function verifiedSource(
     );
   }
 
-  async function loadChunk(index: number): Promise<Bytes> {
+  async function loadChunk(index: number, take: () => ArrayBuffer): Promise<Bytes> {
     const expected = file.chunks[index]!;
     const kept = await store?.get(expected);
-    if (kept !== undefined && (await sha256Hex(kept)) === expected) return kept;
+    if (kept !== undefined && (await checks.hash(kept, expected)) === expected) return kept;
     const offset = index * chunkBytes;
-    const bytes = await raw.read(offset, Math.min(chunkBytes, file.size - offset));
-    const got = await sha256Hex(bytes);
+    // A store may hold on to what it is given, and small files would leave most of a chunk empty.
+    const into = store === undefined && file.chunks.length > 1 ? take() : undefined;
+    const bytes = await raw.read(offset, Math.min(chunkBytes, file.size - offset), undefined, into);
+    const got = await checks.hash(bytes, expected);
     if (got === expected) {
       await store?.put(expected, bytes);
       return bytes;
@@ -42,33 +56,50 @@ export function verifiedSource(
     });
   }
 
-  const chunkAt = (index: number) => cache.get(`${file.path}#${index}`, () => loadChunk(index));
+  const chunk = (index: number): [string, ChunkLoader] => [`${file.path}#${index}`, (take) => loadChunk(index, take)];
   let latest = -2;
 
-  const source: ByteSource = {
+  /** Shows `use` each piece of a range that lies within one chunk, and where it is in the range. */
+  async function eachPiece(
+    offset: number,
+    length: number,
+    use: (piece: Bytes, at: number) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    signal?.throwIfAborted();
+    checkRange(source, offset, length);
+    for (let index = Math.floor(offset / chunkBytes); index * chunkBytes < offset + length; index++) {
+      const start = index * chunkBytes;
+      // Without the signal: another reader may wait for the same chunk.
+      const using = cache.use(...chunk(index), (bytes) => {
+        signal?.throwIfAborted();
+        const from = Math.max(offset, start);
+        const to = Math.min(offset + length, start + bytes.length);
+        use(bytes.subarray(from - start, to - start), from - offset);
+      });
+      if (index === latest + 1) {
+        const last = Math.min(index + CHUNKS_AHEAD, file.chunks.length - 1);
+        for (let ahead = index + 1; ahead <= last; ahead++) cache.prefetch(...chunk(ahead));
+      }
+      latest = index;
+      await using;
+    }
+  }
+
+  const source: VerifiedSource = {
     size: file.size,
     name: file.path,
     async read(offset, length, signal, into) {
       signal?.throwIfAborted();
       checkRange(source, offset, length);
-      let out: Bytes | undefined;
-      for (let index = Math.floor(offset / chunkBytes); index * chunkBytes < offset + length; index++) {
-        // Without the signal: another reader may wait for the same chunk.
-        const loading = chunkAt(index);
-        // A reader that goes forward will go on: the next chunk is fetched and hashed while this
-        // one is used. If that fails, whoever reads the next chunk is told.
-        if (index === latest + 1 && (index + 1) * chunkBytes < file.size) chunkAt(index + 1).catch(() => undefined);
-        latest = index;
-        const chunk = await loading;
-        signal?.throwIfAborted();
-        const from = Math.max(offset, index * chunkBytes);
-        const to = Math.min(offset + length, index * chunkBytes + chunk.length);
-        const view = chunk.subarray(from - index * chunkBytes, to - index * chunkBytes);
-        if (view.length === length) return view;
-        out ??= new Uint8Array(into ?? new ArrayBuffer(length), 0, length);
-        out.set(view, from - offset);
-      }
-      return out ?? new Uint8Array();
+      const out = new Uint8Array(into ?? new ArrayBuffer(length), 0, length);
+      await eachPiece(offset, length, (piece, at) => out.set(piece, at), signal);
+      return out;
+    },
+    async lend(offset, length, use, signal) {
+      const isWithin = length > 0 && offset % chunkBytes <= chunkBytes - length;
+      if (isWithin) await eachPiece(offset, length, use, signal);
+      else use(await source.read(offset, length, signal));
     },
     ...(raw.close === undefined ? {} : { close: raw.close.bind(raw) }),
   };

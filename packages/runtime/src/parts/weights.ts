@@ -1,6 +1,7 @@
 import { FormatError } from '@flux-srpo/core';
-import { e4m4ToF32, f32ToF16, type Safetensors, type TensorInfo, widen } from '@flux-srpo/formats';
+import { type Bytes, e4m4ToF32, f32ToF16, type Safetensors, type TensorInfo, widen } from '@flux-srpo/formats';
 import type { Bundle } from '../bundle/bundle.ts';
+import type { VerifiedSource } from '../bundle/verified-source.ts';
 import {
   type DeviceTensor,
   DTYPE_BYTES,
@@ -55,6 +56,7 @@ export async function loadPart(
   const weightInputs = inputs.filter(({ name }) => name.includes('.'));
   const part = bundle.part(partName);
   const file = part.weights === undefined ? undefined : await bundle.weights(partName);
+  const source = part.weights === undefined ? undefined : await bundle.source(part.weights);
   assertNames(partName, weightInputs, file);
 
   const feeds: Record<string, DeviceTensor> = {};
@@ -66,7 +68,7 @@ export async function loadPart(
       const info = file!.info(input.name);
       assertFits(partName, input, info);
       feeds[input.name] = await stage.upload(input.dtype as Dtype, info.shape, (write) =>
-        stream(file!, input, info, write, bundle.manifest.chunk_bytes, signal),
+        stream(source!, input.dtype as Dtype, info, write, bundle.manifest.chunk_bytes, signal),
       );
     }
   } catch (error) {
@@ -86,26 +88,28 @@ function inFileOrder(inputs: readonly SessionInput[], file: Safetensors): Sessio
 }
 
 async function stream(
-  file: Safetensors,
-  { name, dtype }: SessionInput,
+  source: VerifiedSource,
+  dtype: Dtype,
   info: TensorInfo,
   write: TensorWriter,
   chunkBytes: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const isAsOnDisk = info.dtype === AS_ON_DISK[dtype as Dtype];
-  const growth = isAsOnDisk ? 1 : DTYPE_BYTES[dtype as Dtype] / DISK_BYTES[info.dtype as FloatOnDisk];
+  const isAsOnDisk = info.dtype === AS_ON_DISK[dtype];
+  const growth = isAsOnDisk ? 1 : DTYPE_BYTES[dtype] / DISK_BYTES[info.dtype as FloatOnDisk];
   let length: number;
   for (let offset = 0; offset < info.bytes; offset += length) {
     length = Math.min(pieceBytes(info.offset + offset, chunkBytes), info.bytes - offset);
-    const piece = await file.readRange(name, offset, length, signal);
-    if (isAsOnDisk) {
-      write(offset, piece);
-      continue;
-    }
-    const floats = info.dtype === 'U8' ? e4m4ToF32(piece) : widen(info.dtype, piece);
-    const values = dtype === 'float16' ? f32ToF16(floats) : floats;
-    write(offset * growth, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    const place = (piece: Bytes): void => {
+      if (isAsOnDisk) {
+        write(offset, piece);
+        return;
+      }
+      const floats = info.dtype === 'U8' ? e4m4ToF32(piece) : widen(info.dtype, piece);
+      const values = dtype === 'float16' ? f32ToF16(floats) : floats;
+      write(offset * growth, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    };
+    await source.lend(info.offset + offset, length, place, signal);
   }
 }
 
