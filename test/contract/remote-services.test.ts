@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createFluxSrpo, type ImageRequest } from 'flux-srpo';
 import { createRemote, type RemoteOptions, SERVICES, type ServiceDescription } from 'flux-srpo/remote';
 import { describe, expect, it } from 'vitest';
@@ -304,33 +305,17 @@ describe('a service of the caller', () => {
   });
 });
 
-/**
- * As a page that knows nothing of the package's inside would write it, and as JSON could carry it.
- */
-const MINE: ServiceDescription = JSON.parse(`{
-  "name": "mine",
-  "path": "/v2/draw",
-  "models": "/v2/models",
-  "auth": { "header": "X-Token", "scheme": "Token" },
-  "request": {
-    "fields": {
-      "model": { "to": ["engine"] },
-      "prompt": { "to": ["input.text"] },
-      "seed": { "to": ["input.seed"] },
-      "num_inference_steps": { "to": ["input.steps"], "warning": "may be rounded" }
-    },
-    "presets": { "to": "input.size", "as": "WIDTHxHEIGHT" },
-    "pixels": { "to": "input.size", "as": "WIDTHxHEIGHT" }
-  },
-  "answer": { "images": "result.pictures", "image": { "b64_json": "png", "url": "href" }, "seed": "result.seed" },
-  "error": { "message": ["why"], "type": ["kind"], "param": ["which"], "code": ["kind"] }
-}`);
+/** A block of docs/services.md, for those who know nothing of the package's inside. */
+function block(name: string): string {
+  const page = readFileSync(new URL('../../docs/services.md', import.meta.url), 'utf8');
+  return new RegExp(`^\`\`\`json ${name}\\.json\\n(.*?)^\`\`\`$`, 'ms').exec(page)?.[1] ?? '';
+}
+
+const MINE: ServiceDescription = JSON.parse(block('description'));
 
 describe('a service that the package does not know', () => {
   it('is described in plain data, given to the client, and asked in its own words', async () => {
-    await using server = await startServer((response) =>
-      json(response, { result: { pictures: [{ png: PNG }], seed: 7 } }),
-    );
+    await using server = await startServer((response) => json(response, JSON.parse(block('answer'))));
     await using flux = createFluxSrpo({
       backend: 'remote',
       remote: { baseURL: server.baseURL, service: MINE, model: 'their-name', apiKey: 'abc' },
@@ -338,13 +323,10 @@ describe('a service that the package does not know', () => {
     const response = await flux.images.generate({ prompt: PROMPT, size: 'square', seed: 1, num_inference_steps: 4 });
     const [received] = server.requests as [Received];
     expect([received.url, received.headers['x-token']]).toEqual(['/v2/draw', 'Token abc']);
-    expect(JSON.parse(received.body)).toEqual({
-      engine: 'their-name',
-      input: { text: PROMPT, size: '512x512', seed: 1, steps: 4 },
-    });
+    expect(JSON.parse(received.body)).toEqual(JSON.parse(block('request')));
     expect(response).toStrictEqual({
       created: expect.any(Number),
-      data: [{ url: `data:image/png;base64,${PNG}` }],
+      data: [{ url: `data:image/png;base64,${JSON.parse(block('answer')).result.pictures[0].png}` }],
       seed: 7,
       model: 'their-name',
       backend: 'remote',
@@ -352,10 +334,56 @@ describe('a service that the package does not know', () => {
     });
   });
 
-  it('says in its own places what is wrong', async () => {
-    await using server = await startServer((response) =>
-      json(response, { why: 'too many steps', kind: 'limit', which: 'num_inference_steps' }, 400),
+  it('gets a field that it does not have only where omitted says so, and then not at all', async () => {
+    await using server = await startServer((response) => json(response, JSON.parse(block('answer'))));
+    const request: ImageRequest = { ...REQUEST, guidance_scale: 2, size: 'square', seed: 1, num_inference_steps: 4 };
+    const remote = (omitted: ServiceDescription['request']['omitted']) =>
+      createRemote({
+        baseURL: server.baseURL,
+        model: 'their-name',
+        service: { ...MINE, request: { ...MINE.request, ...(omitted && { omitted }) } },
+      });
+    await expect(remote(undefined).generate(request)).rejects.toMatchObject({ details: { field: 'guidance_scale' } });
+    expect(server.requests).toHaveLength(0);
+    const { warnings } = await remote(['guidance_scale']).generate({ ...request, model: 'their-name' });
+    expect(warnings.map(({ field }) => field)).toEqual(['num_inference_steps']);
+    expect(JSON.parse((server.requests[0] as Received).body)).toEqual(JSON.parse(block('request')));
+  });
+
+  it('is explained field by field: the page names every field of every description, and no other', () => {
+    const page = readFileSync(new URL('../../docs/services.md', import.meta.url), 'utf8');
+    const named = [...page.matchAll(/^\| `([\w.…]+)` \|/gm)].map(([, field = '']) => field.replace('.….', '.'));
+    const explained = new Set(named);
+    expect(named).toHaveLength(explained.size);
+    const request = [
+      'fields',
+      'omitted',
+      'defaults',
+      'constants',
+      'presets',
+      'pixels',
+      'transport',
+      'stream',
+      'embedding',
+    ];
+    const answer = ['images', 'image', 'created', 'seed', 'flagged', 'warnings'];
+    expect([...explained].sort()).toEqual(
+      [
+        ...['name', 'path', 'models', 'error', 'auth.header', 'auth.scheme'],
+        ...['request.fields.warning', 'request.fields.isEmbedded'],
+        ...request.map((field) => `request.${field}`),
+        ...answer.map((field) => `answer.${field}`),
+      ].sort(),
     );
+    const used = Object.values(SERVICES).flatMap((service) => [
+      ...Object.keys(service.request).map((field) => `request.${field}`),
+      ...Object.keys(service.answer).map((field) => `answer.${field}`),
+    ]);
+    expect(used.filter((field) => !explained.has(field))).toEqual([]);
+  });
+
+  it('says in its own places what is wrong', async () => {
+    await using server = await startServer((response) => json(response, JSON.parse(block('error')), 400));
     const remote = createRemote({ baseURL: server.baseURL, service: MINE });
     await expect(remote.generate(REQUEST)).rejects.toMatchObject({
       message: 'too many steps',

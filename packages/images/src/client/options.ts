@@ -110,25 +110,24 @@ const remoteOptions: strict.Read<RemoteOptions> = (value, path) => {
   return value as RemoteOptions;
 };
 
-const { optional, oneOf } = strict;
 const milliseconds = strict.numeric('milliseconds above 0', (ms) => ms > 0);
 const bytes = strict.numeric('a number of bytes above 0', (count) => count > 0);
 
 const readOptions = strict.object<FluxSrpoOptions>({
-  model: optional(url),
-  backend: optional(oneOf('auto', 'webgpu', 'wasm', 'remote')),
-  allowWasm: optional(strict.boolean),
-  remote: optional(remoteOptions),
-  fallback: optional(oneOf('never', 'when-unsupported', 'on-failure')),
-  onFallback: optional(callback),
-  maxQueue: optional(strict.integer(0, Number.POSITIVE_INFINITY)),
-  memoryBudget: optional(bytes),
-  precision: optional(oneOf('auto', 'f32', 'f16')),
-  keep: optional(strict.boolean),
-  workerUrl: optional(url),
-  wasmUrl: optional(url),
-  hangTimeoutMs: optional(milliseconds),
-  stallTimeoutMs: optional(milliseconds),
+  model: strict.optional(url),
+  backend: strict.optional(strict.oneOf('auto', 'webgpu', 'wasm', 'remote')),
+  allowWasm: strict.optional(strict.boolean),
+  remote: strict.optional(remoteOptions),
+  fallback: strict.optional(strict.oneOf('never', 'when-unsupported', 'on-failure')),
+  onFallback: strict.optional(callback),
+  maxQueue: strict.optional(strict.integer(0, Number.POSITIVE_INFINITY)),
+  memoryBudget: strict.optional(bytes),
+  precision: strict.optional(strict.oneOf('auto', 'f32', 'f16')),
+  keep: strict.optional(strict.boolean),
+  workerUrl: strict.optional(url),
+  wasmUrl: strict.optional(url),
+  hangTimeoutMs: strict.optional(milliseconds),
+  stallTimeoutMs: strict.optional(milliseconds),
 });
 
 /** @throws InputError that names the option */

@@ -69,8 +69,6 @@ export function isSecretHeader(name: string): boolean {
   );
 }
 
-const { optional } = strict;
-
 export const anything: strict.Read<never> = (value) => value as never;
 /** RFC 9110 `token` */
 export const readHeaderName = strict.matching(/^[\w!#$%&'*+.^`|~-]+$/, 'the name of a header');
@@ -88,30 +86,32 @@ export const readHeaderValue = strict.secret(
 );
 
 const SERVICE = `one of ${SERVICE_NAMES.join(', ')}, or a description (ServiceDescription)`;
-const time = optional(strict.numeric('milliseconds above 0, or Infinity', (ms) => ms > 0));
+const time = strict.optional(strict.numeric('milliseconds above 0, or Infinity', (ms) => ms > 0));
 const isOrigin = (text: string) => /^https?:\/\/[^/]+\/?$/.test(text) && URL.canParse(text);
 
 const read = strict.object<RemoteOptions>({
   baseURL: (value, path) => readBaseURL(value, path, pageBase() ?? ANY_PAGE),
-  apiKey: optional((value, path) => (typeof value === 'function' ? anything : readHeaderValue)(value, path)),
-  model: optional(strict.text(200)),
-  service: optional((value, path) => {
+  apiKey: strict.optional((value, path) => (typeof value === 'function' ? anything : readHeaderValue)(value, path)),
+  model: strict.optional(strict.text(200)),
+  service: strict.optional((value, path) => {
     // A description is checked where it is used: its reader is loaded with the first request.
     if (Object(value) === value || SERVICE_NAMES.includes(value as ServiceName)) return value as ServiceName;
     throw strict.refusal(path, SERVICE, value);
   }),
-  fetch: optional(anything),
-  headers: optional((value, path) =>
+  fetch: strict.optional(anything),
+  headers: strict.optional((value, path) =>
     strict.record((name) => readHeaderName(name, path), readHeaderValue, 100)(value, path),
   ),
-  timeouts: optional(strict.object<Partial<RemoteTimeouts>>({ key: time, headers: time, stall: time, total: time })),
-  maxBytes: optional(strict.integer(1, Number.POSITIVE_INFINITY)),
-  imageOrigins: optional(
+  timeouts: strict.optional(
+    strict.object<Partial<RemoteTimeouts>>({ key: time, headers: time, stall: time, total: time }),
+  ),
+  maxBytes: strict.optional(strict.integer(1, Number.POSITIVE_INFINITY)),
+  imageOrigins: strict.optional(
     strict.such(strict.list(strict.string, 0, 1000), 'origins such as "https://images.example"', (all) =>
       all.every(isOrigin),
     ),
   ),
-  dangerouslyAllowBrowser: optional(strict.boolean),
+  dangerouslyAllowBrowser: strict.optional(strict.boolean),
 });
 
 /**

@@ -1,7 +1,7 @@
 import { DeviceError, isFluxError, type Precision } from '@flux-srpo/core';
 import { type AdapterReport, canUseHalves, canUseSubgroups } from './adapter.ts';
 import type { Stage } from './backend.ts';
-import { halfKernelCases, type KernelCase, kernelCases } from './kernel-cases.ts';
+import type { KernelCase } from './kernel-cases.ts';
 import type { SelfTestVerdict, VerdictStore } from './self-test-verdict.ts';
 import type { ShaderFix } from './shader-fix.ts';
 import { defaultVerdictStore } from './verdict-store.ts';
@@ -44,6 +44,9 @@ export async function selfTest(subject: SelfTestSubject, options: SelfTestOption
   const key = verdictKey(subject);
   const known = await store.get(key);
   if (isVerdict(known)) return { ...known, remembered: true };
+  // Apart from the worker: most starts remember the verdict, and the questions bring a whole writer
+  // of ONNX files along.
+  const { halfKernelCases, kernelCases } = await import('./kernel-cases.ts');
 
   const rungs: SelfTestVerdict['rung'][] = canUseSubgroups(subject.adapter)
     ? ['subgroups', 'no-subgroups']
