@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { readSafetensors } from '@flux-srpo/formats';
 import { fileSource } from '@flux-srpo/formats/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ASSUMED } from '../support/assumed.ts';
 import { readPipelineFixture } from '../support/fixture.ts';
 import { readNodeFixture } from '../support/node-fixtures.ts';
 import { pngText } from '../support/png-text.ts';
@@ -35,7 +36,7 @@ beforeAll(async () => {
   const fixture = await readPipelineFixture(readNodeFixture, 'a-3x32');
   await writeFiles(source, await synthesizeFolder(readNodeFixture, fixture));
   const converted = await run('convert', source, '--out', bundle, '--dtype', 'q8', '--json');
-  expect(converted).toMatchObject({ code: 0, stderr: '' });
+  expect(converted).toMatchObject({ code: 0, stderr: ASSUMED });
 });
 
 afterAll(() => rm(work, { recursive: true, force: true }));
@@ -65,6 +66,19 @@ describe('generate', () => {
       seed: 7,
       bundle: result.bundle,
     });
+  });
+
+  it('says nothing of guidance where the model has no input for it', async () => {
+    const fixture = await readPipelineFixture(readNodeFixture, 'b-2x64');
+    await writeFiles(at('unguided pipeline'), await synthesizeFolder(readNodeFixture, fixture));
+    const converted = await run('convert', at('unguided pipeline'), '--out', at('unguided'), '--dtype', 'q8');
+    expect(converted.stderr).toMatch(/^assumed: unknown: the name, the licence\nassumed: .*the default of 4 steps, /);
+    const { stdout } = await run('generate', '--model', at('unguided'), ...SMALL, '--out', 'unguided.png', '--json');
+    const text = pngText(await readFile(at('unguided.png')));
+    expect([stdout, ...text.values()].filter((said) => /guidance|Distilled CFG/.test(said))).toEqual([]);
+    const guided = pngText(await readFile(at('a.png')));
+    expect(guided.get('parameters')).toContain('Distilled CFG Scale: 4.5,');
+    expect(JSON.parse(guided.get('flux-srpo')!)).toMatchObject({ guidance: 4.5 });
   });
 
   it('writes the same bytes for the same seed', async () => {
@@ -129,7 +143,7 @@ describe('convert', () => {
       '--dtype',
       'q8',
     );
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: ASSUMED });
     for (const part of ['vae_in', 'vae_up.0', 'vae_out', 'double_block.0']) {
       const path = join('weights', `${part}.safetensors`);
       expect(await readFile(at('apart', path))).toEqual(await readFile(join(bundle, path)));
@@ -148,7 +162,7 @@ describe('convert', () => {
       '--dtype',
       'q8',
     );
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: ASSUMED });
     expect(stdout).toMatch(/\n {2}\d+ of vae \(only the decoder is used\)\n/);
     const path = join('weights', 'vae_out.safetensors');
     expect(await readFile(at('own-folder', path))).toEqual(await readFile(join(bundle, path)));

@@ -10,6 +10,7 @@ import { inspectBundle } from '@flux-srpo/export';
 import { pipelineFolder } from '@flux-srpo/export/node';
 import { sha256Hex } from '@flux-srpo/formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ASSUMED } from '../support/assumed.ts';
 import { readPipelineFixture } from '../support/fixture.ts';
 import { readNodeFixture } from '../support/node-fixtures.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
@@ -68,7 +69,7 @@ beforeAll(async () => {
   const ended = outcomeOf(child);
   await begun('undisturbed');
   const started = performance.now();
-  expect(await ended).toMatchObject({ code: 0, stderr: '' });
+  expect(await ended).toMatchObject({ code: 0, stderr: ASSUMED });
   duration = performance.now() - started;
   expected = await filesOf(at('undisturbed'));
 });
@@ -116,11 +117,11 @@ describe('a conversion that is stopped with Ctrl-C', () => {
     const { code, stderr } = await stopped;
     expect(code).toBe(130);
     expect(stderr).toMatch(
-      /^what is done is kept in .*stopped\.partial; run the same command to go on from there\nstopped\n$/,
+      /^assumed: .*\nwhat is done is kept in .*stopped\.partial; run the same command to go on from there\nstopped\n$/,
     );
     expect(existsSync(at('stopped'))).toBe(false);
     const second = await outcomeOf(spawn(process.execPath, convert('stopped')));
-    expect(second.stderr).toMatch(/^going on with the interrupted conversion/);
+    expect(second.stderr).toMatch(/^assumed: .*\ngoing on with the interrupted conversion/);
     expect(JSON.parse(second.stdout).found).toBeGreaterThanOrEqual(2);
     expect(await filesOf(at('stopped'))).toEqual(expected);
   });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ASSUMED } from '../support/assumed.ts';
 import { readPipelineFixture } from '../support/fixture.ts';
 import { readNodeFixture } from '../support/node-fixtures.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
@@ -77,7 +78,7 @@ describe('convert --safety-checker', () => {
       CHECKER,
       '--json',
     );
-    expect(converted).toMatchObject({ code: 0, stderr: '' });
+    expect(converted).toMatchObject({ code: 0, stderr: ASSUMED });
     const manifest = JSON.parse(await readFile(join(out, 'manifest.json'), 'utf8'));
     const { flagged, threshold } = JSON.parse(await readFile(join(CHECKER, 'safety_checker.json'), 'utf8'));
     expect(manifest.safety_checker).toMatchObject({ flagged, threshold });

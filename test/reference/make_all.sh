@@ -14,6 +14,7 @@ trap 'rm -rf "$work"' EXIT
 "$python" safety_checker.py
 "$python" lora.py
 "$python" lora_differences.py
+"$python" variants.py
 if [ $# -gt 1 ]; then "$python" hf_oracles.py "$2"; fi
 
 for run in a-3x32:short b-2x64:unicode c-2x128:tall; do

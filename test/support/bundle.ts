@@ -13,20 +13,20 @@ export interface ConvertInMemoryOptions {
   bake?: boolean;
   safetyChecker?: SourceFolder;
   loras?: readonly LoraSource[];
+  recipe?: NonNullable<Parameters<typeof convertPipeline>[2]['recipe']>;
 }
 
 /**
  * Converts a folder to a bundle with the real converter and no disk: the same in Node and in a
  * browser.
+ *
+ * @param folder its files, or what `combineSources` made of it and of files in its place
  */
 export async function convertInMemory(
-  folder: PipelineFolder,
-  { dtype, bake = false, safetyChecker, loras = [] }: ConvertInMemoryOptions,
+  folder: PipelineFolder | SourceFolder,
+  { dtype, bake = false, safetyChecker, loras = [], recipe = {} }: ConvertInMemoryOptions,
 ): Promise<BundleFolder> {
-  const source: SourceFolder = {
-    list: async () => [...folder.keys()],
-    open: async (path) => bytesSource(folder.get(path)!, path),
-  };
+  const source = folder instanceof Map ? memoryFolder(folder) : folder;
   const files: BundleFolder = new Map();
   const sink: BundleSink = {
     async create(path) {
@@ -43,8 +43,16 @@ export async function convertInMemory(
       files.clear();
     },
   };
-  await convertPipeline(source, sink, { dtype, bake, safetyChecker, loras });
+  await convertPipeline(source, sink, { dtype, bake, safetyChecker, loras, recipe });
   return files;
+}
+
+/** A folder of files in memory, as the converter reads it. */
+export function memoryFolder(files: PipelineFolder): SourceFolder {
+  return {
+    list: async () => [...files.keys()],
+    open: async (path) => bytesSource(files.get(path)!, path),
+  };
 }
 
 export function openInMemory(files: BundleFolder): Promise<Bundle> {

@@ -21,7 +21,7 @@ import { memoryFile, type StandInHub } from './hub.ts';
 /** Widths that blocks of 256 fill, and FLUX.1's width of heads, which a file does not tell. */
 const SIZES = { hidden: 256, headDim: 128, doubleBlocks: 2, singleBlocks: 2, textWidth: 256, pooledWidth: 64 };
 /** Vocabularies of the fixtures' tokenizers. */
-const T5 = t5Shapes({ vocab: 288, width: 256, inner: 256, heads: 4, ff: 512, layers: 2 });
+const T5 = t5Shapes({ vocab: 320, width: 256, inner: 256, heads: 4, ff: 512, layers: 2 });
 const CLIP = clipShapes('text_model.', { vocab: 674, width: 64, ff: 128, layers: 2, positions: 77 });
 /** GroupNorm has 32 groups. */
 const VAE = vaeShapes([32, 32, 32, 32]);
@@ -54,20 +54,7 @@ export async function putSmallFlux(hub: StandInHub, readFixture: ReadFixture): P
     }),
     false,
   );
-  const t5 = 'google/flan-t5-xxl';
-  put(`${t5}/tokenizer.json`, await readFixture('tokenizers/t5/tokenizer.json'), false);
-  put(
-    `${t5}/tokenizer_config.json`,
-    json({
-      tokenizer_class: 'T5Tokenizer',
-      model_max_length: 512,
-      extra_ids: 4,
-      eos_token: '</s>',
-      pad_token: '<pad>',
-      unk_token: '<unk>',
-    }),
-    false,
-  );
+  put('google/t5-v1_1-xxl/spiece.model', await readFixture('tokenizers/spiece/spiece.model'), false);
 }
 
 /** Norms near 1, biases near 0, and what keeps a linear layer's variance. */

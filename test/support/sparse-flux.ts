@@ -47,6 +47,8 @@ export const EMPTY_TOKENIZERS: Readonly<Record<string, unknown>> = {
   'merges.txt': '#version: 0.2\n',
   'clip/tokenizer_config.json': { tokenizer_class: 'CLIPTokenizer', model_max_length: 77 },
   'tokenizer.json': { model: { type: 'Unigram', unk_id: 2, vocab: [['<pad>', 0]] } },
+  // A Unigram model of one piece, as protobuf.
+  'spiece.model': '\n\x06\n\x04</s>\x12\0',
   't5/tokenizer_config.json': { tokenizer_class: 'T5TokenizerFast', model_max_length: 512 },
 };
 

@@ -6,7 +6,6 @@ import {
   type Component,
   type ConvertNotice,
   combineSources,
-  FLUX_SRPO_INFO,
   type LoraSource,
   parseBundleInfo,
   recipeInfo,
@@ -37,7 +36,7 @@ export interface ConvertInputs {
   source: SourceFolder;
   loras: LoraSource[];
   dtype: WeightClass;
-  info: BundleInfo;
+  info: Partial<BundleInfo>;
 }
 
 export interface Listener {
@@ -55,7 +54,7 @@ export async function readInputs(
 ): Promise<ConvertInputs> {
   const { token } = values;
   const dtype = values.dtype === undefined ? undefined : parseWeightClass(values.dtype, '--dtype');
-  const info = values.info === undefined ? {} : await readJson(values.info);
+  const info = values.info === undefined ? {} : await readInfo(values.info);
   const files = await readFiles(values);
   const tokenizers = values.tokenizers === undefined ? undefined : pipelineFolder(values.tokenizers);
   const loras = readLoras(values.lora, token);
@@ -76,7 +75,7 @@ export async function readInputs(
       source: prepared.source,
       loras: [...prepared.loras, ...loras],
       dtype: prepared.recipe.dtype,
-      info: parseBundleInfo({ ...recipeInfo(prepared.recipe), ...info }),
+      info: { ...recipeInfo(prepared.recipe), ...info },
     };
   }
   if (values['accept-license'] || values.anyway) {
@@ -88,7 +87,7 @@ export async function readInputs(
     source: await combineSources({ folder, files, tokenizers }),
     loras,
     dtype: dtype ?? DEFAULT_WEIGHT_CLASS,
-    info: parseBundleInfo({ ...FLUX_SRPO_INFO, ...info }),
+    info,
   };
 }
 
@@ -109,12 +108,12 @@ async function readFiles(values: InputOptions): Promise<Partial<Record<Component
   return files;
 }
 
-async function readJson(path: string): Promise<object> {
+async function readInfo(path: string): Promise<Partial<BundleInfo>> {
   let json: unknown;
   try {
     json = JSON.parse(await readFile(path, 'utf8'));
   } catch (cause) {
     throw new InputError(`--info must be a JSON file, and ${path} is not`, { code: 'input/type', cause });
   }
-  return parseBundleInfo(json) && (json as object);
+  return parseBundleInfo(json);
 }

@@ -1,9 +1,9 @@
-export { type BundleInfo, FLUX_SRPO_INFO, parseBundleInfo } from './bundle/bundle-info.ts';
+export { type BundleInfo, completeInfo, FLUX_SRPO_INFO, parseBundleInfo } from './bundle/bundle-info.ts';
 export type { BundleSink, ResumableSink } from './bundle/bundle-sink.ts';
 export { convertPipeline } from './convert/convert.ts';
 export type { ConvertNotice } from './convert/convert-options.ts';
 export type { ConvertProgress } from './convert/convert-progress.ts';
-export type { ConversionForecast } from './convert/foresee.ts';
+export { type ConversionForecast, foreseeConversion } from './convert/foresee.ts';
 export { buildGraph, type ClassOf, HALF_GRAPHS, planParts, type WeightSlot, weightInputs } from './graphs/index.ts';
 export { isNetworkAddress } from './hub/hub-address.ts';
 export { measureRate } from './hub/measure-rate.ts';

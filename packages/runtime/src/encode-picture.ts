@@ -7,7 +7,8 @@ import type { GeneratedImage } from './generation/picture.ts';
 export interface PictureSettings {
   prompt: string;
   steps: number;
-  guidance: number;
+  /** Absent where the model has no input for it. */
+  guidance?: number;
   seed: number;
   /** Which picture of the batch this is; all share the seed. */
   index: number;
@@ -28,7 +29,7 @@ export function pictureSettings(result: GenerateResult, index: number, bundle: B
   return {
     prompt,
     steps,
-    guidance,
+    ...(bundle.manifest.config.transformer.guidance_embeds && { guidance }),
     seed,
     index,
     n,
@@ -52,7 +53,7 @@ export function encodePicture(image: GeneratedImage, settings: PictureSettings):
     `Steps: ${steps}`,
     'Sampler: Euler',
     'CFG scale: 1',
-    `Distilled CFG Scale: ${guidance}`,
+    ...(guidance === undefined ? [] : [`Distilled CFG Scale: ${guidance}`]),
     `Seed: ${seed}`,
     `Size: ${width}x${height}`,
     `Model: ${model}`,

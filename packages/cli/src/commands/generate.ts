@@ -53,7 +53,7 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
     maxSequenceLength: numberOption(values['max-sequence-length'], 'max-sequence-length'),
     enableSafetyChecker: values['enable-safety-checker'],
   };
-  if (values.guidance !== undefined && !bundle.manifest.config.transformer.guidance_embeds) {
+  if (values.guidance !== undefined && !hasGuidance(bundle.manifest)) {
     process.stderr.write('--guidance changes nothing: this model has no input for guidance\n');
   }
   const asked = readPrecision(values.precision, '--precision');
@@ -92,13 +92,15 @@ function printResult(
   { bundle, backend }: Pipeline,
   json: boolean,
 ): void {
-  const { request, timings, memory, dropped, flagged } = result;
+  const { timings, memory, dropped, flagged } = result;
+  const { guidance, ...request } = result.request;
   if (json) {
     const { name, info } = backend;
     const record = {
       files,
       ...(flagged === undefined ? {} : { flagged }),
       ...request,
+      ...(hasGuidance(bundle.manifest) && { guidance }),
       model: bundle.manifest.model,
       bundle: bundle.identity,
       backend: name,
@@ -116,6 +118,10 @@ function printResult(
   if (withheld > 0) process.stderr.write(`${withheld} of ${files.length} pictures withheld by the safety checker\n`);
   if (written.length === 0) return;
   process.stdout.write(`${written.join(' ')}  seed ${request.seed}  ${formatSeconds(timings.total / 1000)}\n`);
+}
+
+function hasGuidance({ config }: Manifest): boolean {
+  return config.transformer.guidance_embeds;
 }
 
 function sizeOption(value: string | undefined, { sizes }: Manifest): ImageSize | undefined {

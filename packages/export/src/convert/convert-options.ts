@@ -11,8 +11,8 @@ export interface ConvertOptions {
   dtype: WeightClass;
   /** Replaces single classes of the recipe that `dtype` names. */
   recipe?: Partial<Recipe>;
-  /** @default FLUX.1 SRPO's */
-  info?: BundleInfo;
+  /** What is left out is FLUX.1 SRPO's, or unknown where the transformer has no guidance. */
+  info?: Partial<BundleInfo>;
   /**
    * Puts each part's weights into a graph of its own: faster on native CPUs, impossible to stream.
    * @default false

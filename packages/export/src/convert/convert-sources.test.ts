@@ -349,10 +349,12 @@ describe('one file that holds everything, without a folder', () => {
       'text_encoder',
       'text_encoder_2',
       'vae',
+      'unknown:',
+      'taken',
     ]);
     expect(manifest.source.assumed).toBe(said.join('; '));
     const { summary } = await convert({ folder: await folderWith({}) });
-    expect(summary.manifest.source.assumed).toBeUndefined();
+    expect(summary.manifest.source.assumed).toMatch(/^taken from FLUX\.1 \[dev\] SRPO: the name, [^;]*$/);
   });
 
   it('gives the same weights as four files in the other namings', async () => {

@@ -1,5 +1,5 @@
 import { isFluxError, type Manifest } from '@flux-srpo/core';
-import { FLUX_SRPO_INFO } from '../bundle/bundle-info.ts';
+import { completeInfo } from '../bundle/bundle-info.ts';
 import { type BundleSink, isResumable } from '../bundle/bundle-sink.ts';
 import { BundleWriter } from '../bundle/bundle-writer.ts';
 import { checkDraft, describeBlocks, draftManifest, writeManifest } from '../bundle/manifest-draft.ts';
@@ -75,14 +75,16 @@ async function endAfterError({ sink, options, hasJournal }: Conversion, error: u
 
 async function convert(conversion: Conversion): Promise<ConvertSummary> {
   const { sink, writer, options } = conversion;
-  const { info = FLUX_SRPO_INFO, bake = false, signal, quantizer, onProgress, onNotice } = options;
+  const { bake = false, signal, quantizer, onProgress, onNotice } = options;
 
   // 1. Read every header and check the checkpoint against the configs. Nothing is written yet.
   const loras = await openLoras(options.loras ?? [], signal);
   conversion.loras = loras;
   const { source, states, assertUnchanged } = watchSource(conversion.source);
   const headers = await readHeaders(source, conversion.checkpoints, loras);
-  const { clipTokenizer, t5Tokenizer, checkpoints, config, plan, binding, assumed } = headers;
+  const { clipTokenizer, t5Tokenizer, checkpoints, config, plan, binding } = headers;
+  const { info, assumed: assumedInfo } = completeInfo(options.info ?? {}, config);
+  const assumed = [...headers.assumed, ...assumedInfo];
   for (const what of assumed) onNotice?.({ type: 'assumed', what });
   for (const what of leftOutOf(loras, binding.unused)) onNotice?.({ type: 'left-out', what });
   const asked: Recipe = { ...RECIPES[options.dtype], ...options.recipe };

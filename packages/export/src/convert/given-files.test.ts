@@ -1,8 +1,7 @@
-import { isFluxError, ModelError } from '@flux-srpo/core';
+import { isFluxError } from '@flux-srpo/core';
 import { describe, expect, it, vi } from 'vitest';
-import type { SourceFile } from '../sources/combine-sources.ts';
 import { bflTransformerNames, toBfl, toOpenAiClip } from '../test-support/bfl.ts';
-import { rawGguf, rawSafetensors, sourceFile } from '../test-support/checkpoint-files.ts';
+import { filesBeside, rawGguf, rawSafetensors, sourceFile } from '../test-support/checkpoint-files.ts';
 import { convert, expectSameWeights, f32Tensors } from '../test-support/conversions.ts';
 import { clipShapes, type TransformerSizes, transformerShapes } from '../test-support/diffusers-shapes.ts';
 import { type Files, jsonBytes, memorySource } from '../test-support/memory.ts';
@@ -14,18 +13,6 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const SIZES = { hidden: 64, headDim: 32, doubleBlocks: 2, singleBlocks: 1, textWidth: 96, pooledWidth: 48 };
 const plain = async () => await convert({ folder: memorySource(await tinyPipeline()) });
-
-/** A file and those beside it, as on a disk. */
-function onDisk(files: Readonly<Record<string, Uint8Array>>, name: string): SourceFile {
-  return {
-    name,
-    async open() {
-      if (files[name] !== undefined) return await sourceFile(name, files[name]).open();
-      throw new ModelError(`${name} is not there`, { code: 'model/not-found' });
-    },
-    beside: (other) => onDisk(files, other),
-  };
-}
 
 describe('a GGUF file in parts', () => {
   const bfl = f32Tensors(toBfl(bflTransformerNames(SIZES), tinyTensors().transformer));
@@ -43,7 +30,7 @@ describe('a GGUF file in parts', () => {
   }
 
   const from = async (files: Record<string, Uint8Array>, given: string) =>
-    convert({ folder: memorySource(await tinyPipeline()), files: { transformer: onDisk(files, given) } });
+    convert({ folder: memorySource(await tinyPipeline()), files: { transformer: filesBeside(files, given) } });
 
   it.each([
     ['its first part', name(1), ''],
@@ -129,7 +116,7 @@ describe('the shards of a variant', () => {
     'are found by an index that is given as %s',
     async (name) => {
       const { index, files } = await sharded();
-      const given = { transformer: onDisk({ ...files, [name]: index }, name) };
+      const given = { transformer: filesBeside({ ...files, [name]: index }, name) };
       const converted = await convert({ folder: memorySource(await tinyPipeline()), files: given });
       expectSameWeights(converted, await plain());
     },
@@ -143,7 +130,7 @@ describe('the shards of a variant', () => {
     'a/b.safetensors',
     'a\\b.safetensors',
   ])('are refused where they are named %s', async (shard) => {
-    const given = { transformer: onDisk({ 'i.json': jsonBytes({ weight_map: { a: shard } }) }, 'i.json') };
+    const given = { transformer: filesBeside({ 'i.json': jsonBytes({ weight_map: { a: shard } }) }, 'i.json') };
     const converting = convert({ folder: memorySource(await tinyPipeline()), files: given });
     await expect(converting).rejects.toMatchObject({ code: 'format/header-invalid' });
   });

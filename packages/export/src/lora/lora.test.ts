@@ -5,6 +5,7 @@ import { FLUX1_DEV, isFluxError } from '@flux-srpo/core';
 import { bytesSource, GGML_TYPES, readSafetensors, sha256Hex, widen } from '@flux-srpo/formats';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { writeFiles } from '../../../../test/support/write-files.ts';
+import { FLUX_SRPO_INFO } from '../bundle/bundle-info.ts';
 import { convertPipeline } from '../convert/convert.ts';
 import type { ConvertOptions, ConvertSummary } from '../convert/convert-options.ts';
 import type { ConvertProgress } from '../convert/convert-progress.ts';
@@ -58,7 +59,11 @@ async function convert(
   const notices: string[] = [];
   const onNotice: ConvertOptions['onNotice'] = (notice) =>
     notices.push(`${notice.type}: ${'what' in notice && notice.what}`);
-  return { bundle, notices, summary: await convertPipeline(source, bundle, { dtype, loras, onNotice }) };
+  return {
+    bundle,
+    notices,
+    summary: await convertPipeline(source, bundle, { info: FLUX_SRPO_INFO, dtype, loras, onNotice }),
+  };
 }
 
 function weightsOf({ bundle }: Converted): Map<string, string> {
@@ -420,7 +425,7 @@ describe('an interrupted conversion with a LoRA', () => {
   ] as const)('%s', async (name, strength, notice) => {
     const source = pipelineFolder(join(work, 'source'));
     const convertTo = async (options: Omit<ConvertOptions, 'dtype'>) =>
-      convertPipeline(source, await bundleFolder(join(work, name)), { dtype: 'q8', ...options });
+      convertPipeline(source, await bundleFolder(join(work, name)), { info: FLUX_SRPO_INFO, dtype: 'q8', ...options });
     const controller = new AbortController();
     const onProgress = ({ parts }: ConvertProgress) => parts.done === 1 && controller.abort();
     const first = {

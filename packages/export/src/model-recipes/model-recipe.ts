@@ -8,7 +8,7 @@ import {
   WEIGHT_CLASSES,
   type WeightClass,
 } from '@flux-srpo/core';
-import { type BundleInfo, parseBundleInfo } from '../bundle/bundle-info.ts';
+import { type BundleInfo, FLUX_SRPO_INFO } from '../bundle/bundle-info.ts';
 
 /**
  * What a bundle is made of and what to know before it is made, as data. A source is
@@ -140,14 +140,15 @@ export function parseModelRecipe(json: unknown, document: string): ModelRecipe {
 /** What a bundle made by the recipe says of itself. */
 export function recipeInfo({ id, name, model, licence, sizes, defaults }: ModelRecipe): BundleInfo {
   const { accept: _, ...published } = licence;
-  return parseBundleInfo({
+  return {
+    ...FLUX_SRPO_INFO,
     ...(model === undefined ? {} : { model }),
     ...(sizes === undefined ? {} : { sizes }),
     name,
     licence: published,
     defaults,
     source: { recipe: id },
-  });
+  };
 }
 
 /** Throws where the licence asks for an acceptance that nobody has given. */

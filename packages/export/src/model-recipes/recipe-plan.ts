@@ -35,6 +35,7 @@ export interface RecipeEntry extends ModelRecipe {
 export interface RecipePlan {
   /** Its `sourceBytes` include the LoRAs. */
   forecast: ConversionForecast;
+  config: ModelConfig;
   needs: PictureNeeds;
   /** A picture on the machine in question; `refusals` say why there can be none. */
   plan: MemoryPlan;
@@ -84,6 +85,7 @@ export async function planConversion(
   }
   return {
     forecast: { ...forecast, sourceBytes },
+    config,
     needs: pictureNeeds(config, classOf, size),
     plan: planGeneration({ ...pictureOf(config, classOf, size), ...machine }),
   };

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WeightClass } from '@flux-srpo/core';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { FLUX_SRPO_INFO } from '../bundle/bundle-info.ts';
 import { convertPipeline } from '../convert/convert.ts';
 import type { ConvertNotice, ConvertOptions } from '../convert/convert-options.ts';
 import { bundleFolder } from '../node/bundle-folder.ts';
@@ -53,6 +54,7 @@ it.each(['q8', 'q4', 'q4m'] as const)('a changed %s quantizer starts over', asyn
   const notices: ConvertNotice[] = [];
   const convert = async (options: Partial<ConvertOptions>) =>
     convertPipeline(source, await bundleFolder(join(folder, 'out')), {
+      info: FLUX_SRPO_INFO,
       dtype,
       onNotice: (notice) => notices.push(notice),
       ...options,
@@ -67,5 +69,5 @@ it.each(['q8', 'q4', 'q4m'] as const)('a changed %s quantizer starts over', asyn
     { type: 'suspended' },
     { type: 'started-over', reason: expect.stringContaining('converter') },
   ]);
-  expect(identity).toBe((await convertPipeline(source, memoryBundle(), { dtype })).identity);
+  expect(identity).toBe((await convertPipeline(source, memoryBundle(), { dtype, info: FLUX_SRPO_INFO })).identity);
 });

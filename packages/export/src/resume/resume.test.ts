@@ -10,6 +10,7 @@ import { NetworkError, StorageError } from '@flux-srpo/core';
 import { httpSource, sha256Hex } from '@flux-srpo/formats';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeFiles } from '../../../../test/support/write-files.ts';
+import { FLUX_SRPO_INFO } from '../bundle/bundle-info.ts';
 import type { ResumableSink } from '../bundle/bundle-sink.ts';
 import { convertPipeline } from '../convert/convert.ts';
 import type { ConvertNotice, ConvertOptions } from '../convert/convert-options.ts';
@@ -40,6 +41,7 @@ async function convert(
   const progress: ConvertProgress[] = [];
   let error: unknown;
   await convertPipeline(from, sink ?? (await bundleFolder(out)), {
+    info: FLUX_SRPO_INFO,
     dtype: 'q8',
     ...options,
     onNotice: (notice) => notices.push(notice),

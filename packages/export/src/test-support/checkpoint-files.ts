@@ -1,3 +1,4 @@
+import { ModelError } from '@flux-srpo/core';
 import {
   bytesSink,
   bytesSource,
@@ -20,6 +21,18 @@ export function sourceFile(name: string, bytes: Uint8Array): SourceFile {
   return { name, open: async () => bytesSource(bytes, name) };
 }
 
+/** A file and those beside it, as on a disk. */
+export function filesBeside(files: Readonly<Record<string, Uint8Array>>, name: string): SourceFile {
+  return {
+    name,
+    async open() {
+      if (files[name] !== undefined) return await sourceFile(name, files[name]).open();
+      throw new ModelError(`${name} is not there`, { code: 'model/not-found' });
+    },
+    beside: (other) => filesBeside(files, other),
+  };
+}
+
 export async function rawSafetensors(
   tensors: ReadonlyMap<string, RawTensor>,
   metadata?: Record<string, string>,
@@ -30,10 +43,10 @@ export async function rawSafetensors(
   return sink.bytes();
 }
 
-/** A GGUF file with whole numbers as metadata, aligned to 32. */
+/** A GGUF file with whole numbers and lists of such as metadata, aligned to 32. */
 export function rawGguf(
   tensors: ReadonlyMap<string, RawTensor>,
-  metadata: Readonly<Record<string, number>> = {},
+  metadata: Readonly<Record<string, number | readonly number[]>> = {},
 ): Uint8Array {
   const header: number[] = [];
   const number = (value: number | bigint, bytes: number) => {
@@ -47,8 +60,16 @@ export function rawGguf(
   for (const [key, value] of Object.entries(metadata)) {
     number(key.length, 8);
     header.push(...new TextEncoder().encode(key));
-    number(4, 4);
-    number(value, 4);
+    // 4 is a uint32, 9 a list, 5 an int32.
+    if (typeof value === 'number') {
+      number(4, 4);
+      number(value, 4);
+    } else {
+      number(9, 4);
+      number(5, 4);
+      number(value.length, 8);
+      for (const item of value) number(item, 4);
+    }
   }
   let at = 0;
   for (const [name, { dtype, shape, bytes }] of tensors) {

@@ -1,5 +1,6 @@
 import type { WeightClass } from '@flux-srpo/core';
 import { expect } from 'vitest';
+import { FLUX_SRPO_INFO } from '../bundle/bundle-info.ts';
 import { convertPipeline } from '../convert/convert.ts';
 import type { ConvertOptions, ConvertSummary } from '../convert/convert-options.ts';
 import { combineSources, type ModelSources } from '../sources/combine-sources.ts';
@@ -14,6 +15,7 @@ export interface Converted {
   notices: { type: string; what?: string }[];
 }
 
+/** Says what the model is, so that only what its files leave open is assumed. */
 export async function convert(
   sources: ModelSources,
   dtype: WeightClass = 'f32',
@@ -22,7 +24,8 @@ export async function convert(
   const bundle = memoryBundle();
   const notices: Converted['notices'] = [];
   const onNotice = (notice: Converted['notices'][number]) => void notices.push(notice);
-  const summary = await convertPipeline(await combineSources(sources), bundle, { ...options, dtype, onNotice });
+  const given = { info: FLUX_SRPO_INFO, ...options, dtype, onNotice };
+  const summary = await convertPipeline(await combineSources(sources), bundle, given);
   return { bundle, summary, notices };
 }
 

@@ -1,5 +1,5 @@
 import { InputError } from '@flux-srpo/core';
-import { type ConvertNotice, convertPipeline, measureRate } from '@flux-srpo/export';
+import { type ConvertNotice, completeInfo, convertPipeline, measureRate } from '@flux-srpo/export';
 import { withModelAlone } from '../model-lock.ts';
 import type { CompleteModel, ImportForecast } from '../model-storage.ts';
 import { bytesOf, findFolder } from '../opfs/opfs-files.ts';
@@ -40,13 +40,14 @@ export async function foreseeImport(input: ImportInput): Promise<ImportForecast>
   const models = await openModelsFolder();
   const unfinished = await findUnfinished(models, id);
   const found = unfinished === undefined ? 0 : await bytesOf(unfinished);
-  const { forecast, machine } = await planForThisMachine(prepared);
+  const { forecast, machine, config } = await planForThisMachine(prepared);
   const rate = await measureRate(source);
+  const { model, name } = completeInfo(info, config).info;
   return {
     id,
     url,
-    model: info.model,
-    name: info.name,
+    model,
+    name,
     ...forecast,
     found,
     fits: await hasRoom(models, Math.max(0, forecast.bytes - found)),

@@ -55,7 +55,10 @@ export interface ImportSettings {
   id?: string;
   /** How linear layers are stored. @default the recipe's, else 'q4m' */
   dtype?: WeightClass;
-  /** Model id, name, licence, sizes, defaults. @default each the recipe's, else FLUX.1 SRPO's */
+  /**
+   * Model id, name, licence, sizes, defaults. What is left out is the recipe's, else FLUX.1 SRPO's,
+   * or unknown where the transformer has no guidance.
+   */
   info?: Partial<BundleInfo>;
   /** Access token of the hub. It is sent to the hub alone, never to a host that it redirects to. */
   token?: string;

@@ -1,9 +1,17 @@
-import { DEFAULT_WEIGHT_CLASS, DeviceError, FLUX_SRPO_SIZES, isFluxError, type WeightClass } from '@flux-srpo/core';
+import {
+  DEFAULT_WEIGHT_CLASS,
+  DeviceError,
+  FLUX_SRPO_DEFAULTS,
+  FLUX_SRPO_SIZES,
+  isFluxError,
+  type WeightClass,
+} from '@flux-srpo/core';
 import {
   type BundleInfo,
   type ConvertNotice,
-  FLUX_SRPO_INFO,
+  completeInfo,
   findRecipe,
+  foreseeConversion,
   type LoraSource,
   networkFile,
   openRecipe,
@@ -25,7 +33,7 @@ import { folderSource, givenFiles, networkOptions, openSources } from './open-so
 export interface PreparedImport {
   readonly id: string;
   readonly url: string;
-  readonly info: BundleInfo;
+  readonly info: Partial<BundleInfo>;
   readonly dtype: WeightClass;
   readonly source: SourceFolder;
   readonly loras: readonly LoraSource[];
@@ -48,12 +56,14 @@ export async function prepareImport(
   const { hub, choice, backends } = input;
   const safetyChecker = input.safetyChecker && folderSource(input.safetyChecker, hub);
   if (choice === undefined) {
-    const info = input.info === undefined ? FLUX_SRPO_INFO : parseBundleInfo(input.info);
+    const info = parseBundleInfo(input.info ?? {});
+    const dtype = input.dtype ?? DEFAULT_WEIGHT_CLASS;
     const source = await openSources(input);
+    const model = async () => completeInfo(info, (await foreseeConversion(source, dtype)).config).info.model;
     return {
-      ...named(input.id ?? info.model),
+      ...named(input.id ?? info.model ?? (await model())),
       info,
-      dtype: input.dtype ?? DEFAULT_WEIGHT_CLASS,
+      dtype,
       source,
       loras: [],
       safetyChecker,
@@ -68,7 +78,7 @@ export async function prepareImport(
   const names = named(input.id ?? recipe.id);
   const tokenizers = input.tokenizers && folderSource(input.tokenizers, hub);
   const opened = await openRecipe(found, { files: givenFiles(input), tokenizers, onNotice });
-  const info = parseBundleInfo({ ...recipeInfo(recipe), ...input.info });
+  const info = { ...recipeInfo(recipe), ...parseBundleInfo(input.info ?? {}) };
   return { ...names, info, dtype: recipe.dtype, ...opened, safetyChecker, backends };
 }
 
@@ -76,7 +86,8 @@ export async function prepareImport(
 export async function planForThisMachine(opened: PreparedImport): Promise<RecipePlan & { machine: MachineForecast }> {
   const { info, backends } = opened;
   // What is wrong with the sizes of an info, the manifest's check says.
-  const size = info.sizes?.[info.defaults?.size] ?? FLUX_SRPO_SIZES.landscape_4_3;
+  const { sizes = FLUX_SRPO_SIZES, defaults = FLUX_SRPO_DEFAULTS } = info;
+  const size = sizes[defaults.size] ?? FLUX_SRPO_SIZES.landscape_4_3;
   const adapter = !backends.includes('webgpu')
     ? undefined
     : await probeAdapter().catch((error: unknown) => {
