@@ -62,6 +62,13 @@ describe('this endpoint', () => {
     });
   });
 
+  it('gets a field that is null as one that was not sent', async () => {
+    const nulls = { n: null, size: null, seed: null, quality: null, response_format: null, stream: null };
+    const { sent, response } = await exchange('flux-srpo', { ...REQUEST, ...nulls }, answer);
+    expect(sent).toEqual({ ...REQUEST, acceleration: 'none', output_format: 'url', seed: expect.any(Number) });
+    expect(response.warnings).toEqual([]);
+  });
+
   it('is the default service', async () => {
     expect((await exchange(undefined, REQUEST, answer)).to).toBe('/v1/images/generations');
   });
