@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { installBrowsers } from './lib/browsers.mjs';
 import { couldNotRun, lint, printTally, typecheck, vitest, vitestOnSoftwareGpu } from './lib/checks.mjs';
 import { findOrInstallChromium } from './lib/install-chromium.mjs';
 import { runNode } from './lib/process.mjs';
@@ -32,10 +33,11 @@ const COMMANDS = {
 
   async test() {
     const chromium = findOrInstallChromium();
+    installBrowsers();
     const results = [await lint(), await typecheck()];
     for (const tier of ['unit', 'repository', 'contract', 'parity', 'cli', 'gpu']) results.push(await vitest(tier));
     results.push(...(await vitestOnSoftwareGpu()));
-    for (const tier of ['browser', 'package', 'e2e'])
+    for (const tier of ['browser', 'package', 'browsers', 'e2e'])
       results.push(chromium === undefined ? couldNotRun(tier) : await vitest(tier));
     return printTally(results);
   },

@@ -114,16 +114,30 @@ describe('what is kept', () => {
     expect(await caches.keys()).toEqual([]);
   });
 
-  it('that does not fit is storage/quota-exceeded, which says what to do', async () => {
+  describe('where it does not fit', () => {
     // The real worker, in a browser whose storage is full.
     const full = `
       import 'data:text/javascript,Cache.prototype.put = async () => { throw new DOMException("full", "QuotaExceededError") }';
       import '${location.origin}/packages/images/src/worker.ts?worker_file&type=module';
     `;
-    const workerUrl = URL.createObjectURL(new Blob([full], { type: 'text/javascript' }));
-    await using flux = createFluxSrpo({ model: url, backend: 'wasm', workerUrl });
-    const error = await rejection(flux.load());
-    expect(isFluxError(error, 'storage/quota-exceeded') && error.message).toContain('keep: false');
+    const options = (): FluxSrpoOptions => ({
+      model: url,
+      backend: 'wasm',
+      workerUrl: URL.createObjectURL(new Blob([full], { type: 'text/javascript' })),
+    });
+
+    it('loads without keeping, says why, and leaves nothing behind', async () => {
+      await using flux = createFluxSrpo(options());
+      expect(await flux.load()).toMatchObject({ isKept: false, notKept: { code: 'storage/quota-exceeded' } });
+      expect(await caches.keys()).toEqual([]);
+    });
+
+    it('is storage/quota-exceeded, which says what to do, where keeping was asked for', async () => {
+      await using flux = createFluxSrpo({ ...options(), keep: true });
+      const error = await rejection(flux.load());
+      expect(isFluxError(error, 'storage/quota-exceeded') && error.message).toContain('keep: false');
+      expect(await caches.keys()).toEqual([]);
+    });
   });
 });
 

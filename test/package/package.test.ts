@@ -10,7 +10,7 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { codeBlocks } from '../support/docs.ts';
-import { installPacked, packedTarball, workspaceCopy } from './support/packed.ts';
+import { installPacked, packedTarball, workspaceCopy } from '../support/packed.ts';
 
 /** The published tarball as package managers, bundlers and type checkers see it. */
 

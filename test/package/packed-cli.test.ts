@@ -8,9 +8,9 @@ import { ASSUMED } from '../support/assumed.ts';
 import { readPipelineFixture } from '../support/fixture.ts';
 import { writeLargePipeline } from '../support/large-pipeline.ts';
 import { readNodeFixture } from '../support/node-fixtures.ts';
+import { installPacked, workspaceCopy } from '../support/packed.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
 import { writeFiles } from '../support/write-files.ts';
-import { installPacked, workspaceCopy } from './support/packed.ts';
 
 /**
  * The tarball's command line in a folder with nothing else in it. Oracle: the workspace's own

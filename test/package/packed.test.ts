@@ -1,21 +1,19 @@
 import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { createFluxSrpo, FluxSrpo, ImageRequestNonStreaming } from 'flux-srpo';
 import { type Browser, chromium } from 'playwright';
 import { build, createServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
+import { installPacked } from '../support/packed.ts';
+import { writePlainSite } from '../support/plain-site.ts';
 import { serveFolder } from '../support/serve-folder.ts';
 import { writeBundle, writePipeline } from '../support/write-fixture.ts';
-import { installPacked } from './support/packed.ts';
 
 /**
  * The package as people install it, in a page as people write it. No page is cross-origin isolated.
  */
-
-const RUNTIME = fileURLToPath(new URL('../../packages/images/node_modules/onnxruntime-web/dist/', import.meta.url));
 
 /** Draws a picture with the fixture's random weights. The parity tests check its content. */
 const script = (library: string, options: string) => `
@@ -172,13 +170,9 @@ describe('the packed library', () => {
     await server.close();
   });
 
-  /** A folder with the files that docs/embed.md says to copy where there is no bundler. */
   async function plainSite(name: string): Promise<string> {
-    const site = join(folder, name);
-    await cp(join(app, 'node_modules/flux-srpo/dist'), join(site, 'flux-srpo'), { recursive: true });
-    const wasm = 'ort-wasm-simd-threaded.wasm';
-    await cp(join(RUNTIME, wasm), join(site, 'flux-srpo/standalone', wasm));
-    return site;
+    await writePlainSite(app, join(folder, name));
+    return join(folder, name);
   }
   const CSP = {
     'content-security-policy':

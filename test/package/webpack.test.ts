@@ -9,8 +9,8 @@ import { checkPicture, compare } from '../../models/tiny/scenes/check.ts';
 import { allScenes, caption } from '../../models/tiny/scenes/grammar.ts';
 import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
 import { codeBlocks } from '../support/docs.ts';
+import { installPacked } from '../support/packed.ts';
 import { serveFolder } from '../support/serve-folder.ts';
-import { installPacked } from './support/packed.ts';
 
 /** README's first example, as pasted, in a site that webpack built from the tarball. */
 

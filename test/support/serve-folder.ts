@@ -16,15 +16,28 @@ export interface StaticServer {
   url: string;
   /** Paths that were requested. */
   requests: string[];
+  /** The same, each with the range that was asked for. */
+  ranges: string[];
   close: () => Promise<void>;
 }
 
-/** A static file server with ranges and nothing else. `headers` are on every answer. */
-export async function serveFolder(folder: string, headers: Record<string, string> = {}): Promise<StaticServer> {
+/**
+ * A static file server with ranges and nothing else.
+ *
+ * @param headers on every answer
+ * @param port 0 for a free one
+ */
+export async function serveFolder(
+  folder: string,
+  headers: Record<string, string> = {},
+  port = 0,
+): Promise<StaticServer> {
   const requests: string[] = [];
+  const ranges: string[] = [];
   const server = createServer(async (request, response) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     requests.push(path);
+    ranges.push(`${path} ${request.headers.range ?? ''}`);
     const file = join(folder, normalize(path.endsWith('/') ? `${path}index.html` : path));
     const size = await stat(file).then(
       (found) => found.size,
@@ -46,12 +59,13 @@ export async function serveFolder(folder: string, headers: Record<string, string
     return createReadStream(file, { start, end }).pipe(response);
   });
   await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(port, '127.0.0.1', resolve);
   });
-  const { port } = server.address() as AddressInfo;
+  const { port: actual } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}/`,
+    url: `http://127.0.0.1:${actual}/`,
     requests,
+    ranges,
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();

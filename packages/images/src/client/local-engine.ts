@@ -1,8 +1,10 @@
 import { DeviceError } from '@flux-srpo/core';
 import type { GenerateRequest } from '@flux-srpo/runtime';
+import { cachesLast } from '../store/cache/cache-room.ts';
 import type { LocalRun } from '../wire/response.ts';
 import type { LoadInput, LocalModel } from '../worker/protocol.ts';
 import { endsWorker, isRecoverable } from '../worker/recovery.ts';
+import { workerFailure } from '../worker/worker-failure.ts';
 import { type Patience, WorkerLink } from '../worker/worker-link.ts';
 import { assertPage } from './assert-page.ts';
 import { CallProgress } from './call-progress.ts';
@@ -11,6 +13,8 @@ import type { GenerateOptions } from './image-client.ts';
 export interface LocalEngineOptions {
   input: LoadInput;
   startWorker: () => Worker;
+  /** Absent where a bundler has placed the worker's module. */
+  workerUrl?: string | undefined;
   patience: Patience;
 }
 
@@ -63,7 +67,11 @@ export class LocalEngine {
 
   /** Loads once per worker. */
   async #load(link: WorkerLink, options: GenerateOptions): Promise<LocalModel> {
-    this.#model ??= await link.call((api) => api.load(this.#options.input), options);
+    if (this.#model === undefined) {
+      const { input } = this.#options;
+      const last = input.keep === false || (await cachesLast());
+      this.#model = await link.call((api) => api.load({ ...input, cachesLast: last }), options);
+    }
     return this.#model;
   }
 
@@ -87,7 +95,10 @@ export class LocalEngine {
 
   #connect(): WorkerLink {
     if (this.#link === undefined || this.#link.hasEnded) {
-      this.#link = new WorkerLink(this.#start(), this.#options.patience);
+      const { workerUrl: url, patience } = this.#options;
+      const since = performance.now();
+      const explain = (event: Event) => workerFailure(event, { what: 'worker', url, since });
+      this.#link = new WorkerLink(this.#start(), patience, explain);
       this.#model = undefined;
     }
     return this.#link;

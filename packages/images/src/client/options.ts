@@ -50,9 +50,11 @@ export interface FluxSrpoOptions {
   precision?: 'auto' | Precision;
   /**
    * Keeps the model's files in this browser's Cache storage: `load` fetches all of them, and
-   * generating needs no network from then on. Each file is checked whenever it is read. Without it,
-   * or where the browser keeps nothing (`isKept` of what `load` gives), weights that did not stay
-   * in memory are fetched again. `clearKept` removes the files. @default true
+   * generating needs no network from then on. Each file is checked whenever it is read. `clearKept`
+   * removes the files. Left out, a model that does not fit is loaded all the same: `isKept` of what
+   * `load` gives is `false`, and `notKept` says why. With `true`, `load` rejects with that reason
+   * before it fetches a file. With `false`, or where nothing is kept, weights that did not stay in
+   * memory are fetched again. @default where the browser has room
    */
   keep?: boolean;
   /**
@@ -145,7 +147,7 @@ export function resolveOptions(given: FluxSrpoOptions): ResolvedOptions {
 }
 
 function resolveLocal(options: FluxSrpoOptions, backend: 'auto' | LocalBackend): LocalEngineOptions {
-  const { model, allowWasm, keep = true, memoryBudget, precision, workerUrl, wasmUrl } = options;
+  const { model, allowWasm, keep, memoryBudget, precision, workerUrl, wasmUrl } = options;
   if (model === undefined) throw required('model', 'unless backend is "remote"');
   const backends: LoadInput['backends'] =
     backend === 'auto' ? (allowWasm ? ['webgpu', 'wasm'] : ['webgpu']) : [backend];
@@ -157,6 +159,7 @@ function resolveLocal(options: FluxSrpoOptions, backend: 'auto' | LocalBackend):
       if (workerUrl === undefined) return new Worker(new URL('../worker.ts', import.meta.url), { type: 'module' });
       return new Worker(workerUrl, { type: 'module' });
     },
+    workerUrl: workerUrl && String(workerUrl),
     patience: {
       hangMs: options.hangTimeoutMs ?? defaultHangMs,
       stallMs: options.stallTimeoutMs ?? STALL_TIMEOUT_MS,

@@ -8,9 +8,12 @@ import {
   NetworkError,
   parseManifest,
   readBounded,
+  type StorageError,
 } from '@flux-srpo/core';
 import { probeAdapter } from '@flux-srpo/runtime/device';
 import { assertPage } from '../client/assert-page.ts';
+import { cachesLast, offeredRoom, tooLittleRoom, whyNoCaches } from '../store/cache/cache-room.ts';
+import { KeptChunks } from '../store/cache/kept-chunks.ts';
 import { findFile } from '../store/opfs/opfs-files.ts';
 import { openModelFolder, opfsModelId } from '../store/opfs/opfs-models.ts';
 import { readStoredManifest } from '../store/read-stored-manifest.ts';
@@ -77,9 +80,21 @@ async function find(input: LoadInput | undefined, signal: AbortSignal): Promise<
       note(error);
     }
   }
+  const notKept = await whyNotKept(input, manifest.value);
+  if (notKept !== undefined) note(notKept);
+  if (notKept !== undefined && input.keep === true) return { ...report, ...facts, verdict: 'unsupported' };
   const backend = input.backends.find((name) => name === 'wasm' || hasGpu);
   if (backend === undefined) return { ...report, ...facts, verdict: 'unsupported' };
   return { ...report, ...facts, backend, verdict: backend === 'webgpu' ? 'ready' : 'slow' };
+}
+
+/** Why `load` would not keep the model, as far as a page can tell. */
+async function whyNotKept({ model, keep }: LoadInput, manifest: Manifest): Promise<StorageError | undefined> {
+  if (keep === false || opfsModelId(model) !== undefined) return undefined;
+  const refusal = whyNoCaches(await cachesLast());
+  if (refusal !== undefined) return refusal;
+  const [room, missing] = await Promise.all([offeredRoom(), new KeptChunks(model).missing(manifest).catch(() => 0)]);
+  return room !== undefined && room < missing ? tooLittleRoom(missing, room) : undefined;
 }
 
 async function probeEnvironment(): Promise<Pick<ProbeReport, 'storage' | 'deviceMemory' | 'isCrossOriginIsolated'>> {

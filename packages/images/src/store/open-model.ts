@@ -1,5 +1,8 @@
-import { type BundleFiles, type ChunkStore, httpBundle } from '@flux-srpo/runtime';
+import type { FluxError } from '@flux-srpo/core';
+import { type BundleFiles, httpBundle } from '@flux-srpo/runtime';
 import { openCacheBundle } from './cache/cache-bundle.ts';
+import { whyNoCaches } from './cache/cache-room.ts';
+import type { KeptChunks } from './cache/kept-chunks.ts';
 import { shareModel } from './model-lock.ts';
 import { openOpfsBundle } from './opfs/opfs-bundle.ts';
 import { opfsModelId } from './opfs/opfs-models.ts';
@@ -7,30 +10,39 @@ import { opfsModelId } from './opfs/opfs-models.ts';
 /** Where a model's files come from. */
 export interface OpenedModel {
   files: BundleFiles;
-  /** Where fetched chunks are kept; absent for an imported model, and where nothing is kept. */
-  chunks?: ChunkStore;
-  /** Whether its files are in this browser's storage, now or as soon as they are fetched. */
-  isStored: boolean;
+  /** Keeps fetched chunks; absent for an imported model, and where nothing is kept. */
+  chunks?: KeptChunks;
+  /** Whether its files are in this browser's storage already. */
+  isImported: boolean;
+  /** Why its files cannot be kept. Absent where that was not asked for. */
+  refusal?: FluxError;
   /** Lets others change or remove the model. */
   release: () => void;
+}
+
+/** Whether a fetched model is kept in Cache storage. */
+export interface KeepInput {
+  /** Absent: where that is possible. */
+  keep?: boolean | undefined;
+  /** Whether a cache outlives the worker that fills it. Only a page can tell. */
+  cachesLast?: boolean | undefined;
 }
 
 /**
  * Opens an imported model from OPFS, any other from its server, and locks what is stored of it
  * against changes by others.
- *
- * @param keep whether a fetched model's files are kept in Cache storage
  */
-export async function openModel(url: string, keep: boolean): Promise<OpenedModel> {
+export async function openModel(url: string, { keep, cachesLast }: KeepInput): Promise<OpenedModel> {
   const id = opfsModelId(url);
-  if (id === undefined && !(keep && globalThis.caches !== undefined)) {
-    return { files: httpBundle(url), isStored: false, release() {} };
+  const refusal = keep === false ? undefined : whyNoCaches(cachesLast);
+  if (id === undefined && (keep === false || refusal !== undefined)) {
+    const files = httpBundle(url);
+    return { files, isImported: false, ...(refusal === undefined ? {} : { refusal }), release() {} };
   }
   const release = await shareModel(url);
   try {
-    if (id !== undefined) return { files: await openOpfsBundle(id), isStored: true, release };
-    const opened = await openCacheBundle(url, httpBundle(url));
-    return { ...opened, isStored: opened.chunks !== undefined, release };
+    if (id !== undefined) return { files: await openOpfsBundle(id), isImported: true, release };
+    return { ...(await openCacheBundle(url, httpBundle(url))), isImported: false, release };
   } catch (error) {
     release();
     throw error;

@@ -44,7 +44,7 @@ function load(input: Partial<LoadInput>, closed: string[] = []) {
   const { files, count } = counted();
   const controller = new AbortController();
   const options = { hooks: {}, signal: controller.signal, onProgress: () => undefined };
-  const opened = { files, isStored: false, release: () => void closed.push('lock') };
+  const opened = { files, isImported: false, release: () => void closed.push('lock') };
   return { loading: loadModel(opened, { ...INPUT, ...input }, options), count };
 }
 

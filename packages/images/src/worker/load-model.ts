@@ -59,11 +59,12 @@ export async function loadModel(
 
 /** @param closers gets one for everything that is opened here */
 async function start(
-  { files, chunks, isStored }: OpenedModel,
+  opened: OpenedModel,
   input: LoadInput,
   { hooks, signal, onProgress, ...gpuOptions }: LoadingOptions,
   closers: Closer[],
 ): Promise<LoadedPipeline> {
+  const { files, chunks, isImported } = opened;
   const bundle = await openBundle(files, { store: chunks, onRead: hooks.onFinished });
   closers.push(() => bundle.close());
   const { manifest } = bundle;
@@ -72,6 +73,14 @@ async function start(
     ...gpuOptions,
   });
   closers.push(() => backend.dispose());
+  const refusal = () => opened.refusal ?? chunks?.refusal;
+  const assertKept = (): void => {
+    const reason = refusal();
+    if (input.keep === true && reason !== undefined) throw reason;
+  };
+  // Before the first byte of a file.
+  await chunks?.begin(manifest);
+  assertKept();
   const pipeline = await createPipeline({
     bundle,
     backend,
@@ -80,14 +89,18 @@ async function start(
   });
   closers.push(() => pipeline.unload());
   if (chunks !== undefined) await keepAll(bundle, chunks, signal, onProgress);
+  await chunks?.end(manifest);
+  assertKept();
   await pipeline.prepare();
+  const notKept = refusal();
   const model: LocalModel = {
     ...modelFacts(manifest),
     name: manifest.name,
     licence: manifest.licence,
     examples: manifest.examples ?? [],
     backend: backend.name === 'webgpu' ? 'webgpu' : 'wasm',
-    isKept: isStored,
+    isKept: isImported || (chunks !== undefined && notKept === undefined),
+    ...(notKept === undefined ? {} : { notKept: toWireError(notKept) }),
     ...(fallback === undefined ? {} : { fallback }),
   };
   return { pipeline, model, close: () => closeAll(closers) };

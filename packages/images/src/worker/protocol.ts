@@ -8,6 +8,7 @@ import {
 } from '@flux-srpo/core';
 import type { GenerateRequest, Preview } from '@flux-srpo/runtime';
 import { type Endpoint, expose, type Remote, type TransferHandler, transferHandlers, wrap } from 'comlink';
+import type { KeepInput } from '../store/open-model.ts';
 import type { ModelFacts } from '../wire/model.ts';
 import type { LocalRun } from '../wire/response.ts';
 
@@ -47,13 +48,11 @@ export interface PageApi {
 /** What computes pictures on this machine: the GPU, or one thread of the CPU. */
 export type LocalBackend = 'webgpu' | 'wasm';
 
-export interface LoadInput {
+export interface LoadInput extends KeepInput {
   /** Absolute URL of the bundle's folder, or `opfs:<id>`. */
   model: string;
   /** In order of preference. The next one is for machines that cannot do the one before it. */
   backends: readonly [LocalBackend, ...LocalBackend[]];
-  /** Whether its files are to stay in the browser's storage. */
-  keep: boolean;
   wasmUrl?: string | undefined;
   /** Bytes of device memory for weights and work buffers. */
   memoryBudget?: number | undefined;
@@ -70,6 +69,8 @@ export interface LocalModel extends ModelFacts {
   backend: LocalBackend;
   /** Whether all its files are in the browser's storage, so that generating needs no network. */
   isKept: boolean;
+  /** Why it is not kept. Absent where it is, and with `keep: false`. */
+  notKept?: WireError;
   /** Why it is not WebGPU. Absent where it is, or was not asked for. */
   fallback?: WireError;
 }

@@ -32,5 +32,6 @@ export function isRecoverable(error: unknown): boolean {
 }
 
 export function endsWorker(error: unknown): boolean {
-  return isFluxError(error) && ENDS_WORKER.includes(error.code);
+  // The runtime starts once per worker, well or not.
+  return isFluxError(error) && (ENDS_WORKER.includes(error.code) || error.details.option === 'wasmUrl');
 }

@@ -26,6 +26,7 @@ export class WorkerLink {
   readonly #worker: Worker;
   readonly #api: Remote<WorkerApi>;
   readonly #patience: Patience;
+  readonly #explain: (event: Event) => Promise<DeviceError>;
   readonly #beatMs: number;
   /** Aborted when no more calls are taken. Takes every listener off the worker. */
   readonly #ending = new AbortController();
@@ -44,9 +45,11 @@ export class WorkerLink {
   /** Most beats that passed between two changes. */
   #longestBeats = 0;
 
-  constructor(worker: Worker, patience: Patience) {
+  /** @param explain why the worker ended without an answer */
+  constructor(worker: Worker, patience: Patience, explain: (event: Event) => Promise<DeviceError>) {
     this.#worker = worker;
     this.#patience = patience;
+    this.#explain = explain;
     this.#beatMs = Math.min(MAX_BEAT_MS, patience.hangMs / BEATS, patience.stallMs / BEATS);
     const { signal } = this.#ending;
     worker.addEventListener('message', this.#hear, { signal });
@@ -136,9 +139,8 @@ export class WorkerLink {
     this.#stillBeats = 0;
   };
 
-  readonly #crash = (event: Event): void => {
-    const message = event instanceof ErrorEvent && event.message ? `: ${event.message}` : '';
-    this.end(gone('device/worker-failed', `the worker could not start, or crashed${message}`, event.type));
+  readonly #crash = async (event: Event): Promise<void> => {
+    this.end(await this.#explain(event));
   };
 
   #stopHeartbeat(): void {

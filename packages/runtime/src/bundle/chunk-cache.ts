@@ -106,6 +106,10 @@ export interface ChunkStore {
   /** Hashes of all chunks that are kept. */
   keys(): Promise<Set<string>>;
   get(sha256: string): Promise<Bytes | undefined>;
-  /** Keeps a chunk that was checked. */
+  /** Keeps a chunk that was checked. Where it cannot, it says so as `refusal`. */
   put(sha256: string, bytes: Uint8Array): Promise<void>;
+  /** Runs `work`, which fetches this chunk, while nobody else on this machine does. */
+  alone<T>(sha256: string, work: () => Promise<T>): Promise<T>;
+  /** Why it keeps nothing more. */
+  readonly refusal?: Error | undefined;
 }

@@ -24,6 +24,7 @@ function memoryStore() {
     put: async (sha256, bytes) => {
       chunks.set(sha256, bytes.slice());
     },
+    alone: (_sha256, work) => work(),
   };
   return { chunks, store };
 }

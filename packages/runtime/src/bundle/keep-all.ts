@@ -3,7 +3,8 @@ import type { Bundle } from './bundle.ts';
 import type { ChunkStore } from './chunk-cache.ts';
 
 /**
- * Fetches every chunk that a bundle's store lacks: nothing needs a network from then on.
+ * Fetches every chunk that a bundle's store lacks: nothing needs a network from then on. Ends where
+ * the store refuses.
  * @param bundle opened with this store
  * @param onProgress hears of every chunk that was fetched, and once at the end; `loaded` counts
  *   what is here
@@ -24,6 +25,7 @@ export async function keepAll(
   for (const { path, size, chunks } of manifest.files) {
     for (const [i, sha256] of chunks.entries()) {
       signal.throwIfAborted();
+      if (store.refusal !== undefined) return;
       const offset = i * manifest.chunk_bytes;
       const length = Math.min(manifest.chunk_bytes, size - offset);
       loaded += length;

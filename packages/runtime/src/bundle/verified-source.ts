@@ -38,9 +38,18 @@ export function verifiedSource(raw: ByteSource, file: BundleFile, reading: Chunk
   }
 
   async function loadChunk(index: number, take: () => ArrayBuffer): Promise<Bytes> {
+    if (store === undefined) return fetchChunk(index, take);
     const expected = file.chunks[index]!;
-    const kept = await store?.get(expected);
-    if (kept !== undefined && (await checks.hash(kept, expected)) === expected) return kept;
+    const kept = async () => {
+      const bytes = await store.get(expected);
+      return bytes !== undefined && (await checks.hash(bytes, expected)) === expected ? bytes : undefined;
+    };
+    // Another tab may fetch it now. Then it is there when that one is done.
+    return (await kept()) ?? store.alone(expected, async () => (await kept()) ?? fetchChunk(index, take));
+  }
+
+  async function fetchChunk(index: number, take: () => ArrayBuffer): Promise<Bytes> {
+    const expected = file.chunks[index]!;
     const offset = index * chunkBytes;
     // A store may hold on to what it is given, and small files would leave most of a chunk empty.
     const into = store === undefined && file.chunks.length > 1 ? take() : undefined;

@@ -4,7 +4,7 @@ import type { Backend, BackendHooks } from './backend.ts';
 import { createCpuMemory } from './cpu-memory.ts';
 import type { Memory, OrtModule } from './memory.ts';
 import { createStage } from './stage.ts';
-import { closeStages, createStageContext } from './stage-context.ts';
+import { closeStages, createStageContext, type StageContext } from './stage-context.ts';
 
 export interface CpuBackendOptions {
   name: 'node' | 'wasm';
@@ -15,12 +15,13 @@ export interface CpuBackendOptions {
   /** Absent where kernels gain nothing by constant weights. */
   packing?: { pack: NonNullable<Memory['pack']>; size: number };
   hooks?: BackendHooks;
+  explainLoading?: StageContext['explainLoading'];
 }
 
 /** A backend whose tensors are JavaScript's own memory. */
 export function createCpuBackend(options: CpuBackendOptions): Backend {
-  const { name, precision, ort, runtimeVersion, sessionOptions, packing, hooks = {} } = options;
-  const context = createStageContext(ort, hooks);
+  const { name, precision, ort, runtimeVersion, sessionOptions, packing, hooks = {}, explainLoading } = options;
+  const context = createStageContext(ort, hooks, explainLoading);
   return {
     name,
     ledger: context.ledger,

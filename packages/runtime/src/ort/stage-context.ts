@@ -1,3 +1,4 @@
+import type { FluxError } from '@flux-srpo/core';
 import type { BackendHooks, Stage } from './backend.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import type { Memory, OrtModule } from './memory.ts';
@@ -9,12 +10,18 @@ export interface StageContext {
   readonly mutex: Mutex;
   readonly ledger: Ledger;
   readonly hooks: BackendHooks;
+  /** What is behind a session that could not be created, if it is no fault of its graph. */
+  readonly explainLoading?: (() => Promise<FluxError | undefined>) | undefined;
   /** The open stages, so that the backend can close what its user did not. */
   readonly open: Set<Stage>;
 }
 
-export function createStageContext(ort: OrtModule, hooks: BackendHooks): StageContext {
-  return { ort, mutex: mutexOf(ort), ledger: createLedger(), hooks, open: new Set() };
+export function createStageContext(
+  ort: OrtModule,
+  hooks: BackendHooks,
+  explainLoading?: StageContext['explainLoading'],
+): StageContext {
+  return { explainLoading, ort, mutex: mutexOf(ort), ledger: createLedger(), hooks, open: new Set() };
 }
 
 export async function closeStages({ open }: StageContext): Promise<void> {

@@ -3,7 +3,7 @@ import type { StageScope } from './stage-context.ts';
 
 /** The typed error for what the runtime threw while doing `what`. A trap poisons the mutex. */
 export async function stageFailure(
-  { context: { mutex }, label, memory }: StageScope,
+  { context: { mutex, explainLoading }, label, memory }: StageScope,
   code: ErrorCode,
   graph: string,
   what: string,
@@ -11,7 +11,8 @@ export async function stageFailure(
 ): Promise<FluxError> {
   if (cause instanceof FluxError) return cause;
   if (isTrap(cause)) mutex.poison(cause);
-  const explained = await memory.explain();
+  const explained =
+    (await memory.explain()) ?? (code === 'inference/session-create' ? await explainLoading?.() : undefined);
   if (explained !== undefined) return explained;
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new InferenceError(`graph "${graph}" ${what} in stage "${label}": ${reason}`, {

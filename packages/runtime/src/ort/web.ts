@@ -12,6 +12,7 @@ import { type SelfTestOptions, selfTest } from './self-test.ts';
 import { findShaderFix } from './shader-fix.ts';
 import { createStage } from './stage.ts';
 import { closeStages, createStageContext } from './stage-context.ts';
+import { explainWasm } from './wasm-file.ts';
 
 /**
  * onnxruntime-web: the wasm provider, and WebGPU through its JSPI build where the browser has it,
@@ -58,6 +59,7 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
     ort,
     runtimeVersion: versionOf(ort),
     sessionOptions: { executionProviders: ['wasm'] },
+    explainLoading: () => explainWasm(options.wasmUrl),
     ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
   });
 }
@@ -73,7 +75,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     options,
   );
   const runtimeVersion = versionOf(ort);
-  const context = createStageContext(ort, options.hooks ?? {});
+  const context = createStageContext(ort, options.hooks ?? {}, () => explainWasm(options.wasmUrl));
   const { ledger } = context;
 
   const { requiredLimits = {} } = options;

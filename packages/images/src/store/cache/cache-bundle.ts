@@ -1,42 +1,24 @@
-import { isFluxError, StorageError } from '@flux-srpo/core';
+import { type FluxError, isFluxError } from '@flux-srpo/core';
 import { bytesSource } from '@flux-srpo/formats';
-import type { BundleFiles, ChunkStore } from '@flux-srpo/runtime';
-import { CHUNKS, cacheName, MANIFEST } from './cache-models.ts';
+import type { BundleFiles } from '@flux-srpo/runtime';
+import { cacheName } from './cache-models.ts';
+import { nothingLasts } from './cache-room.ts';
+import { KeptChunks } from './kept-chunks.ts';
 
 /**
- * The files of the bundle at `url`, and the cache that keeps its chunks. The manifest comes from
- * the network where there is one, else the last one is used. Without `chunks` where the browser
- * keeps nothing, as in some private windows.
+ * The files of the bundle at `url`, and what keeps its chunks. The manifest comes from the network
+ * where there is one, else the last one is used. Without `chunks`, and with the reason, where the
+ * browser keeps nothing, as in some private windows.
  */
 export async function openCacheBundle(
   url: string,
   files: BundleFiles,
-): Promise<{ files: BundleFiles; chunks?: ChunkStore }> {
-  const name = cacheName(url);
-  const isRefused = (await caches.has(name).catch(() => undefined)) === undefined;
-  if (isRefused) return { files };
-  // Opening creates a cache. So it is opened only to keep something, and a server that does not
-  // answer leaves none.
-  const read = async (key: string): Promise<Uint8Array<ArrayBuffer> | undefined> => {
-    const response = await caches.match(key, { cacheName: name }).catch(() => undefined);
-    return response && new Uint8Array(await response.arrayBuffer());
-  };
-  const write = async (key: string, bytes: Uint8Array): Promise<void> => {
-    // With its length, so that a list need not read gigabytes to add them up.
-    const headers = { 'content-length': String(bytes.length) };
-    try {
-      await (await caches.open(name)).put(key, new Response(bytes as Uint8Array<ArrayBuffer>, { headers }));
-    } catch (cause) {
-      throw cannotKeep(url, bytes.length, cause);
-    }
-  };
+): Promise<{ files: BundleFiles; chunks?: KeptChunks; refusal?: FluxError }> {
+  const isRefused = (await caches.has(cacheName(url)).catch(() => undefined)) === undefined;
+  if (isRefused) return { files, refusal: nothingLasts('this browser denies the page its storage') };
+  const chunks = new KeptChunks(url);
   return {
-    chunks: {
-      keys: async () =>
-        new Set((await (await caches.open(name)).keys()).map(({ url: key }) => key.slice(CHUNKS.length))),
-      get: (sha256) => read(CHUNKS + sha256),
-      put: (sha256, bytes) => write(CHUNKS + sha256, bytes),
-    },
+    chunks,
     files: {
       name: files.name,
       async open(path, size) {
@@ -44,24 +26,14 @@ export async function openCacheBundle(
         try {
           const source = await files.open(path, size);
           const bytes = await source.read(0, source.size);
-          await write(MANIFEST, bytes);
+          chunks.manifest = bytes;
           return bytesSource(bytes, path);
         } catch (error) {
-          const bytes = isFluxError(error, 'network/') ? await read(MANIFEST) : undefined;
+          const bytes = isFluxError(error, 'network/') ? await chunks.keptManifest() : undefined;
           if (bytes === undefined) throw error;
           return bytesSource(bytes, path);
         }
       },
     },
   };
-}
-
-function cannotKeep(url: string, bytes: number, cause: unknown): StorageError {
-  const isFull = cause instanceof DOMException && cause.name === 'QuotaExceededError';
-  return new StorageError(
-    isFull
-      ? 'this browser has no room left to keep the model; free some, or say keep: false to fetch it every time'
-      : 'this browser could not keep the model; say keep: false to fetch it every time',
-    { code: isFull ? 'storage/quota-exceeded' : 'storage/write-failed', details: { url, bytes }, cause },
-  );
 }

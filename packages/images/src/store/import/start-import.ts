@@ -2,6 +2,7 @@ import { DeviceError, fromWireError } from '@flux-srpo/core';
 import { assertPage } from '../../client/assert-page.ts';
 import { pageBase } from '../../remote/page-base.ts';
 import type { LocalBackend } from '../../worker/protocol.ts';
+import { workerFailure } from '../../worker/worker-failure.ts';
 import { checkModelId } from '../opfs/opfs-models.ts';
 import { importInput } from './import-input.ts';
 import type { ImportCall, ImportMessage, ImportResults, ImportTask } from './import-messages.ts';
@@ -21,18 +22,12 @@ export async function startImport<Task extends ImportTask>(
   signal?.throwIfAborted();
   if (settings.id !== undefined) checkModelId(settings.id);
   const input = importInput(sources, settings, backends);
+  const since = performance.now();
   const worker = startWorker(workerUrl);
   try {
     return await new Promise((resolve, reject) => {
-      const crash = (event: Event) => {
-        const message = event instanceof ErrorEvent && event.message ? `: ${event.message}` : '';
-        reject(
-          new DeviceError(`the import worker could not start, or crashed${message}`, {
-            code: 'device/worker-failed',
-            details: { event: event.type },
-          }),
-        );
-      };
+      const url = workerUrl && new URL(workerUrl, pageBase()).href;
+      const crash = async (event: Event) => reject(await workerFailure(event, { what: 'import worker', url, since }));
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
       worker.addEventListener('error', crash);
       worker.addEventListener('messageerror', crash);

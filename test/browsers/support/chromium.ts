@@ -1,0 +1,26 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright';
+import { CHROMIUM_ARGS, findChromium } from '../../../scripts/lib/chromium.mjs';
+import { type DrivenBrowser, settled, unsettle } from './browser.ts';
+
+export async function openChromium(): Promise<DrivenBrowser> {
+  const executablePath = findChromium();
+  // With a profile of its own: a private window's HTTP cache takes no file of 14 MB.
+  const profile = await mkdtemp(join(tmpdir(), 'flux-srpo-chromium-'));
+  const context = await chromium.launchPersistentContext(profile, {
+    args: CHROMIUM_ARGS,
+    ...(executablePath === undefined ? {} : { executablePath }),
+  });
+  const page = await context.newPage();
+  return {
+    version: context.browser()!.version(),
+    goto: async (url) => void (await page.goto(url)),
+    run: async (body) => unsettle(await page.evaluate<string>(settled(body))),
+    async close() {
+      await context.close();
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}

@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import type { findWebKit } from '../../../scripts/lib/browsers.mjs';
+import { type DrivenBrowser, settled, unsettle } from './browser.ts';
+
+/** No script of the tests takes longer. */
+const SCRIPT_MS = 5 * 60_000;
+const START_MS = 10_000;
+
+/**
+ * Opens WebKitGTK's MiniBrowser, driven through WebDriver. Its window is a private one.
+ *
+ * @see https://www.w3.org/TR/webdriver2/
+ */
+export async function openWebKit({
+  driver,
+  browser,
+  xvfb,
+}: NonNullable<ReturnType<typeof findWebKit>>): Promise<DrivenBrowser> {
+  const children: ChildProcess[] = [];
+  const stop = async () => {
+    for (const child of children.reverse()) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      child.kill();
+      await once(child, 'exit');
+    }
+  };
+  try {
+    let display = process.env.DISPLAY;
+    if (display === undefined) {
+      const server = spawn(xvfb!, ['-displayfd', '1', '-screen', '0', '800x600x24', '-nolisten', 'tcp'], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      children.push(server);
+      const [number] = (await once(server.stdout!, 'data')) as [Buffer];
+      display = `:${String(number).trim()}`;
+    }
+    const port = await freePort();
+    children.push(spawn(driver, [`--port=${port}`], { stdio: 'ignore', env: { ...process.env, DISPLAY: display } }));
+    const send = sender(`http://127.0.0.1:${port}`);
+    const capabilities = { 'webkitgtk:browserOptions': { binary: browser, args: ['--automation'] } };
+    const started = await untilUp(() => send('POST', '/session', { capabilities: { alwaysMatch: capabilities } }));
+    const session = started as { sessionId: string; capabilities: { browserVersion: string } };
+    const at = `/session/${session.sessionId}`;
+    await send('POST', `${at}/timeouts`, { script: SCRIPT_MS });
+    return {
+      version: session.capabilities.browserVersion,
+      goto: async (url) => void (await send('POST', `${at}/url`, { url })),
+      async run(body) {
+        const script = `const done = arguments[0]; ${settled(body)}.then(done);`;
+        return unsettle((await send('POST', `${at}/execute/async`, { script, args: [] })) as string);
+      },
+      async close() {
+        await send('DELETE', at).catch(() => undefined);
+        await stop();
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Sends commands to the driver; rejects with what it says is wrong. */
+function sender(base: string) {
+  return async (method: string, path: string, body?: object): Promise<unknown> => {
+    const response = await fetch(base + path, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const { value } = (await response.json()) as { value: { error?: string; message?: string } | null };
+    if (!response.ok) throw new Error(`${value?.error}: ${value?.message}`);
+    return value;
+  };
+}
+
+/** Tries until the driver listens. */
+async function untilUp<T>(start: () => Promise<T>): Promise<T> {
+  for (const deadline = Date.now() + START_MS; ; ) {
+    try {
+      return await start();
+    } catch (error) {
+      // What the driver answers is final.
+      if (!(error instanceof TypeError) || Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
