@@ -1,5 +1,6 @@
 import type { FluxError } from '@flux-srpo/core';
 import { type BundleFiles, httpBundle } from '@flux-srpo/runtime';
+import type { LoadInput } from '../worker/protocol.ts';
 import { openCacheBundle } from './cache/cache-bundle.ts';
 import { whyNoCaches } from './cache/cache-room.ts';
 import type { KeptChunks } from './cache/kept-chunks.ts';
@@ -20,19 +21,14 @@ export interface OpenedModel {
   release: () => void;
 }
 
-/** Whether a fetched model is kept in Cache storage. */
-export interface KeepInput {
-  /** Absent: where that is possible. */
-  keep?: boolean | undefined;
-  /** Whether a cache outlives the worker that fills it. Only a page can tell. */
-  cachesLast?: boolean | undefined;
-}
-
 /**
  * Opens an imported model from OPFS, any other from its server, and locks what is stored of it
  * against changes by others.
  */
-export async function openModel(url: string, { keep, cachesLast }: KeepInput): Promise<OpenedModel> {
+export async function openModel(
+  url: string,
+  { keep, cachesLast }: Pick<LoadInput, 'keep' | 'cachesLast'>,
+): Promise<OpenedModel> {
   const id = opfsModelId(url);
   const refusal = keep === false ? undefined : whyNoCaches(cachesLast);
   if (id === undefined && (keep === false || refusal !== undefined)) {

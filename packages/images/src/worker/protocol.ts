@@ -8,7 +8,6 @@ import {
 } from '@flux-srpo/core';
 import type { GenerateRequest, Preview } from '@flux-srpo/runtime';
 import { type Endpoint, expose, type Remote, type TransferHandler, transferHandlers, wrap } from 'comlink';
-import type { KeepInput } from '../store/open-model.ts';
 import type { ModelFacts } from '../wire/model.ts';
 import type { LocalRun } from '../wire/response.ts';
 
@@ -48,11 +47,15 @@ export interface PageApi {
 /** What computes pictures on this machine: the GPU, or one thread of the CPU. */
 export type LocalBackend = 'webgpu' | 'wasm';
 
-export interface LoadInput extends KeepInput {
+export interface LoadInput {
   /** Absolute URL of the bundle's folder, or `opfs:<id>`. */
   model: string;
   /** In order of preference. The next one is for machines that cannot do the one before it. */
   backends: readonly [LocalBackend, ...LocalBackend[]];
+  /** Whether its files are kept in Cache storage. Absent: where that is possible. */
+  keep?: boolean | undefined;
+  /** Whether a cache outlives the worker that fills it. Only a page can tell. */
+  cachesLast?: boolean | undefined;
   wasmUrl?: string | undefined;
   /** Bytes of device memory for weights and work buffers. */
   memoryBudget?: number | undefined;

@@ -54,9 +54,9 @@ export class KeptChunks implements ChunkStore {
   }
 
   /** Runs `work` while no other tab fetches this chunk. */
-  alone<T>(sha256: string, work: () => Promise<T>): Promise<T> {
+  async alone<T>(sha256: string, work: () => Promise<T>): Promise<T> {
     if (!this.#isFilling) return work();
-    return navigator.locks.request(`flux-srpo:${this.#url} ${sha256}`, work);
+    return await navigator.locks.request(`flux-srpo:${this.#url} ${sha256}`, work);
   }
 
   async put(sha256: string, bytes: Uint8Array): Promise<void> {
