@@ -5,6 +5,7 @@ import type { ChunkStore } from './chunk-cache.ts';
 /**
  * Fetches every chunk that a bundle's store lacks: nothing needs a network from then on. Ends where
  * the store refuses.
+ *
  * @param bundle opened with this store
  * @param onProgress hears of every chunk that was fetched, and once at the end; `loaded` counts
  *   what is here
