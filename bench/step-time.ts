@@ -2,12 +2,13 @@
 // and diffusers: on the same processor, in one run, taking turns.
 //
 //   npx tsx bench/step-time.ts [--bundle models/tiny/bundle]… [--size 112x80]… [--steps 12]
-//                              [--rounds 3] [--threads 1] [--python <python>
+//                              [--rounds 3] [--threads 1] [--only "chromium wasm"]
+//                              [--python <python>
 //                              --pipeline <diffusers folder that the bundle was made from>]
 //
 // One JSON line per runtime, bundle and size: milliseconds of a step (median of all rounds, and the
-// fastest, which a busy machine disturbs least), and how busy the machine was. wasm always runs on
-// one thread. WebGPU without a GPU is SwiftShader, which takes all cores. diffusers computes in
+// fastest, which a busy machine disturbs least), and how busy the machine was. wasm runs on one and
+// on two threads. WebGPU without a GPU is SwiftShader, which takes all cores. diffusers computes in
 // fp32 and needs Python (test/reference/requirements.txt).
 
 import { execFile } from 'node:child_process';
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '12' },
     rounds: { type: 'string', default: '3' },
     threads: { type: 'string', default: '1' },
+    only: { type: 'string' },
     python: { type: 'string' },
     pipeline: { type: 'string' },
   },
@@ -51,8 +53,8 @@ for (const folder of values.bundle) {
   const how = { bundle: (await readManifest(files)).quantization.recipe.attention };
   const server = await serveBench(files);
   servers.push(server);
-  const inChromium = (backend: StepInput['backend']) => async (request: StepRequest) => {
-    const input: StepInput = { bundle: server.bundle, backend, request };
+  const inChromium = (backend: StepInput['backend'], threads?: number) => async (request: StepRequest) => {
+    const input: StepInput = { bundle: server.bundle, backend, request, ...(threads !== undefined && { threads }) };
     return (await runWorker<number[]>(server.url, 'step-time.worker.ts', input)).result;
   };
   contenders.push(
@@ -61,7 +63,11 @@ for (const folder of values.bundle) {
       how: { ...how, threads },
       run: async (request) => stepTimes(files, await createNodeBackend({ threads }), request),
     },
-    { where: 'chromium wasm', how: { ...how, threads: 1 }, run: inChromium('wasm') },
+    ...[1, 2].map((count) => ({
+      where: 'chromium wasm',
+      how: { ...how, threads: count },
+      run: inChromium('wasm', count),
+    })),
     { where: 'chromium webgpu', how: { ...how, threads: availableParallelism() }, run: inChromium('webgpu') },
   );
 }
@@ -92,7 +98,8 @@ for (const text of values.size) {
     guidance: manifest.defaults.guidance_scale,
     textTokens: manifest.tokenizers.tokenizer_2.max_length,
   };
-  const rounds = new Map<Contender, number[][]>(contenders.map((contender) => [contender, []]));
+  const chosen = contenders.filter(({ where }) => where.includes(values.only ?? ''));
+  const rounds = new Map<Contender, number[][]>(chosen.map((contender) => [contender, []]));
   const load: number[] = [];
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const [contender, times] of rounds) {

@@ -30,7 +30,14 @@ function embeddedModel(): Plugin {
   };
 }
 
+/** `npm start -- --isolate`: with these two, wasm may compute in several threads. */
+const headers: Record<string, string> =
+  process.env.FLUX_ISOLATE === '1'
+    ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
+    : {};
+
 export default defineConfig({
+  server: { headers },
   // A missing file is a 404, not the page.
   appType: 'mpa',
   // Relative, so that the built site works in any folder of any host.

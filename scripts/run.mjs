@@ -12,7 +12,10 @@ import { checkSoftwareGpu, onSoftwareGpu, setUpSoftwareGpu } from './lib/softwar
  * needs only Node and git.
  */
 const COMMANDS = {
-  /** Serves the demo page with the embedded model, or with the bundle that `--model` names. */
+  /**
+   * Serves the demo page with the embedded model, or with the bundle that `--model` names. With
+   * `--isolate` wasm may use threads.
+   */
   async start() {
     const { values } = parseArgs({
       args: process.argv.slice(3),
@@ -20,8 +23,10 @@ const COMMANDS = {
         port: { type: 'string', default: process.env.PORT ?? '5173' },
         host: { type: 'string' },
         model: { type: 'string' },
+        isolate: { type: 'boolean', default: false },
       },
     });
+    if (values.isolate) process.env.FLUX_ISOLATE = '1';
     if (values.model !== undefined) process.env.FLUX_BUNDLE = resolve(values.model);
     const host = values.host === undefined ? [] : ['--host', values.host];
     return runNode('node_modules/vite/bin/vite.js', ['demo', '--port', values.port, ...host]);

@@ -5,6 +5,8 @@ import { type StepRequest, stepTimes } from '../support/step-times.ts';
 export interface StepInput {
   bundle: string;
   backend: 'wasm' | 'webgpu';
+  /** On wasm. The page is cross-origin isolated. */
+  threads?: number;
   request: StepRequest;
 }
 
@@ -13,7 +15,9 @@ const post = (message: WorkerMessage<number[]>) => self.postMessage(message);
 self.onmessage = async ({ data }: MessageEvent<StepInput>) => {
   try {
     // The self-test has tests of its own, and takes half a minute on SwiftShader.
-    const backend = await (data.backend === 'wasm' ? createWasmBackend() : createWebGpuBackend({ selfTest: false }));
+    const backend = await (data.backend === 'wasm'
+      ? createWasmBackend({ threads: data.threads })
+      : createWebGpuBackend({ selfTest: false }));
     post({ result: await stepTimes(httpBundle(data.bundle), backend, data.request) });
   } catch (error) {
     post({ failure: error instanceof Error ? `${error.stack}` : String(error) });

@@ -12,7 +12,7 @@ import { serveFolder } from '../support/serve-folder.ts';
 import { writeBundle, writePipeline } from '../support/write-fixture.ts';
 
 /**
- * The package as people install it, in a page as people write it. No page is cross-origin isolated.
+ * The package as people install it, in a page as people write it.
  */
 
 /** Draws a picture with the fixture's random weights. The parity tests check its content. */
@@ -174,6 +174,7 @@ describe('the packed library', () => {
     await writePlainSite(app, join(folder, name));
     return join(folder, name);
   }
+  const WORKER = '/flux-srpo/standalone/worker.js';
   const CSP = {
     'content-security-policy':
       "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src blob:",
@@ -194,6 +195,21 @@ describe('the packed library', () => {
     expect(hosts).toEqual([new URL(server.url).host]);
     // Requests after the page's own: the model and the runtime, each from its own folder.
     expect(server.requests).toContain('/flux-srpo/standalone/ort-wasm-simd-threaded.wasm');
+    expect(server.requests.filter((path) => path === WORKER)).toHaveLength(1);
+  });
+
+  it('computes with threads, started from the one worker file, where the page is isolated', async () => {
+    const site = await plainSite('isolated');
+    await cp(join(folder, 'model'), join(site, 'model'), { recursive: true });
+    await writeFile(join(site, 'index.html'), '<!doctype html><img><script type="module" src="main.js"></script>');
+    await writeFile(join(site, 'main.js'), script('./flux-srpo/index.js', `workerUrl: '.${WORKER}', threads: 2`));
+    const isolated = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
+    const server = await serveFolder(site, { ...CSP, ...isolated });
+    const { title } = await visit(server.url);
+    await server.close();
+    expect(title).toBe('done 7 48 80 true');
+    // The worker, and what the runtime starts beside its own thread.
+    expect(server.requests.filter((path) => path === WORKER).length).toBeGreaterThan(1);
   });
 
   it('imports a checkpoint in a page of plain files under a strict CSP, and generates with it', async () => {

@@ -12,7 +12,7 @@ export { type AdapterReport, probeAdapter } from './ort/adapter.ts';
 export type { Backend, BackendHooks, BackendInfo, DeviceTensor, HostTensor, Session, Stage } from './ort/backend.ts';
 export type { LedgerSnapshot } from './ort/ledger.ts';
 export { memoryVerdictStore } from './ort/memory-verdict-store.ts';
-export { createWasmBackend, createWebGpuBackend, type WebGpuBackendOptions } from './ort/web.ts';
+export { createWasmBackend, createWebGpuBackend, serveAsThread, type WebGpuBackendOptions } from './ort/web.ts';
 export { loadPart } from './parts/weights.ts';
 export type { GenerateRequest } from './request.ts';
 export { loadTokenizers, type Tokenizers } from './text/tokenizers.ts';

@@ -65,6 +65,12 @@ export interface FluxSrpoOptions {
   /** URL of onnxruntime-web's .wasm file, where the bundler does not place it. */
   wasmUrl?: string | URL;
   /**
+   * Threads that wasm computes with. Several need a page that is cross-origin isolated; elsewhere
+   * it is one.
+   * @default one less than there are cores, 8 at most
+   */
+  threads?: number;
+  /**
    * Milliseconds of silence after which a worker counts as hung and is replaced.
    * @default 60 s; 10 min where wasm is allowed, which is silent while it computes
    */
@@ -113,6 +119,9 @@ const remoteOptions: strict.Read<RemoteOptions> = (value, path) => {
 };
 
 const milliseconds = strict.numeric('milliseconds above 0', (ms) => ms > 0);
+/** More than any machine has. */
+const MAX_THREADS = 1024;
+
 const bytes = strict.numeric('a number of bytes above 0', (count) => count > 0);
 
 const readOptions = strict.object<FluxSrpoOptions>({
@@ -128,6 +137,7 @@ const readOptions = strict.object<FluxSrpoOptions>({
   keep: strict.optional(strict.boolean),
   workerUrl: strict.optional(url),
   wasmUrl: strict.optional(url),
+  threads: strict.optional(strict.integer(1, MAX_THREADS)),
   hangTimeoutMs: strict.optional(milliseconds),
   stallTimeoutMs: strict.optional(milliseconds),
 });
@@ -147,13 +157,21 @@ export function resolveOptions(given: FluxSrpoOptions): ResolvedOptions {
 }
 
 function resolveLocal(options: FluxSrpoOptions, backend: 'auto' | LocalBackend): LocalEngineOptions {
-  const { model, allowWasm, keep, memoryBudget, precision, workerUrl, wasmUrl } = options;
+  const { model, allowWasm, keep, memoryBudget, precision, threads, workerUrl, wasmUrl } = options;
   if (model === undefined) throw required('model', 'unless backend is "remote"');
   const backends: LoadInput['backends'] =
     backend === 'auto' ? (allowWasm ? ['webgpu', 'wasm'] : ['webgpu']) : [backend];
   const defaultHangMs = backends.includes('wasm') ? WASM_HANG_TIMEOUT_MS : HANG_TIMEOUT_MS;
   return {
-    input: { model: String(model), backends, keep, wasmUrl: wasmUrl && String(wasmUrl), memoryBudget, precision },
+    input: {
+      model: String(model),
+      backends,
+      keep,
+      wasmUrl: wasmUrl && String(wasmUrl),
+      threads,
+      memoryBudget,
+      precision,
+    },
     startWorker: () => {
       // The literal form is what bundlers look for.
       if (workerUrl === undefined) return new Worker(new URL('../worker.ts', import.meta.url), { type: 'module' });

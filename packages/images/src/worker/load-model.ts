@@ -118,16 +118,16 @@ async function closeAll(closers: Closer[]): Promise<void> {
 }
 
 async function createBackend(
-  { backends: [first, second], wasmUrl, precision = 'auto' }: LoadInput,
+  { backends: [first, second], wasmUrl, threads, precision = 'auto' }: LoadInput,
   hooks: BackendHooks,
   gpuOptions: WebGpuBackendOptions,
 ): Promise<{ backend: Backend; fallback?: WireError }> {
-  const options = wasmUrl === undefined ? { hooks } : { hooks, wasmUrl };
-  if (first === 'wasm') return { backend: await createWasmBackend(options) };
+  const options = { hooks, ...(wasmUrl !== undefined && { wasmUrl }) };
+  if (first === 'wasm') return { backend: await createWasmBackend({ ...options, threads }) };
   try {
     return { backend: await createWebGpuBackend({ ...options, ...gpuOptions, precision }) };
   } catch (error) {
     if (second === undefined || !isFluxError(error) || !isUnsupported(error)) throw error;
-    return { backend: await createWasmBackend(options), fallback: toWireError(error) };
+    return { backend: await createWasmBackend({ ...options, threads }), fallback: toWireError(error) };
   }
 }

@@ -44,7 +44,7 @@ export interface PageApi {
   onPartialImage(image: Preview): void;
 }
 
-/** What computes pictures on this machine: the GPU, or one thread of the CPU. */
+/** What computes pictures on this machine: the GPU, or the CPU. */
 export type LocalBackend = 'webgpu' | 'wasm';
 
 export interface LoadInput {
@@ -57,6 +57,8 @@ export interface LoadInput {
   /** Whether a cache outlives the worker that fills it. Only a page can tell. */
   cachesLast?: boolean | undefined;
   wasmUrl?: string | undefined;
+  /** On wasm. */
+  threads?: number | undefined;
   /** Bytes of device memory for weights and work buffers. */
   memoryBudget?: number | undefined;
   /** What WebGPU computes in. @default 'auto' */

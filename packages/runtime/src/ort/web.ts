@@ -26,6 +26,12 @@ export interface WasmBackendOptions {
   /** Where the `.wasm` file is served; default: beside the runtime's module. */
   wasmUrl?: string;
   hooks?: BackendHooks;
+  /**
+   * Threads of one operator on the CPU. Several need a page that is cross-origin isolated;
+   * elsewhere it is one, whatever is asked for.
+   * @default one less than there are cores, 8 at most
+   */
+  threads?: number | undefined;
 }
 
 export interface WebGpuBackendOptions extends WasmBackendOptions {
@@ -46,13 +52,16 @@ export interface WebGpuBackendOptions extends WasmBackendOptions {
   selfTest?: SelfTestOptions | false;
 }
 
+/** More gain little at the sizes of the model's products, and each holds memory of its own. */
+const MAX_THREADS = 8;
+
 interface WebModule extends OrtModule {
   readonly env: Env;
 }
 
-/** onnxruntime-web on the CPU, one thread. */
+/** onnxruntime-web on the CPU. */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
-  const ort = configure(await import('onnxruntime-web/wasm'), options);
+  const ort = configure(await import('onnxruntime-web/wasm'), options, threadCount(options.threads));
   return createCpuBackend({
     name: 'wasm',
     precision: 'f32',
@@ -73,6 +82,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
   const ort = configure(
     build === 'jspi' ? await import('onnxruntime-web/jspi') : await import('onnxruntime-web/webgpu'),
     options,
+    1,
   );
   const runtimeVersion = versionOf(ort);
   const context = createStageContext(ort, options.hooks ?? {}, () => explainWasm(options.wasmUrl));
@@ -116,9 +126,30 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
   };
 }
 
-/** One thread, because several need cross-origin isolation. Must come before any session. */
-function configure(ort: WebModule, { wasmUrl }: WasmBackendOptions): WebModule {
-  ort.env.wasm.numThreads = 1;
+/**
+ * Where this worker was started by onnxruntime-web as one of its threads, from the module that has
+ * both in one file: serves as that thread. Elsewhere does nothing.
+ */
+export function serveAsThread(): boolean {
+  const { name } = globalThis as { name?: unknown };
+  const isThread = typeof name === 'string' && name.startsWith(THREAD_NAME);
+  // The module looks at the name itself.
+  if (isThread) void import('onnxruntime-web/wasm');
+  return isThread;
+}
+
+/** How onnxruntime-web names the workers that it starts. */
+const THREAD_NAME = 'em-pthread';
+
+/** Threads share memory, which browsers give to pages that are cross-origin isolated alone. */
+function threadCount(asked?: number): number {
+  if (!globalThis.crossOriginIsolated) return 1;
+  return asked ?? Math.min(MAX_THREADS, Math.max(1, navigator.hardwareConcurrency - 1));
+}
+
+/** Must come before any session. */
+function configure(ort: WebModule, { wasmUrl }: WasmBackendOptions, threads: number): WebModule {
+  ort.env.wasm.numThreads = threads;
   if (wasmUrl !== undefined) ort.env.wasm.wasmPaths = { wasm: wasmUrl };
   return ort;
 }
