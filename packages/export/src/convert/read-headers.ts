@@ -51,7 +51,8 @@ export async function readHeaders(
   const plan = planParts(config);
   const binding = await mergeLoras(bindParts(plan, tensors), plan, loras);
   for (const { component, tensor } of [...binding.parts.values()].flat()) checkpoints[component].checkDtype(tensor);
-  return { clipTokenizer, t5Tokenizer, checkpoints, config, plan, binding, assumed };
+  const all = [...assumed, ...clipTokenizer.assumed, ...t5Tokenizer.assumed];
+  return { clipTokenizer, t5Tokenizer, checkpoints, config, plan, binding, assumed: all };
 }
 
 function tensorsOf(checkpoints: Record<Component, Checkpoint>): Record<Component, Checkpoint['tensors']> {

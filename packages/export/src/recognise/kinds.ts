@@ -167,9 +167,9 @@ const NETWORKS: readonly Kind[] = [
   },
   {
     kind: 'kontext',
-    what: 'made for FLUX.1 Kontext, which edits a picture that it is given',
+    what: 'made for FLUX.1 Kontext, by its name or title, and Kontext edits a picture that it is given',
     instead: OTHER_MODEL,
-    // Its tensors have the names and shapes of FLUX.1 [dev].
+    // Its tensors have the names and shapes of FLUX.1 [dev]: a renamed file without a title passes.
     marks: { title: /kontext/i, pipelines: ['FluxKontextPipeline', 'FluxKontextInpaintPipeline'] },
   },
   {
@@ -217,4 +217,7 @@ const METHODS: readonly Kind[] = (
   marks: { lora },
 }));
 
-export const KINDS: readonly Kind[] = [...NO_TENSORS, ...WEIGHTS, ...NETWORKS, ...METHODS];
+/** Such weights may come as a network or be taken for a LoRA. */
+const EITHER = WEIGHTS.map((kind) => ({ ...kind, marks: { ...kind.marks, lora: kind.marks.tensor! } }));
+
+export const KINDS: readonly Kind[] = [...NO_TENSORS, ...EITHER, ...NETWORKS, ...METHODS];

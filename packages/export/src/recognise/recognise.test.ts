@@ -75,6 +75,16 @@ describe('a file that cannot be used is refused by what it is', () => {
     expect([bundle.state, bundle.files.size]).toEqual(['aborted', 0]);
   });
 
+  it.each(['nf4', 'bitsandbytes-int8', 'svdquant', 'gptq', 'quanto', 'nvfp4', 'fp8-blocks'])(
+    '%s, also where it is given as a LoRA',
+    async (kind) => {
+      const [, name, bytes] = FILES.find(([each]) => each === kind)!;
+      const loras = [{ file: sourceFile(name, await bytes), strength: 1 }];
+      const converting = convertPipeline(memorySource(await tinyPipeline()), memoryBundle(), { dtype: 'q8', loras });
+      await expect(converting).rejects.toMatchObject({ code: 'input/file-unsupported', details: { kind } });
+    },
+  );
+
   it('by the title in its metadata, where tensors do not differ', async () => {
     const img = new Map([['img_in.weight', tensor([4, 64])]]);
     const bytes = await rawSafetensors(img, { 'modelspec.title': 'Flux.1 Kontext [dev]' });

@@ -11,6 +11,8 @@ export interface TokenizerFiles {
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** `model_max_length`, or Infinity where the file sets no bound. */
   readonly maxLength: number;
+  /** What no file says of it, as half sentences for people. */
+  readonly assumed: readonly string[];
 }
 
 export interface ClipTokenizerFiles extends TokenizerFiles {
@@ -60,7 +62,7 @@ const NO_FILE: EncoderFile = { files: [], values: new Map() };
  */
 export async function readClipTokenizer(source: SourceFolder, encoder = NO_FILE): Promise<ClipTokenizerFiles> {
   const paths = await source.list();
-  const config = await readTokenizerConfig(source, paths, 'tokenizer');
+  const { config, assumed } = await readTokenizerConfig(source, paths, 'tokenizer');
   const eos = tokenText(config.eos_token) ?? CLIP_EOS;
   let json: Record<string, unknown> | undefined;
   if (paths.includes('tokenizer/tokenizer.json')) {
@@ -80,7 +82,7 @@ export async function readClipTokenizer(source: SourceFolder, encoder = NO_FILE)
       unk: tokenText(config.unk_token) ?? CLIP_EOS,
     });
   }
-  return { ...toFiles('tokenizer', json, config, 'BPE'), eosId: findId(json, eos) };
+  return { ...toFiles('tokenizer', json, config, 'BPE'), assumed, eosId: findId(json, eos) };
 }
 
 /**
@@ -89,10 +91,11 @@ export async function readClipTokenizer(source: SourceFolder, encoder = NO_FILE)
  */
 export async function readT5Tokenizer(source: SourceFolder, encoder = NO_FILE): Promise<TokenizerFiles> {
   const paths = await source.list();
-  const config = await readTokenizerConfig(source, paths, 'tokenizer_2');
+  const { config, assumed } = await readTokenizerConfig(source, paths, 'tokenizer_2');
   const path = 'tokenizer_2/tokenizer.json';
   if (paths.includes(path)) {
-    return toFiles('tokenizer_2', await readJsonObject(source, path, MAX_TOKENIZER_BYTES), config, 'Unigram');
+    const json = await readJsonObject(source, path, MAX_TOKENIZER_BYTES);
+    return { ...toFiles('tokenizer_2', json, config, 'Unigram'), assumed };
   }
   const json = paths.includes(SPIECE)
     ? spieceJson(await readSmallFile(source, SPIECE, MAX_TOKENIZER_BYTES))
@@ -100,7 +103,7 @@ export async function readT5Tokenizer(source: SourceFolder, encoder = NO_FILE): 
   if (json === undefined) {
     requireFile(paths, path, 'a T5 tokenizer has it, or spiece.model; some GGUF files of T5 have one inside');
   }
-  return toFiles('tokenizer_2', json!, config, 'Unigram');
+  return { ...toFiles('tokenizer_2', json!, config, 'Unigram'), assumed };
 }
 
 const SPIECE = 'tokenizer_2/spiece.model';
@@ -116,11 +119,15 @@ async function readTokenizerConfig(
   source: SourceFolder,
   paths: readonly string[],
   folder: keyof typeof DEFAULTS,
-): Promise<Record<string, unknown>> {
+): Promise<{ config: Record<string, unknown>; assumed: string[] }> {
   const path = `${folder}/tokenizer_config.json`;
-  if (paths.includes(path)) return readJsonObject(source, path);
+  if (paths.includes(path)) return { config: await readJsonObject(source, path), assumed: [] };
   const special = `${folder}/special_tokens_map.json`;
-  return { ...DEFAULTS[folder], ...(paths.includes(special) ? await readJsonObject(source, special) : {}) };
+  const { tokenizer_class: kind, model_max_length: length } = DEFAULTS[folder];
+  return {
+    config: { ...DEFAULTS[folder], ...(paths.includes(special) ? await readJsonObject(source, special) : {}) },
+    assumed: [`${folder} has ${length} tokens, and the special tokens of ${kind}, because there is no ${path}`],
+  };
 }
 
 function toFiles(
@@ -128,7 +135,7 @@ function toFiles(
   json: Record<string, unknown>,
   config: Record<string, unknown>,
   type: 'BPE' | 'Unigram',
-): TokenizerFiles {
+): Omit<TokenizerFiles, 'assumed'> {
   const model = json.model;
   const found = isObject(model) ? (model.type ?? inferType(model)) : model;
   if (!isObject(model) || found !== type) throw invalid(folder, `must hold a ${type} model`, found);
