@@ -30,9 +30,9 @@ const REQUEST: GenerateRequest = {
  * Bytes: less than all weights take, more than the largest phase takes for {@link REQUEST}. A test
  * below asserts this.
  */
-const RELEASE_BUDGET = 1_200_000;
+const RELEASE_BUDGET = 1_500_000;
 /** Bytes: less than the denoiser takes with all its blocks, enough for it with two of them. */
-const STREAMED_BUDGET = 760_000;
+const STREAMED_BUDGET = 1_180_000;
 const BUDGETS = { keep: undefined, release: RELEASE_BUDGET, streamed: STREAMED_BUDGET } as const;
 
 let files: BundleFolder;
@@ -141,24 +141,28 @@ it('draws the same picture however weights are held, with the weights that the p
     ]);
     drawn.push(await pictures());
     const { peakWeightBytes } = pipeline.backend.ledger.snapshot();
-    const held = Object.values(phases).map(({ weights }) => weights);
-    const planned = keep ? held.reduce((sum, bytes) => sum + bytes, 0) : Math.max(...held);
-    // The plan is above the ledger by up to 5 % (the decoder's biases are floats already). The
-    // ledger also counts the prompt and the rope tables, 9 KB.
-    expect(peakWeightBytes).toBeGreaterThan(0.95 * planned);
+    const all = Object.values(phases);
+    const largestCopy = phases.denoise.weights - phases.denoise.totalWeights;
+    const planned = keep
+      ? all.reduce((sum, { totalWeights }) => sum + totalWeights, 0) + largestCopy
+      : Math.max(...all.map(({ weights }) => weights));
+    // The plan allows for a copy of the largest part beside all others. Here the largest is packed
+    // first, when most of the others are not there yet. The ledger also counts the prompt and the
+    // rope tables, 9 KB.
+    expect(peakWeightBytes).toBeGreaterThan(0.8 * planned);
     expect(peakWeightBytes).toBeLessThan(planned + 10_000);
     peaks.push(peakWeightBytes);
     await pipeline.dispose();
   }
   expect(drawn[1]).toEqual(drawn[0]);
   expect(drawn[2]).toEqual(drawn[0]);
-  // Two of three blocks beside what every step needs, against all three.
-  expect(peaks[2]).toBeLessThan(0.8 * (peaks[1] as number));
+  // Two of three blocks and a copy, against all three and a copy.
+  expect(peaks[2]).toBeLessThan(peaks[1] as number);
   expect(peaks[1]).toBeLessThan(0.5 * (peaks[0] as number));
 });
 
 it('gives back the weights of smaller pictures before one that needs the room', async () => {
-  await open(2_500_000);
+  await open(3_000_000);
   const small = await pictures();
   expect(counts().weightBytes).toBeGreaterThan(0);
   const large = { ...REQUEST, size: { width: 64, height: 64 } };
@@ -176,7 +180,7 @@ it('refuses before it loads anything what does not fit the budget, with numbers'
   if (!isFluxError(error, 'device/limit-too-small')) throw error;
   expect(error.details).toMatchObject({ limit: 'budget', offered: STREAMED_BUDGET, needed: refusal?.needed });
   expect(error.message).toMatch(
-    /^decode of 2 pictures of 64x64 needs \d+ bytes .* the budget is 760000; 1 of 16x16 would fit$/,
+    /^decode of 2 pictures of 64x64 needs \d+ bytes .* the budget is 1180000; 1 of 32x32 would fit$/,
   );
   expect(fault.runs).toBe(0);
   expect(counts()).toEqual(NOTHING);

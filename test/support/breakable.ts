@@ -14,6 +14,7 @@ export function breakable(backend: Backend, fault: Fault): Backend {
   const wrap = (stage: Stage): Stage => ({
     label: stage.label,
     session: (graph, bytes) => stage.session(graph, bytes),
+    pack: stage.pack && ((graph, bytes, weights) => stage.pack!(graph, bytes, weights)),
     upload: (dtype, dims, fill) => stage.upload(dtype, dims, fill),
     read: (tensor) => stage.read(tensor),
     close: () => stage.close(),

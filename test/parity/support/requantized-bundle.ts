@@ -1,5 +1,5 @@
 import { quantizeQ4m, quantizeQ8 } from '@flux-srpo/export';
-import { bytesSource, e4m4ToF32, f16ToF32, f32ToF16, readSafetensors } from '@flux-srpo/formats';
+import { bytesSource, e4m4ToF32, f16ToF32, f32ToF16 } from '@flux-srpo/formats';
 import type { Bundle } from '@flux-srpo/runtime';
 import { dequantizeQ4m, dequantizeQ8 } from '../../support/dequantize.ts';
 
@@ -13,12 +13,14 @@ const FOUR_BIT_PARTS = /^(double_block|single_block|modulation|t5_layer)\./;
  * those of q8.
  */
 export function requantizedBundle(bundle: Bundle): Bundle {
+  const partOf = new Map(bundle.manifest.parts.map(({ name, weights }) => [weights, name]));
   return {
     ...bundle,
-    async weights(part) {
+    async source(path) {
+      const source = await bundle.source(path);
+      const part = partOf.get(path);
+      if (part === undefined || !FOUR_BIT_PARTS.test(part)) return source;
       const stored = await bundle.weights(part);
-      if (!FOUR_BIT_PARTS.test(part)) return stored;
-      const source = await bundle.source(bundle.part(part).weights!);
       const file = (await source.read(0, source.size)).slice();
       for (const [name, { dtype, shape, offset }] of stored.tensors) {
         if (dtype !== 'U8' || name === 'wo.weight') continue;
@@ -32,7 +34,11 @@ export function requantizedBundle(bundle: Bundle): Bundle {
         file.set(eight.codes, offset);
         file.set(new Uint8Array(f32ToF16(eight.scales).buffer), stored.info(scalesName).offset);
       }
-      return readSafetensors(bytesSource(file, part));
+      const requantized = bytesSource(file, path);
+      return {
+        ...requantized,
+        lend: async (offset, length, use) => use(await requantized.read(offset, length)),
+      };
     },
   };
 }

@@ -52,6 +52,8 @@ export interface Session {
 
 /** A session of one part, with its weights inside. */
 export interface PackedSession extends Session {
+  /** About what it takes: its weights' bytes, `packing` times. */
+  readonly bytes: number;
   /** Frees it. Idempotent. While a run is in flight it goes when that run ends. */
   dispose(): void;
 }

@@ -2,7 +2,8 @@ import type { Precision } from '@flux-srpo/core';
 import type { InferenceSession } from 'onnxruntime-common';
 import type { Backend, BackendHooks } from './backend.ts';
 import { createCpuMemory } from './cpu-memory.ts';
-import type { Memory, OrtModule } from './memory.ts';
+import type { OrtModule } from './memory.ts';
+import type { Packing } from './packed-model.ts';
 import { createStage } from './stage.ts';
 import { closeStages, createStageContext, type StageContext } from './stage-context.ts';
 
@@ -13,7 +14,7 @@ export interface CpuBackendOptions {
   runtimeVersion: string;
   sessionOptions: InferenceSession.SessionOptions;
   /** Absent where kernels gain nothing by constant weights. */
-  packing?: { pack: NonNullable<Memory['pack']>; size: number };
+  packing?: Packing;
   hooks?: BackendHooks;
   explainLoading?: StageContext['explainLoading'];
 }
@@ -26,7 +27,7 @@ export function createCpuBackend(options: CpuBackendOptions): Backend {
     name,
     ledger: context.ledger,
     info: { runtimeVersion, precision, ...(packing && { packing: packing.size }) },
-    openStage: async (label) => createStage(context, label, createCpuMemory(ort, sessionOptions, packing?.pack)),
+    openStage: async (label) => createStage(context, label, createCpuMemory(ort, sessionOptions, packing)),
     dispose: () => closeStages(context),
   };
 }

@@ -1,6 +1,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import { DTYPE_BYTES, type Dtype, type HostTensor } from './backend.ts';
 import type { Memory, OrtModule } from './memory.ts';
+import type { Packing } from './packed-model.ts';
 
 /**
  * Bytes of freed tensors that are kept for the next ones; a double block of FLUX.1 at q4 is 142 MB.
@@ -13,7 +14,7 @@ const MAX_IDLE_BYTES = 160_000_000;
 export function createCpuMemory(
   ort: OrtModule,
   sessionOptions: InferenceSession.SessionOptions,
-  pack?: Memory['pack'],
+  packing?: Packing,
 ): Memory {
   const idle = new Map<number, ArrayBuffer[]>();
   let idleBytes = 0;
@@ -36,7 +37,7 @@ export function createCpuMemory(
 
   return {
     sessionOptions,
-    pack,
+    packing,
     isBrokenByFailure: false,
     async upload(dtype, dims, fill) {
       const bytes = new Uint8Array(take(elements(dims) * DTYPE_BYTES[dtype]));

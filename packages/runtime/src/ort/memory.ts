@@ -1,7 +1,7 @@
 import type { FluxError } from '@flux-srpo/core';
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import type { Dtype, TensorWriter } from './backend.ts';
-import type { PackedModel } from './packed-model.ts';
+import type { Packing } from './packed-model.ts';
 
 /** The two exports of an onnxruntime package that a stage uses. */
 export interface OrtModule {
@@ -20,8 +20,8 @@ export interface Memory {
   readonly sessionOptions: InferenceSession.SessionOptions;
   /** True where a failed run leaves the runtime unusable. */
   readonly isBrokenByFailure: boolean;
-  /** A graph with these weights inside. Absent where kernels gain nothing by constant weights. */
-  readonly pack?: ((graph: Uint8Array, weights: Readonly<Record<string, Tensor>>) => PackedModel) | undefined;
+  /** Absent where kernels gain nothing by constant weights. */
+  readonly packing?: Packing | undefined;
   upload(dtype: Dtype, dims: readonly number[], fill: (write: TensorWriter) => Promise<void>): Promise<Allocation>;
   /** Bytes of an output for the ledger; 0 where its buffers are counted themselves. */
   outputBytes(bytes: number): number;

@@ -13,6 +13,13 @@ export type AccuracyLevel = 0 | 4;
  */
 export const PACKED_SIZES: Readonly<Record<AccuracyLevel, number>> = { 0: 1.15, 4: 1.5 };
 
+/** How the parts of a backend's stages get their weights inside. */
+export interface Packing {
+  readonly pack: (graph: Uint8Array, weights: Readonly<Record<string, Tensor>>) => PackedModel;
+  /** How many times its weights' bytes a session takes. */
+  readonly size: number;
+}
+
 /** A model, and what its session is made with besides the usual. */
 export interface PackedModel {
   readonly model: Uint8Array;

@@ -34,12 +34,14 @@ export class StageSessions {
     assertOpen();
     const entries = Object.entries(weights) as [string, StageTensor][];
     const tensors = Object.fromEntries(entries.map(([name, { tensor }]) => [name, tensor]));
-    const weightBytes = entries.reduce((sum, [, { bytes }]) => sum + bytes, 0);
-    const model = memory.pack!(await bytes(), tensors);
-    const loaded = await this.#load(graph, model, { bytes: weightBytes, weightBytes });
+    const { pack, size } = memory.packing!;
+    const packedBytes = Math.ceil(size * entries.reduce((sum, [, { bytes }]) => sum + bytes, 0));
+    const model = pack(await bytes(), tensors);
+    const loaded = await this.#load(graph, model, { bytes: packedBytes, weightBytes: packedBytes });
     this.#packed.add(loaded);
     const { mutex } = context;
     return Object.assign(loaded, {
+      bytes: packedBytes,
       dispose: () => {
         if (this.#packed.delete(loaded)) mutex.exclusive(() => loaded.release(mutex)).catch(() => undefined);
       },

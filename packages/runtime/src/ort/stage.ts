@@ -104,7 +104,7 @@ export function createStage(context: StageContext, label: string, memory: Memory
   const stage: Stage = {
     label,
     session: (...input) => counted(sessions.session(...input)),
-    pack: memory.pack && ((...input) => counted(sessions.pack(...input))),
+    pack: memory.packing && ((...input) => counted(sessions.pack(...input))),
     upload: (...input) => counted(work.upload(...input)),
     run: (...input) => counted(work.run(...input)),
     read: (...input) => counted(work.read(...input)),

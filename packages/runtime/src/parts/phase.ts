@@ -152,7 +152,7 @@ export class Phase {
     if (stage.pack === undefined || weights.bytes === 0) return weights;
     try {
       const session = await stage.pack(graph, () => this.#model(graph), weights.feeds);
-      return { session, feeds: {}, bytes: weights.bytes, dispose: () => session.dispose() };
+      return { session, feeds: {}, bytes: session.bytes, dispose: () => session.dispose() };
     } finally {
       weights.dispose();
     }
