@@ -41,14 +41,6 @@ export async function probeAdapter(): Promise<AdapterReport> {
   return reportAdapter(await requestAdapter());
 }
 
-/**
- * False where the driver's subgroups are known to give wrong numbers: with 4 lanes FlashAttention's
- * shuffle kernel does (onnxruntime 1.30).
- */
-export function canUseSubgroups(report: AdapterReport): boolean {
-  return report.features.includes('subgroups') && report.subgroupMinSize !== 4;
-}
-
 /** False where shaders cannot compute in half precision. */
 export function canUseHalves(report: AdapterReport): boolean {
   return report.features.includes('shader-f16');

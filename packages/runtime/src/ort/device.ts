@@ -2,6 +2,7 @@ import { DeviceError, type FluxError, InferenceError } from '@flux-srpo/core';
 import { assertLimits, LIMITS, requestAdapter } from './adapter.ts';
 import { outOfMemory } from './device-errors.ts';
 import { countBuffers } from './gpu-buffers.ts';
+import { RUNG_FEATURES, type Rung } from './ladder.ts';
 import type { Ledger } from './ledger.ts';
 import { fixShaders, type ShaderFix } from './shader-fix.ts';
 
@@ -13,17 +14,17 @@ import { fixShaders, type ShaderFix } from './shader-fix.ts';
 /** Events tell of loss and lack of memory, and may come after the failure itself. */
 const EXPLANATION_WAIT_MS = 100;
 
-const SUBGROUP_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'subgroup-size-control'];
-
 export interface OpenDeviceOptions {
   label: string;
   ledger: Ledger;
-  /** Ask for subgroup features where the adapter has them. */
-  subgroups: boolean;
+  /** What to ask for, where the adapter has it. */
+  rung: Rung;
   /** Least limits the caller needs, by WebGPU name. */
   requiredLimits?: Readonly<Record<string, number>>;
   /** What this machine's shaders need to be right. */
   shaderFix?: ShaderFix | undefined;
+  /** Is told the name of each program that is compiled. */
+  onProgram?: ((name: string) => void) | undefined;
 }
 
 /** A device whose buffers are counted and whose death is known. */
@@ -37,11 +38,11 @@ export interface OpenDevice {
 }
 
 export async function openDevice(options: OpenDeviceOptions): Promise<OpenDevice> {
-  const { label, ledger, subgroups, requiredLimits, shaderFix } = options;
+  const { label, ledger, rung, requiredLimits, shaderFix, onProgram } = options;
   // A fresh adapter each time: one that has given a device is consumed.
   const adapter = await requestAdapter();
   assertLimits(adapter, requiredLimits ?? {});
-  const wanted: GPUFeatureName[] = ['shader-f16', ...(subgroups ? SUBGROUP_FEATURES : [])];
+  const wanted = ['shader-f16', ...RUNG_FEATURES[rung]] as GPUFeatureName[];
   const device = await adapter
     .requestDevice({
       label,
@@ -52,7 +53,17 @@ export async function openDevice(options: OpenDeviceOptions): Promise<OpenDevice
       throw new DeviceError('the WebGPU adapter gave no device', { code: 'device/no-webgpu', cause });
     });
   if (shaderFix !== undefined) fixShaders(device);
+  if (onProgram !== undefined) tellPrograms(device, onProgram);
   return watch(device, ledger);
+}
+
+/** The runtime labels each shader module with its program's name. */
+function tellPrograms(device: GPUDevice, tell: (name: string) => void): void {
+  const createShaderModule = device.createShaderModule.bind(device);
+  device.createShaderModule = (descriptor) => {
+    tell(descriptor.label ?? 'unnamed');
+    return createShaderModule(descriptor);
+  };
 }
 
 function watch(device: GPUDevice, ledger: Ledger): OpenDevice {

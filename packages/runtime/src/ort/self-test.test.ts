@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { AdapterReport } from './adapter.ts';
+import { type Rung, rungsOf } from './ladder.ts';
 import { memoryVerdictStore } from './memory-verdict-store.ts';
 import { createNodeBackend } from './node.ts';
 import { type SelfTestOptions, type SelfTestSubject, selfTest } from './self-test.ts';
@@ -24,14 +25,16 @@ const backend = await createNodeBackend({ threads: 1 });
 afterAll(() => backend.dispose());
 
 /** A subject that notes which rungs were tried. */
-function subjectOf(report: AdapterReport): SelfTestSubject & { tried: boolean[] } {
-  const tried: boolean[] = [];
+function subjectOf(report: AdapterReport): SelfTestSubject & { tried: Rung[] } {
+  const tried: Rung[] = [];
   return {
     adapter: report,
+    rungs: rungsOf(report),
     runtimeVersion: '1.30.0',
     tried,
-    openStage: (label, subgroups) => {
-      tried.push(subgroups);
+    openStage: (label, rung, onProgram) => {
+      tried.push(rung);
+      onProgram(`Program on ${rung}`);
       return backend.openStage(label);
     },
   };
@@ -54,7 +57,8 @@ describe('the self-test', { timeout: 60_000 }, () => {
     const verdict = await selfTest(subject, { store: memoryVerdictStore() });
     expect(verdict).toMatchObject({ rung: 'subgroups', precision: 'f32', steppedDown: [], remembered: false });
     expect(Object.keys(verdict.errors)).toHaveLength(12);
-    expect(subject.tried).toEqual([true]);
+    expect(subject.tried).toEqual(['subgroups']);
+    expect(verdict.programs).toEqual(['Program on subgroups']);
   });
 
   it.each(['rms norm', 'q4 linear [70, 256] to 128', 'convolution 3x3'])(
@@ -64,7 +68,7 @@ describe('the self-test', { timeout: 60_000 }, () => {
       const verdict = await selfTest(subject, plant(kernel, 1, 'subgroups'));
       expect(verdict.rung).toBe('no-subgroups');
       expect(verdict.steppedDown).toEqual([expect.stringContaining(`subgroups: ${kernel} is off by`)]);
-      expect(subject.tried).toEqual([true, false]);
+      expect(subject.tried).toEqual(['subgroups', 'no-subgroups']);
     },
   );
 
@@ -88,7 +92,7 @@ describe('the self-test', { timeout: 60_000 }, () => {
     expect(verdict).toMatchObject({ rung: 'subgroups', precision: 'f16', steppedDown: [] });
     expect(Object.keys(verdict.errors).filter((kernel) => kernel.endsWith('in halves'))).toHaveLength(8);
     // One stage for float32, one for halves.
-    expect(halves.tried).toEqual([true, true]);
+    expect(halves.tried).toEqual(['subgroups', 'subgroups']);
   });
 
   it.each(['gelu in halves', 'attention 2x128, 96 queries, 160 keys in halves'])(
@@ -113,9 +117,9 @@ describe('the self-test', { timeout: 60_000 }, () => {
 
   it('steps down when a kernel cannot run at all', async () => {
     const subject = subjectOf(adapter);
-    const openStage: SelfTestSubject['openStage'] = async (label, subgroups) => {
-      const stage = await subject.openStage(label, subgroups);
-      return subgroups
+    const openStage: SelfTestSubject['openStage'] = async (label, rung, onProgram) => {
+      const stage = await subject.openStage(label, rung, onProgram);
+      return rung === 'subgroups'
         ? { ...stage, session: (graph) => stage.session(graph, async () => new Uint8Array([1])) }
         : stage;
     };
@@ -124,12 +128,46 @@ describe('the self-test', { timeout: 60_000 }, () => {
     expect(verdict.steppedDown[0]).toContain('could not be loaded');
   });
 
+  describe('with subgroup matrices', () => {
+    const matrices = ['subgroups', 'shader-f16', 'chromium-experimental-subgroup-matrix'];
+
+    it('uses them where all kernels are right, in halves too', async () => {
+      const subject = subjectOf({ ...adapter, features: matrices });
+      const verdict = await selfTest(subject, { store: memoryVerdictStore() });
+      expect(verdict).toMatchObject({ rung: 'matrices', precision: 'f16', steppedDown: [] });
+      expect(subject.tried).toEqual(['matrices', 'matrices']);
+    });
+
+    it.each(['q4 linear [70, 256] to 128', 'q4 linear [70, 256] to 128 in halves'])(
+      'leaves them, and keeps halves, when %s is wrong with them',
+      async (kernel) => {
+        const subject = subjectOf({ ...adapter, features: matrices });
+        const verdict = await selfTest(subject, plant(kernel, 100, 'matrices'));
+        expect(verdict).toMatchObject({ rung: 'subgroups', precision: 'f16', programs: ['Program on subgroups'] });
+        expect(verdict.steppedDown).toEqual([expect.stringMatching(/^matrices.* is off by/)]);
+      },
+    );
+
+    it.each<[string, Rung[], string[], number]>([
+      ['no subgroups', ['no-subgroups'], matrices.slice(1), 32],
+      ['subgroups of 4 lanes', ['no-subgroups'], matrices, 4],
+      ['no halves', ['subgroups', 'no-subgroups'], ['subgroups', matrices[2]!], 32],
+    ])('does not try them with %s', (_name, rungs, features, subgroupMinSize) => {
+      expect(rungsOf({ ...adapter, features, subgroupMinSize })).toEqual(rungs);
+    });
+
+    it('tries nothing above the rung that it is given', () => {
+      const rungs = rungsOf({ ...adapter, features: matrices }, 'subgroups');
+      expect(rungs).toEqual(['subgroups', 'no-subgroups']);
+    });
+  });
+
   it('never tries subgroups of 4 lanes, or where there are none', async () => {
     const narrow = subjectOf({ ...adapter, subgroupMinSize: 4 });
     await selfTest(narrow, { store: memoryVerdictStore() });
     const none = subjectOf({ ...adapter, features: [] });
     await selfTest(none, { store: memoryVerdictStore() });
-    expect([...narrow.tried, ...none.tried]).toEqual([false, false]);
+    expect([...narrow.tried, ...none.tried]).toEqual(['no-subgroups', 'no-subgroups']);
   });
 
   it('asks each adapter and runtime once', async () => {

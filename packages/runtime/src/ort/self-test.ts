@@ -1,7 +1,8 @@
 import { DeviceError, isFluxError, type Precision } from '@flux-srpo/core';
-import { type AdapterReport, canUseHalves, canUseSubgroups } from './adapter.ts';
+import { type AdapterReport, canUseHalves } from './adapter.ts';
 import type { Stage } from './backend.ts';
 import type { KernelCase } from './kernel-cases.ts';
+import { RUNG_FEATURES, type Rung } from './ladder.ts';
 import type { SelfTestVerdict, VerdictStore } from './self-test-verdict.ts';
 import type { ShaderFix } from './shader-fix.ts';
 import { defaultVerdictStore } from './verdict-store.ts';
@@ -9,25 +10,28 @@ import { defaultVerdictStore } from './verdict-store.ts';
 /**
  * Drivers can make a kernel silently wrong (FlashAttention with 4-lane subgroups is one that was
  * found). So each new adapter answers questions whose answers are known, at the tile shapes the
- * model uses, and steps down a ladder: with subgroups, without, not at all; on the rung that holds,
- * half precision or none.
+ * model uses, and steps down a ladder: with subgroup matrices, with subgroups, without, not at all;
+ * on the rung that holds, half precision or none. Matrices are there for halves, so they hold with
+ * both.
  */
 
 /** Part of the key under which a verdict is remembered: raise it when the cases change. */
-const SELF_TEST_VERSION = 3;
+const SELF_TEST_VERSION = 4;
 
 export interface SelfTestOptions {
   /** Default: IndexedDB, or memory where there is none. */
   store?: VerdictStore;
   /** Changes a kernel's output in place before it is judged: tests plant errors so. */
-  tamper?: (kernel: string, rung: SelfTestVerdict['rung'], output: Float32Array) => void;
+  tamper?: (kernel: string, rung: Rung, output: Float32Array) => void;
 }
 
 export interface SelfTestSubject {
   adapter: AdapterReport;
+  /** Best first, at least one. */
+  rungs: readonly Rung[];
   runtimeVersion: string;
   shaderFix?: ShaderFix | undefined;
-  openStage(label: string, subgroups: boolean): Promise<Stage>;
+  openStage(label: string, rung: Rung, onProgram: (name: string) => void): Promise<Stage>;
 }
 
 interface Finding {
@@ -48,21 +52,22 @@ export async function selfTest(subject: SelfTestSubject, options: SelfTestOption
   // of ONNX files along.
   const { halfKernelCases, kernelCases } = await import('./kernel-cases.ts');
 
-  const rungs: SelfTestVerdict['rung'][] = canUseSubgroups(subject.adapter)
-    ? ['subgroups', 'no-subgroups']
-    : ['no-subgroups'];
   const cases = kernelCases();
   const steppedDown: string[] = [];
   let worst: Finding | undefined;
-  for (const rung of rungs) {
-    const findings = await askKernels(subject, cases, rung, options.tamper);
+  for (const rung of subject.rungs) {
+    const programs = new Set<string>();
+    const findings = await askKernels(subject, cases, rung, programs, options.tamper);
     const wrong = findings.find(isWrong);
     if (wrong === undefined) {
       const halves = canUseHalves(subject.adapter)
-        ? await askKernels(subject, halfKernelCases(), rung, options.tamper)
+        ? await askKernels(subject, halfKernelCases(), rung, programs, options.tamper)
         : [];
       const wrongHalf = halves.find(isWrong);
-      if (wrongHalf !== undefined) steppedDown.push(`${rung} in half precision: ${describe(wrongHalf)}`);
+      if (wrongHalf !== undefined) {
+        steppedDown.push(`${rung} in half precision: ${describe(wrongHalf)}`);
+        if (rung === 'matrices') continue;
+      }
       const precision: Precision = halves.length > 0 && wrongHalf === undefined ? 'f16' : 'f32';
       const counted = precision === 'f16' ? [...findings, ...halves] : findings;
       const errors = Object.fromEntries(counted.map(({ kernel, error }) => [kernel, error]));
@@ -71,6 +76,7 @@ export async function selfTest(subject: SelfTestSubject, options: SelfTestOption
         rung,
         precision,
         errors,
+        programs: [...programs].sort(),
         steppedDown,
         ...(shaderFix === undefined ? {} : { shaderFix }),
         remembered: false,
@@ -94,10 +100,11 @@ export async function selfTest(subject: SelfTestSubject, options: SelfTestOption
 async function askKernels(
   { openStage }: SelfTestSubject,
   cases: readonly KernelCase[],
-  rung: SelfTestVerdict['rung'],
+  rung: Rung,
+  programs: Set<string>,
   tamper: SelfTestOptions['tamper'],
 ): Promise<Finding[]> {
-  const stage = await openStage('self-test', rung === 'subgroups');
+  const stage = await openStage('self-test', rung, (name) => programs.add(name));
   try {
     const findings: Finding[] = [];
     for (const kernelCase of cases) {
@@ -151,21 +158,23 @@ function describe({ kernel, error, tolerance, failure }: Finding): string {
 }
 
 /** With the fix: a browser that no longer needs it is another machine. */
-function verdictKey({ adapter, runtimeVersion, shaderFix }: SelfTestSubject): string {
+function verdictKey({ adapter, rungs, runtimeVersion, shaderFix }: SelfTestSubject): string {
   const { vendor, architecture, device, description, subgroupMinSize, subgroupMaxSize, features } = adapter;
   const identity = [vendor, architecture, device, description, subgroupMinSize, subgroupMaxSize, features];
-  return `flux-srpo self-test ${SELF_TEST_VERSION} ${JSON.stringify([runtimeVersion, shaderFix, ...identity])}`;
+  return `flux-srpo self-test ${SELF_TEST_VERSION} ${JSON.stringify([runtimeVersion, rungs, shaderFix, ...identity])}`;
 }
 
 /** The store may give what another version wrote. */
 function isVerdict(value: unknown): value is SelfTestVerdict {
   if (typeof value !== 'object' || value === null) return false;
-  const { rung, precision, errors, steppedDown } = value as Partial<SelfTestVerdict>;
+  const { rung, precision, errors, programs, steppedDown } = value as Partial<SelfTestVerdict>;
   return (
-    (rung === 'subgroups' || rung === 'no-subgroups') &&
+    rung !== undefined &&
+    Object.hasOwn(RUNG_FEATURES, rung) &&
     (precision === 'f32' || precision === 'f16') &&
     typeof errors === 'object' &&
     errors !== null &&
+    Array.isArray(programs) &&
     Array.isArray(steppedDown)
   );
 }

@@ -1,12 +1,13 @@
 import type { Precision } from '@flux-srpo/core';
 import type { Env } from 'onnxruntime-common';
-import { canUseHalves, canUseSubgroups, reportAdapter, requestAdapter } from './adapter.ts';
+import { canUseHalves, reportAdapter, requestAdapter } from './adapter.ts';
 import type { Backend, BackendHooks } from './backend.ts';
 import { choosePrecision } from './choose-precision.ts';
 import { createCpuBackend } from './cpu-backend.ts';
 import { createCpuMemory } from './cpu-memory.ts';
 import { openDevice } from './device.ts';
 import { createGpuMemory } from './gpu-memory.ts';
+import { type Rung, rungsOf } from './ladder.ts';
 import type { OrtModule } from './memory.ts';
 import { type SelfTestOptions, selfTest } from './self-test.ts';
 import { findShaderFix } from './shader-fix.ts';
@@ -48,6 +49,8 @@ export interface WebGpuBackendOptions extends WasmBackendOptions {
    * @default 'auto'
    */
   precision?: 'auto' | Precision;
+  /** Leaves kernels above this rung unused. Default: the adapter's best that pass the self-test. */
+  highestRung?: Rung;
   /** `false` skips the known-answer test: only where the same adapter was tested by other means. */
   selfTest?: SelfTestOptions | false;
 }
@@ -89,8 +92,9 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
   const { ledger } = context;
 
   const { requiredLimits = {} } = options;
-  const openStage = async (label: string, subgroups: boolean) => {
-    const open = await openDevice({ label, ledger, subgroups, requiredLimits, shaderFix });
+  const rungs = rungsOf(adapter, options.highestRung);
+  const openStage = async (label: string, rung: Rung, onProgram?: (name: string) => void) => {
+    const open = await openDevice({ label, ledger, rung, requiredLimits, shaderFix, onProgram });
     const memory = createGpuMemory({ ort, open, isBrokenByFailure: build === 'asyncify' });
     return createStage(context, label, memory);
   };
@@ -102,10 +106,10 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     options.selfTest === false
       ? undefined
       : await selfTest(
-          { adapter, runtimeVersion: `${runtimeVersion} ${build}`, shaderFix, openStage },
+          { adapter, rungs, runtimeVersion: `${runtimeVersion} ${build}`, shaderFix, openStage },
           options.selfTest,
         );
-  const subgroups = verdict === undefined ? canUseSubgroups(adapter) : verdict.rung === 'subgroups';
+  const rung = verdict?.rung ?? rungs[0]!;
   const precision = choosePrecision(options.precision ?? 'auto', canUseHalves(adapter), verdict);
   ledger.resetPeaks();
 
@@ -120,8 +124,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
       ...(shaderFix === undefined ? {} : { shaderFix }),
       ...(verdict === undefined ? {} : { selfTest: verdict }),
     },
-    openStage: async (label, on) =>
-      on === 'cpu' ? createStage(context, label, cpuMemory()) : openStage(label, subgroups),
+    openStage: async (label, on) => (on === 'cpu' ? createStage(context, label, cpuMemory()) : openStage(label, rung)),
     dispose: () => closeStages(context),
   };
 }
