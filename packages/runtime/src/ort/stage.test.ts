@@ -75,7 +75,8 @@ describe('a stage', () => {
     for (const tensor of Object.values(weights)) tensor.dispose();
     const { y } = await stage.run(packed, { x: host.x! });
     expect(relativeError(await stage.read((await stage.run(packed, { x: y! })).y!), twice)).toBeLessThan(RELATIVE);
-    expect(backend.ledger.snapshot().weightBytes).toBe(WEIGHT_BYTES);
+    expect(backend.ledger.snapshot().weightBytes).toBe(packed.bytes);
+    expect(packed.bytes).toBe(Math.ceil(WEIGHT_BYTES * backend.info.packing!));
     packed.dispose();
     await stage.close();
   });

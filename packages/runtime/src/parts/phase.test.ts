@@ -13,7 +13,7 @@ import { type LoadedPart, Phase, type Residency } from './phase.ts';
 
 const FACTORS = { twice: 2, thrice: 3, fourfold: 4 } as const;
 type Name = keyof typeof FACTORS;
-const PART_BYTES = 16;
+const WEIGHT_BYTES = 16;
 const NOTHING = { devices: 0, sessions: 0, tensors: 0, bytes: 0 };
 
 const x = hostTensor([1, 2], Float32Array.of(1, 10));
@@ -24,6 +24,8 @@ const tensorsOf = (factor: number): TestTensor[] => [
 ];
 
 const real = await createNodeBackend({ threads: 1 });
+/** A part's weights, packed. */
+const PART_BYTES = Math.ceil(WEIGHT_BYTES * real.info.packing!);
 const order: string[] = [];
 /** Notes every run in the order in which they begin. */
 const backend: Backend = {
