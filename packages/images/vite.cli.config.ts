@@ -4,7 +4,7 @@ import { keepWorkerUrls, thirdPartyLicences, withoutSharp } from './vite.plugins
 
 /** Modules of their own: what starts, and what it starts as threads. */
 const entries = {
-  main: fileURLToPath(new URL('../cli/src/main.ts', import.meta.url)),
+  main: fileURLToPath(new URL('../cli/src/start.ts', import.meta.url)),
   'quantize-worker': fileURLToPath(new URL('../export/src/node/quantize-worker.ts', import.meta.url)),
 };
 

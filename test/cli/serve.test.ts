@@ -50,8 +50,10 @@ describe('flux-srpo serve', () => {
     expect(running.stderr()).not.toContain('sk-secret');
   });
 
-  it('gives pictures the address that it is reached by, and answers to that name', async () => {
-    const running = await startServer(files, { options: ['--public-url', 'https://images.example'] });
+  it('gives pictures the address that it is reached by, and answers to that name and to those allowed', async () => {
+    const running = await startServer(files, {
+      options: ['--public-url', 'https://images.example', '--allow-host', 'Host.docker.internal'],
+    });
     const { data } = await (await post(running.url, REQUEST)).json();
     expect(data[0].url).toMatch(/^https:\/\/images\.example\/images\/[\w-]{22}\.png$/);
     const status = (host: string) =>
@@ -61,7 +63,8 @@ describe('flux-srpo serve', () => {
           resolve(response.statusCode);
         }).on('error', reject);
       });
-    expect([await status('images.example'), await status('other.example')]).toEqual([200, 403]);
+    const hosts = ['images.example', 'host.docker.internal', 'other.example'];
+    expect(await Promise.all(hosts.map(status))).toEqual([200, 200, 403]);
     await running.stop();
   });
 
@@ -69,6 +72,12 @@ describe('flux-srpo serve', () => {
     const running = await startServer(files, { options: ['--host', '0.0.0.0'] });
     expect(running.stderr()).toMatch(/^warning: anyone who reaches 0\.0\.0\.0 .*--api-key/);
     await running.stop();
+  });
+
+  it('takes only a name as --allow-host', async () => {
+    await expect(startServer(files, { options: ['--allow-host', 'host:80'] })).rejects.toThrow(
+      /input\/type: --allow-host must be a host name/,
+    );
   });
 
   it('says that a port is taken in one line', async () => {

@@ -68,11 +68,43 @@ describe('serve', { timeout: 30_000 }, () => {
     ['GET', '/images/AAAAAAAAAAAAAAAAAAAAAA.png', 404, 'image_not_found'],
     ['GET', '/images/..%2F..%2Fetc%2Fpasswd', 404, 'unknown_url'],
     ['GET', '/v1/models/%', 404, 'model_not_found'],
+    ['POST', '/v1/models/any', 405, 'method_not_allowed'],
+    ['PUT', '/health', 405, 'method_not_allowed'],
   ])('answers %s %s with %i', async (method, path, status, name) => {
     const response = await fetch(server.url + path, { method });
     expect(await code(response.clone())).toEqual([status, name]);
     expect(schemaErrors('Error', await response.json())).toEqual([]);
     expect(response.headers.get('x-request-id')).toMatch(/^req_/);
+  });
+
+  it('takes requests as clients send them: without a model, with nulls, with a slash at the end', async () => {
+    const { model: _, ...rest } = REQUEST;
+    const body = { ...rest, model: null, n: null, user: null, quality: null, output_format: 'b64_json' };
+    const response = await post(body);
+    const [{ b64_json }] = (await response.json()).data;
+    const slashed = await fetch(`${server.url}/v1/images/generations/`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...rest, output_format: 'b64_json' }),
+    });
+    expect((await slashed.json()).data[0].b64_json).toBe(b64_json);
+    expect((await fetch(`${server.url}/v1/models/`)).status).toBe(200);
+  });
+
+  it('answers HEAD and OPTIONS, with and without a key', async () => {
+    const keyed = await listen(createApp({ engine, images, apiKey: 'secret' }), '127.0.0.1', 0);
+    try {
+      for (const path of ['/v1/models', '/health']) {
+        const head = await fetch(server.url + path, { method: 'HEAD' });
+        expect([head.status, await head.text()]).toEqual([200, '']);
+      }
+      for (const { url } of [server, keyed]) {
+        const options = await fetch(`${url}/v1/images/generations`, { method: 'OPTIONS' });
+        expect([options.status, options.headers.get('allow')]).toEqual([204, 'POST, OPTIONS']);
+      }
+    } finally {
+      await keyed.close();
+    }
   });
 
   it('lets a picture be fetched until its address expires', async () => {

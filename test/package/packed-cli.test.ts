@@ -56,6 +56,30 @@ describe('the packed command line', () => {
     }
   });
 
+  it('names its version', async () => {
+    const { version } = JSON.parse(await readFile(join(app, 'node_modules/flux-srpo/package.json'), 'utf8'));
+    for (const script of [packed, WORKSPACE])
+      expect(await run(script, '--version')).toMatchObject({ code: 0, stdout: `${version}\n` });
+  });
+
+  it('says which Node it needs before it imports anything', async () => {
+    // An older Node, as far as a script can tell.
+    const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '18.20.8' } });";
+    const preload = `data:text/javascript,${encodeURIComponent(old)}`;
+    const outcome = await new Promise((resolve) => {
+      execFile(process.execPath, ['--import', preload, packed, '--help'], (error, stdout, stderr) =>
+        resolve({ code: error?.code ?? 0, stdout, stderr }),
+      );
+    });
+    expect(outcome).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('needs Node 20.19 or later, this is 18.20.8'),
+    });
+    // What runs first has no import that could fail.
+    expect(await readFile(packed, 'utf8')).not.toMatch(/(?:^|;)import[^(]/m);
+  });
+
   it('starts by its name', async () => {
     const start = await readFile(packed, 'utf8');
     expect(start.startsWith('#!/usr/bin/env node\n')).toBe(true);

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
 import 'tsx/esm';
 
-await import('../src/main.ts');
+await import('../src/start.ts');

@@ -14,7 +14,7 @@ export const HELP = {
   flux-srpo plan --model <bundle>                        what a picture takes on the GPU
   flux-srpo synth --out <bundle>                         make a bundle of random weights, to measure with
 
-"flux-srpo <command> --help" lists a command's options.
+"flux-srpo <command> --help" lists a command's options, "flux-srpo --version" names this version.
 `,
   convert: `flux-srpo convert [pipeline-folder] [--transformer <file>] [--t5 <file>] … --out <bundle>
   flux-srpo convert --recipe <id | file.json | URL> --accept-license --out <bundle>
@@ -91,6 +91,8 @@ network. "flux-srpo convert --recipe <id>" makes one.
   --queue <n>                   requests that may wait while one runs; more get 429 (default 8)
   --budget <bytes>              memory to stay within, as 2GB: what does not fit is refused (default: none; plans for 70 % of what is free)
   --accuracy-level <0|4>        4 rounds what goes into 4- and 8-bit layers to 8 bits: a fifth less time, up to 0.8 % error a block (default 0)
+  --allow-host <name>           answer to this name too, as host.docker.internal; may be given several times (default: where only
+                                this machine can reach it, localhost and its addresses; else every name)
   --public-url <url>            how clients reach it through a proxy; pictures' addresses begin with it
   --image-lifetime <seconds>    how long a picture's address works (default 3600)
 

@@ -1,3 +1,4 @@
+import manifest from '../../images/package.json' with { type: 'json' };
 import { runConvert } from './commands/convert.ts';
 import { runGenerate } from './commands/generate.ts';
 import { runInspect } from './commands/inspect.ts';
@@ -32,6 +33,10 @@ function interruptSignal(): AbortSignal {
 async function main([name, ...args]: string[]): Promise<void> {
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     process.stdout.write(HELP.overview);
+    return;
+  }
+  if (name === '--version' || name === '-v') {
+    process.stdout.write(`${manifest.version}\n`);
     return;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;

@@ -18,7 +18,6 @@ export interface BadRequest {
 type Row = [name: string, body: unknown, param: string | null];
 
 const GOOD = { ...SMALL, seed: 7, output_format: 'b64_json' };
-const { model: _model, ...WITHOUT_MODEL } = GOOD;
 const { prompt: _prompt, ...WITHOUT_PROMPT } = GOOD;
 const { size: _size, ...WITHOUT_SIZE } = GOOD;
 
@@ -80,14 +79,8 @@ const TYPES: Row[] = [
   ['the last of two prompts is a number', textually('"prompt":7'), 'prompt'],
 ];
 
-const WITHOUT_A_MODEL: Row[] = [
-  ['nothing', {}, 'model'],
-  ['no model', WITHOUT_MODEL, 'model'],
-];
-
-const NULL_MODEL: Row[] = [['a null model', having({ model: null }), 'model']];
-
 const MISSING: Row[] = [
+  ['nothing', {}, 'prompt'],
   ['no prompt', WITHOUT_PROMPT, 'prompt'],
   ['half an image_size', { ...WITHOUT_SIZE, image_size: { width: 48 } }, 'image_size.height'],
   ['an empty image_size', { ...WITHOUT_SIZE, image_size: {} }, 'image_size.width'],
@@ -250,8 +243,6 @@ function refused(
 
 export const BAD_REQUESTS: readonly BadRequest[] = [
   ...refused('invalid_type', TYPES),
-  ...refused('invalid_type', NULL_MODEL, { isCallable: true }),
-  ...refused('missing_required_parameter', WITHOUT_A_MODEL, { isCallable: true }),
   ...refused('missing_required_parameter', MISSING),
   ...refused('invalid_value', RANGES),
   ...refused('invalid_size', SIZES),

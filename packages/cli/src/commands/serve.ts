@@ -24,6 +24,7 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
     ...COMPUTING_OPTIONS,
     'image-lifetime': { type: 'string', default: '3600' },
     'public-url': { type: 'string' },
+    'allow-host': { type: 'string', multiple: true, default: [] },
   });
   if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
   const model = required(values.model, '--model');
@@ -32,6 +33,7 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
   const maxWaiting = integerOption(values.queue, 'queue', 0, 10_000);
   const lifetimeMs = 1000 * integerOption(values['image-lifetime'], 'image-lifetime', 1, 30 * 24 * 3600);
   const origins = values.cors.map((origin) => readOrigin(origin, '--cors'));
+  const allowed = values['allow-host'].map((name) => readHost(name, '--allow-host'));
   const publicUrl =
     values['public-url'] === undefined ? undefined : new URL(readPublicUrl(values['public-url'], '--public-url'));
   const apiKey = values['api-key'] ?? process.env[API_KEY_VARIABLE];
@@ -46,7 +48,7 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
       publish: (png) => (publicUrl?.origin ?? '') + images.add(png),
       maxWaiting,
     });
-    const hosts = isLoopback(values.host) ? ownNames(values.host, publicUrl) : undefined;
+    const hosts = isLoopback(values.host) ? [...ownNames(values.host, publicUrl), ...allowed] : undefined;
     if (hosts === undefined && apiKey === undefined) {
       process.stderr.write(`warning: anyone who reaches ${values.host} can use this server; give it an --api-key\n`);
     }
@@ -80,6 +82,13 @@ const readPublicUrl = strict.such(
   'like https://images.example',
   (value) => URL.canParse(value) && new URL(value).href === `${new URL(value).origin}/`,
 );
+
+/** As `URL` writes a name, so that it can be compared with one. */
+const readHost: strict.Read<string> = (value, path) => {
+  const url = `http://${String(value)}/`;
+  if (URL.canParse(url) && new URL(url).href === url.toLowerCase()) return new URL(url).hostname;
+  throw strict.refusal(path, 'a host name like host.docker.internal, without a port', value, 'input/type');
+};
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));

@@ -34,13 +34,15 @@ const CLIENT_CLOSED = 499;
 
 /** The endpoint as a function from Request to Response. */
 export function createApp({ engine, images, apiKey, origins = [], hosts, onError }: AppOptions): Hono {
-  const app = new Hono();
+  // Some clients end a path with a slash.
+  const app = new Hono({ strict: false });
   const context = (): AnswerContext => ({ requestId: newRequestId(), onError });
 
   if (hosts !== undefined) {
     app.use(async (c, next) => {
       if (hosts.includes(new URL(c.req.url).hostname)) return next();
-      return protocolError(403, 'host_not_allowed', `the host must be one of ${hosts.join(', ')}`, context());
+      const said = `the host must be one of ${hosts.join(', ')}; --allow-host adds another`;
+      return protocolError(403, 'host_not_allowed', said, context());
     });
   }
   if (origins.length > 0) {
@@ -54,7 +56,8 @@ export function createApp({ engine, images, apiKey, origins = [], hosts, onError
   }
   if (apiKey !== undefined) {
     app.use('/v1/*', async (c, next) => {
-      if (isAuthorized(c.req.header('authorization'), apiKey)) return next();
+      // What a browser asks before a request carries no key.
+      if (c.req.method === 'OPTIONS' || isAuthorized(c.req.header('authorization'), apiKey)) return next();
       const error = new InputError('the Authorization header must carry the API key of this server', {
         code: 'input/unauthorized',
       });
@@ -84,11 +87,15 @@ export function createApp({ engine, images, apiKey, origins = [], hosts, onError
   });
   for (const [path, method] of [
     ['/v1/images/generations', 'POST'],
-    ['/v1/models', 'GET'],
+    ['/v1/models', 'GET, HEAD'],
+    ['/v1/models/:id{.+}', 'GET, HEAD'],
+    ['/health', 'GET, HEAD'],
   ] as const) {
-    app.all(path, () => {
-      const response = protocolError(405, 'method_not_allowed', `${path} takes ${method}`, context());
-      response.headers.set('allow', method);
+    app.options(path, (c) => c.body(null, 204, { allow: `${method}, OPTIONS` }));
+    app.all(path, (c) => {
+      const said = `${c.req.path.slice(0, 80)} takes ${method}`;
+      const response = protocolError(405, 'method_not_allowed', said, context());
+      response.headers.set('allow', `${method}, OPTIONS`);
       return response;
     });
   }

@@ -35,7 +35,7 @@ export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }
     load: async () => model,
     images: {
       async generate(body, { signal, onProgress, onPartialImage } = {}) {
-        const { request, transport, warnings } = parseRequest(body, { mayOmitModel: true });
+        const { request, transport, warnings } = parseRequest(body);
         const engineRequest = toEngineRequest(request, model);
         const result = await queue.run(
           () => pipeline.generate(engineRequest, { signal, onProgress, onPreview: onPartialImage }),

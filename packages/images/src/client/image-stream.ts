@@ -8,7 +8,7 @@ export type ImageStream = AsyncGenerator<ImageEvent, void, void>;
 
 /** @throws InputError for a request that is wrong, or that asks for addresses of pictures */
 export function checkStreamed(body: ImageRequest): void {
-  assertStreamable(parseRequest(body, { mayOmitModel: true }).request);
+  assertStreamable(parseRequest(body).request);
 }
 
 type Generate = (onEvent: (event: ImageEvent) => void, signal: AbortSignal) => Promise<ImageResponse>;

@@ -31,7 +31,7 @@ export class LocalClient implements ImageClient {
 
   /** @throws InputError for a request that is wrong */
   check(body: ImageRequest): ParsedRequest {
-    return parseRequest(body, { mayOmitModel: true });
+    return parseRequest(body);
   }
 
   async generate(body: ImageRequest, call: Call): Promise<ImageResponse> {

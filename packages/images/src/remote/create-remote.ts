@@ -66,7 +66,7 @@ export function connect(settings: RemoteSettings): Remote {
           warnings.push(warning);
           tell(onWarning, warning);
         };
-        const { request: parsed, transport, warnings: found } = parseRequest(body, { mayOmitModel: true });
+        const { request: parsed, transport, warnings: found } = parseRequest(body);
         found.forEach(warn);
         const request = completed(parsed, settings);
         const { n = 1, model, stream } = request;

@@ -27,13 +27,11 @@ const REFUSALS: [what: string, body: unknown, code: string, field: string | unde
   ['a function', () => BODY, 'input/type', undefined, 'got a function'],
   ['a symbol', Symbol('body'), 'input/type', undefined, 'got Symbol(body)'],
   ['a getter that throws', unreadable, 'input/type', undefined, 'cannot be read'],
-  ['an empty object', {}, 'input/required', 'model', 'model is required'],
+  ['an empty object', {}, 'input/required', 'prompt', 'prompt is required'],
   ['no prompt', { model: 'm' }, 'input/required', 'prompt', 'prompt is required'],
-  ['no model', { prompt: 'p' }, 'input/required', 'model', 'model is required'],
   ['an undefined prompt', { ...BODY, prompt: undefined }, 'input/required', 'prompt', 'prompt is required'],
-  ['inherited fields', Object.create(BODY), 'input/required', 'model', 'model is required'],
+  ['inherited fields', Object.create(BODY), 'input/required', 'prompt', 'prompt is required'],
   ['a model that is a number', { ...BODY, model: 7 }, 'input/type', 'model', 'must be a string, got 7'],
-  ['a null model', { ...BODY, model: null }, 'input/type', 'model', 'got null'],
   ['a prompt that is a number', { ...BODY, prompt: 7 }, 'input/type', 'prompt', 'must be a string, got 7'],
   ['a null prompt', { ...BODY, prompt: null }, 'input/type', 'prompt', 'got null'],
   ['a prompt in an array', { ...BODY, prompt: ['a'] }, 'input/type', 'prompt', 'got a list of 1'],
@@ -232,13 +230,13 @@ describe('parseRequest', () => {
     expect(refusal({ ...BODY, image_size: { width: null, height: 16 } }).details.field).toBe('image_size.width');
   });
 
-  it('needs no model where the caller has one of its own', () => {
+  it('needs no model: whoever answers has one', () => {
     const { model: _, ...call } = BODY;
     for (const model of [undefined, null]) {
-      expect(parseRequest({ ...call, model }, { mayOmitModel: true }).request).toEqual(call);
+      expect(parseRequest({ ...call, model }).request).toEqual(call);
     }
-    expect(parseRequest(BODY, { mayOmitModel: true }).request).toEqual(BODY);
-    expect(() => parseRequest({ ...call, model: 7 }, { mayOmitModel: true })).toThrow('model must be a string');
+    expect(parseRequest(BODY).request).toEqual(BODY);
+    expect(() => parseRequest({ ...call, model: 7 })).toThrow('model must be a string');
   });
 
   it('hands pictures over as URLs by default', () => {

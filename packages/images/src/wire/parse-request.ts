@@ -62,15 +62,14 @@ const HINTS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Refuses anything but a request: nothing is dropped, clamped or repaired.
+ * Refuses anything but a request: nothing is dropped, clamped or repaired. It may leave out the
+ * model where there is one: whoever answers has only that.
  *
- * @param mayOmitModel for callers that have a model of their own
  * @throws InputError
  */
-export function parseRequest(body: unknown, { mayOmitModel = false } = {}): ParsedRequest {
-  const required = mayOmitModel ? ['prompt'] : ['model', 'prompt'];
-  const sent = sentFields(body, required);
-  for (const field of required) if (!Object.hasOwn(sent, field)) throw strict.required(field);
+export function parseRequest(body: unknown): ParsedRequest {
+  const sent = sentFields(body, ['prompt']);
+  if (!Object.hasOwn(sent, 'prompt')) throw strict.required('prompt');
   const { output_format, response_format, size, ...request } = read(sent, '');
   if (size !== undefined && request.image_size !== undefined) {
     throw rules.conflict('image_size', 'size and image_size exclude each other, got both');
