@@ -57,6 +57,9 @@ export function kernelCases(): KernelCase[] {
     ask.layerNorm(),
     ask.rmsNorm(),
     ask.rotary(),
+    ask.blockSums(),
+    ask.pad(),
+    ask.concat(),
     ask.instanceNorm(),
     ask.convolution(),
   ].map((question) => kernelCase(question, false));
@@ -73,5 +76,8 @@ export function halfKernelCases(): KernelCase[] {
     ask.rmsNorm(),
     ask.rotary(),
     ask.gelu(),
+    ask.blockSums(),
+    ask.pad(),
+    ask.concat(),
   ].map((question) => kernelCase(question, true));
 }

@@ -122,6 +122,27 @@ function normalizeRows(
   return out;
 }
 
+/** Σ of each row of `width`. */
+export function sumRows(x: Float32Array, width: number): Float32Array {
+  return Float32Array.from({ length: x.length / width }, (_, row) => {
+    let sum = 0;
+    for (let i = 0; i < width; i++) sum += x[row * width + i]!;
+    return sum;
+  });
+}
+
+/** The same row of each part, one after the other. */
+export function joinRows(parts: readonly Float32Array[], rows: number): Float32Array {
+  const joined: number[] = [];
+  for (let row = 0; row < rows; row++) {
+    for (const part of parts) {
+      const width = part.length / rows;
+      joined.push(...part.subarray(row * width, (row + 1) * width));
+    }
+  }
+  return Float32Array.from(joined);
+}
+
 /** x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2 */
 export function geluTanh(x: Float32Array): Float32Array {
   return x.map((value) => (value * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (value + 0.044715 * value ** 3)))) / 2);

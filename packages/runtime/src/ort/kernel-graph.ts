@@ -18,7 +18,7 @@ export function kernelGraph(
   feeds: Readonly<Record<string, HostTensor>>,
   dims: readonly number[],
 ): Uint8Array<ArrayBuffer> {
-  const halved = isHalf ? inputs.filter((name) => feeds[name]?.dtype === 'float32') : [];
+  const halved = isHalf ? Object.keys(feeds).filter((name) => feeds[name]?.dtype === 'float32') : [];
   return encodeGraph({
     name: op,
     nodes: [

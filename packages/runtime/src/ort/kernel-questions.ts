@@ -21,6 +21,10 @@ function noise(seed: number, ...dims: number[]): HostTensor & { data: Float32Arr
   return { dtype: 'float32', dims, data };
 }
 
+function integers(...values: number[]): HostTensor {
+  return { dtype: 'int64', dims: [values.length], data: BigInt64Array.from(values, BigInt) };
+}
+
 export function attention(heads: number, headDim: number, queries: number, keys: number): Question {
   const width = heads * headDim;
   // Scores wide enough that softmax is not flat: a kernel that mixes up keys is far off.
@@ -129,6 +133,43 @@ export function gelu(): Question {
     feeds: { x },
     dims: x.dims,
     answer: () => formulas.geluTanh(x.data),
+  };
+}
+
+/** `q4m` and `q4k` sum the inputs of each block of weights. */
+export function blockSums(): Question {
+  const x = noise(23, 1, 70, 12, 32);
+  return {
+    kernel: 'block sums',
+    node: { op: 'ReduceSum', inputs: ['x', 'axes'], attributes: { keepdims: 0 } },
+    feeds: { x, axes: integers(-1) },
+    dims: [1, 70, 12],
+    answer: () => formulas.sumRows(x.data, 32),
+  };
+}
+
+/** `q4m` pads the sums of blocks to whole blocks. */
+export function pad(): Question {
+  const x = noise(24, 1, 70, 12);
+  return {
+    kernel: 'pad',
+    node: { op: 'Pad', inputs: ['x', 'pads'] },
+    feeds: { x, pads: integers(0, 0, 0, 0, 0, 20) },
+    dims: [1, 70, 32],
+    answer: () => formulas.joinRows([x.data, new Float32Array(70 * 20)], 70),
+  };
+}
+
+/** `q4m` appends those sums to the inputs, twice. */
+export function concat(): Question {
+  const x = noise(25, 1, 70, 384);
+  const sums = noise(26, 1, 70, 32);
+  return {
+    kernel: 'concat',
+    node: { op: 'Concat', inputs: ['x', 'sums', 'sums'], attributes: { axis: -1 } },
+    feeds: { x, sums },
+    dims: [1, 70, 448],
+    answer: () => formulas.joinRows([x.data, sums.data, sums.data], 70),
   };
 }
 

@@ -56,7 +56,7 @@ describe('the self-test', { timeout: 60_000 }, () => {
     const subject = subjectOf(adapter);
     const verdict = await selfTest(subject, { store: memoryVerdictStore() });
     expect(verdict).toMatchObject({ rung: 'subgroups', precision: 'f32', steppedDown: [], remembered: false });
-    expect(Object.keys(verdict.errors)).toHaveLength(12);
+    expect(Object.keys(verdict.errors)).toHaveLength(15);
     expect(subject.tried).toEqual(['subgroups']);
     expect(verdict.programs).toEqual(['Program on subgroups']);
   });
@@ -90,7 +90,7 @@ describe('the self-test', { timeout: 60_000 }, () => {
     const halves = subjectOf({ ...adapter, features: ['subgroups', 'shader-f16'] });
     const verdict = await selfTest(halves, { store: memoryVerdictStore() });
     expect(verdict).toMatchObject({ rung: 'subgroups', precision: 'f16', steppedDown: [] });
-    expect(Object.keys(verdict.errors).filter((kernel) => kernel.endsWith('in halves'))).toHaveLength(8);
+    expect(Object.keys(verdict.errors).filter((kernel) => kernel.endsWith('in halves'))).toHaveLength(11);
     // One stage for float32, one for halves.
     expect(halves.tried).toEqual(['subgroups', 'subgroups']);
   });
@@ -104,7 +104,7 @@ describe('the self-test', { timeout: 60_000 }, () => {
       expect(verdict.steppedDown).toEqual([
         expect.stringContaining(`subgroups in half precision: ${kernel} is off by`),
       ]);
-      expect(Object.keys(verdict.errors)).toHaveLength(12);
+      expect(Object.keys(verdict.errors)).toHaveLength(15);
     },
   );
 
@@ -113,6 +113,23 @@ describe('the self-test', { timeout: 60_000 }, () => {
     expect(small.rung).toBe('subgroups');
     const large = await selfTest(subjectOf(adapter), plant('rms norm', 1e-2, 'subgroups'));
     expect(large.rung).toBe('no-subgroups');
+  });
+
+  it('keeps float32 when a kernel does not compile in halves, and says which', async () => {
+    const subject = subjectOf({ ...adapter, features: ['subgroups', 'shader-f16'] });
+    const openStage: SelfTestSubject['openStage'] = async (...input) => {
+      const stage = await subject.openStage(...input);
+      const broken = async () => new Uint8Array([1]);
+      return {
+        ...stage,
+        session: (graph, bytes) => stage.session(graph, graph === 'pad in halves' ? broken : bytes),
+      };
+    };
+    const verdict = await selfTest({ ...subject, openStage }, { store: memoryVerdictStore() });
+    expect(verdict).toMatchObject({ rung: 'subgroups', precision: 'f32' });
+    expect(verdict.steppedDown).toEqual([
+      expect.stringMatching(/^subgroups in half precision: pad in halves did not run/),
+    ]);
   });
 
   it('steps down when a kernel cannot run at all', async () => {
