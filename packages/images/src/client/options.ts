@@ -67,7 +67,7 @@ export interface FluxSrpoOptions {
   /**
    * Threads that wasm computes with. Several need a page that is cross-origin isolated; elsewhere
    * it is one.
-   * @default one less than there are cores, 8 at most
+   * @default 1
    */
   threads?: number;
   /**

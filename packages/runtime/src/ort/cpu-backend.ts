@@ -7,6 +7,12 @@ import type { Packing } from './packed-model.ts';
 import { createStage } from './stage.ts';
 import { closeStages, createStageContext, type StageContext } from './stage-context.ts';
 
+/**
+ * Of sessions, as `extra`. Threads that wait by spinning halve the speed of a machine that has
+ * anything else to do; measured on two busy cores, in Node and in wasm.
+ */
+export const NO_SPINNING = { session: { intra_op: { allow_spinning: '0' } } };
+
 export interface CpuBackendOptions {
   name: 'node' | 'wasm';
   precision: Precision;

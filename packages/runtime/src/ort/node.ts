@@ -1,6 +1,6 @@
 import { DeviceError, type Precision } from '@flux-srpo/core';
 import type { Backend } from './backend.ts';
-import { createCpuBackend } from './cpu-backend.ts';
+import { createCpuBackend, NO_SPINNING } from './cpu-backend.ts';
 import { type AccuracyLevel, PACKED_SIZES, packedModel } from './packed-model.ts';
 
 export interface NodeBackendOptions {
@@ -28,9 +28,7 @@ export async function createNodeBackend(options: NodeBackendOptions = {}): Promi
     runtimeVersion: ort.env.versions.node ?? ort.env.versions.common,
     sessionOptions: {
       executionProviders: ['cpu'],
-      // Threads that wait by spinning halve the speed of a machine that has anything else to do;
-      // measured on two busy cores.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
+      extra: NO_SPINNING,
       ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
     },
   });

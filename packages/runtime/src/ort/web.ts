@@ -3,7 +3,7 @@ import type { Env } from 'onnxruntime-common';
 import { canUseHalves, reportAdapter, requestAdapter } from './adapter.ts';
 import type { Backend, BackendHooks } from './backend.ts';
 import { choosePrecision } from './choose-precision.ts';
-import { createCpuBackend } from './cpu-backend.ts';
+import { createCpuBackend, NO_SPINNING } from './cpu-backend.ts';
 import { createCpuMemory } from './cpu-memory.ts';
 import { openDevice } from './device.ts';
 import { createGpuMemory } from './gpu-memory.ts';
@@ -30,7 +30,7 @@ export interface WasmBackendOptions {
   /**
    * Threads of one operator on the CPU. Several need a page that is cross-origin isolated;
    * elsewhere it is one, whatever is asked for.
-   * @default one less than there are cores, 8 at most
+   * @default 1
    */
   threads?: number | undefined;
 }
@@ -55,9 +55,6 @@ export interface WebGpuBackendOptions extends WasmBackendOptions {
   selfTest?: SelfTestOptions | false;
 }
 
-/** More gain little at the sizes of the model's products, and each holds memory of its own. */
-const MAX_THREADS = 8;
-
 interface WebModule extends OrtModule {
   readonly env: Env;
 }
@@ -70,7 +67,7 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
     precision: 'f32',
     ort,
     runtimeVersion: versionOf(ort),
-    sessionOptions: { executionProviders: ['wasm'] },
+    sessionOptions: { executionProviders: ['wasm'], extra: NO_SPINNING },
     explainLoading: () => explainWasm(options.wasmUrl),
     ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
   });
@@ -145,9 +142,8 @@ export function serveAsThread(): boolean {
 const THREAD_NAME = 'em-pthread';
 
 /** Threads share memory, which browsers give to pages that are cross-origin isolated alone. */
-function threadCount(asked?: number): number {
-  if (!globalThis.crossOriginIsolated) return 1;
-  return asked ?? Math.min(MAX_THREADS, Math.max(1, navigator.hardwareConcurrency - 1));
+function threadCount(asked = 1): number {
+  return globalThis.crossOriginIsolated ? asked : 1;
 }
 
 /** Must come before any session. */
