@@ -58,6 +58,12 @@ const COMMANDS = {
     return runNode(script, args, onSoftwareGpu(Number(lanes)));
   },
 
+  /** Builds with tools of others, which it fetches from the npm registry. */
+  async 'test:ecosystem'() {
+    findOrInstallChromium();
+    return printTally([await vitest('ecosystem')]);
+  },
+
   /** Writes the generated pages of docs/ again. */
   docs() {
     return runNode('node_modules/tsx/dist/cli.mjs', ['scripts/docs.ts']);
