@@ -52,9 +52,9 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
     if (hosts === undefined && apiKey === undefined) {
       process.stderr.write(`warning: anyone who reaches ${values.host} can use this server; give it an --api-key\n`);
     }
-    if (note !== undefined) process.stderr.write(`${note}\n`);
     const app = createApp({ engine, images, apiKey, origins, hosts, onError: reportInternal });
     const server = await listen(app, values.host, port);
+    if (note !== undefined) process.stderr.write(`${note}\n`);
     process.stdout.write(`${bundle.manifest.model} at ${server.url}/v1\n`);
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
     process.stderr.write('stopping; what runs may finish\n');
