@@ -91,9 +91,9 @@ describe('the relay of the docs', () => {
   });
 
   it('lets the longest prompt through', async () => {
-    // 32,000 characters of three bytes each; with no model, the server refuses it by itself.
-    const refused = await post(JSON.stringify({ prompt: '家'.repeat(32_000) }));
-    expect([refused.status, (await refused.json()).error.param]).toEqual([400, 'model']);
+    // 32,000 characters of three bytes each; the server itself refuses the size.
+    const refused = await post(JSON.stringify({ prompt: '家'.repeat(32_000), size: '1x1' }));
+    expect([refused.status, (await refused.json()).error.param]).toEqual([400, 'size']);
   });
 
   it('answers one path, one method and small bodies', async () => {
