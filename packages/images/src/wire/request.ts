@@ -7,8 +7,8 @@ import type { Acceleration, ImageSize, SizePreset } from '@flux-srpo/core';
  */
 export interface ImageRequest {
   /**
-   * The bundle's model id, as `load()` says it. Required over HTTP. A function call may leave it
-   * out: a client draws with its own model.
+   * The bundle's model id, as `load()` says it. Another name is refused. Without it a client and
+   * `flux-srpo serve` draw with the model that they have; other servers may require it.
    */
   model?: string | null;
   /** What to draw. */
