@@ -119,8 +119,10 @@ async function generate(): Promise<void> {
 function describe(model: LoadedModel): void {
   about.textContent = `${model.name}. The model runs on this machine: neither prompt nor picture leaves the tab.`;
   const why = model.fallback === undefined ? '' : ` (no WebGPU here: ${model.fallback.message})`;
-  element('backend', HTMLParagraphElement).textContent =
+  const by =
     model.backend === 'webgpu' ? 'Computed by WebGPU.' : `Computed by WebAssembly on the CPU, which is slow${why}.`;
+  const again = model.notKept === undefined ? '' : ` The next visit fetches it again: ${model.notKept.message}.`;
+  element('backend', HTMLParagraphElement).textContent = by + again;
   const { id, notice } = model.licence;
   element('licence', HTMLParagraphElement).textContent = `Weights: ${id}${notice === undefined ? '' : `. ${notice}`}`;
 }

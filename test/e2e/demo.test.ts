@@ -148,6 +148,20 @@ describe('the served page', () => {
     await page.close();
   });
 
+  it('draws where the browser has no room for the model, and says that it is not kept', async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const session = await context.newCDPSession(page);
+    await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(server.url).origin, quotaSize: 3e6 });
+    await page.goto(`${server.url}?backend=wasm`);
+    await page.waitForSelector('#generate:enabled, #error:not([hidden])', { timeout: 5 * 60_000 });
+    expect(await page.textContent('#backend')).toMatch(
+      /which is slow\. The next visit fetches it again: .* need [\d.]+ MB more/,
+    );
+    await draw(page, { prompt: 'a red house', steps: 1, seed: 1 });
+    await context.close();
+  });
+
   it('fits a screen of 320 pixels', async () => {
     const page = await openPage('?backend=wasm', 320);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
