@@ -125,7 +125,7 @@ describe('an import', () => {
         },
       },
     );
-    expect(notices).toEqual(['continued']);
+    expect(notices).toEqual(['assumed', 'continued']);
     expect(found).toBeGreaterThan(4);
     await expectSameBytes('resumed');
   });
