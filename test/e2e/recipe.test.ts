@@ -113,7 +113,7 @@ describe('a recipe in the page', () => {
     await button('Check what it takes').click();
     expect(await settled(page)).toBe('');
     expect(await page.textContent('#recipe-forecast')).toMatch(
-      /9\.01 million parameters, 6\.\d+ MB to read.*It fits.*The CPU of this machine computes it, which is slow\. A picture of 1024 × 768 takes/,
+      /9\.02 million parameters, 6\.\d+ MB to read.*It fits.*The CPU of this machine computes it, which is slow\. A picture of 1024 × 768 takes/,
     );
     expect(await page.isHidden('#recipe-obstacles')).toBe(true);
   });
