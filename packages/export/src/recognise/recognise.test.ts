@@ -95,7 +95,7 @@ describe('a file that cannot be used is refused by what it is', () => {
   });
 
   it.each([
-    ['empty', new Uint8Array(0), 'is empty'],
+    ['empty', new Uint8Array(0), 'is empty; download it again'],
     ['a beginning of safetensors', matrix('img_in.weight', 64).then((bytes) => bytes.slice(0, 40)), 'at 40 bytes'],
     ['all but its last byte', matrix('img_in.weight', 64).then((bytes) => bytes.slice(0, -1)), 'cut short'],
     ['a GGUF without its end', rawGguf(new Map([['a', tensor([64], 'F32', 4)]])).slice(0, -32), 'cut short'],

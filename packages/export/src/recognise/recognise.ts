@@ -41,8 +41,8 @@ export function refuseOtherPipeline(path: string, className: unknown): void {
 /** A file that ends before its header says it does. */
 export function cutShort(error: unknown, { name, size }: ByteSource): unknown {
   if (!isFluxError(error, 'format/truncated')) return error;
-  const what = size === 0 ? 'empty' : `cut short at ${size} bytes`;
-  return new InputError(`${name} is ${what}: its header names more; download it again`, {
+  const what = size === 0 ? 'empty' : `cut short at ${size} bytes: its header names more`;
+  return new InputError(`${name} is ${what}; download it again`, {
     code: 'input/file-unsupported',
     details: { ...error.details, name, kind: 'cut-short' },
     cause: error,
