@@ -3,6 +3,7 @@ import { bytesSource } from '@flux-srpo/formats';
 import type { SourceFolder } from '../sources/source-folder.ts';
 import type { ClipTokenizerFiles, TokenizerFiles } from '../tokenizers/read.ts';
 import { readClipTokenizer, readT5Tokenizer } from '../tokenizers/read.ts';
+import { specialToken } from '../tokenizers/special-token.ts';
 
 export interface BundleTokenizers {
   tokenizer: ClipTokenizerFiles;
@@ -38,15 +39,7 @@ export function letterTokenizers({ text_encoder }: ModelConfig): Promise<BundleT
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: ['<pad>', '</s>', '<unk>'].map((content, id) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+    added_tokens: ['<pad>', '</s>', '<unk>'].map((content, id) => specialToken(id, content)),
     normalizer: null,
     pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
     post_processor: null,

@@ -1,4 +1,5 @@
 import { ModelError } from '@flux-srpo/core';
+import { specialToken } from './special-token.ts';
 
 /** The contents of CLIP's two files, and its special tokens. */
 export interface ClipBpeFiles {
@@ -31,15 +32,7 @@ export function clipTokenizerJson({ vocab, merges, bos, eos, unk }: ClipBpeFiles
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: special.map((content) => ({
-      id: idOf(content),
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+    added_tokens: special.map((content) => specialToken(idOf(content), content)),
     normalizer: {
       type: 'Sequence',
       normalizers: [

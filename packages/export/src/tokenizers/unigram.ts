@@ -1,4 +1,5 @@
 import { ModelError } from '@flux-srpo/core';
+import { specialToken } from './special-token.ts';
 
 /** A Unigram model: of a sentencepiece file, or out of a GGUF file. */
 export interface UnigramPieces {
@@ -46,14 +47,7 @@ export function unigramTokenizerJson(path: string, model: UnigramPieces): Record
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: special.map((token) => ({
-      ...token,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+    added_tokens: special.map(({ id, content }) => specialToken(id, content)),
     normalizer: charsmap.length === 0 ? null : { type: 'Precompiled', precompiled_charsmap: toBase64(charsmap) },
     pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'WhitespaceSplit' }, metaspace] },
     post_processor: {
