@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { installBrowsers } from './lib/browsers.mjs';
-import { couldNotRun, lint, printTally, typecheck, vitest, vitestOnSoftwareGpu } from './lib/checks.mjs';
+import { couldNotRun, lint, printTally, sideBySide, typecheck, vitest, vitestOnSoftwareGpu } from './lib/checks.mjs';
 import { findOrInstallChromium } from './lib/install-chromium.mjs';
 import { runNode } from './lib/process.mjs';
 import { checkNode, installDependencies } from './lib/setup.mjs';
@@ -39,12 +39,16 @@ const COMMANDS = {
   async test() {
     const chromium = findOrInstallChromium();
     installBrowsers();
-    const results = [await lint(), await typecheck()];
-    for (const tier of ['unit', 'repository', 'contract', 'parity', 'cli', 'gpu']) results.push(await vitest(tier));
-    results.push(...(await vitestOnSoftwareGpu()));
-    for (const tier of ['browser', 'package', 'browsers', 'e2e'])
-      results.push(chromium === undefined ? couldNotRun(tier) : await vitest(tier));
-    return printTally(results);
+    const inPage = (/** @type {string} */ tier) => async () =>
+      chromium === undefined ? couldNotRun(tier) : vitest(tier);
+    const inNode = ['unit', 'repository', 'contract', 'parity', 'cli'].map((tier) => () => vitest(tier));
+    // Tiers of one list share something: a build of the package, or the software GPU's threads.
+    return printTally(
+      await sideBySide([
+        [lint, typecheck, ...inNode, inPage('package'), inPage('browsers'), inPage('e2e')],
+        [() => vitest('gpu'), vitestOnSoftwareGpu, inPage('browser')],
+      ]),
+    );
   },
 
   /** `<lanes> <script> ...`: runs a script of Node on the software GPU that the tests use. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT, runNode } from './process.mjs';
 import { checkSoftwareGpu, LANES, onSoftwareGpu, setUpSoftwareGpu } from './software-gpu.mjs';
@@ -47,11 +47,21 @@ export function typecheck() {
  */
 export async function vitest(project, { name = project, env = process.env, ...how } = {}) {
   const started = performance.now();
-  const file = join(ROOT, '.cache', 'tests', `${name.replaceAll(' ', '-')}.json`);
+  const base = join(ROOT, '.cache', 'tests', name.replaceAll(' ', '-'));
+  const file = `${base}.json`;
   mkdirSync(join(ROOT, '.cache', 'tests'), { recursive: true });
   rmSync(file, { force: true });
+  // Tiers run side by side, so what each prints is shown whole when it ends.
+  const log = openSync(`${base}.log`, 'w');
+  console.log(`running ${name}`);
   const args = ['run', `--project=${project}`, '--reporter=default', '--reporter=./scripts/lib/tally-reporter.mjs'];
-  const code = await runNode('node_modules/vitest/vitest.mjs', args, { ...how, env: { ...env, TEST_TALLY: file } });
+  const code = await runNode('node_modules/vitest/vitest.mjs', args, {
+    ...how,
+    env: { ...env, TEST_TALLY: file },
+    output: log,
+  });
+  closeSync(log);
+  process.stdout.write(`\n${name}\n${readFileSync(`${base}.log`, 'utf8')}`);
   const seconds = (performance.now() - started) / 1000;
   const { passed, failures, skipped } = readTally(file);
   // A run can end badly without one failed test (a crash, an unhandled error). That is a failure
@@ -86,6 +96,21 @@ export async function vitestOnSoftwareGpu() {
  */
 function skippedWhole(name, test, reason) {
   return { name, passed: 0, failures: [], skipped: [{ name: test, reason }], seconds: 0 };
+}
+
+/**
+ * Runs lists of checks side by side, each list in its order.
+ *
+ * @param {(() => Promise<Tally | Tally[]>)[][]} lists
+ * @returns {Promise<Tally[]>} in the order of the lists
+ */
+export async function sideBySide(lists) {
+  const inOrder = async (/** @type {(() => Promise<Tally | Tally[]>)[]} */ list) => {
+    const tallies = [];
+    for (const run of list) tallies.push(await run());
+    return tallies.flat();
+  };
+  return (await Promise.all(lists.map(inOrder))).flat();
 }
 
 /**

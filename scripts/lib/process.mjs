@@ -5,30 +5,34 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /**
- * Runs a tool's JavaScript; its output goes straight to the terminal. No shell is
- * involved, so it works the same everywhere.
+ * Runs a tool's JavaScript. No shell is involved, so it works the same everywhere.
  *
  * @param {string} script relative to the root
  * @param {string[]} args
- * @param {{ command?: string, env?: NodeJS.ProcessEnv }} [how] default: this Node, this environment
+ * @param {{ command?: string, env?: NodeJS.ProcessEnv, output?: 'inherit' | number }} [how]
+ *   default: this Node, this environment, output to the terminal. A number is an open file.
  * @returns {Promise<number>} exit code
  */
-export function runNode(script, args, { command = process.execPath, env = process.env } = {}) {
-  const child = spawn(command, [script, ...args], { cwd: ROOT, env, stdio: 'inherit' });
-  // A terminal sends Ctrl+C to both; a process manager's SIGTERM reaches only this one.
-  const stop = () => {
-    child.kill('SIGTERM');
-    process.exit(143);
-  };
-  process.once('SIGTERM', stop);
+export function runNode(script, args, { command = process.execPath, env = process.env, output = 'inherit' } = {}) {
+  const child = spawn(command, [script, ...args], { cwd: ROOT, env, stdio: ['inherit', output, output] });
+  running.add(child);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('exit', (code) => {
-      process.off('SIGTERM', stop);
+      running.delete(child);
       resolve(code ?? 1);
     });
   });
 }
+
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const running = new Set();
+
+// A terminal sends Ctrl+C to every process; a process manager's SIGTERM reaches only this one.
+process.once('SIGTERM', () => {
+  for (const child of running) child.kill('SIGTERM');
+  process.exit(143);
+});
 
 /**
  * Runs a command that is on the PATH and waits.
