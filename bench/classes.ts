@@ -6,7 +6,7 @@
 //                            [--double 19] [--single 38] [--t5 24] [--only attention,mlp]
 //
 // One JSON line per block, the last for the velocity: the relative RMS error of each kind in each
-// class, and of whole recipes.
+// class, and of whole class maps.
 //
 // In float32 the weights are 66 GB. They are made part by part, and every variant goes through a
 // part before the next is made. Weights have one of bench/quantization.ts's distributions, scaled
@@ -31,11 +31,11 @@ import {
 } from '@flux-srpo/core';
 import {
   buildGraph,
+  CLASS_MAPS,
   planParts,
   quantizeQ4,
   quantizeQ4m,
   quantizeQ8,
-  RECIPES,
   resolveClass,
   type WeightSlot,
   weightInputs,
@@ -59,7 +59,7 @@ const { values: args } = parseArgs({
   },
 });
 const CLASSES = ['q4', 'q4m', 'q8', 'f16'] as const satisfies WeightClass[];
-const RECIPE_NAMES = ['q4', 'q4m', 'q8', 'f16'] as const;
+const MAP_NAMES = ['q4', 'q4m', 'q8', 'f16'] as const;
 
 const config: ModelConfig = {
   ...FLUX1_DEV,
@@ -83,7 +83,7 @@ const GUIDANCE = 4.5;
 const SHARPNESS = 1.6;
 
 /**
- * The kinds of linear layers that are told apart: the recipe's, and each layer outside the blocks
+ * The kinds of linear layers that are told apart: the class map's, and each layer outside the blocks
  * by itself.
  */
 function kindOf(part: string, { tensorClass }: WeightSlot): string {
@@ -121,9 +121,9 @@ const variants: Variant[] = [
         slot.kind === 'linear' && kindOf(part, slot) === kind ? weightClass : 'f32',
     })),
   ),
-  ...(args.only === undefined ? RECIPE_NAMES : []).map((recipe) => ({
-    name: `recipe ${recipe}`,
-    classOf: (_: string, slot: WeightSlot) => resolveClass(RECIPES[recipe], slot).used,
+  ...(args.only === undefined ? MAP_NAMES : []).map((dtype) => ({
+    name: `classes of ${dtype}`,
+    classOf: (_: string, slot: WeightSlot) => resolveClass(CLASS_MAPS[dtype], slot).used,
   })),
 ];
 

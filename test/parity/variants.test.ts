@@ -140,7 +140,7 @@ const BLOCKWISE: StageTolerances = { floats: { atol: 1e-3, rtol: 1e-3 }, pixels:
 /** Everything but the blocks, exactly. */
 const BLOCKS_ALONE: ConvertInMemoryOptions = {
   dtype: 'q4m',
-  recipe: { embedder: 'f32', final: 'f32', t5: 'f32', t5_wo: 'f32', clip: 'f32', vae: 'f32', table: 'f32' },
+  classMap: { embedder: 'f32', final: 'f32', t5: 'f32', t5_wo: 'f32', clip: 'f32', vae: 'f32', table: 'f32' },
 };
 
 it('blocks with offsets keep their codes in q4k, and give the picture of diffusers', async () => {

@@ -1,5 +1,5 @@
 import type { WeightClass } from '@flux-srpo/core';
-import { type BundleSink, convertPipeline, type LoraSource, type SourceFolder } from '@flux-srpo/export';
+import { type BundleSink, type ClassMap, convertPipeline, type LoraSource, type SourceFolder } from '@flux-srpo/export';
 import { bytesSink, bytesSource } from '@flux-srpo/formats';
 import { type Bundle, openBundle } from '@flux-srpo/runtime';
 import { blobBundle } from './blob-bundle.ts';
@@ -13,7 +13,7 @@ export interface ConvertInMemoryOptions {
   bake?: boolean;
   safetyChecker?: SourceFolder;
   loras?: readonly LoraSource[];
-  recipe?: NonNullable<Parameters<typeof convertPipeline>[2]['recipe']>;
+  classMap?: Partial<ClassMap>;
 }
 
 /**
@@ -24,7 +24,7 @@ export interface ConvertInMemoryOptions {
  */
 export async function convertInMemory(
   folder: PipelineFolder | SourceFolder,
-  { dtype, bake = false, safetyChecker, loras = [], recipe = {} }: ConvertInMemoryOptions,
+  { dtype, bake = false, safetyChecker, loras = [], classMap = {} }: ConvertInMemoryOptions,
 ): Promise<BundleFolder> {
   const source = folder instanceof Map ? memoryFolder(folder) : folder;
   const files: BundleFolder = new Map();
@@ -43,7 +43,7 @@ export async function convertInMemory(
       files.clear();
     },
   };
-  await convertPipeline(source, sink, { dtype, bake, safetyChecker, loras, recipe });
+  await convertPipeline(source, sink, { dtype, bake, safetyChecker, loras, classMap });
   return files;
 }
 

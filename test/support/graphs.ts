@@ -1,5 +1,5 @@
 import { FLUX1_DEV, type WeightClass } from '@flux-srpo/core';
-import { buildGraph, type ClassOf, HALF_GRAPHS, planParts, RECIPES, resolveClass } from '@flux-srpo/export';
+import { buildGraph, CLASS_MAPS, type ClassOf, HALF_GRAPHS, planParts, resolveClass } from '@flux-srpo/export';
 import { convertInMemory } from './bundle.ts';
 import { PIPELINES, type ReadFixture, readPipelineFixture } from './fixture.ts';
 import { synthesizeFolder } from './synthesize.ts';
@@ -29,7 +29,7 @@ export async function checkedGraphs(read: ReadFixture): Promise<Map<string, Uint
   }
   for (const dtype of DTYPES) {
     for (const graph of new Set(planParts(FLUX1_DEV).flatMap((part) => part.graph ?? []))) {
-      const classOf: ClassOf = (slot) => resolveClass(RECIPES[dtype], slot).used;
+      const classOf: ClassOf = (slot) => resolveClass(CLASS_MAPS[dtype], slot).used;
       graphs.set(`flux1-dev-${dtype}/${graph}`, buildGraph(graph, FLUX1_DEV, classOf).bytes);
       if (HALF_GRAPHS.includes(graph)) {
         graphs.set(`flux1-dev-${dtype}/${graph}.f16`, buildGraph(graph, FLUX1_DEV, classOf, 'f16').bytes);

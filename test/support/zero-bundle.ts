@@ -1,9 +1,9 @@
 import { type BundleFile, type BundlePart, CHUNK_BYTES, type Manifest, type ModelConfig } from '@flux-srpo/core';
 import {
   buildGraph,
+  CLASS_MAPS,
   HALF_GRAPHS,
   planParts,
-  RECIPES,
   resolveClass,
   type WeightSlot,
   weightInputs,
@@ -20,8 +20,8 @@ import { letterTokenizers } from '../../packages/export/src/synth/letter-tokeniz
 export type ZeroClass = 'q4' | 'q4m' | 'q4k' | 'q8';
 
 export async function zeroBundle(config: ModelConfig, dtype: ZeroClass): Promise<Bundle> {
-  const recipe = RECIPES[dtype];
-  const classOf = (slot: WeightSlot) => resolveClass(recipe, slot).used;
+  const classMap = CLASS_MAPS[dtype];
+  const classOf = (slot: WeightSlot) => resolveClass(classMap, slot).used;
   const plan = planParts(config);
   const tensors = new Map(plan.map((part) => [part.name, storedTensors(part.slots)]));
   const tokenizers = await letterTokenizers(config);
@@ -60,7 +60,7 @@ export async function zeroBundle(config: ModelConfig, dtype: ZeroClass): Promise
       landscape_16_9: { width: 1024, height: 576 },
     },
     defaults: { size: 'landscape_4_3', num_inference_steps: 28, guidance_scale: 4.5 },
-    quantization: { recipe: { ...recipe }, fallbacks: [] },
+    quantization: { recipe: { ...classMap }, fallbacks: [] },
     graphs: {},
     graphs_f16: Object.fromEntries(HALF_GRAPHS.map((name) => [name, `graphs/${name}.f16.onnx`])),
     parts,

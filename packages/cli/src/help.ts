@@ -35,7 +35,7 @@ export const HELP = {
                        a folder with tokenizer/ and tokenizer_2/, in place of the pipeline folder's
   --lora <file[:strength]>
                        merged before quantization, strength 1 if not given, several times for several: kohya's, diffusers',
-                       ComfyUI's or XLabs' naming, whatever that of the checkpoint
+                       ComfyUI's or XLabs' naming; the checkpoint's may be another
   --token <token>      for the hub, and for no other host; or set HF_TOKEN, which other users cannot see
   --out <folder>       where the bundle goes; must not exist, or be a bundle to replace
   --dtype <class>      ${CLASSES}

@@ -39,5 +39,5 @@ export { networkFileName } from './sources/component-files.ts';
 export type { SourceFolder } from './sources/source-folder.ts';
 export { synthesizeBundle } from './synth/synthesize.ts';
 export { virtualBundle } from './synth/virtual-bundle.ts';
+export { CLASS_MAPS, type ClassMap, resolveClass } from './weight-classes/class-map.ts';
 export { shapePartSizes } from './weight-classes/part-sizes.ts';
-export { RECIPES, resolveClass } from './weight-classes/recipe.ts';

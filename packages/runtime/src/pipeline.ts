@@ -55,20 +55,19 @@ export async function generatePictures(
   onTensor?.('pooled_prompt_embeds', [1, text_encoder.hidden_size], pooled);
   clock.lap('encode');
 
-  // 2. Prepare the noise, the noise levels, and whatever else all steps share.
+  // 2. Prepare the noise, and the noise levels from it down to the picture.
   const latentsShape = [n, tokenCount(size), transformer.in_channels];
   const sigmas = fluxSigmas(steps, tokenCount(size), scheduler);
   const noise = fluxNoise(seed, n, latentGrid(size));
   onTensor?.('sigmas', [steps + 1], sigmas);
   onTensor?.('noise', latentsShape, noise);
   let latents = splitBatch(noise, n);
-  // The rest of 2 and all of 3 share a phase: what is prepared on the device is used there.
+
+  // 3. Denoise: from each noise level to the next along the predicted velocity.
   const skippedSteps = await phases.use('denoise', hooks, async (phase, scope) => {
     const shared = { request, sigmas, promptEmbeds, pooled, onPart: progress.onModulated };
     const denoiser = await prepareDenoiser(phase, scope, shared);
     clock.lap('prepare');
-
-    // 3. Denoise: from each noise level to the next along the predicted velocity.
     for (let step = 0; step < steps; step++) {
       const [sigma, sigmaNext] = [sigmas[step] as number, sigmas[step + 1] as number];
       const onBlock = (blocks: number) => progress.onDenoised(step, blocks, sigma);

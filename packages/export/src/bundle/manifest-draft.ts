@@ -12,7 +12,7 @@ import { type GgmlTypeName, sha256Hex } from '@flux-srpo/formats';
 import type { Component } from '../key-maps/namings.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import type { TokenizerFiles } from '../tokenizers/read.ts';
-import type { Recipe } from '../weight-classes/recipe.ts';
+import type { ClassMap } from '../weight-classes/class-map.ts';
 import type { BlockOrigin } from '../weights/plan-part.ts';
 import type { BundleInfo } from './bundle-info.ts';
 import type { BundleWriter } from './bundle-writer.ts';
@@ -23,7 +23,7 @@ export type ManifestDraft = Omit<Manifest, 'graphs' | 'parts' | 'files'>;
 export interface DraftOptions {
   config: ModelConfig;
   info: BundleInfo;
-  recipe: Recipe;
+  classMap: ClassMap;
   /** Empty for random weights. */
   checkpoints: Readonly<Partial<Record<Component, Checkpoint>>>;
   /** What the source does not say of itself. */
@@ -34,7 +34,7 @@ export interface DraftOptions {
 }
 
 export function draftManifest(options: DraftOptions): ManifestDraft {
-  const { config, info, recipe, checkpoints, assumed = [], tokenizers, loras = [], safetyChecker } = options;
+  const { config, info, classMap, checkpoints, assumed = [], tokenizers, loras = [], safetyChecker } = options;
   const { max_sequence_length: maxSequenceLength, source, ...about } = info;
   const positions = config.text_encoder.max_position_embeddings;
   return {
@@ -49,7 +49,7 @@ export function draftManifest(options: DraftOptions): ManifestDraft {
     },
     ...(loras.length === 0 ? {} : { loras }),
     ...(safetyChecker === undefined ? {} : { safety_checker: safetyChecker }),
-    quantization: { recipe: { ...recipe }, fallbacks: [] },
+    quantization: { recipe: { ...classMap }, fallbacks: [] },
     chunk_bytes: CHUNK_BYTES,
   };
 }

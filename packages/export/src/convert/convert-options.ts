@@ -4,13 +4,13 @@ import type { UnusedTensor } from '../key-maps/binding.ts';
 import type { LoraSource } from '../lora/open-loras.ts';
 import type { RowQuantizer } from '../quantize/row-quantizer.ts';
 import type { SourceFolder } from '../sources/source-folder.ts';
-import type { Recipe } from '../weight-classes/recipe.ts';
+import type { ClassMap } from '../weight-classes/class-map.ts';
 import type { ConvertProgress } from './convert-progress.ts';
 
 export interface ConvertOptions {
   dtype: WeightClass;
-  /** Replaces single classes of the recipe that `dtype` names. */
-  recipe?: Partial<Recipe>;
+  /** Replaces single classes of the map that `dtype` names. */
+  classMap?: Partial<ClassMap>;
   /** What is left out is FLUX.1 SRPO's, or unknown where the transformer has no guidance. */
   info?: Partial<BundleInfo>;
   /**

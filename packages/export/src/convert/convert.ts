@@ -14,7 +14,7 @@ import { openJournal } from '../resume/open-journal.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import type { SourceFolder } from '../sources/source-folder.ts';
 import { watchSource } from '../sources/watch-source.ts';
-import { RECIPES, type Recipe } from '../weight-classes/recipe.ts';
+import { CLASS_MAPS, type ClassMap } from '../weight-classes/class-map.ts';
 import { classesForSource } from '../weight-classes/source-classes.ts';
 import type { ConvertOptions, ConvertSummary } from './convert-options.ts';
 import { convertParts } from './convert-parts.ts';
@@ -87,8 +87,8 @@ async function convert(conversion: Conversion): Promise<ConvertSummary> {
   const assumed = [...headers.assumed, ...assumedInfo];
   for (const what of assumed) onNotice?.({ type: 'assumed', what });
   for (const what of leftOutOf(loras, binding.unused)) onNotice?.({ type: 'left-out', what });
-  const asked: Recipe = { ...RECIPES[options.dtype], ...options.recipe };
-  const { recipe, classOf, fallbacks } = classesForSource(asked, plan, binding, checkpoints);
+  const asked: ClassMap = { ...CLASS_MAPS[options.dtype], ...options.classMap };
+  const { classMap, classOf, fallbacks } = classesForSource(asked, plan, binding, checkpoints);
   const checker = options.safetyChecker && watchSource(options.safetyChecker);
   const safetyChecker = checker && (await readSafetyChecker(checker.source));
 
@@ -105,7 +105,7 @@ async function convert(conversion: Conversion): Promise<ConvertSummary> {
     tokenizers,
     checkpoints,
     assumed,
-    recipe,
+    classMap,
     loras: loras.map(({ record }) => record),
     safetyChecker: safetyChecker?.manifest,
   });
@@ -128,7 +128,7 @@ async function convert(conversion: Conversion): Promise<ConvertSummary> {
   const manifest: Manifest = {
     ...draft,
     source: { ...draft.source, ...describeBlocks(parts.flatMap(({ blocks }) => blocks)) },
-    quantization: { recipe: { ...recipe }, fallbacks: [...fallbacks, ...parts.flatMap((part) => part.fallbacks)] },
+    quantization: { recipe: { ...classMap }, fallbacks: [...fallbacks, ...parts.flatMap((part) => part.fallbacks)] },
     ...shared,
     graphs: {
       ...shared.graphs,

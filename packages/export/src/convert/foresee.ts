@@ -4,7 +4,7 @@ import type { ClassOf } from '../graphs/index.ts';
 import type { Component } from '../key-maps/namings.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import type { SourceFolder } from '../sources/source-folder.ts';
-import { RECIPES } from '../weight-classes/recipe.ts';
+import { CLASS_MAPS } from '../weight-classes/class-map.ts';
 import { classesForSource } from '../weight-classes/source-classes.ts';
 import { expectedBytes, partWork } from './part-work.ts';
 import { readHeaders } from './read-headers.ts';
@@ -35,7 +35,7 @@ export async function foreseeConversion(
     if (safetyChecker !== undefined) await readSafetyChecker(safetyChecker);
     const { plan, binding, checkpoints, config } = await readHeaders(source, opened);
     const work = plan.map((part) => partWork(part, binding.parts.get(part.name)!, checkpoints));
-    const { classOf } = classesForSource(RECIPES[dtype], plan, binding, checkpoints);
+    const { classOf } = classesForSource(CLASS_MAPS[dtype], plan, binding, checkpoints);
     const forecast = {
       parts: plan.length,
       weights: work.reduce((sum, { weights }) => sum + weights, 0),

@@ -14,7 +14,7 @@ import { checkDraft, draftManifest, writeManifest } from '../bundle/manifest-dra
 import { writeGraphs } from '../bundle/write-graphs.ts';
 import { type ClassOf, planParts } from '../graphs/index.ts';
 import type { SourceFolder } from '../sources/source-folder.ts';
-import { RECIPES, resolveClass, shapeFallbacks } from '../weight-classes/recipe.ts';
+import { CLASS_MAPS, resolveClass, shapeFallbacks } from '../weight-classes/class-map.ts';
 import { letterTokenizers, readTokenizers } from './letter-tokenizers.ts';
 import { syntheticPart } from './virtual-bundle.ts';
 
@@ -72,8 +72,8 @@ async function synthesize(
   options: SynthesizeOptions,
 ): Promise<SynthesizeSummary> {
   const { dtype, seed = 0, signal, onProgress } = options;
-  const recipe = RECIPES[dtype];
-  const classOf: ClassOf = (slot) => resolveClass(recipe, slot).used;
+  const classMap = CLASS_MAPS[dtype];
+  const classOf: ClassOf = (slot) => resolveClass(classMap, slot).used;
   const plan = planParts(config);
   const tokenizers = await (options.tokenizers ? readTokenizers(options.tokenizers) : letterTokenizers(config));
   if (tokenizers.tokenizer.eosId !== config.text_encoder.eos_token_id) {
@@ -87,7 +87,7 @@ async function synthesize(
   }
   const { graphs, graphs_f16 } = await writeGraphs(writer, plan, config, classOf);
   const info = { ...SYNTHETIC_INFO, source: { weights: `random, seed ${seed}` } };
-  const draft = { ...draftManifest({ config, info, tokenizers, checkpoints: {}, recipe }), synthetic: { seed } };
+  const draft = { ...draftManifest({ config, info, tokenizers, checkpoints: {}, classMap }), synthetic: { seed } };
   checkDraft(draft, writer.files);
 
   const parts: BundlePart[] = [];
@@ -96,14 +96,14 @@ async function synthesize(
     const entry = { name: part.name, ...(part.graph !== undefined && { graph: part.graph }) };
     if (part.slots.length === 0) parts.push(entry);
     else {
-      const source = syntheticPart(part, recipe, seed);
+      const source = syntheticPart(part, classMap, seed);
       await writer.copy(source.name, source, signal);
       parts.push({ ...entry, weights: source.name });
     }
     onProgress?.({ part: part.name, done: parts.length, total: plan.length });
   }
 
-  const quantization = { recipe: { ...recipe }, fallbacks: shapeFallbacks(plan, recipe) };
+  const quantization = { recipe: { ...classMap }, fallbacks: shapeFallbacks(plan, classMap) };
   const manifest: Manifest = { ...draft, quantization, graphs, graphs_f16, parts, files: [...writer.files] };
   const identity = await writeManifest(writer, manifest);
   return {

@@ -2,7 +2,7 @@ import { FLUX1_DEV, ModelError, type WeightClass } from '@flux-srpo/core';
 import { bytesSource, readSafetensors, sha256Hex, widen } from '@flux-srpo/formats';
 import { describe, expect, it } from 'vitest';
 import { planParts } from '../graphs/index.ts';
-import { RECIPES } from '../weight-classes/recipe.ts';
+import { CLASS_MAPS } from '../weight-classes/class-map.ts';
 import { synthesizeBundle } from './synthesize.ts';
 import { syntheticPart, virtualBundle } from './virtual-bundle.ts';
 
@@ -43,7 +43,7 @@ const CONFIG: typeof FLUX1_DEV = {
 function part(name: string, dtype: WeightClass, seed = 0) {
   const plan = planParts(CONFIG).find((each) => each.name === name);
   if (plan === undefined) throw new Error(`no part ${name}`);
-  return syntheticPart(plan, RECIPES[dtype], seed);
+  return syntheticPart(plan, CLASS_MAPS[dtype], seed);
 }
 
 /** A bundle's files in memory, as a sink takes them and a reader opens them. */

@@ -1,7 +1,7 @@
 import { isFluxError, MAX_MANIFEST_BYTES, type Manifest, ModelError, parseManifest } from '@flux-srpo/core';
 import type { ByteSource } from '@flux-srpo/formats';
 import { type PartPlan, planParts } from '../graphs/index.ts';
-import { type Recipe, resolveClass } from '../weight-classes/recipe.ts';
+import { type ClassMap, resolveClass } from '../weight-classes/class-map.ts';
 import { syntheticFile } from './synthetic-file.ts';
 import { syntheticTensors } from './synthetic-tensors.ts';
 
@@ -19,7 +19,7 @@ export async function virtualBundle(files: Files): Promise<Files> {
   const manifest = await readManifest(files);
   if (manifest?.synthetic === undefined) return files;
   const weights = new Map(planParts(manifest.config).map((part) => [`weights/${part.name}.safetensors`, part]));
-  const recipe = manifest.quantization.recipe as unknown as Recipe;
+  const classMap = manifest.quantization.recipe as unknown as ClassMap;
   const { seed } = manifest.synthetic;
   return {
     name: files.name,
@@ -29,16 +29,16 @@ export async function virtualBundle(files: Files): Promise<Files> {
       } catch (error) {
         const part = weights.get(path);
         if (part === undefined || !isFluxError(error, 'model/file-missing')) throw error;
-        return syntheticPart(part, recipe, seed);
+        return syntheticPart(part, classMap, seed);
       }
     },
   };
 }
 
 /** The weights of one part as a file of the bundle. */
-export function syntheticPart(part: PartPlan, recipe: Recipe, seed: number): ByteSource {
+export function syntheticPart(part: PartPlan, classMap: ClassMap, seed: number): ByteSource {
   const tensors = part.slots.flatMap((slot) =>
-    syntheticTensors(slot, resolveClass(recipe, slot).used, part.name, seed),
+    syntheticTensors(slot, resolveClass(classMap, slot).used, part.name, seed),
   );
   return syntheticFile(tensors, `weights/${part.name}.safetensors`);
 }

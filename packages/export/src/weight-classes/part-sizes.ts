@@ -1,6 +1,6 @@
 import { hasOffsets, type ModelConfig, type PartSize, type WeightClass } from '@flux-srpo/core';
 import { buildGraph, type ClassOf, HALF_GRAPHS, planParts } from '../graphs/index.ts';
-import { RECIPES, resolveClass } from './recipe.ts';
+import { CLASS_MAPS, resolveClass } from './class-map.ts';
 
 const BYTES = { uint8: 1, float16: 2, float32: 4 } as const;
 
@@ -12,7 +12,7 @@ const BYTES = { uint8: 1, float16: 2, float32: 4 } as const;
  */
 export function shapePartSizes(config: ModelConfig, classes: WeightClass | ClassOf, f16 = false): PartSize[] {
   const classOf: ClassOf =
-    typeof classes === 'function' ? classes : (slot) => resolveClass(RECIPES[classes], slot).used;
+    typeof classes === 'function' ? classes : (slot) => resolveClass(CLASS_MAPS[classes], slot).used;
   const sizes = new Map<string, number>();
   const sizeOf = (graph: string): number => {
     const { weights } = buildGraph(graph, config, classOf, f16 && HALF_GRAPHS.includes(graph) ? 'f16' : 'f32');

@@ -1,4 +1,4 @@
-import { boundedPieces, isFluxError } from '@flux-srpo/core';
+import { type BodyBounds, boundedPieces, isFluxError } from '@flux-srpo/core';
 import { decodePieces } from '../wire/decode-pieces.ts';
 import { type Exchange, MAY_BE_MADE } from './exchange.ts';
 
@@ -45,7 +45,7 @@ export function readPieces(exchange: Exchange, response: Response, maxBytes: num
 }
 
 /** Bounds of a body, and the clock beside it. */
-export function bounds(exchange: Exchange, maxBytes: number): Parameters<typeof boundedPieces>[1] {
+export function bounds(exchange: Exchange, maxBytes: number): BodyBounds {
   return {
     maxBytes,
     tooLarge: () => exchange.invalid(`it must be at most ${maxBytes} bytes (maxBytes), got more`),

@@ -19,8 +19,8 @@ export class PillowImageProcessor extends ImageProcessor {
   /** @param config of `preprocessor_config.json` */
   constructor(config: Config) {
     // transformers treats null as absent, its processor in transformers.js does not.
-    const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null));
-    super(given as unknown as ConstructorParameters<typeof ImageProcessor>[0]);
+    const given: object = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null));
+    super(given);
     if (!RESAMPLE_FILTERS.includes(this.resample)) throw refusal('resample', 'a filter of Pillow', this.resample);
     if (this.do_normalize && !(isTriple(this.image_mean) && isTriple(this.image_std))) {
       throw refusal('image_mean', 'with image_std three numbers each', this.image_mean);

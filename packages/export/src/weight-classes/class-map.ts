@@ -7,8 +7,8 @@ import {
 } from '@flux-srpo/core';
 import type { PartPlan, WeightSlot } from '../graphs/slots.ts';
 
-/** How each class of tensor is stored. */
-export type Recipe = Readonly<Record<TensorClass, WeightClass>>;
+/** The weight class of each class of tensor. A manifest has it as `quantization.recipe`. */
+export type ClassMap = Readonly<Record<TensorClass, WeightClass>>;
 
 /** Norms and biases are a millionth of the model and act on every token: always exact. */
 const EXACT = { norm: 'f32', bias: 'f32' } as const;
@@ -20,7 +20,7 @@ const EXACT = { norm: 'f32', bias: 'f32' } as const;
  * output by at most 0.0015 in [−1, 1] on a trained 16-channel decoder and 0.0027 on FLUX.1's shape
  * with random weights, a third of an 8-bit step (torch, float32 arithmetic, unit normal latents).
  */
-function uniform(linear: WeightClass, floats: 'f32' | 'f16'): Recipe {
+function uniform(linear: WeightClass, floats: 'f32' | 'f16'): ClassMap {
   return {
     attention: linear,
     mlp: linear,
@@ -41,12 +41,12 @@ function uniform(linear: WeightClass, floats: 'f32' | 'f16'): Recipe {
  * adaLN among them, and for T5's `wo`, where its largest activations meet. SPEED.md, "Weight
  * classes", has the error of each.
  */
-function fourBits(blocks: WeightClass): Recipe {
+function fourBits(blocks: WeightClass): ClassMap {
   return { ...uniform('q8', 'f16'), attention: blocks, mlp: blocks, modulation: blocks, t5: blocks };
 }
 
 /** What `--dtype` asks for. */
-export const RECIPES: Readonly<Record<WeightClass, Recipe>> = {
+export const CLASS_MAPS: Readonly<Record<WeightClass, ClassMap>> = {
   f32: uniform('f32', 'f32'),
   f16: uniform('f16', 'f16'),
   q8: uniform('q8', 'f16'),
@@ -73,20 +73,20 @@ export interface ResolvedClass {
   reason?: string;
 }
 
-/** Follows the recipe as far as class and shape allow: q4 → q8 → f16 → f32. */
-export function resolveClass(recipe: Recipe, slot: WeightSlot): ResolvedClass {
-  const asked = recipe[slot.tensorClass];
+/** Follows the map as far as class and shape allow: q4 → q8 → f16 → f32. */
+export function resolveClass(classMap: ClassMap, slot: WeightSlot): ResolvedClass {
+  const asked = classMap[slot.tensorClass];
   const reason = whyNotBlocks(slot);
   let used = asked;
   while (reason !== undefined && isBlockClass(used)) used = WIDER[used];
   return used === asked || reason === undefined ? { asked, used } : { asked, used, reason };
 }
 
-/** For the manifest: every slot whose shape does not allow what the recipe asks. */
-export function shapeFallbacks(parts: readonly PartPlan[], recipe: Recipe): QuantizationFallback[] {
+/** For the manifest: every slot whose shape does not allow what the map asks. */
+export function shapeFallbacks(parts: readonly PartPlan[], classMap: ClassMap): QuantizationFallback[] {
   return parts.flatMap((part) =>
     part.slots.flatMap((slot) => {
-      const { asked, used, reason } = resolveClass(recipe, slot);
+      const { asked, used, reason } = resolveClass(classMap, slot);
       return reason === undefined ? [] : [{ tensor: `${part.name}/${slot.name}`, asked, used, reason }];
     }),
   );
