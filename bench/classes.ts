@@ -83,8 +83,8 @@ const GUIDANCE = 4.5;
 const SHARPNESS = 1.6;
 
 /**
- * The kinds of linear layers that are told apart: the class map's, and each layer outside the blocks
- * by itself.
+ * The kinds of linear layers that are told apart: the class map's, and each layer outside the
+ * blocks by itself.
  */
 function kindOf(part: string, { tensorClass }: WeightSlot): string {
   if (part === 'modulation.final') return 'last adaLN';

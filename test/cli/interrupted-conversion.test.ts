@@ -79,13 +79,13 @@ afterAll(() => rm(work, { recursive: true, force: true }));
 /**
  * Steps of the golden ratio: spread over the conversion for any count, and the same in every run.
  */
-const moments = Array.from({ length: KILLS }, (_, i) => ((i + 1) * 0.618034) % 1);
+const moments = Array.from({ length: KILLS }, (_, i) => Number((((i + 1) * 0.618034) % 1).toFixed(3)));
 
 describe('a conversion that is killed', () => {
   const found: number[] = [];
 
   it.each(moments)('after %f of its time: goes on to the same bytes when it is run again', async (moment) => {
-    const out = `killed-${moment.toFixed(3)}`;
+    const out = `killed-${moment}`;
     const child = spawn(process.execPath, convert(out));
     const killed = outcomeOf(child);
     await begun(out);

@@ -41,7 +41,7 @@ const draw = (prompt: string, ...more: string[]) =>
 describe('generate --enable-safety-checker', () => {
   it('writes no duck, exits with 3 and says so', async () => {
     const withheld = await draw(DUCK, '--enable-safety-checker', '--out', 'duck.png');
-    expect(withheld).toMatchObject({ code: 3, stdout: '', stderr: '1 of 1 pictures withheld by the safety checker\n' });
+    expect(withheld).toMatchObject({ code: 3, stdout: '', stderr: '1 of 1 picture withheld by the safety checker\n' });
     const asJson = await draw(DUCK, '--enable-safety-checker', '--out', 'duck.png', '--json');
     expect(asJson.code).toBe(3);
     expect(JSON.parse(asJson.stdout)).toMatchObject({ files: [null], flagged: [true], enableSafetyChecker: true });

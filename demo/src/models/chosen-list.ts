@@ -57,5 +57,5 @@ function describe(entry: Chosen): string {
   if (entry.kind === 'file') return formatBytes(entry.file.size);
   const files = Object.values(entry.files);
   const bytes = formatBytes(files.reduce((sum, { size }) => sum + size, 0));
-  return `${FOLDER_ROLES[entry.role]}, ${files.length} files, ${bytes}`;
+  return `${FOLDER_ROLES[entry.role]}, ${files.length} ${files.length === 1 ? 'file' : 'files'}, ${bytes}`;
 }

@@ -1,4 +1,4 @@
-import { formatBytes } from '@flux-srpo/core';
+import { formatBytes, formatCount } from '@flux-srpo/core';
 import type { BundleReport, TensorFileReport } from '@flux-srpo/export';
 
 /** What `inspect` prints for people; `--json` prints the report itself. */
@@ -11,7 +11,7 @@ export function bundleText(report: BundleReport): string {
   const lines = [
     `${manifest.name} (${manifest.model}), licence ${manifest.licence.id}`,
     `identity     ${identity}`,
-    `size         ${formatBytes(bytes)} in ${manifest.files.length + 1} files, ${parts.length} parts`,
+    `size         ${formatBytes(bytes)} in ${formatCount(manifest.files.length + 1, 'file')}, ${formatCount(parts.length, 'part')}`,
     `transformer  ${transformer.num_layers} double + ${transformer.num_single_layers} single blocks, ` +
       `width ${hidden} (${transformer.num_attention_heads} × ${transformer.attention_head_dim})`,
     `T5           ${t5.num_layers} layers, width ${t5.d_model}; CLIP ${clip.num_hidden_layers} layers, width ${clip.hidden_size}`,
@@ -56,9 +56,12 @@ export function bundleText(report: BundleReport): string {
   return `${lines.join('\n')}\n`;
 }
 
-export function tensorFileText({ name, format, bytes, metadata, tensors }: TensorFileReport): string {
+export function tensorFileText(report: TensorFileReport): string {
+  const { name, format, bytes, refused, split, metadata, tensors } = report;
   const lines = [
-    `${name}: ${format}, ${tensors.length} tensors, ${formatBytes(bytes)}`,
+    ...(refused === undefined ? [] : [`convert takes no such file as a model: ${refused}`]),
+    ...(split === undefined ? [] : [splitText(split)]),
+    `${name}: ${format}, ${formatCount(tensors.length, 'tensor')}, ${formatBytes(bytes)}`,
     ...Object.entries(metadata).map(([key, value]) => `  ${key}: ${value}`),
     '',
     ...rows(
@@ -67,6 +70,11 @@ export function tensorFileText({ name, format, bytes, metadata, tensors }: Tenso
     ),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function splitText({ part, parts, missing }: NonNullable<TensorFileReport['split']>): string {
+  if (missing.length === 0) return `part ${part} of ${parts}; the others are beside it`;
+  return `part ${part} of ${parts}; missing beside it: ${missing.join(', ')}. Download them into the same folder`;
 }
 
 /** Columns padded to their widest cell. */

@@ -5,6 +5,7 @@ export * from './error-codes.ts';
 export * from './errors.ts';
 export * from './exact-number.ts';
 export * from './format-bytes.ts';
+export * from './format-count.ts';
 export * from './join-bytes.ts';
 export * from './limits.ts';
 export * from './manifest/classifier-config.ts';

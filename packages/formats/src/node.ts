@@ -71,11 +71,12 @@ async function stateOfFile(handle: FileHandle, name: string): Promise<FileState 
   });
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file',
-  EACCES: 'permission denied',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk is full',
+/** What a system's code means, and what to do about it. */
+const REASONS: Readonly<Record<string, readonly [what: string, next: string]>> = {
+  ENOENT: ['no such file', 'check the path'],
+  EACCES: ['permission denied', 'change its permissions, or choose another file'],
+  ENOSPC: ['the disk is full', 'make room'],
+  EDQUOT: ['the disk is full', 'make room'],
 };
 
 /** A system's failure as StorageError. Its message names whole paths: it stays in `cause`. */
@@ -90,9 +91,11 @@ async function guard<T>(
     const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown';
     const isFull = reason === 'ENOSPC' || reason === 'EDQUOT';
     const verb = code === 'storage/unavailable' ? 'read' : 'written';
-    throw new StorageError(
-      `${name}: the file could not be ${verb} (${[reason, REASONS[reason]].filter(Boolean).join(', ')})`,
-      { code: isFull ? 'storage/quota-exceeded' : code, details: { name, reason }, cause },
-    );
+    const [what, next] = REASONS[reason] ?? ['an error of the system', 'check the disk'];
+    throw new StorageError(`${name}: the file could not be ${verb} (${reason}, ${what}); ${next}`, {
+      code: isFull ? 'storage/quota-exceeded' : code,
+      details: { name, reason },
+      cause,
+    });
   }
 }

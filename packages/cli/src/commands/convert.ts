@@ -1,4 +1,4 @@
-import { formatBytes } from '@flux-srpo/core';
+import { formatBytes, formatCount } from '@flux-srpo/core';
 import { type ConvertNotice, type ConvertProgress, convertPipeline, type UnusedTensor } from '@flux-srpo/export';
 import { bundleFolder, pipelineFolder, threadQuantizer } from '@flux-srpo/export/node';
 import { readInputs } from '../convert-inputs.ts';
@@ -65,9 +65,11 @@ export async function runConvert(args: string[], signal: AbortSignal): Promise<v
       return;
     }
     const size = formatBytes(bytes);
-    process.stdout.write(`${out}: ${manifest.parts.length} parts, ${size}, ${dtype}, ${formatSeconds(seconds)}\n`);
+    process.stdout.write(
+      `${out}: ${formatCount(manifest.parts.length, 'part')}, ${size}, ${dtype}, ${formatSeconds(seconds)}\n`,
+    );
     if (fallbacks.length > 0)
-      process.stdout.write(`${fallbacks.length} tensors wider than asked; "inspect" lists them\n`);
+      process.stdout.write(`${formatCount(fallbacks.length, 'tensor')} wider than asked; "inspect" lists them\n`);
     process.stdout.write(unusedText(unused));
   } finally {
     bar.stop();
@@ -99,5 +101,5 @@ function unusedText(unused: readonly UnusedTensor[]): string {
     counts.set(group, (counts.get(group) ?? 0) + 1);
   }
   const groups = [...counts].map(([group, count]) => `  ${count} ${group}\n`);
-  return `${unused.length} tensors of the source not used, by name with --json:\n${groups.join('')}`;
+  return `${formatCount(unused.length, 'tensor')} of the source not used, by name with --json:\n${groups.join('')}`;
 }

@@ -1,4 +1,13 @@
-import { type ImageSize, InputError, type Manifest, parseSize, strict } from '@flux-srpo/core';
+import {
+  formatCount,
+  type ImageSize,
+  InputError,
+  LIMITS,
+  type Manifest,
+  ModelError,
+  parseSize,
+  strict,
+} from '@flux-srpo/core';
 import {
   createPipeline,
   encodePicture,
@@ -42,15 +51,27 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
   if (values.prompt === undefined) throw new InputError('--prompt is required', { code: 'input/required' });
   const model = required(values.model, '--model');
   const { accuracyLevel, memory, note } = readComputing(values);
+  type Numeric = 'steps' | 'guidance' | 'seed' | 'n' | 'max-sequence-length';
+  const bounded = (name: Numeric, read: strict.Read<number>) => {
+    const value = numberOption(values[name], name);
+    return value === undefined ? undefined : read(value, `--${name}`);
+  };
+  const integer = (name: Numeric, [min, max]: readonly [number, number]) => bounded(name, strict.integer(min, max));
   const bundle = await openModel(model);
+  if (values['enable-safety-checker'] && bundle.manifest.safety_checker === undefined) {
+    throw new ModelError(
+      '--enable-safety-checker needs a bundle with a safety checker, got one without; convert it with --safety-checker, or leave the option out',
+      { code: 'model/safety-checker-missing', details: { field: 'enable-safety-checker' } },
+    );
+  }
   const request: GenerateRequest = {
     prompt: values.prompt,
     size: sizeOption(values.size, bundle.manifest),
-    steps: numberOption(values.steps, 'steps'),
-    guidance: numberOption(values.guidance, 'guidance'),
-    seed: numberOption(values.seed, 'seed'),
-    n: numberOption(values.n, 'n'),
-    maxSequenceLength: numberOption(values['max-sequence-length'], 'max-sequence-length'),
+    steps: integer('steps', LIMITS.num_inference_steps),
+    guidance: bounded('guidance', strict.number(...LIMITS.guidance_scale)),
+    seed: integer('seed', LIMITS.seed),
+    n: integer('n', LIMITS.n),
+    maxSequenceLength: integer('max-sequence-length', LIMITS.max_sequence_length),
     enableSafetyChecker: values['enable-safety-checker'],
   };
   if (values.guidance !== undefined && !hasGuidance(bundle.manifest)) {
@@ -112,10 +133,12 @@ function printResult(
     process.stdout.write(`${JSON.stringify(record)}\n`);
     return;
   }
-  if (dropped.t5 > 0) process.stderr.write(`the prompt is ${dropped.t5} tokens too long; its end was not used\n`);
+  if (dropped.t5 > 0)
+    process.stderr.write(`the prompt is ${formatCount(dropped.t5, 'token')} too long; its end was not used\n`);
   const written = files.filter((file) => file !== null);
   const withheld = files.length - written.length;
-  if (withheld > 0) process.stderr.write(`${withheld} of ${files.length} pictures withheld by the safety checker\n`);
+  if (withheld > 0)
+    process.stderr.write(`${withheld} of ${formatCount(files.length, 'picture')} withheld by the safety checker\n`);
   if (written.length === 0) return;
   process.stdout.write(`${written.join(' ')}  seed ${request.seed}  ${formatSeconds(timings.total / 1000)}\n`);
 }

@@ -35,9 +35,10 @@ export async function runInspect(args: string[], signal: AbortSignal): Promise<v
     if (broken.length > 0) throw brokenFiles(broken);
     return;
   }
-  const source = await sourceFile(path, values.token).open();
+  const file = sourceFile(path, values.token);
+  const source = await file.open();
   try {
-    if (values.tensor === undefined) print(await inspectTensorFile(source), tensorFileText);
+    if (values.tensor === undefined) print(await inspectTensorFile(source, file.beside), tensorFileText);
     else print(await saveTensor(source, values.tensor, required(values.out, '--out'), signal), savedText);
   } finally {
     await source.close?.();

@@ -1,4 +1,4 @@
-import { formatBytes } from '@flux-srpo/core';
+import { formatBytes, formatCount } from '@flux-srpo/core';
 import { listRecipes, type RecipeEntry } from '@flux-srpo/export';
 import { parseOptions, UsageError } from '../options.ts';
 
@@ -27,7 +27,10 @@ function recipeText({
   const { transformer, t5, clip, vae } = sources;
   const lines: [string, string][] = [
     ['reads', `${formatBytes(bytes.read)}, writes ${formatBytes(bytes.written)} (${dtype})`],
-    ['draws', `in ${defaults.num_inference_steps} steps, guidance ${defaults.guidance_scale}, ${defaults.size}`],
+    [
+      'draws',
+      `in ${formatCount(defaults.num_inference_steps, 'step')}, guidance ${defaults.guidance_scale}, ${defaults.size}`,
+    ],
     [
       'needs',
       `${formatBytes(needs.memory)} of memory for ${width}x${height}, or ${formatBytes(needs.least)} and more time`,

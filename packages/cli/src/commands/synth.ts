@@ -1,4 +1,4 @@
-import { DEFAULT_WEIGHT_CLASS, formatBytes, parseWeightClass } from '@flux-srpo/core';
+import { DEFAULT_WEIGHT_CLASS, formatBytes, formatCount, parseWeightClass } from '@flux-srpo/core';
 import { synthesizeBundle } from '@flux-srpo/export';
 import { bundleFolder, pipelineFolder } from '@flux-srpo/export/node';
 import { formatSeconds } from '../format.ts';
@@ -37,7 +37,7 @@ export async function runSynth(args: string[], signal: AbortSignal): Promise<voi
     process.stdout.write(
       values.json
         ? `${JSON.stringify({ out, identity, bytes, written, parts, dtype, seconds })}\n`
-        : `${out}: ${parts} parts of random numbers, ${formatBytes(bytes)}${values.virtual ? `, ${formatBytes(written)} of them written` : ''}, ${dtype}, ${formatSeconds(seconds)}\n`,
+        : `${out}: ${formatCount(parts, 'part')} of random numbers, ${formatBytes(bytes)}${values.virtual ? `, ${formatBytes(written)} of them written` : ''}, ${dtype}, ${formatSeconds(seconds)}\n`,
     );
   } finally {
     bar.stop();

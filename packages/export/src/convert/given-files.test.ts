@@ -1,5 +1,6 @@
 import { isFluxError } from '@flux-srpo/core';
 import { describe, expect, it, vi } from 'vitest';
+import { inspectTensorFile } from '../inspect/inspect-tensor-file.ts';
 import { bflTransformerNames, toBfl, toOpenAiClip } from '../test-support/bfl.ts';
 import { filesBeside, rawGguf, rawSafetensors, sourceFile } from '../test-support/checkpoint-files.ts';
 import { convert, expectSameWeights, f32Tensors } from '../test-support/conversions.ts';
@@ -54,6 +55,16 @@ describe('a GGUF file in parts', () => {
     const converting = from(rest, name(1));
     await expect(converting).rejects.toMatchObject({ code: 'model/file-missing', details: { part: 2, parts: 3 } });
     await expect(converting).rejects.toThrow(`part 2 of 3 is missing: transformer/${name(2)}; it belongs beside`);
+  });
+
+  it('is looked at with the parts that are missing beside it', async () => {
+    const { [name(2)]: _, ...rest } = parts();
+    const { open, beside } = filesBeside(rest, name(1));
+    const inspected = inspectTensorFile(await open(), beside);
+    await expect(inspected).resolves.toMatchObject({ split: { part: 1, parts: 3, missing: [name(2)] } });
+    const whole = filesBeside(parts(), name(3));
+    const complete = inspectTensorFile(await whole.open(), whole.beside);
+    await expect(complete).resolves.toMatchObject({ split: { part: 3, parts: 3, missing: [] } });
   });
 
   it('is refused where nothing beside the file can be reached', async () => {

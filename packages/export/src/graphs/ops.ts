@@ -94,7 +94,7 @@ export function attention(g: GraphBuilder, q: Value, k: Value, v: Value, options
 /**
  * Halves end at 65504, and some of FLUX's branches go beyond; diffusers clips there. In half
  * precision such a linear computes a sixteenth of its result, which changes only exponents.
- * @see https://github.com/huggingface/diffusers/blob/004f1e8c/src/diffusers/models/transformers/transformer_flux.py `clip(-65504, 65504)`
+ * @see https://github.com/huggingface/diffusers/blob/004f1e8c/src/diffusers/models/transformers/transformer_flux.py
  */
 const HEADROOM = 16;
 

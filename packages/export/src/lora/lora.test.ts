@@ -349,7 +349,7 @@ describe('what LoRAs carry besides pairs', () => {
     expect(weightsOf(converted)).toEqual(alone);
     expect(leftOut(converted)).toHaveLength(1);
     expect(converted.notices).toEqual([
-      'left-out: 1 tensors of style.safetensors: an embedding that the LoRA carries, which prompts cannot name here',
+      'left-out: 1 tensor of style.safetensors: an embedding that the LoRA carries, which prompts cannot name here',
     ]);
   });
 

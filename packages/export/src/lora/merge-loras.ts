@@ -1,4 +1,4 @@
-import { FormatError } from '@flux-srpo/core';
+import { FormatError, formatCount } from '@flux-srpo/core';
 import type { PartPlan } from '../graphs/slots.ts';
 import { sameShape } from '../key-maps/bind-parts.ts';
 import type { Binding, BoundSlot, UnusedTensor } from '../key-maps/binding.ts';
@@ -45,7 +45,7 @@ export function leftOutOf(loras: readonly OpenLora[], unused: readonly UnusedTen
     for (const { tensor, reason } of unused) {
       if (tensor.startsWith(`${name}: `)) counts.set(reason, (counts.get(reason) ?? 0) + 1);
     }
-    return [...counts].map(([reason, count]) => `${count} tensors of ${name}: ${reason}`);
+    return [...counts].map(([reason, count]) => `${formatCount(count, 'tensor')} of ${name}: ${reason}`);
   });
   return [...new Set(sentences.flat())];
 }

@@ -75,6 +75,23 @@ describe('a file that cannot be used is refused by what it is', () => {
     expect([bundle.state, bundle.files.size]).toEqual(['aborted', 0]);
   });
 
+  const WITH_TENSORS = FILES.filter(([kind]) => !['lfs-pointer', 'web-page', 'error-answer', 'pickle'].includes(kind));
+
+  it.each(WITH_TENSORS)('%s: %s, also where it is only looked at', async (kind, name, bytes, words) => {
+    const report = await inspectTensorFile(bytesSource(await bytes, name));
+    expect(report.refused).toContain(words);
+    const files = { transformer: sourceFile(name, await bytes) };
+    // Nothing else is given. The file's kind is told before what is missing beside it.
+    await expect(combineSources({ files })).rejects.toMatchObject({ details: { kind } });
+  });
+
+  it('and nothing is said of one that can be used', async () => {
+    const bytes = await matrix('img_in.weight', 64);
+    expect(await inspectTensorFile(bytesSource(bytes, 'f.sft'))).not.toHaveProperty('refused');
+    const files = { transformer: sourceFile('f.sft', bytes) };
+    await expect(combineSources({ files })).rejects.toThrow('missing: text_encoder, text_encoder_2, vae, tokenizers');
+  });
+
   it.each(['nf4', 'bitsandbytes-int8', 'svdquant', 'gptq', 'quanto', 'nvfp4', 'fp8-blocks'])(
     '%s, also where it is given as a LoRA',
     async (kind) => {

@@ -1,6 +1,8 @@
 import { InputError, ModelError } from '@flux-srpo/core';
 import type { ByteSource } from '@flux-srpo/formats';
 import { COMPONENTS, type Component } from '../key-maps/namings.ts';
+import { refuseOtherNetwork } from '../recognise/recognise.ts';
+import { openTensorStore } from '../tensors/open-tensor-store.ts';
 import { isWeights } from './component-files.ts';
 import type { SourceFolder } from './source-folder.ts';
 
@@ -27,7 +29,7 @@ const TOKENIZER_PATH = /^tokenizer(?:_2)?\//;
 
 /** All sources as one folder, to be converted like any other. */
 export async function combineSources({ folder, files = {}, tokenizers }: ModelSources): Promise<SourceFolder> {
-  requireEverything(folder, files, tokenizers);
+  await requireEverything(folder, files, tokenizers);
   const opens = new Map<string, () => Promise<ByteSource>>();
   const add = async (source: SourceFolder | undefined, takes: (path: string) => boolean) => {
     for (const path of (await source?.list()) ?? []) if (takes(path)) opens.set(path, () => source!.open(path));
@@ -67,19 +69,33 @@ export async function combineSources({ folder, files = {}, tokenizers }: ModelSo
   };
 }
 
-/** Throws where something is missing. A folder is checked when it is read. */
-function requireEverything(
+/**
+ * Throws where something is missing, but first where what is given is of no use: then nothing else
+ * needs to be found. A folder is checked when it is read.
+ */
+async function requireEverything(
   folder: SourceFolder | undefined,
   files: NonNullable<ModelSources['files']>,
   tokenizers: SourceFolder | undefined,
-): void {
+): Promise<void> {
   if (folder !== undefined) return;
   const missing = COMPONENTS.filter((component) => files[component] === undefined) as string[];
   // A GGUF file may have one inside.
   if (tokenizers === undefined && !files.text_encoder?.name.endsWith('.gguf')) missing.push('tokenizers');
   if (missing.length === 0) return;
+  for (const file of new Set(Object.values(files))) if (isWeights(file.name)) await refuseUnusable(file);
   throw new InputError(`without a pipeline folder every part must be given; missing: ${missing.join(', ')}`, {
     code: 'input/required',
     details: { missing },
   });
+}
+
+/** Throws where a file is of a kind that is not converted. */
+async function refuseUnusable(file: SourceFile): Promise<void> {
+  const source = await file.open();
+  try {
+    refuseOtherNetwork(file.name, await openTensorStore(source));
+  } finally {
+    await source.close?.();
+  }
 }

@@ -37,13 +37,30 @@ export async function openPart(source: SourceFolder, paths: readonly string[], i
   try {
     return await source.open(path);
   } catch (cause) {
-    const isMissing = (['model/', 'storage/', 'network/status'] as const).some((code) => isFluxError(cause, code));
-    if (paths.length === 1 || !isMissing) throw cause;
+    if (paths.length === 1 || !isMissing(cause)) throw cause;
     throw new ModelError(
       `part ${i + 1} of ${paths.length} is missing: ${path}; it belongs beside ${paths.find((other) => other !== path)}`,
       { code: 'model/file-missing', details: { path, part: i + 1, parts: paths.length }, cause },
     );
   }
+}
+
+/** Those of `paths` that are not in the folder. */
+export async function missingParts(folder: Pick<SourceFolder, 'open'>, paths: readonly string[]): Promise<string[]> {
+  const missing: string[] = [];
+  for (const path of paths) {
+    try {
+      await (await folder.open(path)).close?.();
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      missing.push(path);
+    }
+  }
+  return missing;
+}
+
+function isMissing(error: unknown): boolean {
+  return (['model/', 'storage/', 'network/status'] as const).some((code) => isFluxError(error, code));
 }
 
 /** Throws where a file is another part than its name says. */

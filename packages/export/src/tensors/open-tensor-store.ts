@@ -16,7 +16,11 @@ import type { TensorStore } from './tensor-store.ts';
 
 /** Opens a safetensors or GGUF file, told by its first bytes. The caller closes the source. */
 export async function openTensorStore(source: ByteSource, signal?: AbortSignal): Promise<TensorStore> {
-  const file = await readTensorFile(source, signal);
+  return storeOf(await readTensorFile(source, signal));
+}
+
+/** The tensors of a file whose header is read. */
+export function storeOf(file: Gguf | Safetensors): TensorStore {
   return file instanceof Gguf ? ggufStore(file) : safetensorsStore(file);
 }
 

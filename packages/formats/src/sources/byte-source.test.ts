@@ -89,7 +89,7 @@ describe('fileSource', () => {
   it('refuses a missing file and a folder, without naming the path to it', async () => {
     await expect(fileSource(join(folder, 'none'))).rejects.toMatchObject({
       code: 'storage/unavailable',
-      message: 'none: the file could not be read (ENOENT, no such file)',
+      message: 'none: the file could not be read (ENOENT, no such file); check the path',
     });
     await expect(fileSource(folder)).rejects.toMatchObject({ code: 'storage/unavailable' });
   });

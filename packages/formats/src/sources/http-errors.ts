@@ -57,10 +57,11 @@ export function silentServer(name: string, stallMs: number): NetworkError {
   });
 }
 
-export function unreachable(name: string, cause: unknown): NetworkError {
-  return new NetworkError(`${name}: the server could not be reached or the connection broke; try again`, {
+export function unreachable(name: string, host: string, cause: unknown): NetworkError {
+  const problem = `${host} could not be reached, or the connection broke`;
+  return new NetworkError(`${name}: ${problem}; check the connection and the address, and try again`, {
     code: 'network/unreachable',
-    details: { name },
+    details: { name, host },
     cause,
   });
 }

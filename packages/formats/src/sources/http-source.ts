@@ -12,7 +12,7 @@ import { changed } from './changed.ts';
 import { checkContentRange, refusePage } from './check-answer.ts';
 import { badAnswer, badStatus, noRange, noSize, shortBody } from './http-errors.ts';
 import { guardNetwork } from './network-guard.ts';
-import { shortName, withoutSecrets } from './shown-url.ts';
+import { hostOf, shortName, withoutSecrets } from './shown-url.ts';
 
 /** Most bytes that are read and skipped where a server ignores `Range`. */
 const MAX_SKIPPED_BYTES = 16 * 1024 * 1024;
@@ -184,6 +184,6 @@ class RangeRequest {
 
   #guard<T>(act: () => Promise<T>, signal: AbortSignal | undefined, giveUp?: () => void): Promise<T> {
     const { stallMs, signal: own } = this.#options;
-    return guardNetwork(act, { name: this.#name, stallMs, signals: [signal, own], giveUp });
+    return guardNetwork(act, { name: this.#name, host: hostOf(this.#url), stallMs, signals: [signal, own], giveUp });
   }
 }

@@ -9,6 +9,8 @@ const STALL_LOOKS = 10;
 export interface GuardOptions {
   /** Of the file, for messages. */
   readonly name: string;
+  /** Of the server, for messages. */
+  readonly host: string;
   /** Milliseconds without a byte after which `act` is given up. @default 30 seconds */
   readonly stallMs?: number | undefined;
   /** Whose aborts are passed on as they are. */
@@ -19,7 +21,7 @@ export interface GuardOptions {
 
 /** Runs a step over the network. Failure or silence becomes a `NetworkError`; an abort stays. */
 export async function guardNetwork<T>(act: () => Promise<T>, options: GuardOptions): Promise<T> {
-  const { name, stallMs = STALL_MS, signals, giveUp } = options;
+  const { name, host, stallMs = STALL_MS, signals, giveUp } = options;
   let timer: ReturnType<typeof setInterval> | undefined;
   const stall = new Promise<never>((_, reject) => {
     let looks = 0;
@@ -33,7 +35,7 @@ export async function guardNetwork<T>(act: () => Promise<T>, options: GuardOptio
     return await Promise.race([act(), stall]);
   } catch (cause) {
     for (const signal of signals) signal?.throwIfAborted();
-    throw isFluxError(cause) ? cause : unreachable(name, cause);
+    throw isFluxError(cause) ? cause : unreachable(name, host, cause);
   } finally {
     clearInterval(timer);
   }

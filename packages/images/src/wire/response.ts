@@ -1,3 +1,4 @@
+import { formatCount } from '@flux-srpo/core';
 import type { Timings } from '@flux-srpo/runtime';
 import { present } from './present.ts';
 import type { ImageRequest, RequestWarning, Transport } from './request.ts';
@@ -93,9 +94,10 @@ export function localResponse(run: LocalRun, answer: LocalAnswer): ImageResponse
 export function promptWarnings(dropped: { clip: number; t5: number }): RequestWarning[] {
   const warnings: RequestWarning[] = [];
   const warn = (reason: string): void => void warnings.push({ field: 'prompt', reason });
-  if (dropped.t5 > 0) warn(`its last ${dropped.t5} tokens did not fit into max_sequence_length and were not read`);
+  if (dropped.t5 > 0)
+    warn(`its last ${formatCount(dropped.t5, 'token')} did not fit into max_sequence_length, and had no effect`);
   if (dropped.clip > 0)
-    warn(`its last ${dropped.clip} tokens did not fit into CLIP, which gives the overall direction`);
+    warn(`its last ${formatCount(dropped.clip, 'token')} did not fit into CLIP, which gives the overall direction`);
   return warnings;
 }
 
