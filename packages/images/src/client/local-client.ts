@@ -1,9 +1,9 @@
 import { type FluxError, randomSeed } from '@flux-srpo/core';
-import { imageEvents } from '../wire/image-events.ts';
 import { modelWarnings, toEngineRequest } from '../wire/model.ts';
 import { parseRequest } from '../wire/parse-request.ts';
 import type { CheckedRequest, ImageRequest, ParsedRequest } from '../wire/request.ts';
 import { type ImageResponse, localResponse, partialWarnings } from '../wire/response.ts';
+import { roughPictures } from '../wire/rough-pictures.ts';
 import type { LocalModel } from '../worker/protocol.ts';
 import { isUnsupported } from '../worker/recovery.ts';
 import type { Call, ImageClient } from './image-client.ts';
@@ -90,7 +90,7 @@ export class LocalClient implements ImageClient {
 function withEvents(request: CheckedRequest, call: Call): Call {
   const { onProgress, onEvent } = call;
   if (onEvent === undefined) return call;
-  const events = imageEvents(request, onEvent);
+  const events = roughPictures(request, onEvent);
   return {
     ...call,
     onProgress(progress) {

@@ -1,7 +1,8 @@
+import { imageStream } from '../client/image-stream.ts';
 import { toHttpError } from '../wire/errors.ts';
 import { assertStreamable, encodeEvent } from '../wire/events.ts';
-import { imageEvents } from '../wire/image-events.ts';
 import type { ParsedRequest } from '../wire/request.ts';
+import { roughPictures } from '../wire/rough-pictures.ts';
 import type { AnswerContext } from './answers.ts';
 import type { ImageEngine } from './engine.ts';
 import { EventQueue } from './event-queue.ts';
@@ -24,29 +25,25 @@ export async function streamImages(
 ): Promise<Response> {
   assertStreamable(request);
   const { stream: _, partial_images: __, ...body } = request;
-  const gone = new AbortController();
-  const queue = new EventQueue(KEEP_ALIVE_MS, () => gone.abort());
-  const { complete, ...listeners } = imageEvents(request, (event) => queue.push(encodeEvent(event)));
-  const run = engine.images
-    .generate({ ...body, output_format: 'b64_json' }, { signal: AbortSignal.any([signal, gone.signal]), ...listeners })
-    .then(
-      (response) => {
-        complete(response, warnings);
-        queue.close();
-      },
-      (error: unknown) => {
-        if (!queue.hasBegun) {
-          queue.close();
-          throw error;
-        }
-        if (gone.signal.aborted) return;
-        if (signal.aborted) return queue.fail(signal.reason);
-        onError?.(error, requestId);
-        queue.push(encodeEvent(toHttpError(error).body));
-        queue.close();
-      },
-    );
-  await Promise.race([run, queue.begun]);
+  const events = imageStream(async (emit, left) => {
+    const options = { signal: AbortSignal.any([signal, left]), ...roughPictures(request, emit) };
+    const response = await engine.images.generate({ ...body, output_format: 'b64_json' }, options);
+    return { ...response, warnings: [...warnings, ...response.warnings] };
+  });
+  const queue = new EventQueue(KEEP_ALIVE_MS, () => events.return());
+  const send = async (): Promise<void> => {
+    try {
+      for await (const event of events) queue.push(encodeEvent(event));
+    } catch (error) {
+      if (!queue.hasBegun) throw error;
+      if (signal.aborted) return queue.fail(signal.reason);
+      onError?.(error, requestId);
+      queue.push(encodeEvent(toHttpError(error).body));
+    } finally {
+      queue.close();
+    }
+  };
+  await Promise.race([send(), queue.begun]);
   return new Response(queue.readable, {
     headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-request-id': requestId },
   });

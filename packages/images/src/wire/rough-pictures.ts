@@ -1,22 +1,22 @@
 import { type ImageSize, PIXELS_PER_LATENT, type Progress } from '@flux-srpo/core';
 import { encodePng } from '@flux-srpo/formats';
 import type { Preview } from '@flux-srpo/runtime';
-import { completedEvents, type ImageEvent, partialImageEvent } from './events.ts';
-import type { CheckedRequest, RequestWarning } from './request.ts';
-import { type ImageResponse, toBase64, unixSeconds } from './response.ts';
+import { type ImageEvent, partialImageEvent } from './events.ts';
+import type { CheckedRequest } from './request.ts';
+import { toBase64, unixSeconds } from './response.ts';
 
-/** Makes the events of one generation out of what the engine tells of it. */
-export interface ImageEvents {
-  /** Options of the engine's `generate`. */
+/** Options of the engine's `generate` that make events out of what it tells on the way. */
+export interface RoughPictures {
   onProgress(progress: Progress): void;
   /** Absent where no rough pictures are wanted: an engine warns where it gives none. */
   onPartialImage?: (preview: Preview) => void;
-  /** The pictures, at the end. @param warnings of the request, beside those of the response */
-  complete(response: ImageResponse, warnings: readonly RequestWarning[]): void;
 }
 
 /** @param emit takes each event as it arises */
-export function imageEvents({ partial_images = 0 }: CheckedRequest, emit: (event: ImageEvent) => void): ImageEvents {
+export function roughPictures(
+  { partial_images = 0 }: CheckedRequest,
+  emit: (event: ImageEvent) => void,
+): RoughPictures {
   let steps = 0;
   let partials = 0;
   const onPartialImage = (preview: Preview): void => {
@@ -32,10 +32,6 @@ export function imageEvents({ partial_images = 0 }: CheckedRequest, emit: (event
       if (progress.stage === 'denoise') steps = progress.steps;
     },
     ...(partial_images > 0 ? { onPartialImage } : {}),
-    complete(response, warnings) {
-      const all = { ...response, warnings: [...warnings, ...response.warnings] };
-      for (const event of completedEvents(all)) emit(event);
-    },
   };
 }
 
