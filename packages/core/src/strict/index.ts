@@ -1,2 +1,2 @@
 export * from './readers.ts';
-export { refusal, required, show, wrongType } from './refusal.ts';
+export { fieldPath, refusal, required, show, wrongType } from './refusal.ts';

@@ -1,7 +1,7 @@
 import { type FluxError, InputError, type Precision, strict } from '@flux-srpo/core';
+import { ANY_PAGE, pageBase } from '../page-base.ts';
 import type { RemoteOptions } from '../remote/index.ts';
 import { checkOptions as checkRemoteOptions } from '../remote/options.ts';
-import { ANY_PAGE, pageBase } from '../remote/page-base.ts';
 import type { LoadInput, LocalBackend } from '../worker/protocol.ts';
 import type { LocalEngineOptions } from './local-engine.ts';
 

@@ -86,14 +86,14 @@ export class Exchange {
         return await fetch(url, { ...init, ...quiet, signal: this.signal });
       } catch (thrown) {
         const reason = this.reasonOf(thrown);
+        const isLate = NODE_TIMEOUT.test(reason);
         // Browsers do not tell the others apart.
-        const [code, message] = NODE_TIMEOUT.test(reason)
-          ? (['network/timeout', 'did not answer in the time that the fetch of this platform gives it'] as const)
-          : ([
-              'network/unreachable',
-              'gave no answer: not reachable, the connection broke, a redirect (none is followed), or CORS forbids to read it',
-            ] as const);
-        throw this.error(code, `${addressOf(url)} ${message}`, { reason });
+        const problem = isLate
+          ? 'did not answer in the time that the fetch of this platform gives it'
+          : 'gave no answer: not reachable, the connection broke, a redirect (none is followed), or CORS forbids to read it';
+        throw this.error(isLate ? 'network/timeout' : 'network/unreachable', `${addressOf(url)} ${problem}`, {
+          reason,
+        });
       }
     });
   }

@@ -1,5 +1,5 @@
 import { InputError, strict } from '@flux-srpo/core';
-import { ANY_PAGE, pageBase } from './page-base.ts';
+import { ANY_PAGE, pageBase } from '../page-base.ts';
 import type { ServiceDescription } from './service-description.ts';
 
 /** A server of the endpoint, and how to talk to it. */
@@ -85,33 +85,29 @@ export const readHeaderValue = strict.secret(
   ),
 );
 
+const { list, numeric, object, optional, record, such } = strict;
 const SERVICE = `one of ${SERVICE_NAMES.join(', ')}, or a description (ServiceDescription)`;
-const time = strict.optional(strict.numeric('milliseconds above 0, or Infinity', (ms) => ms > 0));
+const time = optional(numeric('milliseconds above 0, or Infinity', (ms) => ms > 0));
 const isOrigin = (text: string) => /^https?:\/\/[^/]+\/?$/.test(text) && URL.canParse(text);
+const origins = such(list(strict.string, 0, 1000), 'origins such as "https://images.example"', (all) =>
+  all.every(isOrigin),
+);
 
-const read = strict.object<RemoteOptions>({
+const read = object<RemoteOptions>({
   baseURL: (value, path) => readBaseURL(value, path, pageBase() ?? ANY_PAGE),
-  apiKey: strict.optional((value, path) => (typeof value === 'function' ? anything : readHeaderValue)(value, path)),
-  model: strict.optional(strict.text(200)),
-  service: strict.optional((value, path) => {
+  apiKey: optional((value, path) => (typeof value === 'function' ? anything : readHeaderValue)(value, path)),
+  model: optional(strict.text(200)),
+  service: optional((value, path) => {
     // A description is checked where it is used: its reader is loaded with the first request.
     if (Object(value) === value || SERVICE_NAMES.includes(value as ServiceName)) return value as ServiceName;
     throw strict.refusal(path, SERVICE, value);
   }),
-  fetch: strict.optional(anything),
-  headers: strict.optional((value, path) =>
-    strict.record((name) => readHeaderName(name, path), readHeaderValue, 100)(value, path),
-  ),
-  timeouts: strict.optional(
-    strict.object<Partial<RemoteTimeouts>>({ key: time, headers: time, stall: time, total: time }),
-  ),
-  maxBytes: strict.optional(strict.integer(1, Number.POSITIVE_INFINITY)),
-  imageOrigins: strict.optional(
-    strict.such(strict.list(strict.string, 0, 1000), 'origins such as "https://images.example"', (all) =>
-      all.every(isOrigin),
-    ),
-  ),
-  dangerouslyAllowBrowser: strict.optional(strict.boolean),
+  fetch: optional(anything),
+  headers: optional((value, path) => record((name) => readHeaderName(name, path), readHeaderValue, 100)(value, path)),
+  timeouts: optional(object<Partial<RemoteTimeouts>>({ key: time, headers: time, stall: time, total: time })),
+  maxBytes: optional(strict.integer(1, Number.POSITIVE_INFINITY)),
+  imageOrigins: optional(origins),
+  dangerouslyAllowBrowser: optional(strict.boolean),
 });
 
 /**
@@ -125,7 +121,7 @@ export function checkOptions(options: RemoteOptions, at: string): RemoteOptions 
   const { apiKey, headers = {}, service, dangerouslyAllowBrowser = false } = checked;
   const names = Object.keys(headers);
   const conflict = (option: string, problem: string): InputError => {
-    const field = at === '' ? option : `${at}.${option}`;
+    const field = strict.fieldPath(at, option);
     return new InputError(`${field} ${problem}`, { code: 'input/conflict', details: { field } });
   };
   const authHeader = typeof service === 'object' ? service.auth?.header : 'Authorization';

@@ -22,10 +22,10 @@ const NEUTRAL: Partial<Record<ServiceField, unknown>> = { acceleration: 'none', 
 export function writeRequest(
   { name: service, request: described }: ServiceDescription,
   parsed: CheckedRequest,
-  transport: Transport,
+  format: Transport,
   warn: (warning: RequestWarning) => void,
 ): Body {
-  const { fields, omitted = [], defaults, constants, stream, embedding } = described;
+  const { fields, omitted = [], defaults, constants, transport, stream, embedding } = described;
   const request: CheckedRequest = { ...defaults, ...parsed };
   const refuse = (field: string, next: string): never => {
     throw unsupported(field, `${field} is not supported by the remote service "${service}"; ${next}`);
@@ -44,10 +44,8 @@ export function writeRequest(
   // `image_size` is the caller's own, `size` may be a default.
   const size = request.image_size ?? request.size;
   if (size !== undefined && size !== 'auto') writeSize(described, size, body);
-  if (described.transport !== undefined) {
-    const { to, values } = described.transport;
-    writePath(body, to, values[request.stream === true ? 'b64_json' : transport]);
-  }
+  const wanted = request.stream === true ? 'b64_json' : format;
+  if (transport !== undefined) writePath(body, transport.to, transport.values[wanted]);
   if (request.stream === true) {
     const { to, partials } = stream ?? refuse('stream', 'its answers come whole; leave it out');
     writePath(body, to, true);

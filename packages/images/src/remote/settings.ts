@@ -20,20 +20,22 @@ const MAX_BYTES = 64 * 2 ** 20;
 export function resolveOptions(options: RemoteOptions, at: string) {
   const checked = checkOptions(options, at);
   const { service = 'flux-srpo', timeouts, imageOrigins } = checked;
-  const path = at === '' ? 'service' : `${at}.service`;
   return {
     headers: {},
     maxBytes: MAX_BYTES,
     // Called without a `this`: browsers refuse their fetch as a method of something else.
     fetch: ((input, init) => globalThis.fetch(input, init)) as typeof fetch,
     ...checked,
-    service: typeof service === 'string' ? (SERVICES[service] as ServiceDescription) : readService(service, path),
+    service:
+      typeof service === 'string'
+        ? (SERVICES[service] as ServiceDescription)
+        : readService(service, strict.fieldPath(at, 'service')),
     timeouts: { ...TIMEOUTS, ...timeouts },
     imageOrigins: new Set(imageOrigins?.map((origin) => new URL(origin).origin)),
   };
 }
 
-const { list, matching, object, oneOf, optional, record } = strict;
+const { boolean, list, matching, object, oneOf, optional, record } = strict;
 
 const word = strict.text(200);
 /** A name that leads into the prototype of an object is no key. */
@@ -49,6 +51,8 @@ function each<Name extends string, T>(names: readonly Name[], read: strict.Read<
   >;
 }
 
+const field = object<FieldDescription>({ to: paths, isEmbedded: optional(boolean), warning: optional(word) });
+
 /** A description that came from outside, built anew. @throws InputError that names the field */
 const readService = object<ServiceDescription>({
   name: word,
@@ -56,12 +60,7 @@ const readService = object<ServiceDescription>({
   models: optional(segments),
   auth: object({ header: readHeaderName, scheme: optional(matching(/^[\w-]+$/, 'one word, such as Bearer')) }),
   request: object<RequestDescription>({
-    fields: object(
-      each(
-        SERVICE_FIELDS,
-        object<FieldDescription>({ to: paths, ...each(['isEmbedded'], strict.boolean), ...each(['warning'], word) }),
-      ),
-    ),
+    fields: object(each(SERVICE_FIELDS, field)),
     omitted: optional(list(oneOf(...SERVICE_FIELDS), 0, SERVICE_FIELDS.length)),
     defaults: optional(object(each([...SERVICE_FIELDS, 'size'], anything))),
     constants: optional(record(word, anything, 100)),

@@ -1,5 +1,5 @@
 import { InputError, parseWeightClass } from '@flux-srpo/core';
-import { pageBase } from '../../remote/page-base.ts';
+import { pageBase } from '../../page-base.ts';
 import type { LocalBackend } from '../../worker/protocol.ts';
 import type { FolderEntries, ImportInput, RecipeChoice, SourceEntry } from './import-messages.ts';
 import type { ImportFile, ImportFolder, ImportSettings, ImportSources, RecipeSources } from './import-options.ts';

@@ -1,6 +1,6 @@
 import { DeviceError, fromWireError } from '@flux-srpo/core';
 import { assertPage } from '../../client/assert-page.ts';
-import { pageBase } from '../../remote/page-base.ts';
+import { pageBase } from '../../page-base.ts';
 import type { LocalBackend } from '../../worker/protocol.ts';
 import { workerFailure } from '../../worker/worker-failure.ts';
 import { checkModelId } from '../opfs/opfs-models.ts';
