@@ -65,6 +65,8 @@ network. "flux-srpo convert --recipe <id>" makes one.
   --token <token>      for the hub, and for no other host; or set HF_TOKEN
   --verify             read every byte and compare it with the manifest's hashes
   --json               print everything as one JSON object
+
+Says first what a file is that convert does not take, and which parts of a cut GGUF file are missing beside it.
 `,
   generate: `flux-srpo generate --model <bundle> --prompt <text>
 

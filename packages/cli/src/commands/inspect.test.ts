@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bytesSource, readSafetensors } from '@flux-srpo/formats';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { tensorFileText } from '../report.ts';
 import { runInspect } from './inspect.ts';
 
 /**
@@ -86,6 +87,27 @@ describe('inspect', () => {
     expect(report.tensors).toContainEqual({ name: 'Q4_K', dtype: 'Q4_K', shape: [3, 256], bytes: 432 });
     expect(report.dtypes.Q6_K).toEqual({ tensors: 1, elements: 768, bytes: 630 });
     expect(await inspect(GGUF)).toMatch(/gguf, 17 tensors[\s\S]*Q6_K\s+Q6_K\s+\[3, 256\]/);
+  });
+
+  it('says first what a file is that convert does not take', async () => {
+    const json = JSON.stringify({
+      'distilled_guidance_layer.in_proj.bias': { dtype: 'U8', shape: [1], data_offsets: [0, 1] },
+    });
+    const file = Buffer.concat([Buffer.alloc(8), Buffer.from(json), Buffer.alloc(1)]);
+    file.writeUInt32LE(json.length);
+    const path = join(work, 'chroma.safetensors');
+    await writeFile(path, file);
+    const [first, second] = (await inspect(path)).split('\n');
+    expect(first).toMatch(/^convert takes no such file as a model: chroma\.safetensors is made for Chroma.*; use /);
+    expect(second).toMatch(/^chroma\.safetensors: safetensors, 1 tensor, /);
+  });
+
+  it('says which parts of a file are missing beside it', () => {
+    const report = { name: 'a.gguf', format: 'gguf', bytes: 9, metadata: {}, tensors: [], dtypes: {} } as const;
+    const text = (missing: string[]) =>
+      tensorFileText({ ...report, tensors: [], split: { part: 1, parts: 3, missing } });
+    expect(text(['a-2.gguf', 'a-3.gguf'])).toMatch(/^part 1 of 3; missing beside it: a-2\.gguf, a-3\.gguf\. Download/);
+    expect(text([])).toMatch(/^part 1 of 3; the others are beside it\n/);
   });
 
   it.each(['Q5_K', 'BF16', 'odd'])('writes tensor %s as the numbers the gguf package makes of it', async (name) => {
