@@ -94,7 +94,7 @@ describe('convert --safety-checker', () => {
     const out = join(work, 'unchecked');
     expect(await run('convert', source, '--out', out, '--dtype', 'q8')).toMatchObject({ code: 0 });
     const { code, stderr } = await run('generate', '--model', out, '--prompt', 'a', '--enable-safety-checker');
-    expect([code, stderr.slice(0, 42)]).toEqual([2, 'error: model/safety-checker-missing: enabl']);
+    expect([code, stderr.slice(0, 42)]).toEqual([2, 'error: model/safety-checker-missing: --ena']);
   });
 
   it('refuses a folder that lacks a file, by name', async () => {
