@@ -82,7 +82,7 @@ function commandsPage(): string {
 ${overview}\`\`\`
 
 Run it as \`npx flux-srpo\` where the package is installed. \`generate\` and \`serve\` need
-\`onnxruntime-node\` beside it.
+\`onnxruntime-node\` beside it to compute on the CPU, and \`webgpu\` to compute on a GPU.
 
 | exit status | when |
 | --- | --- |

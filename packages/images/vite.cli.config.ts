@@ -1,6 +1,8 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
-import { keepWorkerUrls, thirdPartyLicences, withoutSharp } from './vite.plugins.ts';
+import { keepWorkerUrls, thirdPartyLicences, withoutSecondRuntime, withoutSharp } from './vite.plugins.ts';
 
 /** Modules of their own: what starts, and what it starts as threads. */
 const entries = {
@@ -8,13 +10,19 @@ const entries = {
   'quantize-worker': fileURLToPath(new URL('../export/src/node/quantize-worker.ts', import.meta.url)),
 };
 
+const transformers = createRequire(new URL('../runtime/package.json', import.meta.url)).resolve(
+  '@huggingface/transformers',
+);
+
 /**
- * The command line with everything inside but onnxruntime-node, whose native part only `generate`
- * and `serve` need.
+ * The command line with everything inside but the runtimes, which only `generate` and `serve` need.
+ * onnxruntime-node and webgpu have native parts, and onnxruntime-web is a dependency of the package.
  */
 export default defineConfig({
-  plugins: [keepWorkerUrls(Object.keys(entries)), withoutSharp(), thirdPartyLicences()],
-  ssr: { noExternal: true, external: ['onnxruntime-node'] },
+  // Its build for Node loads onnxruntime-node, which a machine with a GPU need not have.
+  resolve: { alias: { '@huggingface/transformers': join(dirname(transformers), 'transformers.web.js') } },
+  plugins: [keepWorkerUrls(Object.keys(entries)), withoutSecondRuntime(), withoutSharp(), thirdPartyLicences()],
+  ssr: { noExternal: true, external: ['onnxruntime-node', 'onnxruntime-web', 'webgpu'] },
   build: {
     target: 'node20',
     outDir: 'dist/cli',

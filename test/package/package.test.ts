@@ -73,6 +73,7 @@ describe('the packed library', () => {
       'onnxruntime-web/jspi',
       'onnxruntime-web/wasm',
       'onnxruntime-web/webgpu',
+      'webgpu',
     ]);
   });
 

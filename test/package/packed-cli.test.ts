@@ -118,10 +118,13 @@ describe('the packed command line', () => {
     expect(await manifest('threads')).toBe(await manifest('one-thread'));
   });
 
-  it('says what to install where generate lacks its runtime', async () => {
-    const { code, stderr } = await run(packed, ...GENERATE, ...SETTINGS);
+  it.each([
+    ['cpu', /^error: device\/feature-missing: .*npm i onnxruntime-node@1\.30\.0/],
+    ['webgpu', /^error: device\/feature-missing: .*npm i webgpu@0\.6\.2/],
+  ])('says what to install where generate lacks its runtime on %s', async (device, message) => {
+    const { code, stderr } = await run(packed, ...GENERATE, ...SETTINGS, '--device', device);
     expect(code).toBe(2);
-    expect(stderr).toMatch(/^error: device\/feature-missing: .*npm i onnxruntime-node@1\.30\.0/);
+    expect(stderr).toMatch(message);
   });
 
   it('draws the workspace’s picture where onnxruntime-node is installed', async () => {

@@ -1,21 +1,29 @@
 import { describe, expect, it } from 'vitest';
 import { readComputing } from './computing-options.ts';
 
-describe('memory to plan for', () => {
-  it('is 70 % of what is free, and says so', () => {
-    const { memory, note } = readComputing({ 'accuracy-level': '0' }, 20e9);
-    expect(memory).toEqual({ memoryTarget: 14e9 });
-    expect(note).toBe('plans for 14.0 GB of memory, 70 % of what is free; --budget sets another bound');
-  });
+const DEFAULTS = { device: 'auto', precision: 'auto', 'accuracy-level': '0' };
 
-  it('is the budget where one is given', () => {
-    expect(readComputing({ budget: '2GB', 'accuracy-level': '4' }, 20e9)).toEqual({
-      accuracyLevel: 4,
-      memory: { memoryBudget: 2e9 },
+describe('the options of what computes', () => {
+  it('leave the device and its memory open', () => {
+    expect(readComputing(DEFAULTS)).toEqual({ device: 'auto', precision: 'auto', accuracyLevel: 0 });
+    expect(readComputing({ ...DEFAULTS, device: 'webgpu', budget: '2GB' })).toMatchObject({
+      device: 'webgpu',
+      budget: 2e9,
     });
   });
 
-  it('names what an accuracy level can be', () => {
-    expect(() => readComputing({ 'accuracy-level': '3' })).toThrow(/--accuracy-level must be one of 0, 4,.*got "3"/);
+  it('take the CPU for the accuracy level that it alone has, and refuse that level on a GPU', () => {
+    expect(readComputing({ ...DEFAULTS, 'accuracy-level': '4' })).toMatchObject({ device: 'cpu', accuracyLevel: 4 });
+    expect(() => readComputing({ ...DEFAULTS, device: 'webgpu', 'accuracy-level': '4' })).toThrow(
+      /--accuracy-level 4 needs --device cpu, got webgpu/,
+    );
+  });
+
+  it.each([
+    ['device', 'cuda', /--device must be one of auto, cpu, webgpu,.*got "cuda"/],
+    ['precision', 'f8', /--precision must be one of auto, f32, f16,.*got "f8"/],
+    ['accuracy-level', '3', /--accuracy-level must be one of 0, 4,.*got "3"/],
+  ])('name what %s can be', (name, value, message) => {
+    expect(() => readComputing({ ...DEFAULTS, [name]: value })).toThrow(message);
   });
 });

@@ -1,34 +1,46 @@
-import { formatBytes, strict } from '@flux-srpo/core';
+import { InputError, type Precision, strict } from '@flux-srpo/core';
 import { bytesOption } from './options.ts';
 
 /** Options of the commands that compute. */
 export const COMPUTING_OPTIONS = {
+  device: { type: 'string', default: 'auto' },
+  precision: { type: 'string', default: 'auto' },
   budget: { type: 'string' },
   'accuracy-level': { type: 'string', default: '0' },
 } as const;
 
-/** Of the memory that is free, how much weights and work buffers may take. The rest is for Node. */
-const SHARE = 0.7;
-
-interface Computing {
+export interface Computing {
+  device: 'auto' | 'cpu' | 'webgpu';
+  precision: 'auto' | Precision;
+  /** Bytes to stay within. Absent: no bound was given. */
+  budget?: number;
+  /** Of the CPU. */
   accuracyLevel: 0 | 4;
-  /** For the pipeline. */
-  memory: { memoryBudget?: number; memoryTarget?: number };
-  /** For people: what is planned for where no bound was given. */
-  note?: string;
 }
 
+const readDevice = strict.oneOf('auto', 'cpu', 'webgpu');
+const readPrecision = strict.oneOf('auto', 'f32', 'f16');
 const readAccuracyLevel = strict.oneOf('0', '4');
 
-/** @param free bytes of memory that this process could still take */
-export function readComputing(
-  values: { budget?: string | undefined; 'accuracy-level': string },
-  free = process.availableMemory(),
-): Computing {
+export function readComputing(values: {
+  device: string;
+  precision: string;
+  budget?: string | undefined;
+  'accuracy-level': string;
+}): Computing {
+  const device = readDevice(values.device, '--device');
   const accuracyLevel = readAccuracyLevel(values['accuracy-level'], '--accuracy-level') === '4' ? 4 : 0;
-  if (values.budget !== undefined)
-    return { accuracyLevel, memory: { memoryBudget: bytesOption(values.budget, 'budget') } };
-  const memoryTarget = Math.floor(SHARE * free);
-  const note = `plans for ${formatBytes(memoryTarget)} of memory, ${100 * SHARE} % of what is free; --budget sets another bound`;
-  return { accuracyLevel, memory: { memoryTarget }, note };
+  if (device === 'webgpu' && accuracyLevel === 4) {
+    throw new InputError('--accuracy-level 4 needs --device cpu, got webgpu; leave one of them out', {
+      code: 'input/conflict',
+      details: { field: '--accuracy-level' },
+    });
+  }
+  return {
+    // Whoever asks for what the CPU alone has asks for the CPU.
+    device: accuracyLevel === 4 ? 'cpu' : device,
+    precision: readPrecision(values.precision, '--precision'),
+    ...(values.budget !== undefined && { budget: bytesOption(values.budget, 'budget') }),
+    accuracyLevel,
+  };
 }

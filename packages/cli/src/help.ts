@@ -2,6 +2,14 @@ import { DEFAULT_MEMORY_BUDGET, DEFAULT_WEIGHT_CLASS, WEIGHT_CLASSES } from '@fl
 
 const CLASSES = `${WEIGHT_CLASSES.slice(0, -1).join(', ')} or ${WEIGHT_CLASSES.at(-1)} (default ${DEFAULT_WEIGHT_CLASS})`;
 
+const COMPUTING = `  --device <auto|cpu|webgpu>    webgpu needs the package webgpu and a driver; auto takes a GPU that it finds, else the CPU (default auto)
+  --precision <auto|f32|f16>    f16 computes in half precision, which is slow on a CPU; auto does so on a GPU that can (default auto)
+  --budget <bytes>              memory to stay within, as 2GB: what does not fit is refused (default: none; on the CPU, plans for
+                                70 % of what is free)
+  --accuracy-level <0|4>        4 rounds what goes into 4- and 8-bit layers to 8 bits: a fifth less time, up to 0.8 % error a
+                                block; on the CPU alone (default 0)
+`;
+
 export const HELP = {
   overview: `flux-srpo: FLUX.1 SRPO text-to-image on your own machine
 
@@ -64,6 +72,9 @@ network. "flux-srpo convert --recipe <id>" makes one.
                        write one tensor of a file as float32; nothing else of the file is read
   --token <token>      for the hub, and for no other host; or set HF_TOKEN
   --verify             read every byte and compare it with the manifest's hashes
+  --device <auto|cpu|webgpu>
+                       show what would compute here instead: adapter, features, limits, self-test, and for a bundle the
+                       memory plan; the bundle may be left out
   --json               print everything as one JSON object
 
 Says first what a file is that convert does not take, and which parts of a cut GGUF file are missing beside it.
@@ -78,10 +89,7 @@ Says first what a file is that convert does not take, and which parts of a cut G
   --max-sequence-length <n>     T5 tokens, padding included (default: the bundle's)
   --enable-safety-checker       pictures that the bundle's classifier flags are not written; the exit status is 3 then
   --out <file.png>              default picture.png; with --n 2, picture_0.png and picture_1.png
-  --precision <auto|f32|f16>    f16 runs the graphs in half precision, as a GPU does, slowly (default auto, which is f32 here)
-  --budget <bytes>              memory to stay within, as 2GB: what does not fit is refused (default: none; plans for 70 % of what is free)
-  --accuracy-level <0|4>        4 rounds what goes into 4- and 8-bit layers to 8 bits: a fifth less time, up to 0.8 % error a block (default 0)
-  --save-latents <file>         every tensor on the way, as float32 safetensors
+${COMPUTING}  --save-latents <file>         every tensor on the way, as float32 safetensors
   --json                        print settings, timings, memory and files as one JSON object
 `,
   serve: `flux-srpo serve --model <bundle>
@@ -91,9 +99,7 @@ Says first what a file is that convert does not take, and which parts of a cut G
   --api-key <key>               asked for as "Authorization: Bearer <key>"; or set FLUX_SRPO_API_KEY, which other users cannot see
   --cors <origin>               pages of this origin may call, * for all; may be given several times (default: none)
   --queue <n>                   requests that may wait while one runs; more get 429 (default 8)
-  --budget <bytes>              memory to stay within, as 2GB: what does not fit is refused (default: none; plans for 70 % of what is free)
-  --accuracy-level <0|4>        4 rounds what goes into 4- and 8-bit layers to 8 bits: a fifth less time, up to 0.8 % error a block (default 0)
-  --allow-host <name>           answer to this name too, as host.docker.internal; may be given several times (default: where only
+${COMPUTING}  --allow-host <name>           answer to this name too, as host.docker.internal; may be given several times (default: where only
                                 this machine can reach it, localhost and its addresses; else every name)
   --public-url <url>            how clients reach it through a proxy; pictures' addresses begin with it
   --image-lifetime <seconds>    how long a picture's address works (default 3600)

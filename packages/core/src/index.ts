@@ -16,6 +16,7 @@ export * from './manifest/weight-class.ts';
 export * from './memory/budget.ts';
 export { decodeTiles, type Tile, tileBlend, tileStride } from './memory/decode-tiles.ts';
 export * from './memory/part-sizes.ts';
+export { type Means, planPicture, requiredLimits } from './memory/picture-plan.ts';
 export * from './memory/plan.ts';
 export * from './memory/plan-types.ts';
 export { assertPlanned } from './memory/refusals.ts';

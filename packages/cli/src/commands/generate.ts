@@ -16,9 +16,9 @@ import {
   type Pipeline,
   pictureSettings,
 } from '@flux-srpo/runtime';
-import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { COMPUTING_OPTIONS, readComputing } from '../computing-options.ts';
 import { formatSeconds } from '../format.ts';
+import { openBackend } from '../open-backend.ts';
 import { openModel } from '../open-model.ts';
 import { numberOption, parseOptions, required, UsageError } from '../options.ts';
 import { outputPaths, writeOutput } from '../output.ts';
@@ -27,8 +27,6 @@ import { TensorFile } from '../tensor-file.ts';
 
 /** Exit status if all went well and a picture was withheld. */
 const EXIT_WITHHELD = 3;
-
-const readPrecision = strict.oneOf('auto', 'f32', 'f16');
 
 export async function runGenerate(args: string[], signal: AbortSignal): Promise<void> {
   const { values, positionals } = parseOptions(args, {
@@ -42,7 +40,6 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
     'max-sequence-length': { type: 'string' },
     'enable-safety-checker': { type: 'boolean', default: false },
     out: { type: 'string', default: 'picture.png' },
-    precision: { type: 'string', default: 'auto' },
     ...COMPUTING_OPTIONS,
     'save-latents': { type: 'string' },
     json: { type: 'boolean', default: false },
@@ -50,7 +47,7 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
   if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"; quote the prompt`);
   if (values.prompt === undefined) throw new InputError('--prompt is required', { code: 'input/required' });
   const model = required(values.model, '--model');
-  const { accuracyLevel, memory, note } = readComputing(values);
+  const computing = readComputing(values);
   type Numeric = 'steps' | 'guidance' | 'seed' | 'n' | 'max-sequence-length';
   const bounded = (name: Numeric, read: strict.Read<number>) => {
     const value = numberOption(values[name], name);
@@ -77,13 +74,10 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
   if (values.guidance !== undefined && !hasGuidance(bundle.manifest)) {
     process.stderr.write('--guidance changes nothing: this model has no input for guidance\n');
   }
-  const asked = readPrecision(values.precision, '--precision');
-  // On the CPU, `auto` is float32.
-  const precision = asked === 'auto' ? 'f32' : asked;
-  const backend = await createNodeBackend({ precision, accuracyLevel });
-  const pipeline = await createPipeline({ bundle, backend, precision, ...memory });
+  const { notes, ...means } = await openBackend(computing, bundle.manifest);
+  const pipeline = await createPipeline({ bundle, ...means });
   const tensors = values['save-latents'] === undefined ? undefined : new TensorFile(values['save-latents']);
-  if (note !== undefined && process.stderr.isTTY && !values.json) process.stderr.write(`${note}\n`);
+  if (process.stderr.isTTY && !values.json) for (const note of notes) process.stderr.write(`${note}\n`);
   const bar = progressBar('generate', values.json);
   try {
     const result = await pipeline.generate(request, {

@@ -3,6 +3,8 @@ import { ModelError } from '@flux-srpo/core';
 import { inspectBundle, inspectTensorFile, isNetworkAddress, readTensor, virtualBundle } from '@flux-srpo/export';
 import { pipelineFolder } from '@flux-srpo/export/node';
 import { type ByteSource, npyHeader } from '@flux-srpo/formats';
+import { readComputing } from '../computing-options.ts';
+import { deviceText, inspectDevice } from '../device-report.ts';
 import { onlyPositional, parseOptions, required, UsageError } from '../options.ts';
 import { writeOutputInPieces } from '../output.ts';
 import { bundleText, tensorFileText } from '../report.ts';
@@ -14,12 +16,18 @@ export async function runInspect(args: string[], signal: AbortSignal): Promise<v
     tensor: { type: 'string' },
     out: { type: 'string' },
     token: { type: 'string' },
+    device: { type: 'string' },
     json: { type: 'boolean', default: false },
   });
-  const path = onlyPositional(positionals, 'bundle or file');
   const print = <Report>(report: Report, text: (report: Report) => string) => {
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : text(report));
   };
+  if (values.device !== undefined) {
+    const computing = readComputing({ device: values.device, precision: 'auto', 'accuracy-level': '0' });
+    const model = positionals.length === 0 ? undefined : onlyPositional(positionals, 'bundle');
+    return print(await inspectDevice(computing, model), deviceText);
+  }
+  const path = onlyPositional(positionals, 'bundle or file');
   if ((values.tensor === undefined) !== (values.out === undefined)) {
     throw new UsageError(
       `--tensor names what --out is to hold: expected both, got --${values.tensor ? 'tensor' : 'out'}`,

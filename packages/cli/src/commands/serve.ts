@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
 import { isFluxError, strict } from '@flux-srpo/core';
 import { createPipeline } from '@flux-srpo/runtime';
-import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { toHttpError } from 'flux-srpo/wire';
 import { COMPUTING_OPTIONS, readComputing } from '../computing-options.ts';
+import { openBackend } from '../open-backend.ts';
 import { openModel } from '../open-model.ts';
 import { integerOption, parseOptions, required, UsageError } from '../options.ts';
 import { createApp } from '../serve/app.ts';
@@ -28,7 +28,7 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
   });
   if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
   const model = required(values.model, '--model');
-  const { accuracyLevel, memory, note } = readComputing(values);
+  const computing = readComputing(values);
   const port = integerOption(values.port, 'port', 0, 65_535);
   const maxWaiting = integerOption(values.queue, 'queue', 0, 10_000);
   const lifetimeMs = 1000 * integerOption(values['image-lifetime'], 'image-lifetime', 1, 30 * 24 * 3600);
@@ -40,7 +40,8 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
   if (apiKey === '') throw new UsageError('--api-key must not be empty; leave it out for none');
 
   const bundle = await openModel(model);
-  const pipeline = await createPipeline({ bundle, backend: await createNodeBackend({ accuracyLevel }), ...memory });
+  const { notes, ...means } = await openBackend(computing, bundle.manifest);
+  const pipeline = await createPipeline({ bundle, ...means });
   try {
     const images = new ImageStore({ lifetimeMs });
     const engine = createNodeEngine({
@@ -54,7 +55,7 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
     }
     const app = createApp({ engine, images, apiKey, origins, hosts, onError: reportInternal });
     const server = await listen(app, values.host, port);
-    if (note !== undefined) process.stderr.write(`${note}\n`);
+    for (const note of notes) process.stderr.write(`${note}\n`);
     process.stdout.write(`${bundle.manifest.model} at ${server.url}/v1\n`);
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
     process.stderr.write('stopping; what runs may finish\n');

@@ -1,5 +1,6 @@
 import { formatBytes } from '../format-bytes.ts';
-import { PIXELS_PER_LATENT, PIXELS_PER_TOKEN } from '../picture/geometry.ts';
+import { PLAN_PHASES } from '../model/parts.ts';
+import { type ImageSize, PIXELS_PER_LATENT, PIXELS_PER_TOKEN } from '../picture/geometry.ts';
 import type { MemoryPlan, PlanInput, PlanRefusal } from './plan-types.ts';
 import { planResidency } from './residency.ts';
 
@@ -44,6 +45,20 @@ function shrunk(pixels: number, sixteenths: number): number {
 function describeFit({ n = 1 }: PlanInput, fit: Fit): string {
   const size = `${fit.size.width}x${fit.size.height}`;
   return n === 1 ? size : `${fit.n} of ${size}`;
+}
+
+/** For people: what a picture of `size` takes, phase by phase, and what {@link planNotes} says. */
+export function planLines(size: ImageSize, plan: MemoryPlan): string[] {
+  const stay = plan.keep ? 'weights stay between pictures' : 'weights are loaded for each picture';
+  return [
+    `a picture of ${size.width}x${size.height} takes ${formatBytes(plan.peak)} on the device at most; ${stay}`,
+    ...PLAN_PHASES.map((phase) => {
+      const { bytes, weights, work, mode } = plan.phases[phase];
+      const parts = `weights ${formatBytes(weights)} (${mode}), work ${formatBytes(work)}`;
+      return `  ${phase.padEnd(10)} ${formatBytes(bytes)}: ${parts}`;
+    }),
+    ...planNotes(plan).map((note) => `  ${note}`),
+  ];
 }
 
 /** For people, one line each: tiles, weights that are read again, and what is refused. */

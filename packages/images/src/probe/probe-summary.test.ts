@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { parseManifest } from '@flux-srpo/core';
+import { parseManifest, planPicture } from '@flux-srpo/core';
 import { expect, it } from 'vitest';
-import { planPicture } from './memory-plan.ts';
 import type { Findings } from './probe-report.ts';
 import { probeSummary } from './probe-summary.ts';
 

@@ -1,4 +1,4 @@
-import { formatBytes as bytes, PLAN_PHASES, planNotes } from '@flux-srpo/core';
+import { formatBytes as bytes, planLines } from '@flux-srpo/core';
 import type { Findings } from './probe-report.ts';
 
 /** The report in words, line by line: verdict, reasons, download, memory of each phase. */
@@ -20,15 +20,6 @@ export function probeSummary({
     const room = storage === undefined ? '' : `; this site may store ${bytes(storage.quota - storage.usage)} more`;
     lines.push(`download ${bytes(download)}${room}`);
   }
-  if (memory !== undefined) {
-    const { size, phases, keep } = memory;
-    const stay = keep ? 'weights stay between pictures' : 'weights are loaded for each picture';
-    lines.push(`a picture of ${size.width}x${size.height} takes ${bytes(memory.peak)} on the device at most; ${stay}`);
-    for (const phase of PLAN_PHASES) {
-      const { bytes: all, weights, work, mode } = phases[phase];
-      lines.push(`  ${phase.padEnd(10)} ${bytes(all)}: weights ${bytes(weights)} (${mode}), work ${bytes(work)}`);
-    }
-    for (const note of planNotes(memory)) lines.push(`  ${note}`);
-  }
+  if (memory !== undefined) lines.push(...planLines(memory.size, memory));
   return lines.join('\n');
 }

@@ -4,9 +4,11 @@ import {
   isFluxError,
   MAX_MANIFEST_BYTES,
   type Manifest,
+  type Means,
   ModelError,
   NetworkError,
   parseManifest,
+  planPicture,
   readBounded,
   type StorageError,
 } from '@flux-srpo/core';
@@ -18,7 +20,6 @@ import { findFile } from '../store/opfs/opfs-files.ts';
 import { openModelFolder, opfsModelId } from '../store/opfs/opfs-models.ts';
 import { readStoredManifest } from '../store/read-stored-manifest.ts';
 import type { LoadInput } from '../worker/protocol.ts';
-import { type Means, planPicture } from './memory-plan.ts';
 import type { Findings, ProbeReport } from './probe-report.ts';
 import { probeSummary } from './probe-summary.ts';
 

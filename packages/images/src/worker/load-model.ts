@@ -1,4 +1,4 @@
-import { isFluxError, type Progress, toWireError, type WireError } from '@flux-srpo/core';
+import { isFluxError, type Progress, requiredLimits, toWireError, type WireError } from '@flux-srpo/core';
 import {
   type Backend,
   type BackendHooks,
@@ -10,7 +10,6 @@ import {
   type Pipeline,
   type WebGpuBackendOptions,
 } from '@flux-srpo/runtime';
-import { requiredLimits } from '../probe/memory-plan.ts';
 import type { OpenedModel } from '../store/open-model.ts';
 import { modelFacts } from '../wire/model.ts';
 import type { LoadInput, LocalModel } from './protocol.ts';

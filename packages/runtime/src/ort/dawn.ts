@@ -1,4 +1,9 @@
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { DeviceError } from '@flux-srpo/core';
+import { probeAdapter } from './adapter.ts';
 
 /**
  * WebGPU in Node: Dawn, the implementation that Chromium uses (the package `webgpu`). It needs a
@@ -7,6 +12,12 @@ import { DeviceError } from '@flux-srpo/core';
 
 /** Subgroup matrices are hidden without it. */
 const FLAGS = ['enable-dawn-features=allow_unsafe_apis'];
+
+const INSTALL = 'npm i webgpu@0.6.2';
+const NO_DRIVER = 'no driver of this machine offers one to Vulkan, Metal or Direct3D 12';
+
+/** A driver that has not answered by then is no help. */
+const SEARCH_TIMEOUT_MS = 10_000;
 
 interface Dawn {
   create(flags: readonly string[]): GPU;
@@ -17,11 +28,20 @@ interface Dawn {
  * Gives this process `navigator.gpu` and the globals that a browser has, where onnxruntime-web and
  * this package look for them. Does nothing where there is a `navigator.gpu` (Deno, or a second
  * call).
+ *
+ * @throws DeviceError `device/feature-missing` without the package, `device/no-webgpu` where Dawn
+ * finds no adapter
  */
 export async function installDawn(): Promise<void> {
-  if (globalThis.navigator?.gpu !== undefined) return;
+  if (hasWebGpu()) return;
   const { create, globals } = await importDawn();
   const gpu = create(FLAGS);
+  if ((await gpu.requestAdapter()) === null) {
+    throw new DeviceError(
+      `WebGPU needs an adapter, and ${NO_DRIVER}; install your GPU's driver (on Linux its Vulkan driver and libvulkan1), or use the CPU`,
+      { code: 'device/no-webgpu', details: { reason: 'no-adapter' } },
+    );
+  }
   copySharedMemory(globals.GPUQueue.prototype);
   Object.assign(globalThis, globals);
   // Held by `navigator` for good: Dawn dies when this object is collected.
@@ -30,12 +50,73 @@ export async function installDawn(): Promise<void> {
   Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
 }
 
+/** What Dawn would compute on here. */
+export interface FoundGpu {
+  /** One line, as the driver says it. */
+  readonly name: string;
+  /** A program that computes on the CPU, and not what somebody calls a GPU. */
+  readonly isSoftware: boolean;
+}
+
+/**
+ * Looks for a GPU in a process of its own, so that a driver that crashes, hangs or complains does
+ * so there.
+ *
+ * @returns the adapter that Dawn prefers, or why there is none, as half a sentence
+ */
+export async function findGpu(): Promise<FoundGpu | string> {
+  if (hasWebGpu()) {
+    const { vendor, architecture, description, isFallback } = await probeAdapter();
+    return { name: gpuName({ vendor, architecture, description }), isSoftware: isFallback };
+  }
+  let dawn: string;
+  try {
+    dawn = pathToFileURL(createRequire(import.meta.url).resolve('webgpu')).href;
+  } catch {
+    return `the package webgpu is not installed: ${INSTALL}`;
+  }
+  try {
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--input-type=module', '--eval', PRINT_ADAPTER, dawn],
+      { timeout: SEARCH_TIMEOUT_MS },
+    );
+    const info = JSON.parse(stdout) as (Pick<GPUAdapterInfo, 'isFallbackAdapter'> & Described) | null;
+    return info === null ? NO_DRIVER : { name: gpuName(info), isSoftware: info.isFallbackAdapter };
+  } catch {
+    return 'its driver did not answer';
+  }
+}
+
+const PRINT_ADAPTER = `
+  const { create } = await import(process.argv[1]);
+  globalThis.gpu = create([]);
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const { vendor, architecture, description, isFallbackAdapter } = adapter?.info ?? {};
+  process.stdout.write(JSON.stringify(adapter && { vendor, architecture, description, isFallbackAdapter }));
+`;
+
+interface Described {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+}
+
+/** @returns one line for people */
+export function gpuName({ vendor, architecture, description }: Described): string {
+  return [vendor, architecture, description].filter(Boolean).join(' ');
+}
+
+function hasWebGpu(): boolean {
+  return globalThis.navigator?.gpu !== undefined;
+}
+
 async function importDawn(): Promise<Dawn> {
   try {
     return (await import('webgpu')) as unknown as Dawn;
   } catch (cause) {
     throw new DeviceError(
-      'the package webgpu must be installed to compute on a GPU in Node, and could not be loaded; run "npm i webgpu@0.6.2"',
+      `the package webgpu must be installed to compute on a GPU in Node, and could not be loaded; run "${INSTALL}"`,
       { code: 'device/feature-missing', details: { feature: 'webgpu' }, cause },
     );
   }

@@ -1,7 +1,7 @@
-import { FLUX1_DEV, type Manifest } from '@flux-srpo/core';
-import type { AdapterReport } from '@flux-srpo/runtime';
 import { describe, expect, it } from 'vitest';
-import { planPicture, requiredLimits } from './memory-plan.ts';
+import type { Manifest } from '../manifest/manifest.ts';
+import { FLUX1_DEV } from '../model/flux1-dev.ts';
+import { type Means, planPicture, requiredLimits } from './picture-plan.ts';
 
 const SQUARE = { width: 512, height: 512 };
 const LARGE = { width: 1024, height: 768 };
@@ -34,9 +34,8 @@ const MANIFEST = {
   ],
 } as unknown as Manifest;
 
-function adapter(limit: number): AdapterReport {
-  const limits = { maxBufferSize: 2 ** 33, maxStorageBufferBindingSize: limit };
-  return { vendor: '', architecture: '', device: '', description: '', isFallback: false, features: [], limits };
+function adapter(limit: number): Means['adapter'] {
+  return { features: [], limits: { maxBufferSize: 2 ** 33, maxStorageBufferBindingSize: limit } };
 }
 
 describe('planPicture', () => {

@@ -1,19 +1,14 @@
-import {
-  type ImageSize,
-  type Manifest,
-  type MemoryPlan,
-  PLAN_PHASES,
-  type PlanInput,
-  type Precision,
-  partSizes,
-  planGeneration,
-} from '@flux-srpo/core';
-import type { AdapterReport } from '@flux-srpo/runtime';
+import type { Manifest, Precision } from '../manifest/manifest.ts';
+import { PLAN_PHASES } from '../model/parts.ts';
+import type { ImageSize } from '../picture/geometry.ts';
+import { partSizes } from './part-sizes.ts';
+import { planGeneration } from './plan.ts';
+import type { MemoryPlan, PlanInput } from './plan-types.ts';
 
 /** What a machine gives to a generation. */
 export interface Means {
   /** Absent where the CPU computes. */
-  adapter?: AdapterReport | undefined;
+  adapter?: { features: readonly string[]; limits: NonNullable<PlanInput['limits']> } | undefined;
   /** Bytes of device memory, where the caller set a bound. */
   memoryBudget?: number | undefined;
   /** @default 'auto' */
