@@ -1,7 +1,6 @@
 import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build as esbuild } from 'esbuild';
 import type { createFluxSrpo, FluxSrpo, ImageRequestNonStreaming } from 'flux-srpo';
 import { type Browser, chromium } from 'playwright';
 import { build, createServer } from 'vite';
@@ -113,28 +112,6 @@ describe('the packed library', () => {
     await cp(join(folder, 'model'), join(folder, 'vite/model'), { recursive: true });
     const server = await serveFolder(join(folder, 'vite'));
     const { title, hosts } = await visit(server.url);
-    await server.close();
-    expect(title).toBe('done 7 48 80 false');
-    expect(hosts).toEqual([new URL(server.url).host]);
-  });
-
-  it('generates in a site that esbuild built, with the standalone worker', async () => {
-    const site = await plainSite('esbuild');
-    await cp(join(folder, 'model'), join(site, 'model'), { recursive: true });
-    await writeFile(join(app, 'bundled.js'), script('flux-srpo', "workerUrl: './flux-srpo/standalone/worker.js'"));
-    const { warnings } = await esbuild({
-      entryPoints: [join(app, 'bundled.js')],
-      outdir: site,
-      bundle: true,
-      splitting: true,
-      format: 'esm',
-      logLevel: 'silent',
-    });
-    expect(warnings).toEqual([]);
-    // At a path below the root, as project pages are.
-    await writeFile(join(site, 'index.html'), '<!doctype html><img><script type="module" src="bundled.js"></script>');
-    const server = await serveFolder(folder);
-    const { title, hosts } = await visit(`${server.url}esbuild/`);
     await server.close();
     expect(title).toBe('done 7 48 80 false');
     expect(hosts).toEqual([new URL(server.url).host]);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 const RUNTIME = fileURLToPath(new URL('../../packages/images/node_modules/onnxruntime-web/dist/', import.meta.url));
 
 /**
- * Makes a folder of what docs/embed.md says to copy where there is no bundler.
+ * Makes a folder of what docs/bundlers.md says to copy where there is no bundler.
  *
  * @param app where the package is installed
  */

@@ -1,0 +1,53 @@
+import { type Browser, chromium } from 'playwright';
+import { checkPicture, compare } from '../../models/tiny/scenes/check.ts';
+import { allScenes, caption } from '../../models/tiny/scenes/grammar.ts';
+import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
+
+/** Chromium without WebGPU: wasm is quick enough for a hundred pixels a side. */
+export function launchChromium(): Promise<Browser> {
+  const executablePath = findChromium();
+  const args = CHROMIUM_ARGS.filter((flag) => !/webgpu/.test(flag));
+  return chromium.launch({ args, ...(executablePath === undefined ? {} : { executablePath }) });
+}
+
+/** What the prompt of README's first example asks for. */
+export const PROMPT = 'a red house on the left in a meadow, on a sunny day';
+
+/** All of it is in the picture. */
+export const AS_ASKED = { kind: true, colour: true, position: true, time: true, ground: true };
+
+/**
+ * Opens a page that draws `PROMPT`; gives what of it the first picture shows, and the hosts that
+ * the page asked. Rejects with the page's first error.
+ *
+ * Oracle: the rule-based checker of the scenes, which reads pixels and knows nothing of the model.
+ */
+export async function firstPicture(browser: Browser, url: string): Promise<{ shows: object; hosts: string[] }> {
+  const page = await browser.newPage();
+  const hosts = new Set<string>();
+  page.on('request', (request) => hosts.add(new URL(request.url()).host));
+  try {
+    page.setDefaultTimeout(5 * 60_000);
+    // Pages draw a random seed. A test needs the same seed each time.
+    await page.addInitScript('crypto.getRandomValues = (array) => array.fill(1)');
+    const failed = new Promise<never>((_resolve, reject) => page.once('pageerror', reject));
+    await page.goto(url);
+    const shown = page.waitForSelector('img[src]').then((image) =>
+      image.evaluate(async (image) => {
+        const picture = image as HTMLImageElement;
+        await picture.decode();
+        const { naturalWidth: width, naturalHeight: height } = picture;
+        const context = new OffscreenCanvas(width, height).getContext('2d')!;
+        context.drawImage(picture, 0, 0);
+        return { width, height, rgba: [...context.getImageData(0, 0, width, height).data] };
+      }),
+    );
+    const { width, height, rgba } = await Promise.race([shown, failed]);
+    const scene = allScenes().find((each) => caption(each) === PROMPT)!;
+    const shows = compare(checkPicture(Uint8Array.from(rgba), width, height), scene);
+    // blob: and data: URLs have no host.
+    return { shows, hosts: [...hosts].filter(Boolean) };
+  } finally {
+    await page.close();
+  }
+}
