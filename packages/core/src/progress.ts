@@ -13,9 +13,15 @@ export type Progress = Overall &
   (
     | {
         stage: 'load';
-        /** Bytes read so far. */
+        /** Bytes that are here. */
         loaded: number;
         total: number;
+        /** Bytes that were here before. Only while files are fetched to be kept. */
+        found?: number;
+        /** Bytes a second, over the last seconds. Absent before the first chunk and at the end. */
+        rate?: number;
+        /** Absent where `rate` is. */
+        secondsLeft?: number;
         /** What was read last. */
         part: string;
       }

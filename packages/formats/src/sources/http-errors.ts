@@ -14,13 +14,14 @@ export function badAnswer(name: string, problem: string, details: Record<string,
   return new NetworkError(`${name}: the server ${problem}`, { code: 'network/status', details: { name, ...details } });
 }
 
-/** The error for any status but 206. */
-export function badStatus(name: string, { status, statusText, headers }: Response): NetworkError {
+/** The error for a status that brings no bytes of the file. */
+export function badStatus(name: string, { status, statusText, headers, redirected }: Response): NetworkError {
   const advice = ADVICE[status] ?? (status >= 500 ? 'try again later' : undefined);
   const got = `${status} ${statusText}`.trimEnd();
   const retryAfterMs = parseRetryAfter(headers.get('retry-after'));
   return badAnswer(name, `must answer with 206, got ${advice === undefined ? got : `${got}; ${advice}`}`, {
     status,
+    ...(redirected ? { redirected } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
 }

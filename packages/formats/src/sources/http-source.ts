@@ -28,35 +28,68 @@ export interface HttpSourceOptions {
   stallMs?: number;
 }
 
+export interface HttpSource extends ByteSource {
+  /**
+   * Reads as many bytes as `out` has, from `offset`.
+   *
+   * @param onFilled hears how many are there, also of a read that breaks off later
+   */
+  fill(out: Bytes, offset: number, signal?: AbortSignal, onFilled?: (bytes: number) => void): Promise<void>;
+  /**
+   * All bytes in order, in one request, where the server has answered a range with the whole file.
+   * Undefined where it has not.
+   */
+  whole(signal?: AbortSignal): AsyncIterable<Uint8Array> | undefined;
+}
+
 /**
  * A source over a URL, with one `Range` request per read. Nothing is retried here, and every answer
  * is checked. Where the server was asked for the size, each later answer must have the same size,
  * entity tag and time of change.
  */
-export async function httpSource(url: string | URL, options: HttpSourceOptions = {}): Promise<ByteSource> {
+export async function httpSource(url: string | URL, options: HttpSourceOptions = {}): Promise<HttpSource> {
   const name = shortName(url);
   const request = new RangeRequest(url, name, options);
   const size = options.size ?? (await request.askSize());
   if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`size must be a number of bytes, got ${size}`);
-  const source: ByteSource = {
+  const source: HttpSource = {
     size,
     name,
     url: withoutSecrets(url),
     ...(request.version === undefined ? {} : { version: request.version }),
     async read(offset, length, signal) {
+      // Before memory is taken for a length that may be wrong.
+      checkRange(source, offset, length);
+      const out = new Uint8Array(length);
+      await source.fill(out, offset, signal);
+      return out;
+    },
+    async fill(out, offset, signal, onFilled = () => undefined) {
       signal?.throwIfAborted();
       options.signal?.throwIfAborted();
-      checkRange(source, offset, length);
-      return length === 0 ? new Uint8Array(0) : await request.read(offset, length, size, signal);
+      checkRange(source, offset, out.length);
+      if (out.length > 0) await request.fill(out, { offset, size, signal, onFilled });
     },
+    whole: (signal) => (request.ignoresRanges ? request.whole(size, signal) : undefined),
   };
   return source;
+}
+
+/** A read on its way. */
+interface Filling {
+  offset: number;
+  /** Bytes of the file. */
+  size: number;
+  signal: AbortSignal | undefined;
+  onFilled: (bytes: number) => void;
 }
 
 class RangeRequest {
   readonly #url: string | URL;
   readonly #name: string;
   readonly #options: HttpSourceOptions;
+  /** Whether the server has answered a range with the whole file. */
+  ignoresRanges = false;
   /** What the server said at the start. Undefined where the size was known already. */
   #opened: (Validators & { size: number }) | undefined;
 
@@ -96,8 +129,9 @@ class RangeRequest {
     return size;
   }
 
-  async read(offset: number, length: number, size: number, signal: AbortSignal | undefined): Promise<Bytes> {
-    const end = offset + length;
+  async fill(out: Bytes, filling: Filling): Promise<void> {
+    const { offset, size, signal } = filling;
+    const end = offset + out.length;
     const response = await this.#fetch({ headers: { range: `bytes=${offset}-${end - 1}` } }, signal);
     try {
       if (![200, 206, 416].includes(response.status)) throw badStatus(this.#name, response);
@@ -105,18 +139,16 @@ class RangeRequest {
       this.#checkState(response);
       if (response.status === 206) {
         checkContentRange(this.#name, response, { offset, end, size });
-        return await this.#body(response, { skip: 0, length, mustEnd: true }, signal);
+        return await this.#body(response, out, { skip: 0, mustEnd: true }, filling);
       }
-      if (response.status === 416) throw noRange(this.#name, size, offset, length);
-      const whole = plainLength(response);
-      if (whole !== undefined && whole !== size) {
-        throw badAnswer(this.#name, `must have ${size} bytes, got ${whole}`);
-      }
+      if (response.status === 416) throw noRange(this.#name, size, offset, out.length);
+      this.#checkWhole(response, size);
+      this.ignoresRanges = true;
       if (offset > MAX_SKIPPED_BYTES) {
         const problem = 'must answer range requests with 206, got 200; serve it from a host that supports ranges';
         throw badAnswer(this.#name, problem, { status: 200 });
       }
-      return await this.#body(response, { skip: offset, length, mustEnd: end === size }, signal);
+      return await this.#body(response, out, { skip: offset, mustEnd: end === size }, filling);
     } catch (error) {
       // Frees the connection: nobody reads the body any more.
       await response.body?.cancel().catch(() => undefined);
@@ -124,18 +156,47 @@ class RangeRequest {
     }
   }
 
-  /** `length` bytes after the first `skip`. With `mustEnd`, one byte more is an error. */
+  async *whole(size: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+    const response = await this.#fetch({}, signal);
+    try {
+      if (response.status !== 200) throw badStatus(this.#name, response);
+      refusePage(this.#name, response);
+      this.#checkState(response);
+      this.#checkWhole(response, size);
+      let seen = 0;
+      const pieces = boundedPieces(response, {
+        maxBytes: size,
+        tooLarge: () => badAnswer(this.#name, `must have ${size} bytes, got more`),
+        guard: (read) => this.#guard(read, signal),
+      });
+      for await (const piece of pieces) {
+        seen += piece.length;
+        yield piece;
+      }
+      if (seen < size) throw shortBody(this.#name, size, seen);
+    } finally {
+      await response.body?.cancel().catch(() => undefined);
+    }
+  }
+
+  #checkWhole(response: Response, size: number): void {
+    const whole = plainLength(response);
+    if (whole === undefined || whole === size) return;
+    throw badAnswer(this.#name, `must have ${size} bytes, got ${whole}`);
+  }
+
+  /** Fills `out` after the first `skip` bytes. With `mustEnd`, one byte more is an error. */
   async #body(
     response: Response,
-    { skip, length, mustEnd }: { skip: number; length: number; mustEnd: boolean },
-    signal: AbortSignal | undefined,
-  ): Promise<Bytes> {
-    const out = new Uint8Array(length);
-    const wanted = skip + length;
+    out: Bytes,
+    { skip, mustEnd }: { skip: number; mustEnd: boolean },
+    { signal, onFilled }: Filling,
+  ): Promise<void> {
+    const wanted = skip + out.length;
     let seen = 0;
     const pieces = boundedPieces(response, {
       maxBytes: mustEnd ? wanted : Number.POSITIVE_INFINITY,
-      tooLarge: () => badAnswer(this.#name, `must answer with ${length} bytes, got more`),
+      tooLarge: () => badAnswer(this.#name, `must answer with ${out.length} bytes, got more`),
       guard: (read) => this.#guard(read, signal),
     });
     for await (const piece of pieces) {
@@ -143,10 +204,10 @@ class RangeRequest {
       const part = piece.subarray(from, Math.max(wanted - seen, 0));
       if (part.length > 0) out.set(part, seen + from - skip);
       seen += piece.length;
+      onFilled(Math.max(Math.min(seen, wanted) - skip, 0));
       if (seen >= wanted && !mustEnd) break;
     }
     if (seen < wanted) throw shortBody(this.#name, wanted, seen);
-    return out;
   }
 
   /** Throws for an answer from another file than the one that was opened. */

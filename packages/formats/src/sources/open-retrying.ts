@@ -36,17 +36,27 @@ export async function openRetrying(
   };
 }
 
-/** The delay, or the server's own if longer; `undefined` where there is no further try. */
-function pauseAfter(error: unknown, delay: number | undefined): number | undefined {
+/**
+ * Milliseconds before the next try: the delay, or the server's own if longer, at most a minute.
+ * `undefined` where there is no delay left, or another try would meet the same.
+ */
+export function pauseAfter(error: unknown, delay: number | undefined): number | undefined {
   if (delay === undefined || !mayPass(error)) return undefined;
   return Math.max(delay, Math.min(detail(error, 'retryAfterMs') ?? 0, MAX_PAUSE_MS));
 }
 
-/** Whether another try may succeed: the connection broke, or the server was busy. */
+/** What hosts answer whose signed addresses have expired. */
+const EXPIRED = [400, 401, 403];
+
+/**
+ * Whether another try may succeed: the connection broke, the server was busy, or the address that
+ * it redirected to has expired, in place of which it gives a new one.
+ */
 function mayPass(error: unknown): boolean {
   if (!isFluxError(error, 'network/')) return false;
   const status = detail(error, 'status');
-  return status === undefined ? error.code !== 'network/status' : status === 429 || status >= 500;
+  if (status === undefined) return error.code !== 'network/status';
+  return status === 429 || status >= 500 || (error.details.redirected === true && EXPIRED.includes(status));
 }
 
 function detail(error: unknown, name: 'status' | 'retryAfterMs'): number | undefined {

@@ -22,6 +22,12 @@ export interface OpenedModel {
 }
 
 /**
+ * What is kept need not be in the browser's HTTP cache too, which also answers one request for a
+ * file at a time.
+ */
+const UNCACHED = { cache: 'no-store' } as const;
+
+/**
  * Opens an imported model from OPFS, any other from its server, and locks what is stored of it
  * against changes by others.
  */
@@ -38,7 +44,7 @@ export async function openModel(
   const release = await shareModel(url);
   try {
     if (id !== undefined) return { files: await openOpfsBundle(id), isImported: true, release };
-    return { ...(await openCacheBundle(url, httpBundle(url))), isImported: false, release };
+    return { ...(await openCacheBundle(url, httpBundle(url, UNCACHED))), isImported: false, release };
   } catch (error) {
     release();
     throw error;

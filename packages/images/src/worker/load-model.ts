@@ -87,7 +87,7 @@ async function start(
     precision: input.precision,
   });
   closers.push(() => pipeline.unload());
-  if (chunks !== undefined) await keepAll(bundle, chunks, signal, onProgress);
+  if (chunks !== undefined) await keepAll(bundle, chunks, { signal, onProgress });
   await chunks?.end(manifest);
   assertKept();
   await pipeline.prepare();

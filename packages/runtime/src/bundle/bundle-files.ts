@@ -1,5 +1,6 @@
 import { InputError, isFluxError, ModelError } from '@flux-srpo/core';
-import { type ByteSource, httpSource } from '@flux-srpo/formats';
+import type { BundleSource } from './bundle-source.ts';
+import { type HttpFileOptions, httpFile } from './http-file.ts';
 
 /** Where a bundle's files come from. Not trusted: whoever reads checks sizes and hashes. */
 export interface BundleFiles {
@@ -9,15 +10,22 @@ export interface BundleFiles {
    * Opens one file. Where there is none, this or the first read rejects with `model/file-missing`.
    * @param size what the manifest says, which saves asking a server
    */
-  open(path: string, size?: number): Promise<ByteSource>;
+  open(path: string, size?: number): Promise<BundleSource>;
+}
+
+export interface HttpBundleOptions extends HttpFileOptions {
+  /** Addresses of the same folder on other servers, asked in turn where one fails. */
+  mirrors?: readonly (string | URL)[] | undefined;
 }
 
 /**
- * A bundle on any static file server that answers range requests.
+ * A bundle on any static file server. One that answers no range requests serves it as well, as long
+ * as all of it is kept.
  * @param baseUrl the folder that holds `manifest.json`, absolute, http or https
  */
-export function httpBundle(baseUrl: string | URL): BundleFiles {
+export function httpBundle(baseUrl: string | URL, { mirrors = [], ...options }: HttpBundleOptions = {}): BundleFiles {
   const base = parseBase(baseUrl);
+  const bases = [base, ...mirrors.map(parseBase)];
   return {
     name: base.href,
     async open(path, size) {
@@ -26,7 +34,8 @@ export function httpBundle(baseUrl: string | URL): BundleFiles {
           const isMissing = isFluxError(cause, 'network/status') && [404, 410].includes(cause.details.status as number);
           throw isMissing ? fileMissing(base.href, path, cause) : cause;
         });
-      const source = await found(httpSource(new URL(path, base), size === undefined ? {} : { size }));
+      const urls = bases.map((each) => new URL(path, each));
+      const source = await found(httpFile(urls, size, options));
       return { ...source, read: (offset, length, signal) => found(source.read(offset, length, signal)) };
     },
   };

@@ -11,7 +11,7 @@ import type { BundleFiles } from './bundle-files.ts';
 import { ChunkCache, type ChunkStore } from './chunk-cache.ts';
 import { ChunkChecks } from './chunk-checks.ts';
 import { readManifest } from './read-manifest.ts';
-import { type VerifiedSource, verifiedSource } from './verified-source.ts';
+import { type KeepableSource, type VerifiedSource, verifiedSource } from './verified-source.ts';
 
 /** A read needs up to two chunks; two more are fetched ahead. */
 const CACHED_CHUNKS = 4;
@@ -35,27 +35,43 @@ export interface Bundle {
   close(): Promise<void>;
 }
 
+/** A bundle that can be kept. */
+export interface KeepableBundle extends Bundle {
+  source(path: string): Promise<KeepableSource>;
+}
+
 export interface OpenBundleOptions {
+  /** What the manifest must hash to, lower-case hex SHA-256. */
+  sha256?: string | undefined;
   /** Keeps what was read and checked, and is asked before `files` are. */
   store?: ChunkStore | undefined;
   /** Called when a read of `files` has ended, well or not. */
   onRead?: (() => void) | undefined;
 }
 
-export async function openBundle(from: BundleFiles, { store, onRead }: OpenBundleOptions = {}): Promise<Bundle> {
+export async function openBundle(
+  from: BundleFiles,
+  { sha256, store, onRead }: OpenBundleOptions = {},
+): Promise<KeepableBundle> {
   const files = onRead === undefined ? from : toldFiles(from, onRead);
   const { bytes, json } = await readManifest(files);
-  const manifest = parseManifest(json);
   const identity = await sha256Hex(bytes);
+  if (sha256 !== undefined && identity !== sha256) {
+    throw new ModelError(
+      `manifest.json of ${from.name} must hash to ${sha256}, got ${identity}; check the address and the hash`,
+      { code: 'model/hash-mismatch', details: { path: 'manifest.json', expected: sha256, got: identity } },
+    );
+  }
+  const manifest = parseManifest(json);
 
   const listed = new Map(manifest.files.map((file): [string, BundleFile] => [file.path, file]));
   const parts = new Map(manifest.parts.map((part): [string, BundlePart] => [part.name, part]));
   const { chunk_bytes: chunkBytes } = manifest;
   const reading = { chunkBytes, cache: new ChunkCache(CACHED_CHUNKS, chunkBytes), checks: new ChunkChecks(), store };
-  const sources = new Map<string, Promise<VerifiedSource>>();
+  const sources = new Map<string, Promise<KeepableSource>>();
   const tensors = new Map<string, Promise<Safetensors>>();
 
-  async function openSource(path: string): Promise<VerifiedSource> {
+  async function openSource(path: string): Promise<KeepableSource> {
     const file = listed.get(path);
     if (file === undefined) throw notListed(path);
     const raw = await files.open(path, file.size);
@@ -67,7 +83,7 @@ export async function openBundle(from: BundleFiles, { store, onRead }: OpenBundl
     }
   }
 
-  const bundle: Bundle = {
+  const bundle: KeepableBundle = {
     manifest,
     identity,
     name: files.name,
@@ -116,9 +132,27 @@ function toldFiles(files: BundleFiles, onRead: () => void): BundleFiles {
     name: files.name,
     async open(...args) {
       const source = await files.open(...args);
-      return { ...source, read: (...range) => source.read(...range).finally(onRead) };
+      const { whole } = source;
+      return {
+        ...source,
+        read: (...range) => source.read(...range).finally(onRead),
+        ...(whole && { whole: (signal) => toldPieces(whole(signal), onRead) }),
+      };
     },
   };
+}
+
+function toldPieces(
+  pieces: AsyncIterable<Uint8Array> | undefined,
+  onRead: () => void,
+): AsyncIterable<Uint8Array> | undefined {
+  if (pieces === undefined) return undefined;
+  return (async function* () {
+    for await (const piece of pieces) {
+      onRead();
+      yield piece;
+    }
+  })();
 }
 
 /** The value under `key`, made at most once unless making it failed. */

@@ -106,6 +106,8 @@ export interface ChunkStore {
   /** Hashes of all chunks that are kept. */
   keys(): Promise<Set<string>>;
   get(sha256: string): Promise<Bytes | undefined>;
+  /** Whether the chunk is kept now, by whoever on this machine. Not read, not checked. */
+  has(sha256: string): Promise<boolean>;
   /** Keeps a chunk that was checked. Where it cannot, it says so as `refusal`. */
   put(sha256: string, bytes: Uint8Array): Promise<void>;
   /** Runs `work`, which fetches this chunk, while nobody else on this machine does. */

@@ -11,7 +11,9 @@ const files = await memoryBundle({
   parts: {
     part: {
       graph: 'block',
-      tensors: [{ name: 'a.weight', dtype: 'U8', shape: [20_000], bytes: new Uint8Array(20_000).map((_, i) => i) }],
+      tensors: [
+        { name: 'a.weight', dtype: 'U8', shape: [80_000], bytes: new Uint8Array(80_000).map((_, i) => (i >> 8) ^ i) },
+      ],
     },
   },
 });
@@ -21,6 +23,7 @@ function memoryStore() {
   const store: ChunkStore = {
     keys: async () => new Set(chunks.keys()),
     get: async (sha256) => chunks.get(sha256),
+    has: async (sha256) => chunks.has(sha256),
     put: async (sha256, bytes) => {
       chunks.set(sha256, bytes.slice());
     },
@@ -32,7 +35,7 @@ function memoryStore() {
 async function keep(store: ChunkStore, signal = new AbortController().signal): Promise<Progress[]> {
   const events: Progress[] = [];
   const bundle = await openBundle(blobBundle(files), { store });
-  await keepAll(bundle, store, signal, (progress) => events.push(progress));
+  await keepAll(bundle, store, { signal, onProgress: (progress) => events.push(progress) });
   return events;
 }
 

@@ -1,40 +1,124 @@
-import { formatBytes, type Progress } from '@flux-srpo/core';
-import type { Bundle } from './bundle.ts';
+import { formatBytes, type Progress, retry } from '@flux-srpo/core';
+import { pauseAfter } from '@flux-srpo/formats';
+import type { KeepableBundle } from './bundle.ts';
 import type { ChunkStore } from './chunk-cache.ts';
+import { RateMeter } from './rate-meter.ts';
+import type { KeepableSource } from './verified-source.ts';
+
+/** Chunks that are fetched at once: enough to fill a line whose round trip is long. */
+const CONCURRENT = 4;
+
+/** Milliseconds before a file of a server that ignores ranges is begun again. */
+const DELAYS = [500, 2_000, 8_000, 15_000, 30_000];
+
+export interface KeepOptions {
+  signal: AbortSignal;
+  /**
+   * Hears of every chunk that was fetched, and once at the end; `loaded` counts what is here.
+   */
+  onProgress: (progress: Progress) => void;
+  /** Awaited before each chunk. What is being fetched meanwhile is fetched to its end. */
+  whenResumed?: (() => Promise<void> | undefined) | undefined;
+}
+
+interface Missing {
+  path: string;
+  index: number;
+  sha256: string;
+  bytes: number;
+}
 
 /**
- * Fetches every chunk that a bundle's store lacks: nothing needs a network from then on. Ends where
- * the store refuses.
+ * Fetches every chunk that a bundle's store lacks, several at once: nothing needs a network from
+ * then on. Ends where the store refuses. An abort, a failure or a crash costs the chunks on their
+ * way; the next call fetches the others.
  *
  * @param bundle opened with this store
- * @param onProgress hears of every chunk that was fetched, and once at the end; `loaded` counts
- *   what is here
  */
 export async function keepAll(
-  { manifest, source }: Bundle,
+  { manifest, source }: KeepableBundle,
   store: ChunkStore,
-  signal: AbortSignal,
-  onProgress: (progress: Progress) => void,
+  { signal, onProgress, whenResumed }: KeepOptions,
 ): Promise<void> {
   const kept = await store.keys();
   const total = manifest.files.reduce((sum, { size }) => sum + size, 0);
-  let loaded = 0;
-  const tell = (part: string): void => {
-    const text = `Fetching the model, ${formatBytes(loaded)} of ${formatBytes(total)}`;
-    onProgress({ stage: 'load', loaded, total, part, fraction: loaded / total, text });
-  };
+  const missing: Missing[] = [];
   for (const { path, size, chunks } of manifest.files) {
-    for (const [i, sha256] of chunks.entries()) {
-      signal.throwIfAborted();
-      if (store.refusal !== undefined) return;
-      const offset = i * manifest.chunk_bytes;
-      const length = Math.min(manifest.chunk_bytes, size - offset);
-      loaded += length;
+    for (const [index, sha256] of chunks.entries()) {
       if (kept.has(sha256)) continue;
-      // One byte brings, checks and keeps the chunk that it is in.
-      await (await source(path)).read(offset, 1, signal);
-      if (loaded < total) tell(path);
+      kept.add(sha256);
+      const bytes = Math.min(manifest.chunk_bytes, size - index * manifest.chunk_bytes);
+      missing.push({ path, index, sha256, bytes });
     }
   }
-  tell('manifest.json');
+  const divided = manifest.files.find(
+    ({ path, chunks }) => chunks.length > 1 && missing.some((chunk) => chunk.path === path),
+  )?.path;
+  const found = total - missing.reduce((sum, { bytes }) => sum + bytes, 0);
+  const meter = new RateMeter();
+  let loaded = found;
+  const tell = (part: string): void => {
+    const rate = meter.rate;
+    const secondsLeft = rate === undefined || loaded === total ? undefined : (total - loaded) / rate;
+    const rest = secondsLeft === undefined ? '' : `, ${formatSeconds(secondsLeft)} left`;
+    const text = `Fetching the model, ${formatBytes(loaded)} of ${formatBytes(total)}${rest}`;
+    const pace = secondsLeft === undefined ? {} : { rate: rate!, secondsLeft };
+    onProgress({ stage: 'load', loaded, total, found, ...pace, part, fraction: loaded / total, text });
+  };
+  const count = ({ path, bytes }: Missing): void => {
+    meter.add(bytes);
+    loaded += bytes;
+    if (loaded < total) tell(path);
+  };
+
+  /** All lanes end when one fails. */
+  const failing = new AbortController();
+  const either = AbortSignal.any([signal, failing.signal]);
+  /** @returns the file of the chunk that was fetched, undefined where none is left */
+  const fetchNext = async (): Promise<KeepableSource | undefined> => {
+    await whenResumed?.();
+    either.throwIfAborted();
+    const next = store.refusal === undefined ? missing.shift() : undefined;
+    if (next === undefined) return undefined;
+    const file = await source(next.path);
+    await file.keep(next.index, either);
+    count(next);
+    return file;
+  };
+  /** The rest of a file in one request, where its server has ignored a range. */
+  const fetchWhole = (file: KeepableSource): Promise<boolean> => {
+    const onChunk = (index: number): void => {
+      const at = missing.findIndex((chunk) => chunk.path === file.name && chunk.index === index);
+      if (at >= 0) count(missing.splice(at, 1)[0]!);
+    };
+    return retry(() => file.keepWhole(onChunk, either), {
+      pauseAfter: (error, tries) => pauseAfter(error, DELAYS[tries - 1]),
+      signal,
+    });
+  };
+
+  // The first chunk of several, alone, shows whether the server has ranges. Without, one file comes
+  // after the other, each at once.
+  missing.sort((a, b) => Number(b.path === divided) - Number(a.path === divided));
+  const first = await fetchNext();
+  const isWhole = first !== undefined && missing[0]?.path === first.name && (await fetchWhole(first));
+  const lanes = Array.from({ length: isWhole ? 1 : CONCURRENT }, async () => {
+    try {
+      for (let file = await fetchNext(); file !== undefined; file = await fetchNext()) {
+        if (isWhole && missing[0]?.path === file.name) await fetchWhole(file);
+      }
+    } catch (error) {
+      failing.abort(error);
+      throw error;
+    }
+  });
+  await Promise.allSettled(lanes);
+  await Promise.all(lanes);
+  if (store.refusal === undefined) tell('manifest.json');
+}
+
+function formatSeconds(seconds: number): string {
+  if (seconds < 60) return `${Math.ceil(seconds)} s`;
+  if (seconds < 3600) return `${Math.ceil(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
 }

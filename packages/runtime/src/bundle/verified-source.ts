@@ -1,5 +1,6 @@
 import { type BundleFile, ModelError } from '@flux-srpo/core';
 import { type ByteSource, type Bytes, checkRange } from '@flux-srpo/formats';
+import type { BundleSource } from './bundle-source.ts';
 import type { ChunkCache, ChunkLoader, ChunkStore } from './chunk-cache.ts';
 import type { ChunkChecks } from './chunk-checks.ts';
 
@@ -18,6 +19,19 @@ export interface VerifiedSource extends ByteSource {
   lend(offset: number, length: number, use: (bytes: Bytes) => void, signal?: AbortSignal): Promise<void>;
 }
 
+/** A file whose chunks can be brought into the bundle's store before anyone reads them. */
+export interface KeepableSource extends VerifiedSource {
+  /** Brings a chunk into the store, where it is not there. */
+  keep(index: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Brings all chunks into the store in one request, where the server has ignored ranges.
+   *
+   * @param onChunk hears of each
+   * @returns whether it did
+   */
+  keepWhole(onChunk: (index: number) => void, signal?: AbortSignal): Promise<boolean>;
+}
+
 /** What the files of one bundle share. */
 export interface ChunkReading {
   readonly chunkBytes: number;
@@ -28,7 +42,7 @@ export interface ChunkReading {
 }
 
 /** Reads fetch whole chunks, and a chunk whose hash is not the manifest's is an error. */
-export function verifiedSource(raw: ByteSource, file: BundleFile, reading: ChunkReading): VerifiedSource {
+export function verifiedSource(raw: BundleSource, file: BundleFile, reading: ChunkReading): KeepableSource {
   const { chunkBytes, cache, checks, store } = reading;
   if (raw.size !== file.size) {
     throw new ModelError(
@@ -48,18 +62,28 @@ export function verifiedSource(raw: ByteSource, file: BundleFile, reading: Chunk
     return (await kept()) ?? store.alone(expected, async () => (await kept()) ?? fetchChunk(index, take));
   }
 
-  async function fetchChunk(index: number, take: () => ArrayBuffer): Promise<Bytes> {
-    const expected = file.chunks[index]!;
+  async function fetchChunk(index: number, take: () => ArrayBuffer, signal?: AbortSignal): Promise<Bytes> {
     const offset = index * chunkBytes;
     // A store may hold on to what it is given, and small files would leave most of a chunk empty.
     const into = store === undefined && file.chunks.length > 1 ? take() : undefined;
-    const bytes = await raw.read(offset, Math.min(chunkBytes, file.size - offset), undefined, into);
-    const got = await checks.hash(bytes, expected);
-    if (got === expected) {
-      await store?.put(expected, bytes);
-      return bytes;
+    for (let tries = 0; ; tries++) {
+      const bytes = await raw.read(offset, lengthOf(index), signal, into);
+      const got = await checks.hash(bytes, file.chunks[index]!);
+      if (got === file.chunks[index]) {
+        await store?.put(got, bytes);
+        return bytes;
+      }
+      if (tries >= (raw.secondChances ?? 0)) throw changedChunk(index, got);
+      raw.distrust?.();
     }
-    throw new ModelError(`${file.path}: chunk ${index} must hash to ${expected}, got ${got}; fetch it again`, {
+  }
+
+  const lengthOf = (index: number): number => Math.min(chunkBytes, file.size - index * chunkBytes);
+
+  function changedChunk(index: number, got: string): ModelError {
+    const offset = index * chunkBytes;
+    const expected = file.chunks[index]!;
+    return new ModelError(`${file.path}: chunk ${index} must hash to ${expected}, got ${got}; fetch it again`, {
       code: 'model/hash-mismatch',
       details: { path: file.path, chunk: index, offset, expected, got },
     });
@@ -95,7 +119,7 @@ export function verifiedSource(raw: ByteSource, file: BundleFile, reading: Chunk
     }
   }
 
-  const source: VerifiedSource = {
+  const source: KeepableSource = {
     size: file.size,
     name: file.path,
     async read(offset, length, signal, into) {
@@ -109,6 +133,34 @@ export function verifiedSource(raw: ByteSource, file: BundleFile, reading: Chunk
       const isWithin = length > 0 && offset % chunkBytes <= chunkBytes - length;
       if (isWithin) await eachPiece(offset, length, use, signal);
       else use(await source.read(offset, length, signal));
+    },
+    async keep(index, signal) {
+      const sha256 = file.chunks[index]!;
+      await store?.alone(sha256, async () => {
+        signal?.throwIfAborted();
+        if (!(await store.has(sha256))) await fetchChunk(index, () => new ArrayBuffer(chunkBytes), signal);
+      });
+    },
+    async keepWhole(onChunk, signal) {
+      const pieces = raw.whole?.(signal);
+      if (store === undefined || pieces === undefined) return false;
+      let [index, filled] = [0, 0];
+      let chunk = new Uint8Array(lengthOf(0));
+      for await (let piece of pieces) {
+        while (piece.length > 0) {
+          const part = piece.subarray(0, chunk.length - filled);
+          chunk.set(part, filled);
+          filled += part.length;
+          piece = piece.subarray(part.length);
+          if (filled < chunk.length) break;
+          const got = await checks.hash(chunk, file.chunks[index]!);
+          if (got !== file.chunks[index]) throw changedChunk(index, got);
+          if (!(await store.has(got))) await store.put(got, chunk);
+          onChunk(index++);
+          [chunk, filled] = [new Uint8Array(index < file.chunks.length ? lengthOf(index) : 0), 0];
+        }
+      }
+      return true;
     },
     ...(raw.close === undefined ? {} : { close: raw.close.bind(raw) }),
   };

@@ -53,6 +53,10 @@ export class KeptChunks implements ChunkStore {
     return this.#read(CHUNKS + sha256);
   }
 
+  async has(sha256: string): Promise<boolean> {
+    return (await caches.match(CHUNKS + sha256, { cacheName: this.#name }).catch(() => undefined)) !== undefined;
+  }
+
   /** Runs `work` while no other tab fetches this chunk. */
   async alone<T>(sha256: string, work: () => Promise<T>): Promise<T> {
     if (!this.#isFilling) return work();
