@@ -40,6 +40,11 @@ function oneAtATime(project: TestProjectInlineConfiguration): TestProjectInlineC
   return { ...project, test: { ...project.test, fileParallelism: false } };
 }
 
+/** The page is built once for all files of the tier. */
+function withSite(project: TestProjectInlineConfiguration): TestProjectInlineConfiguration {
+  return { ...project, test: { ...project.test, globalSetup: ['test/e2e/support/site.ts'] } };
+}
+
 /** The tests. The page has its own config: demo/vite.config.ts. */
 export default defineConfig({
   worker: { format: 'es' },
@@ -97,7 +102,7 @@ export default defineConfig({
       oneAtATime(inNode('package', ['test/package/**/*.test.ts'], SLOW_TEST_MS)),
       oneAtATime(inNode('browsers', ['test/browsers/**/*.test.ts'], SLOW_TEST_MS)),
       oneAtATime(inNode('ecosystem', ['test/ecosystem/**/*.test.ts'], SLOW_TEST_MS)),
-      oneAtATime(inNode('e2e', ['test/e2e/**/*.test.ts'], SLOW_TEST_MS)),
+      withSite(oneAtATime(inNode('e2e', ['test/e2e/**/*.test.ts'], SLOW_TEST_MS))),
     ],
   },
 });

@@ -24,6 +24,14 @@ function embeddedModel(): Plugin {
         next();
       });
     },
+    configurePreviewServer: (server) => {
+      server.middlewares.use((request, _response, next) => {
+        // `vite preview` compresses what is JSON by its name, also a range of it, which no client
+        // could check.
+        if (request.url?.startsWith(BUNDLE_URL)) delete request.headers['accept-encoding'];
+        next();
+      });
+    },
     closeBundle: async () => {
       await cp(BUNDLE, `${outDir}${BUNDLE_URL}`, { recursive: true });
     },

@@ -1,168 +1,70 @@
-import { createFluxSrpo, type FluxSrpo, type LoadedModel } from 'flux-srpo';
-import { BACKEND, EMBEDDED, modelOfAddress, showInAddress } from './address.ts';
-import { element, showLines } from './elements.ts';
-import { closeForm, listen, offer, readRequest, setRunning } from './form.ts';
-import { listenToImports } from './models/import-panel.ts';
-import { type ModelListHandlers, offerToUse, showModels } from './models/model-list.ts';
-import { listenToRecipes } from './models/recipe-panel.ts';
-import { clearPicture, discardPreview, showPicture, showPreview } from './picture-view.ts';
-import * as progress from './progress-view.ts';
-import { showError } from './show-error.ts';
+import { createFluxSrpo } from 'flux-srpo';
+import { html, render } from 'lit-html';
+import { BACKEND, EMBEDDED, modelOfAddress } from './address.ts';
+import { createApp } from './app.ts';
+import { listenToDrops } from './drops.ts';
+import { element } from './elements.ts';
+import { listenToKeys } from './keys.ts';
+import { connectModels } from './models/connect-models.ts';
+import { NO_SERVER } from './server.ts';
+import { fromHash } from './settings-hash.ts';
+import { EMPTY_FORM, type State } from './state.ts';
+import { createStore } from './store.ts';
+import { showInTab } from './tab.ts';
+import { footerView } from './views/footer.ts';
+import { formView } from './views/form.ts';
+import { frameView } from './views/frame.ts';
+import { galleryView } from './views/gallery.ts';
+import { headerView } from './views/header.ts';
 
-const error = element('error', HTMLParagraphElement);
-const about = element('about', HTMLParagraphElement);
-const warnings = element('warnings', HTMLDivElement);
+/** The page: one state, one render, and what changes the state. */
 
-/** The client that the page generates with, and its model once that is loaded. */
-interface Opened {
-  address: string;
-  flux: FluxSrpo;
-  model?: LoadedModel;
-}
-let opened = openClient(modelOfAddress());
-let run: AbortController | undefined;
+const places = {
+  header: element('header', HTMLDivElement),
+  maker: element('maker', HTMLElement),
+  gallery: element('gallery', HTMLElement),
+  footer: element('foot', HTMLDivElement),
+};
 
-function openClient(address: string): Opened {
-  // The embedded model is small enough for a CPU.
-  const flux = createFluxSrpo({ model: address, backend: BACKEND, allowWasm: address === EMBEDDED });
-  return { address, flux };
-}
-
-/**
- * Makes the page generate with the model at that address instead of the present one. Rejects where
- * it cannot be opened; then the present one stays.
- */
-async function use(address: string): Promise<void> {
-  run?.abort();
-  closeForm();
-  const before = opened;
-  const next = openClient(address);
-  opened = next;
-  try {
-    await load();
-  } catch (cause) {
-    await next.flux.dispose();
-    // The user may have chosen yet another model meanwhile.
-    if (opened === next) {
-      opened = before;
-      if (before.model !== undefined) show(before.model);
-    }
-    throw cause;
-  }
-  if (opened !== next) return;
-  // Disposing the client revokes the URL of the picture.
-  clearPicture();
-  showLines(warnings, []);
-  showInAddress(address);
-  await before.flux.dispose();
+function show(state: State): void {
+  render(headerView(state), places.header);
+  render(html`${formView(state, app.actions)}${frameView(state, app.actions)}`, places.maker);
+  render(galleryView(state, app.actions), places.gallery);
+  render(footerView(state), places.footer);
+  keepFocus();
+  showInTab(state);
 }
 
-async function load(): Promise<void> {
-  const now = opened;
-  error.hidden = true;
-  about.textContent = 'Opening the model…';
-  try {
-    const model = await now.flux.load({
-      onProgress: ({ text }) => {
-        if (now === opened) about.textContent = `Opening the model… ${text}`;
-      },
-    });
-    // The user may have chosen another model meanwhile.
-    if (now !== opened) return;
-    now.model = model;
-    show(model);
-  } catch (cause) {
-    if (now === opened) about.textContent = 'The model could not be opened.';
-    throw cause;
+/** A button that had the focus and is gone gives it to the one that goes on. */
+function keepFocus(): void {
+  const { activeElement } = document;
+  if (activeElement instanceof HTMLElement && activeElement.id === 'cancel' && activeElement.hidden) {
+    document.querySelector<HTMLElement>('#generate')?.focus();
   }
 }
 
-function show(model: LoadedModel): void {
-  describe(model);
-  offer(model);
-}
-
-async function generate(): Promise<void> {
-  const { flux, model } = opened;
-  if (run !== undefined || model === undefined) return;
-  run = new AbortController();
-  const { signal } = run;
-  setRunning(true);
-  error.hidden = true;
-  showLines(warnings, []);
-  progress.start();
-  try {
-    const request = readRequest(model);
-    const response = await flux.images.generate(request, {
-      signal,
-      onProgress: progress.update,
-      onPartialImage: showPreview,
-    });
-    const url = response.data[0]?.url ?? '';
-    // The client made the URL, so the client frees it.
-    flux.revokeImageUrl(await showPicture(url, request.prompt, `flux-srpo-${response.seed}.png`));
-    showLines(
-      warnings,
-      response.warnings.map(({ field, reason }) => `${field}: ${reason}`),
-    );
-    progress.finish(`Done in ${progress.elapsed()}, seed ${response.seed}`);
-  } catch (cause) {
-    discardPreview();
-    progress.finish(signal.aborted ? 'Cancelled' : '');
-    if (!signal.aborted) showError(error, cause);
-  } finally {
-    run = undefined;
-    if (opened.model !== undefined) setRunning(false);
-  }
-}
-
-function describe(model: LoadedModel): void {
-  about.textContent = `${model.name}. The model runs on this machine: neither prompt nor picture leaves the tab.`;
-  const why = model.fallback === undefined ? '' : ` (no WebGPU here: ${model.fallback.message})`;
-  const by =
-    model.backend === 'webgpu' ? 'Computed by WebGPU.' : `Computed by WebAssembly on the CPU, which is slow${why}.`;
-  const again = model.notKept === undefined ? '' : ` The next visit fetches it again: ${model.notKept.message}.`;
-  element('backend', HTMLParagraphElement).textContent = by + again;
-  const { id, notice } = model.licence;
-  element('licence', HTMLParagraphElement).textContent = `Weights: ${id}${notice === undefined ? '' : `. ${notice}`}`;
-}
-
-listen({ onGenerate: () => void generate(), onCancel: () => run?.abort() });
+const store = createStore(
+  {
+    stage: { at: 'failed', address: modelOfAddress(), error: undefined },
+    form: { ...EMPTY_FORM, ...fromHash(location.hash) },
+    shown: [],
+    gallery: { pictures: [], isKept: true },
+    language: 'library',
+    server: NO_SERVER,
+    outcome: { text: '', notes: [] },
+    announcement: '',
+  },
+  show,
+);
+const app = createApp(store);
+listenToKeys(app.actions);
+listenToDrops(app.actions);
+void app.loadGallery();
 
 // What may compute an imported model is another thing than what may compute the embedded one.
 const { storage } = createFluxSrpo({ model: EMBEDDED, backend: BACKEND });
-const modelsError = element('models-error', HTMLParagraphElement);
-const onModelsError = (cause: unknown) => showError(modelsError, cause);
-const models: ModelListHandlers = {
-  storage,
-  current: () => opened.address,
-  embedded: EMBEDDED,
-  use,
-  continueImport(id, setup) {
-    if (setup?.recipe === undefined) continueImport(id, setup);
-    else continueRecipe(id, setup.recipe);
-  },
-  onError: onModelsError,
-};
-const refresh = () => {
-  modelsError.hidden = true;
-  return showModels(models).catch(onModelsError);
-};
-const continueImport = listenToImports({ storage, onChange: refresh, offerToUse });
-/** Shows what the load has stored. Waits for the next refresh where the list has the focus. */
-const refreshAfterLoad = () => (document.activeElement?.closest('#model-list') ? undefined : refresh());
-const loading = load().then(refreshAfterLoad, (cause) => showError(error, cause));
-const continueRecipe = await listenToRecipes({
-  storage,
-  onChange: refresh,
-  async open({ url }) {
-    try {
-      await use(url);
-      element('prompt', HTMLTextAreaElement).focus();
-    } catch (cause) {
-      onModelsError(cause);
-    }
-    await showModels(models).catch(onModelsError);
-  },
-});
-await Promise.all([loading, refresh()]);
+const opening = app.open(modelOfAddress());
+show(store.state);
+const probing = createFluxSrpo({ model: modelOfAddress(), backend: BACKEND, allowWasm: true });
+void probing.probe().then((probe) => store.set({ probe }), reportError);
+await connectModels(app, storage, opening);

@@ -1,12 +1,11 @@
 import { appendFile, cp, mkdtemp, readFile, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, chromium, type Locator, type Page } from 'playwright';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
-import { serveDemo } from '../../scripts/lib/serve-demo.ts';
+import type { Browser, Locator, Page } from 'playwright';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { serveFolder } from '../support/serve-folder.ts';
 import { writePipeline } from '../support/write-fixture.ts';
+import { fill, launch } from './support/maker.ts';
 
 /**
  * The import panel as users meet it, on the narrowest screen. The browser tests check the imported
@@ -17,7 +16,7 @@ const WIDTH = 360;
 const TRANSFORMER = 'transformer/diffusion_pytorch_model.safetensors';
 const VAE = 'vae/diffusion_pytorch_model.safetensors';
 
-let server: Awaited<ReturnType<typeof serveDemo>>;
+const site = inject('site');
 let browser: Browser;
 let page: Page;
 let folder: string;
@@ -27,9 +26,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'flux-srpo-import-'));
   pipeline = join(folder, 'pipeline');
   await writePipeline('a-3x32', pipeline);
-  server = await serveDemo();
-  const executablePath = findChromium();
-  browser = await chromium.launch({ args: CHROMIUM_ARGS, ...(executablePath === undefined ? {} : { executablePath }) });
+  browser = await launch();
   page = await browser.newPage({ viewport: { width: WIDTH, height: 800 } });
   page.setDefaultTimeout(30_000);
   await page.addInitScript(() => {
@@ -43,12 +40,11 @@ beforeAll(async () => {
     // As in Firefox, whose question nobody answers here.
     navigator.storage.persist = () => new Promise(() => undefined);
   });
-  await page.goto(`${server.url}?backend=wasm`);
+  await page.goto(`${site}?backend=wasm`);
   await page.getByText('Import a model of your own').click();
 });
 afterAll(async () => {
   await browser?.close();
-  await server?.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -125,9 +121,8 @@ describe('the import panel', () => {
     expect(await page.textContent('#licence')).toMatch(/^Weights: unknown\. The licences of the imported files/);
     await models().locator('[aria-current=true][data-model="opfs:srpo"]').waitFor();
     await page.waitForURL(/model=opfs%3Asrpo/);
-    await page.fill('#prompt', 'a red house');
     await page.selectOption('#size', 'square');
-    await page.fill('#steps', '1');
+    await fill(page, { prompt: 'a red house', steps: 1 });
     for (const seed of ['1', '2']) {
       await page.fill('#seed', seed);
       await page.click('#generate');
@@ -276,7 +271,7 @@ describe('the import panel', () => {
   });
 
   it('says so where the address names a model that is not here, and draws with the embedded one all the same', async () => {
-    await page.goto(`${server.url}?backend=wasm&model=opfs:gone`);
+    await page.goto(`${site}?backend=wasm&model=opfs:gone`);
     await page.waitForSelector('#error:not([hidden])');
     expect(await page.textContent('#error')).toBe('there is no model opfs:gone; import it first (model/not-found)');
     const embedded = models().locator('li').first();

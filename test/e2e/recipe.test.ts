@@ -4,14 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type Browser, chromium, type Locator, type Page } from 'playwright';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
-import { serveDemo } from '../../scripts/lib/serve-demo.ts';
+import type { Browser, Locator, Page } from 'playwright';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type StandInHub, startHub } from '../support/hub.ts';
 import { readNodeFixture } from '../support/node-fixtures.ts';
 import { putSmallFlux } from '../support/small-flux.ts';
 import { axeViolations } from './support/axe.ts';
+import { done, fill, launch } from './support/maker.ts';
 import { shownPicture } from './support/shown-picture.ts';
 
 /**
@@ -26,16 +25,11 @@ const PROMPT = 'a red house';
 const MAX_DIFFERENCE = 2;
 
 let hub: StandInHub;
-let server: Awaited<ReturnType<typeof serveDemo>>;
+const site = inject('site');
 let browser: Browser;
 let page: Page;
 let work: string;
 const said: string[] = [];
-
-const launch = (args: string[]) => {
-  const executablePath = findChromium();
-  return chromium.launch({ args, ...(executablePath === undefined ? {} : { executablePath }) });
-};
 
 beforeAll(async () => {
   hub = await startHub();
@@ -44,8 +38,7 @@ beforeAll(async () => {
   const [q4, q8] = ['Q4_K_M', 'Q8_0'].map((type) => `city96/t5-v1_1-xxl-encoder-gguf/t5-v1_1-xxl-encoder-${type}.gguf`);
   hub.files.set(q8!, hub.files.get(q4!)!);
   hub.files.delete(q4!);
-  server = await serveDemo();
-  browser = await launch(CHROMIUM_ARGS);
+  browser = await launch();
   page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
   page.setDefaultTimeout(60_000);
   page.on('console', (message) => said.push(message.text()));
@@ -55,13 +48,12 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await browser?.close();
-  await server?.close();
   await hub?.close();
   await rm(work, { recursive: true, force: true });
 });
 
 async function open(page: Page, query: string): Promise<void> {
-  await page.goto(server.url + query);
+  await page.goto(site + query);
   await page.waitForSelector('#generate:enabled');
   await page.locator('#recipe-list input').first().waitFor({ state: 'attached' });
 }
@@ -153,12 +145,10 @@ describe('a recipe in the page', () => {
     expect(page.url()).toContain('model=opfs%3Asrpo-q4');
     expect(await page.textContent('#about')).toContain('FLUX.1 [dev] SRPO (4 bits)');
     expect(await page.textContent('#licence')).toContain('tencent-hunyuan-community');
-    await page.fill('#prompt', PROMPT);
     await page.selectOption('#size', 'square');
-    await page.fill('#steps', '1');
-    await page.fill('#seed', '1');
+    await fill(page, { prompt: PROMPT, steps: 1, seed: 1 });
     await page.click('#generate');
-    await page.waitForFunction(() => document.getElementById('stage')!.textContent!.startsWith('Done'));
+    await done(page);
     const shown = await shownPicture(page);
 
     const env = { ...process.env, HF_ENDPOINT: hub.endpoint, HF_HOME: work, HF_TOKEN: CANARY };
@@ -207,9 +197,13 @@ describe('a recipe on a machine without WebGPU', () => {
     expect(await axeViolations(page)).toEqual([]);
     await page.getByLabel('Get it all the same.').check();
     await page.click('#recipe-start');
-    // The page keeps the model that it has, and says why it cannot open the new one.
-    await page.waitForSelector('#models-error:not([hidden])');
-    expect(await page.textContent('#models-error')).toMatch(/\(device\/no-webgpu\)/);
+    // The page keeps the model that it has, and the new one's row says why it cannot be opened.
+    const row = page.locator('[data-model="opfs:srpo-q4"]');
+    await row.getByRole('alert').waitFor();
+    expect(await row.getByRole('alert').textContent()).toMatch(/\(device\/no-webgpu\)/);
+    expect(
+      await row.getByRole('button', { name: 'Use this model' }).evaluate((use) => use === document.activeElement),
+    ).toBe(true);
     expect(await page.textContent('#about')).toContain('tiny');
     expect(await page.isEnabled('#generate')).toBe(true);
     expect(page.url()).not.toContain('model=');

@@ -41,9 +41,6 @@ export function listenToFiles({ onChange, onError }: ChooseHandlers): void {
       input.value = '';
     });
   }
-  // The browser would open a file that is dropped beside the zone in place of the page.
-  addEventListener('dragover', (event) => event.preventDefault());
-  addEventListener('drop', (event) => event.preventDefault());
   drop.addEventListener('dragover', () => drop.classList.toggle('over', !fields.disabled));
   for (const type of ['dragleave', 'drop']) drop.addEventListener(type, () => drop.classList.remove('over'));
   drop.addEventListener('drop', ({ dataTransfer }) => {

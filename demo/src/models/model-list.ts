@@ -1,5 +1,8 @@
 import { formatBytes, type ModelStorage, type StoredModel, type UnfinishedModel } from 'flux-srpo';
-import { button, element, row } from '../elements.ts';
+import { ask } from '../ask.ts';
+import { button, element, make, row } from '../elements.ts';
+import { showError } from '../show-error.ts';
+import { nextStep } from './next-step.ts';
 import { forget, type RememberedImport, recall } from './remembered.ts';
 import { WEIGHT_CLASSES } from './weight-classes.ts';
 
@@ -17,7 +20,6 @@ export interface ModelListHandlers {
 
 const list = element('model-list', HTMLUListElement);
 const status = element('models-status', HTMLParagraphElement);
-const dialog = element('delete-dialog', HTMLDialogElement);
 
 /** Shows the embedded model and everything that this browser stores. */
 export async function showModels(handlers: ModelListHandlers): Promise<void> {
@@ -45,8 +47,7 @@ export async function showModels(handlers: ModelListHandlers): Promise<void> {
 
 /** Moves the focus to the button that uses this model. */
 export function offerToUse(url: string): void {
-  const row = [...list.children].find((each) => (each as HTMLElement).dataset.model === url);
-  row?.querySelector<HTMLButtonElement>('.use')?.focus();
+  rowOf(url)?.querySelector<HTMLButtonElement>('.use')?.focus();
 }
 
 /** @param kept what this browser stores of it */
@@ -98,10 +99,29 @@ function item(title: string, about: string, buttons: HTMLButtonElement[], model:
 }
 
 function useButton(handlers: ModelListHandlers, model: string, title: string): HTMLButtonElement {
-  const use = button('Use this model', () => {
-    handlers.use(model).then(() => showModels(handlers), handlers.onError);
-  });
+  const use = button('Use this model', () => void useModel(handlers, model));
   return Object.assign(use, { className: 'use', title });
+}
+
+/** Opens the model. Where that fails, its row says why, in view and with the focus. */
+export async function useModel(handlers: ModelListHandlers, url: string): Promise<void> {
+  try {
+    await handlers.use(url);
+    await showModels(handlers);
+  } catch (cause) {
+    await showModels(handlers);
+    const row = rowOf(url);
+    if (row === undefined) return handlers.onError(cause);
+    const error = make('p', { className: 'error', role: 'alert' });
+    row.append(error);
+    showError(error, cause, nextStep(cause));
+    offerToUse(url);
+    row.scrollIntoView({ block: 'nearest' });
+  }
+}
+
+function rowOf(url: string): Element | undefined {
+  return [...list.children].find((each) => (each as HTMLElement).dataset.model === url);
 }
 
 function deleteButton(model: StoredModel, title: string, handlers: ModelListHandlers): HTMLButtonElement {
@@ -109,12 +129,8 @@ function deleteButton(model: StoredModel, title: string, handlers: ModelListHand
 }
 
 async function askAndRemove(model: StoredModel, title: string, handlers: ModelListHandlers): Promise<void> {
-  element('delete-question', HTMLParagraphElement).textContent =
-    `Delete ${title}, ${formatBytes(model.bytes)}? To use it again, it must be ${model.kind === 'kept' ? 'fetched' : 'imported'} again.`;
-  dialog.returnValue = 'keep';
-  dialog.showModal();
-  await new Promise((resolve) => dialog.addEventListener('close', resolve, { once: true }));
-  if (dialog.returnValue !== 'delete') return;
+  const question = `Delete ${title}, ${formatBytes(model.bytes)}? To use it again, it must be ${model.kind === 'kept' ? 'fetched' : 'imported'} again.`;
+  if (!(await ask(question, 'Keep it', 'Delete it'))) return;
   try {
     // A model that is loaded cannot be removed.
     if (handlers.current() === model.url) await handlers.use(handlers.embedded);

@@ -1,0 +1,156 @@
+import { createFluxSrpo, type FluxSrpo, type LoadedModel } from 'flux-srpo';
+import { randomSeed } from 'flux-srpo/wire';
+import type { Actions } from './actions.ts';
+import { BACKEND, EMBEDDED, showInAddress } from './address.ts';
+import { createGallery } from './pictures/gallery.ts';
+import { fileName } from './pictures/picture.ts';
+import { formOf } from './request.ts';
+import { advance, startProgress } from './run-progress.ts';
+import { createRunner, messageOf } from './runner.ts';
+import { toHash } from './settings-hash.ts';
+import type { Store } from './store.ts';
+import { words } from './words.ts';
+
+/** What the page can do: it opens models and hands presses of the button to the runner. */
+export type App = ReturnType<typeof createApp>;
+
+interface Opened {
+  address: string;
+  flux: FluxSrpo;
+  model: LoadedModel;
+}
+
+export function createApp(store: Store) {
+  let opened: Opened | undefined;
+  const gallery = createGallery(store);
+  const runner = createRunner(store, () => opened!, gallery.add);
+
+  /**
+   * Opens the model at that address, then draws with it in place of the present one. Rejects where
+   * it cannot be opened; then the present one stays.
+   */
+  async function open(address: string): Promise<void> {
+    runner.stop();
+    if (store.state.stage.at === 'opening') store.state.stage.cancel.abort();
+    const before = opened;
+    const cancel = new AbortController();
+    const { signal } = cancel;
+    let progress = startProgress(words.opening, performance.now());
+    const show = (set: Store['set'] = store.set) => {
+      if (signal.aborted) return;
+      const kept = before === undefined ? {} : { before: before.model };
+      set({ stage: { at: 'opening', address, progress, cancel, ...kept } });
+    };
+    show();
+    // The embedded model is small enough for a CPU.
+    const flux = createFluxSrpo({ model: address, backend: BACKEND, allowWasm: address === EMBEDDED });
+    const isLatest = () => store.state.stage.at === 'opening' && store.state.stage.cancel === cancel;
+    try {
+      const model = await flux.load({
+        signal,
+        onProgress: (event) => {
+          progress = advance(progress, event, performance.now());
+          show(store.setSoon);
+        },
+      });
+      signal.throwIfAborted();
+      opened = { address, flux, model };
+      store.set({ stage: { at: 'ready', model }, outcome: { text: '', notes: [] } });
+      showInAddress(address);
+      await before?.flux.dispose();
+    } catch (error) {
+      if (isLatest()) {
+        if (before !== undefined) store.set({ stage: { at: 'ready', model: before.model } });
+        else store.set({ stage: { at: 'failed', address, error } });
+      }
+      await flux.dispose();
+      throw error;
+    }
+  }
+
+  let announced = 0;
+  const announce = (now: number): void => {
+    const { stage } = store.state;
+    if (stage.at === 'ready' || stage.at === 'failed' || now - announced < ANNOUNCE_MS) return;
+    announced = now;
+    store.set({ announcement: (stage.at === 'opening' ? stage : stage.jobs[0]).progress.text });
+  };
+
+  // Text changes each second, also while nothing arrives.
+  setInterval(() => {
+    const { stage } = store.state;
+    const now = performance.now();
+    if (stage.at === 'opening') store.set({ stage: { ...stage, progress: { ...stage.progress, now } } });
+    if (stage.at === 'running') runner.tick(now);
+    announce(now);
+  }, 1000);
+
+  const say = (text: string) => store.set({ outcome: { ...store.state.outcome, text }, announcement: text });
+
+  const actions: Actions = {
+    edit: (change) => store.set({ form: { ...store.state.form, ...change } }),
+    lockSeed() {
+      const seed = store.state.shown[0]?.request.seed ?? randomSeed();
+      store.set({ form: { ...store.state.form, seed: String(seed) } });
+    },
+    draw: runner.draw,
+    cancel(id) {
+      if (store.state.stage.at === 'opening') actions.cancelOpening();
+      else runner.cancel(id);
+    },
+    cancelOpening() {
+      const { stage } = store.state;
+      if (stage.at === 'opening') stage.cancel.abort(new DOMException(words.errors.openingCancelled, 'AbortError'));
+    },
+    // What went wrong, the page shows.
+    open: (address) => void open(address).catch(() => undefined),
+    toModels() {
+      const title = document.querySelector<HTMLElement>('#models-title');
+      title?.scrollIntoView({ block: 'start' });
+      title?.focus();
+    },
+    copyReport() {
+      const { stage, probe } = store.state;
+      const error = stage.at === 'failed' ? messageOf(stage.error) : '';
+      const report = [location.href.replace(/[#].*/, ''), navigator.userAgent, error, probe?.summary ?? ''];
+      void navigator.clipboard.writeText(report.join('\n'));
+    },
+    askToTell: () => void Notification.requestPermission().then(() => store.set({})),
+    choose: gallery.choose,
+    compare: gallery.compare,
+    reuse: gallery.reuse,
+    vary(picture) {
+      store.set({ form: { ...formOf(picture.request), n: '1', seed: '' } });
+      runner.draw();
+    },
+    copy: (picture) => void gallery.copy(picture),
+    share: (picture) => void gallery.share(picture, fileName(picture)),
+    remove: gallery.remove,
+    removeAll: () => void gallery.removeAll(),
+    keepNew: (isKept) => void gallery.keepNew(isKept),
+    restore: (file) => void gallery.restore(file),
+    speak: (language) => store.set({ language }),
+    copyText: (text) => void navigator.clipboard.writeText(text).then(() => say(words.tools.copiedCode)),
+    copyLink(withPrompt) {
+      const url = new URL(location.href);
+      const [picture] = store.state.shown;
+      url.hash = toHash(picture === undefined ? store.state.form : formOf(picture.request), withPrompt);
+      actions.copyText(url.href);
+    },
+  };
+
+  return {
+    open,
+    loadGallery: gallery.load,
+    actions,
+    /** The address of the model that draws, or of the one that could not be opened. */
+    current: () => opened?.address ?? addressOf(store),
+  };
+}
+
+/** Milliseconds between two announcements to screen readers. */
+const ANNOUNCE_MS = 5000;
+
+function addressOf({ state: { stage } }: Store): string {
+  return stage.at === 'opening' || stage.at === 'failed' ? stage.address : EMBEDDED;
+}

@@ -1,0 +1,92 @@
+import type { ImageRequestNonStreaming } from 'flux-srpo';
+
+export const LANGUAGES = ['library', 'fetch', 'openai', 'ai-sdk', 'curl', 'cli'] as const;
+export type Language = (typeof LANGUAGES)[number];
+
+/** Code that draws exactly this picture. @param model address of the bundle */
+export function asCode(language: Language, given: ImageRequestNonStreaming, model: string): string {
+  const request = Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== undefined && value !== null),
+  );
+  const body = JSON.stringify(request, null, 2);
+  switch (language) {
+    case 'library':
+      return `import { createFluxSrpo } from 'flux-srpo';
+
+const flux = createFluxSrpo({ model: ${quote(model)}, allowWasm: true });
+const { data } = await flux.images.generate(${body});`;
+    case 'fetch':
+      return `import { createFluxSrpo } from 'flux-srpo';
+import { createLocalFetch } from 'flux-srpo/fetch';
+
+const flux = createFluxSrpo({ model: ${quote(model)}, allowWasm: true });
+const fetch = createLocalFetch(flux);
+const response = await fetch('http://local/v1/images/generations', {
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(${indent(body)}),
+});
+const { data } = await response.json();`;
+    case 'openai':
+      return `import { createFluxSrpo } from 'flux-srpo';
+import { createLocalFetch } from 'flux-srpo/fetch';
+import OpenAI from 'openai';
+
+const flux = createFluxSrpo({ model: ${quote(model)}, allowWasm: true });
+const openai = new OpenAI({
+  apiKey: 'none',
+  baseURL: 'http://local/v1',
+  fetch: createLocalFetch(flux),
+  dangerouslyAllowBrowser: true,
+});
+const { data } = await openai.images.generate(${body});`;
+    case 'ai-sdk':
+      return aiSdk(given, model);
+    case 'curl':
+      return `curl http://127.0.0.1:8080/v1/images/generations \\
+  -H 'content-type: application/json' \\
+  -d ${shell(JSON.stringify(request))}`;
+    case 'cli':
+      return cli(given);
+  }
+}
+
+function aiSdk({ prompt, size, seed, n, model: id, ...rest }: ImageRequestNonStreaming, model: string): string {
+  const isPixels = /^\d+x\d+$/.test(size ?? '');
+  const { num_inference_steps, guidance_scale, acceleration, enable_safety_checker } = rest;
+  const fields = {
+    ...(isPixels ? {} : { size }),
+    num_inference_steps,
+    guidance_scale,
+    acceleration,
+    enable_safety_checker,
+  };
+  const options = {
+    prompt,
+    ...(isPixels && { size }),
+    ...(n && { n }),
+    seed,
+    providerOptions: { fluxSrpo: fields },
+  };
+  return `import { generateImage } from 'ai';
+import { createFluxSrpo } from 'flux-srpo';
+import { fluxSrpoImageModel } from 'flux-srpo/ai-sdk';
+
+const flux = createFluxSrpo({ model: ${quote(model)}, allowWasm: true });
+const { image } = await generateImage({
+  model: fluxSrpoImageModel(flux, ${quote(id ?? '')}),
+  ...${indent(JSON.stringify(options, null, 2))},
+});`;
+}
+
+function cli(request: ImageRequestNonStreaming): string {
+  const { prompt, size, num_inference_steps: steps, guidance_scale: guidance, seed, n } = request;
+  const options = Object.entries({ prompt, size, steps, guidance, seed, n })
+    .filter(([, value]) => value !== undefined && value !== null)
+    .map(([name, value]) => `--${name} ${typeof value === 'number' ? value : shell(String(value))}`);
+  return ['npx flux-srpo generate --model <folder of the bundle>', ...options, '--out picture.png'].join(' \\\n  ');
+}
+
+const quote = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+const shell = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
+const indent = (text: string) => text.replaceAll('\n', '\n  ');

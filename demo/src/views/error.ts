@@ -1,0 +1,29 @@
+import { isFluxError } from 'flux-srpo';
+import { html, nothing, type TemplateResult } from 'lit-html';
+import type { Actions } from '../actions.ts';
+import { EMBEDDED } from '../address.ts';
+import { messageOf } from '../runner.ts';
+import type { Stage } from '../state.ts';
+import { words } from '../words.ts';
+
+/** A message with its code. The place is always there, so that a screen reader hears what comes. */
+export function errorView(error: unknown): TemplateResult {
+  return html`<p id="error" class="error" role="alert" ?hidden=${error === undefined}>${error === undefined ? nothing : messageOf(error)}</p>`;
+}
+
+/** Why there is no model, and each way on. */
+export function openingErrorView(
+  { address, error }: Extract<Stage, { at: 'failed' }>,
+  actions: Actions,
+): TemplateResult {
+  const isOwn = address === EMBEDDED;
+  const lacksGpu = isFluxError(error, 'device/') && !new URLSearchParams(location.search).has('backend');
+  return html`${errorView(error)}
+    <div class="tools">
+      <button type="button" @click=${() => actions.open(address)}>${words.errors.again}</button>
+      ${isOwn ? nothing : html`<button type="button" @click=${() => actions.open(EMBEDDED)}>${words.errors.embedded}</button>`}
+      ${lacksGpu ? html`<a class="button" href="?backend=wasm">${words.errors.cpu}</a>` : nothing}
+      <button type="button" @click=${actions.toModels}>${words.errors.models}</button>
+      <button type="button" @click=${actions.copyReport}>${words.errors.report}</button>
+    </div>`;
+}

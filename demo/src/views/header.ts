@@ -1,0 +1,31 @@
+import { html, type TemplateResult } from 'lit-html';
+import { modelOf, type State } from '../state.ts';
+import { words } from '../words.ts';
+
+/** What draws, what leaves the tab, and what this machine can do. */
+export function headerView(state: State): TemplateResult {
+  return html`<p id="about">${aboutOf(state)}</p>
+    <p id="verdict" class="quiet">${verdictOf(state)}</p>`;
+}
+
+function aboutOf({ stage, server }: State): string {
+  if (stage.at === 'opening') return words.opening;
+  if (stage.at === 'failed') return words.first.failed;
+  const here = words.first.here(stage.model.name);
+  return server.isOn ? words.first.server(new URL(server.baseURL).host) : here;
+}
+
+function verdictOf({ probe, gallery, stage }: State): string {
+  if (probe === undefined) return words.verdict.asking;
+  const { verdict, adapter, memory } = probe;
+  if (verdict === 'unsupported') return `${words.verdict.unsupported}: ${probe.reasons[0]?.message ?? ''}.`;
+  const gpu = [adapter?.vendor, adapter?.architecture].filter(Boolean).join(' ');
+  const halves = adapter?.features.includes('shader-f16') ? 1 : 0;
+  const numbers = verdict === 'ready' ? [words.verdict.halves[halves]] : [];
+  const room = memory === undefined ? [] : [words.verdict.memory(memory.peak, memory.size)];
+  const model = modelOf(stage)?.model;
+  const last = gallery.pictures.find(({ device, request }) => device !== 'remote' && request.model === model);
+  const measured = last === undefined ? [] : [words.verdict.seconds(last.seconds / (last.request.n ?? 1))];
+  const line = [verdict === 'ready' ? words.verdict.ready(gpu) : words.verdict.slow, ...numbers, ...room, ...measured];
+  return `${line.join(' · ')}.`;
+}

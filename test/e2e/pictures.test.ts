@@ -1,0 +1,239 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Browser, BrowserContext, Page } from 'playwright';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { checkPicture } from '../../models/tiny/scenes/check.ts';
+import { pngText } from '../support/png-text.ts';
+import { axeViolations } from './support/axe.ts';
+import { done, draw, fill, launch, ready } from './support/maker.ts';
+import { shownPicture } from './support/shown-picture.ts';
+
+/** What people do with the page, in one visit and the next. */
+
+const BIN = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.meta.url));
+const BUNDLE = fileURLToPath(new URL('../../models/tiny/bundle', import.meta.url));
+/** Of 255, in a picture of two steps: onnxruntime-node and onnxruntime-web round differently. */
+const MAX_DIFFERENCE = 3;
+
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+let work: string;
+
+beforeAll(async () => {
+  work = await mkdtemp(join(tmpdir(), 'flux-srpo-pictures-'));
+  browser = await launch();
+  context = await browser.newContext({
+    viewport: { width: 1000, height: 900 },
+    permissions: ['clipboard-read', 'clipboard-write'],
+  });
+  page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  await page.goto(`${inject('site')}?backend=wasm`);
+  await ready(page);
+});
+afterAll(async () => {
+  await browser?.close();
+  await rm(work, { recursive: true, force: true });
+});
+
+const button = (name: string | RegExp) => page.getByRole('button', { name, exact: true });
+const thumbs = () => page.locator('.thumb');
+const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
+
+async function download(): Promise<Buffer> {
+  const [file] = await Promise.all([page.waitForEvent('download'), page.click('#download')]);
+  return readFile(await file.path());
+}
+
+async function drop(name: string, bytes: Uint8Array): Promise<void> {
+  const dataTransfer = await page.evaluateHandle(
+    ([fileName, base64]) => {
+      const data = new DataTransfer();
+      const content = Uint8Array.from(atob(base64!), (char) => char.charCodeAt(0));
+      data.items.add(new File([content], fileName!, { type: 'image/png' }));
+      return data;
+    },
+    [name, Buffer.from(bytes).toString('base64')],
+  );
+  await page.dispatchEvent('#frame', 'drop', { dataTransfer });
+}
+
+describe('the page', () => {
+  it('says before the first picture what this machine can do, and has nothing against it', async () => {
+    await expect.poll(() => page.textContent('#verdict')).toMatch(/processor.* of memory for 112 × 80\.$/);
+    expect(await page.inputValue('#prompt')).toBe('a red cat on the left in the snow, at night');
+    expect(await axeViolations(page)).toEqual([]);
+  });
+
+  it('draws another picture each time, until the seed is kept, which shows', async () => {
+    await draw(page, { prompt: 'a red house', steps: 2 });
+    const first = await page.textContent('#stage');
+    await draw(page, {});
+    expect(await page.textContent('#stage')).not.toBe(first);
+    await page.click('#lock');
+    expect(await page.getAttribute('#lock', 'aria-pressed')).toBe('true');
+    const seed = await page.inputValue('#seed');
+    expect(await page.textContent('#stage')).toMatch(new RegExp(`seed ${seed}$`));
+    const kept = await shownPicture(page);
+    await draw(page, {});
+    expect(await shownPicture(page)).toEqual(kept);
+    await page.click('#lock');
+    expect(await page.inputValue('#seed')).toBe('');
+  });
+
+  it('takes a size of its own and several pictures, and says what is no size', async () => {
+    await page.selectOption('#size', 'custom');
+    await page.fill('#width', '100');
+    await page.click('#generate');
+    expect(await page.evaluate(() => document.querySelector('#width:invalid') !== null)).toBe(true);
+    await page.fill('#width', '64');
+    await page.fill('#height', '48');
+    await page.fill('#n', '3');
+    await button('Make 3 pictures').click();
+    await done(page);
+    const pictures = page.locator('#frame img');
+    expect(await pictures.count()).toBe(3);
+    const sides = await pictures.evaluateAll((all) =>
+      all.map((each) => [(each as HTMLImageElement).naturalWidth, (each as HTMLImageElement).naturalHeight]),
+    );
+    expect(sides).toEqual([
+      [64, 48],
+      [64, 48],
+      [64, 48],
+    ]);
+    expect(await axeViolations(page)).toEqual([]);
+    await page.fill('#n', '1');
+    await page.selectOption('#size', 'landscape_4_3');
+  });
+
+  it('lets runs wait, and takes one back', async () => {
+    const before = await thumbs().count();
+    await fill(page, { steps: 100 });
+    await page.click('#generate');
+    await fill(page, { prompt: 'a green boat', steps: 1 });
+    await button('Queue another').click();
+    await fill(page, { prompt: 'a blue cat' });
+    await page.keyboard.press('Control+Enter');
+    expect(await page.locator('#queue li span').allTextContents()).toEqual(['a green boat', 'a blue cat']);
+    expect(await page.title()).toMatch(/^\d+ % · /);
+    expect(await axeViolations(page)).toEqual([]);
+    await button('Do not draw “a green boat”').click();
+    await page.click('#cancel');
+    await done(page);
+    expect(await page.getAttribute('#picture', 'alt')).toBe('a blue cat');
+    expect(await thumbs().count()).toBe(before + 1);
+    expect(await page.title()).toBe('FLUX.1 SRPO in this tab');
+  });
+
+  it('withholds what the safety checker flags, and keeps nothing of it', async () => {
+    const before = await thumbs().count();
+    await page.check('#safety');
+    await draw(page, { prompt: 'a yellow duck on the right on the sea, on a sunny day', steps: 28, seed: 1 });
+    expect(await page.textContent('#warnings')).toContain('The safety checker withheld this picture.');
+    expect(await page.locator('#frame img').count()).toBe(0);
+    expect(await thumbs().count()).toBe(before);
+    await page.uncheck('#safety');
+  });
+
+  it('keeps pictures over a reload: looks, compares, uses again, varies, deletes', async () => {
+    const wish = { prompt: 'a red house on the left in a meadow, on a sunny day', steps: 20, seed: 1 };
+    await draw(page, wish);
+    const drawn = await shownPicture(page);
+    expect(checkPicture(drawn.rgba, drawn.width, drawn.height)).toMatchObject({ kind: 'house', colour: 'red' });
+    const count = await thumbs().count();
+    await page.reload();
+    await ready(page);
+    await expect.poll(() => thumbs().count()).toBe(count);
+    expect(await page.textContent('#gallery p')).toMatch(
+      new RegExp(`^${count} pictures, [\\d.]+ KB, kept in this browser alone\\.$`),
+    );
+    await thumbs().first().focus();
+    await page.keyboard.press('Enter');
+    expect(await shownPicture(page)).toEqual(drawn);
+    await page.keyboard.press('ArrowRight');
+    expect(await page.getAttribute('#picture', 'alt')).toBe('a blue cat');
+    await button('Compare').click();
+    await thumbs().first().click();
+    expect(await page.locator('#frame img').count()).toBe(2);
+    expect(await axeViolations(page)).toEqual([]);
+    await thumbs().first().click();
+    await button('Use these settings').click();
+    expect(await page.inputValue('#prompt')).toBe(wish.prompt);
+    expect(await page.inputValue('#seed')).toBe('1');
+    await fill(page, { steps: 1 });
+    await button('Vary').click();
+    await done(page);
+    expect(await page.textContent('#stage')).not.toMatch(/seed 1$/);
+    expect(await thumbs().count()).toBe(count + 1);
+    await button('Delete').click();
+    await expect.poll(() => thumbs().count()).toBe(count);
+  });
+
+  it('gives its settings back from the PNG, and the same pixels', async () => {
+    await draw(page, { prompt: 'a red house, “quoted” — ünïcode', steps: 2, seed: 77 });
+    const drawn = await shownPicture(page);
+    const png = await download();
+    expect(JSON.parse(pngText(png).get('flux-srpo')!)).toMatchObject({ seed: 77, steps: 2 });
+    await fill(page, { prompt: 'something else', steps: 9, seed: 5 });
+    await drop('mine.png', png);
+    await page.getByText('The form has the settings of mine.png.').first().waitFor();
+    await page.click('#generate');
+    await done(page);
+    expect(await shownPicture(page)).toEqual(drawn);
+    const bare = await page.screenshot({ clip: { x: 0, y: 0, width: 8, height: 8 } });
+    await drop('bare.png', bare);
+    await page
+      .getByText(/^bare\.png does not say how it was made/)
+      .first()
+      .waitFor();
+    expect(await page.inputValue('#seed')).toBe('77');
+  });
+
+  it('gives the picture as code, which draws it again, and a link that has the prompt only when asked', async () => {
+    await draw(page, { prompt: "a red house isn't blue", steps: 2, seed: 3 });
+    const drawn = await shownPicture(page);
+    await page.click('#code > summary');
+    await page.getByLabel('Written for').selectOption('cli');
+    await page.locator('#code').getByRole('button', { name: 'Copy', exact: true }).click();
+    const out = join(work, 'house.png');
+    const command = (await clipboard())
+      .replace('npx flux-srpo', `'${process.execPath}' '${BIN}'`)
+      .replace('<folder of the bundle>', `'${BUNDLE}'`)
+      .replace('picture.png', `'${out}'`);
+    await promisify(execFile)('sh', ['-c', command]);
+    const again = await shownPicture(page, `data:image/png;base64,${(await readFile(out)).toString('base64')}`);
+    expect([again.width, again.height]).toEqual([drawn.width, drawn.height]);
+    let most = 0;
+    for (const [i, value] of again.rgba.entries()) most = Math.max(most, Math.abs(value - drawn.rgba[i]!));
+    expect(most).toBeLessThanOrEqual(MAX_DIFFERENCE);
+    expect(await axeViolations(page)).toEqual([]);
+
+    await button('Copy a link to these settings').click();
+    const link = await clipboard();
+    expect(link).not.toContain('house');
+    await button('Copy a link with the prompt').click();
+    const other = await context.newPage();
+    await other.goto(await clipboard());
+    await ready(other);
+    expect(await other.inputValue('#prompt')).toBe("a red house isn't blue");
+    expect(await other.inputValue('#seed')).toBe('3');
+    await other.close();
+  });
+
+  it('deletes all pictures when told twice', async () => {
+    await button('Delete all…').click();
+    await button('Keep them').click();
+    expect(await thumbs().count()).toBeGreaterThan(3);
+    await button('Delete all…').click();
+    await button('Delete all').click();
+    await page.getByText('All pictures are deleted.').first().waitFor();
+    await page.reload();
+    await ready(page);
+    expect(await thumbs().count()).toBe(0);
+  });
+});
