@@ -55,8 +55,13 @@ export type Progress = Overall &
         total: number;
       }
     | {
-        /** A new worker does the call again, same seed. Counts start over, `fraction` does not. */
+        /**
+         * A new worker goes on after the last finished step, to the same pixels. It loads what it
+         * needs, so counts of other stages start over. `fraction` does not.
+         */
         stage: 'restart';
         reason: WireError;
+        /** Steps that are finished and kept. */
+        steps: number;
       }
   );

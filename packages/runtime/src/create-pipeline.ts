@@ -1,5 +1,6 @@
 import { type MemoryPlan, PARTS } from '@flux-srpo/core';
 import type { Bundle } from './bundle/bundle.ts';
+import { assertGoesOn } from './generation/checkpoint.ts';
 import type { GenerateOptions, GenerateResult } from './generation/contract.ts';
 import { Phases } from './generation/phases.ts';
 import { requestPlanner } from './generation/request-planner.ts';
@@ -34,6 +35,14 @@ export class Pipeline {
     this.#guard = new SafetyGuard(backend, bundle);
   }
 
+  /** Pipelines of one fingerprint draw the same bits from the same request. */
+  get fingerprint(): string {
+    const { name, info } = this.backend;
+    const { precision, runtimeVersion, adapter, selfTest, shaderFix } = info;
+    const gpu = adapter && [adapter.vendor, adapter.architecture, adapter.device, adapter.description];
+    return JSON.stringify([this.bundle.identity, name, runtimeVersion, precision, gpu, selfTest?.rung, shaderFix]);
+  }
+
   /** The memory a request would take, and why it would be refused. Loads nothing. */
   plan(request: GenerateRequest): MemoryPlan {
     return this.#plan(resolveRequest(request, this.bundle.manifest));
@@ -44,6 +53,7 @@ export class Pipeline {
       options.signal?.throwIfAborted();
       const resolved = resolveRequest(request, this.bundle.manifest);
       const plan = this.#plan(resolved);
+      if (options.from) assertGoesOn(options.from, resolved, this.bundle.manifest.config.transformer);
       const generate = (own: GenerateOptions) => generatePictures(this.#state, resolved, plan, own);
       if (!resolved.enableSafetyChecker) return generate(options);
       try {

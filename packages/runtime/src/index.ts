@@ -4,6 +4,7 @@ export type { ChunkStore } from './bundle/chunk-cache.ts';
 export { keepAll } from './bundle/keep-all.ts';
 export { createPipeline, type Pipeline } from './create-pipeline.ts';
 export { encodePicture, pictureSettings } from './encode-picture.ts';
+export type { Checkpoint } from './generation/checkpoint.ts';
 export type { Timings } from './generation/clock.ts';
 export type { GenerateOptions, GenerateResult } from './generation/contract.ts';
 export type { GeneratedImage } from './generation/picture.ts';

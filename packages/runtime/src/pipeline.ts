@@ -11,7 +11,9 @@ import type { Bundle } from './bundle/bundle.ts';
 import { decodeLatents } from './decode/decode-latents.ts';
 import { prepareDenoiser } from './denoise/denoiser.ts';
 import { predictVelocity } from './denoise/predict-velocity.ts';
+import { refillCache } from './denoise/refill-cache.ts';
 import { joinBatch, splitBatch } from './generation/batch.ts';
+import { Checkpoints } from './generation/checkpoint.ts';
 import { Clock } from './generation/clock.ts';
 import type { GenerateOptions, GenerateResult } from './generation/contract.ts';
 import { GenerationProgress } from './generation/generation-progress.ts';
@@ -19,6 +21,8 @@ import type { Phases } from './generation/phases.ts';
 import { toPicture } from './generation/picture.ts';
 import { previews } from './generation/preview.ts';
 import type { Ledger } from './ort/ledger.ts';
+import type { Phase } from './parts/phase.ts';
+import type { TensorScope } from './parts/tensor-scope.ts';
 import type { ResolvedRequest } from './request.ts';
 import type { PromptEncoder } from './text/prompt-encoder.ts';
 
@@ -35,7 +39,7 @@ export async function generatePictures(
   { bundle: { manifest }, ledger, phases, prompts }: PipelineState,
   request: ResolvedRequest,
   plan: MemoryPlan,
-  { signal, onProgress, onPreview, onTensor }: GenerateOptions,
+  { signal, onProgress, onPreview, onTensor, from, onCheckpoint }: GenerateOptions,
 ): Promise<GenerateResult> {
   const { transformer, text_encoder, text_encoder_2, scheduler, vae } = manifest.config;
   const { size, steps, n, seed, maxSequenceLength } = request;
@@ -43,14 +47,16 @@ export async function generatePictures(
   const clock = new Clock();
   await phases.applyPlan(plan);
   ledger.resetPeaks();
-  const remembered = prompts.recall(request);
-  const isPromptKnown = remembered !== undefined;
-  const progress = new GenerationProgress({ onProgress, manifest, request, plan, phases, isPromptKnown });
+  const remembered = from?.prompt ?? prompts.recall(request);
+  const firstStep = from?.step ?? 0;
+  const known = { isPromptKnown: remembered !== undefined, firstStep };
+  const progress = new GenerationProgress({ onProgress, manifest, request, plan, phases, ...known });
   const hooks = { signal, onLoad: progress.onLoaded };
 
   // 1. Encode the prompt: with CLIP to one vector, with T5 to one per token.
   const encode = () => phases.use('text', hooks, (phase) => prompts.encode(phase, request, progress.onEncoded));
-  const { promptEmbeds, pooled, dropped } = remembered ?? (await encode());
+  const prompt = remembered ?? (await encode());
+  const { promptEmbeds, pooled, dropped } = prompt;
   onTensor?.('prompt_embeds', [1, maxSequenceLength, text_encoder_2.d_model], promptEmbeds);
   onTensor?.('pooled_prompt_embeds', [1, text_encoder.hidden_size], pooled);
   clock.lap('encode');
@@ -61,27 +67,32 @@ export async function generatePictures(
   const noise = fluxNoise(seed, n, latentGrid(size));
   onTensor?.('sigmas', [steps + 1], sigmas);
   onTensor?.('noise', latentsShape, noise);
-  let latents = splitBatch(noise, n);
+  let latents = splitBatch(from?.latents ?? noise, n);
+  const checkpoints = new Checkpoints(onCheckpoint, prompt, from);
+  if (from === undefined) checkpoints.begin(latents);
 
   // 3. Denoise: from each noise level to the next along the predicted velocity.
-  const skippedSteps = await phases.use('denoise', hooks, async (phase, scope) => {
+  const denoise = async (phase: Phase, scope: TensorScope): Promise<void> => {
     const shared = { request, sigmas, promptEmbeds, pooled, onPart: progress.onModulated };
     const denoiser = await prepareDenoiser(phase, scope, shared);
+    if (from?.computed) await refillCache(denoiser, from.computed, n);
     clock.lap('prepare');
-    for (let step = 0; step < steps; step++) {
+    for (let step = firstStep; step < steps; step++) {
       const [sigma, sigmaNext] = [sigmas[step] as number, sigmas[step + 1] as number];
       const onBlock = (blocks: number) => progress.onDenoised(step, blocks, sigma);
       const velocities = await predictVelocity(denoiser, { latents, step, onBlock });
       if (onPreview) {
         for (const preview of previews(manifest, size, { step, sigma, latents, velocities })) onPreview(preview);
       }
-      latents = latents.map((x, i) => eulerStep(x, velocities[i] as Float32Array, sigma, sigmaNext));
+      const before = latents;
+      latents = before.map((x, i) => eulerStep(x, velocities[i] as Float32Array, sigma, sigmaNext));
       onTensor?.(`latents_${String(step + 1).padStart(3, '0')}`, latentsShape, joinBatch(latents));
       clock.step();
+      checkpoints.advance(step, before, latents, denoiser.cache);
     }
     clock.lap('denoise');
-    return denoiser.cache?.skipped ?? 0;
-  });
+  };
+  if (firstStep < steps) await phases.use('denoise', hooks, denoise);
 
   // 4. Decode the latents to pixels.
   const decoded: Float32Array[] = [];
@@ -94,5 +105,6 @@ export async function generatePictures(
   const images = decoded.map((planar) => toPicture(planar, size));
   clock.lap('decode');
   const memory = ledger.snapshot();
-  return { images, request, timings: clock.timings(), memory, plan, skippedSteps, dropped };
+  const { skipped } = checkpoints;
+  return { images, request, timings: clock.timings(), memory, plan, skippedSteps: skipped, dropped };
 }

@@ -32,7 +32,7 @@ describe('the fraction of a call', () => {
     progress.loading();
     const first = progress.rest();
     first(event(0.6));
-    progress.restart(new DeviceError('the GPU is gone', { code: 'device/lost' }));
+    progress.restart(new DeviceError('the GPU is gone', { code: 'device/lost' }), 3);
     const load = progress.loading();
     load(event(0));
     load(event(1));
@@ -42,7 +42,8 @@ describe('the fraction of a call', () => {
       stage: 'restart',
       reason: { code: 'device/lost', message: 'the GPU is gone' },
       fraction: 0.6,
-      text: expect.any(String),
+      steps: 3,
+      text: 'Going on after step 3',
     });
     expect(fractions().map((fraction) => Number(fraction.toFixed(2)))).toEqual([0.6, 0.6, 0.6, 0.8, 0.8, 0.9, 1]);
   });

@@ -3,7 +3,7 @@ import { type Progress, toWireError } from '@flux-srpo/core';
 /** Share of loading in a call that fetches the whole model: a guess, networks differ. */
 const LOAD_SHARE = 0.5;
 
-/** One fraction over loading, generating and a second try. Never falls; a generation ends at 1. */
+/** One fraction over loading, generating and further tries. Never falls; a generation ends at 1. */
 export class CallProgress {
   readonly #onProgress: (progress: Progress) => void;
   /** What was told last. */
@@ -29,10 +29,10 @@ export class CallProgress {
     return (event) => this.#tell(event, from + (1 - from) * event.fraction);
   }
 
-  /** The worker failed with `reason`, and another one does the call again. */
-  restart(reason: unknown): void {
-    const event = { stage: 'restart', reason: toWireError(reason), fraction: 0, text: 'Starting again' } as const;
-    this.#tell(event, this.#fraction);
+  /** The worker failed with `reason`, and another one goes on after `steps` finished steps. */
+  restart(reason: unknown, steps: number): void {
+    const text = steps === 0 ? 'Starting again' : `Going on after step ${steps}`;
+    this.#tell({ stage: 'restart', reason: toWireError(reason), steps, fraction: 0, text }, this.#fraction);
   }
 
   #tell(event: Progress, fraction: number): void {

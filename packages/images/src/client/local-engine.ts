@@ -9,6 +9,7 @@ import { type Patience, WorkerLink } from '../worker/worker-link.ts';
 import { assertPage } from './assert-page.ts';
 import { CallProgress } from './call-progress.ts';
 import type { GenerateOptions } from './image-client.ts';
+import { KeptSteps } from './kept-steps.ts';
 
 export interface LocalEngineOptions {
   input: LoadInput;
@@ -20,7 +21,8 @@ export interface LocalEngineOptions {
 
 /**
  * One worker at a time, and what survives it. After a lost device, a crash or a hang a new worker
- * does the call again, once. The same seed gives the same picture.
+ * goes on after the last finished step, to the same pixels. A try that finished no step is followed
+ * by one more.
  */
 export class LocalEngine {
   readonly #options: LocalEngineOptions;
@@ -46,11 +48,15 @@ export class LocalEngine {
    * final
    */
   generate(prepare: (model: LocalModel) => GenerateRequest, options: GenerateOptions): Promise<[LocalRun, LocalModel]> {
-    return this.#withWorker(options, async (link, progress) => {
+    const kept = new KeptSteps();
+    const work = async (link: WorkerLink, progress: CallProgress): Promise<[LocalRun, LocalModel]> => {
       const model = await this.#load(link, { ...options, onProgress: progress.loading() });
       const request = prepare(model);
-      return [await link.call((api) => api.generate(request), { ...options, onProgress: progress.rest() }), model];
-    });
+      const from = kept.of(model);
+      const listeners = { ...options, onProgress: progress.rest(), onCheckpoint: kept.add };
+      return [await link.call((api) => api.generate(request, from), listeners), model];
+    };
+    return this.#withWorker(options, work, kept);
   }
 
   /** Gives everything back, the worker included. */
@@ -78,17 +84,21 @@ export class LocalEngine {
   async #withWorker<T>(
     { signal, onProgress }: GenerateOptions,
     work: (link: WorkerLink, progress: CallProgress) => Promise<T>,
+    kept = new KeptSteps(),
   ): Promise<T> {
     const progress = new CallProgress(onProgress);
-    for (let isRetry = false; ; isRetry = true) {
+    // Of the try before. A first one may have got nowhere.
+    let steps = -1;
+    for (;;) {
       signal?.throwIfAborted();
       const link = this.#connect();
       try {
         return await work(link, progress);
       } catch (error) {
         if (endsWorker(error)) link.end(error);
-        if (isRetry || !isRecoverable(error)) throw error;
-        progress.restart(error);
+        if (!isRecoverable(error) || kept.steps <= steps) throw error;
+        steps = kept.steps;
+        progress.restart(error, steps);
       }
     }
   }

@@ -1,4 +1,4 @@
-import { encodePicture, pictureSettings } from '@flux-srpo/runtime';
+import { type Checkpoint, encodePicture, pictureSettings } from '@flux-srpo/runtime';
 import { type Remote, transfer } from 'comlink';
 import { openModel } from '../store/open-model.ts';
 import { type HostOptions, type LoadedPipeline, loadModel } from './load-model.ts';
@@ -36,12 +36,21 @@ export function createHost(page: Remote<PageApi>, options: HostOptions = {}): Wo
         return loaded.model;
       }),
 
-    generate: (request) =>
+    generate: (request, from) =>
       run(async (signal) => {
         if (loaded === undefined) throw new Error('generate must come after load');
         const { pipeline } = loaded;
+        // The page sent it, and has the prompt of it.
+        let hasPrompt = from !== undefined;
+        const onCheckpoint = ({ prompt, ...rest }: Checkpoint): void => {
+          const buffers = [rest.latents, rest.computed?.latents].flatMap((each) => (each ? [each.buffer] : []));
+          void page.onCheckpoint(transfer(hasPrompt ? rest : { ...rest, prompt }, buffers));
+          hasPrompt = true;
+        };
         const result = await pipeline.generate(request, {
           signal,
+          from,
+          onCheckpoint,
           onProgress: (progress) => void page.onProgress(progress),
           onPreview: (image) => void page.onPartialImage(transfer(image, [image.rgba.buffer])),
         });

@@ -98,6 +98,7 @@ async function start(
     licence: manifest.licence,
     examples: manifest.examples ?? [],
     backend: backend.name === 'webgpu' ? 'webgpu' : 'wasm',
+    fingerprint: pipeline.fingerprint,
     isKept: isImported || (chunks !== undefined && notKept === undefined),
     ...(notKept === undefined ? {} : { notKept: toWireError(notKept) }),
     ...(fallback === undefined ? {} : { fallback }),

@@ -6,7 +6,7 @@ import {
   toWireError,
   type WireError,
 } from '@flux-srpo/core';
-import type { GenerateRequest, Preview } from '@flux-srpo/runtime';
+import type { Checkpoint, GenerateRequest, Preview } from '@flux-srpo/runtime';
 import { type Endpoint, expose, type Remote, type TransferHandler, transferHandlers, wrap } from 'comlink';
 import type { ModelFacts } from '../wire/model.ts';
 import type { LocalRun } from '../wire/response.ts';
@@ -24,8 +24,12 @@ import type { LocalRun } from '../wire/response.ts';
 export interface WorkerApi {
   /** Opens the model. Only answers where it is open already. */
   load(input: LoadInput): Promise<LocalModel>;
-  /** After `load`. The PNG files have their settings inside. A withheld picture's is empty. */
-  generate(request: GenerateRequest): Promise<LocalRun>;
+  /**
+   * After `load`. The PNG files have their settings inside. A withheld picture's is empty.
+   *
+   * @param from where another worker got to with this request, on a model of the same fingerprint
+   */
+  generate(request: GenerateRequest, from?: Checkpoint): Promise<LocalRun>;
   /** Gives back what the model holds on the device. */
   unload(): Promise<void>;
   /** Stops the running call at its next run, read or picture, with an `AbortError`. */
@@ -42,7 +46,12 @@ export interface PageApi {
   onProgress(progress: Progress): void;
   /** @param image its pixels are transferred */
   onPartialImage(image: Preview): void;
+  /** @param checkpoint its latents are transferred. The prompt comes with the first alone */
+  onCheckpoint(checkpoint: CheckpointNews): void;
 }
+
+/** How far the running call has come, without what was told before. */
+export type CheckpointNews = Omit<Checkpoint, 'prompt'> & Partial<Pick<Checkpoint, 'prompt'>>;
 
 /** What computes pictures on this machine: the GPU, or the CPU. */
 export type LocalBackend = 'webgpu' | 'wasm';
@@ -72,6 +81,8 @@ export interface LocalModel extends ModelFacts {
   licence: Manifest['licence'];
   examples: string[];
   backend: LocalBackend;
+  /** Models of one fingerprint draw the same bits from the same request. */
+  fingerprint: string;
   /** Whether all its files are in the browser's storage, so that generating needs no network. */
   isKept: boolean;
   /** Why it is not kept. Absent where it is, and with `keep: false`. */

@@ -1,7 +1,7 @@
 import { DeviceError } from '@flux-srpo/core';
 import type { Remote } from 'comlink';
 import type { GenerateOptions } from '../client/image-client.ts';
-import { connectToWorker, type WorkerApi } from './protocol.ts';
+import { type CheckpointNews, connectToWorker, type WorkerApi } from './protocol.ts';
 
 /** Milliseconds after which a worker that has work is given up. */
 export interface Patience {
@@ -9,6 +9,11 @@ export interface Patience {
   hangMs: number;
   /** Without anything finished; more where something took more than a tenth of it before. */
   stallMs: number;
+}
+
+/** What is heard of a call. Listeners do not throw. */
+export interface CallOptions extends GenerateOptions {
+  onCheckpoint?: ((checkpoint: CheckpointNews) => void) | undefined;
 }
 
 /** Heartbeats per patience, at least. Counted, not timed: a sleeping machine misses one. */
@@ -31,7 +36,7 @@ export class WorkerLink {
   /** Aborted when no more calls are taken. Takes every listener off the worker. */
   readonly #ending = new AbortController();
   /** The call whose events are heard. */
-  #heard: GenerateOptions = {};
+  #heard: CallOptions = {};
   /** Resolves when the worker is free: it goes on a little after a call was aborted. */
   #free: Promise<unknown> = Promise.resolve();
   #calls = 0;
@@ -64,6 +69,7 @@ export class WorkerLink {
     this.#api = connectToWorker(endpoint, {
       onProgress: (progress) => this.#heard.onProgress?.(progress),
       onPartialImage: (image) => this.#heard.onPartialImage?.(image),
+      onCheckpoint: (checkpoint) => this.#heard.onCheckpoint?.(checkpoint),
     });
   }
 
@@ -73,9 +79,9 @@ export class WorkerLink {
 
   /**
    * One at a time. A signal that aborts rejects the call at once; the worker stops a little later,
-   * and the next call waits here until then. The listeners of `options` do not throw.
+   * and the next call waits here until then.
    */
-  async call<T>(start: (api: Remote<WorkerApi>) => Promise<T>, options: GenerateOptions = {}): Promise<T> {
+  async call<T>(start: (api: Remote<WorkerApi>) => Promise<T>, options: CallOptions = {}): Promise<T> {
     const stop = AbortSignal.any([this.#ending.signal, ...(options.signal ? [options.signal] : [])]);
     stop.throwIfAborted();
     let abort = (): void => undefined;

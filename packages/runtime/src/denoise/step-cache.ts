@@ -33,8 +33,8 @@ export class StepCache {
   /** Of the last computed step, by image. */
   #residuals: DeviceTensor[] = [];
   #rests: DeviceTensor[] = [];
-  /** Steps answered without the other blocks. */
-  skipped = 0;
+  /** Whether the last step was answered without the other blocks. */
+  answered = false;
 
   /** @param scope holds what the cache keeps from step to step */
   constructor(phase: Phase, scope: TensorScope, threshold: number) {
@@ -56,10 +56,8 @@ export class StepCache {
         const { residual } = await this.#phase.run(PARTS.cacheResidual, { img_out, img }, ['residual']);
         residuals.push(step.replace(`residual ${i}`, residual));
       }
-      if (await this.#changeIsSmall(residuals)) {
-        this.skipped++;
-        return true;
-      }
+      this.answered = await this.#changeIsSmall(residuals);
+      if (this.answered) return true;
       this.#residuals = residuals.map((tensor, i) => {
         step.forget(`residual ${i}`);
         return this.#scope.replace(`residual ${i}`, tensor);

@@ -23,8 +23,10 @@ export interface ProgressOptions {
   manifest: Manifest;
   request: ResolvedRequest;
   plan: MemoryPlan;
-  /** Whether the prompt's embeddings are remembered: then no text encoder runs. */
+  /** Whether the prompt's embeddings are there already: then no text encoder runs. */
   isPromptKnown: boolean;
+  /** Steps that are done already. */
+  firstStep: number;
   /** Weights that they hold already count as done. */
   phases: Phases;
 }
@@ -47,10 +49,11 @@ export class GenerationProgress {
   #decoded = 0;
 
   constructor(options: ProgressOptions) {
-    const { manifest, request, plan, phases, isPromptKnown } = options;
+    const { manifest, request, plan, phases, isPromptKnown, firstStep } = options;
     const { size, n, steps, maxSequenceLength } = request;
-    const weights = (phase: PlanPhase): number =>
-      phase === 'text' && isPromptKnown ? 0 : plan.phases[phase].totalWeights;
+    const hasSteps = firstStep < steps;
+    const runs = { text: !isPromptKnown, modulation: hasSteps, denoise: hasSteps, decode: true };
+    const weights = (phase: PlanPhase): number => (runs[phase] ? plan.phases[phase].totalWeights : 0);
     const { height, width } = latentGrid(size);
     this.#options = options;
     this.#counts = countRuns(options);
@@ -62,7 +65,8 @@ export class GenerationProgress {
       decode: weights('decode') * height * width * PIXELS_PER_WEIGHT * n,
     };
     const allBytes = weights('text') + weights('modulation') + weights('denoise') + weights('decode');
-    this.#missingBytes = Math.max(0, allBytes - phases.loadedBytes(isPromptKnown ? ['denoise', 'decode'] : PHASES));
+    this.#missingBytes = Math.max(0, allBytes - phases.loadedBytes(PHASES.filter((phase) => runs[phase])));
+    this.#done.denoise = firstStep / steps;
     this.#total = this.#remaining();
     this.#encoded = isPromptKnown ? this.#counts.text : 0;
   }
