@@ -1,7 +1,11 @@
-import { type Backend, createWebGpuBackend, memoryVerdictStore } from '@flux-srpo/runtime';
+import { type Backend, createWebGpuBackend, halfGraphsOf, memoryVerdictStore } from '@flux-srpo/runtime';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { rungsOf } from '../../packages/runtime/src/ort/ladder.ts';
 import { fixShaders } from '../../packages/runtime/src/ort/shader-fix.ts';
+import { convertInMemory, openInMemory } from '../support/bundle.ts';
+import { readPipelineFixture } from '../support/fixture.ts';
+import { readNodeFixture } from '../support/node-fixtures.ts';
+import { synthesizeFolder } from '../support/synthesize.ts';
 import { adapter, missing } from './support/adapter.ts';
 import { interceptShaders, MENDED_SCORES } from './support/shaders.ts';
 
@@ -50,7 +54,12 @@ describe('this GPU', () => {
       sources.push(code);
       return code;
     });
-    backend = await createWebGpuBackend({ selfTest: { store: memoryVerdictStore() } });
+    const files = await convertInMemory(
+      await synthesizeFolder(readNodeFixture, await readPipelineFixture(readNodeFixture, 'a-3x32')),
+      { dtype: 'q4m' },
+    );
+    const halfGraphs = halfGraphsOf(await openInMemory(files));
+    backend = await createWebGpuBackend({ halfGraphs, selfTest: { store: memoryVerdictStore() } });
     console.log(JSON.stringify({ adapter: adapter!.description, ...backend.info.selfTest }));
     await backend.dispose();
   });
@@ -66,6 +75,8 @@ describe('this GPU', () => {
     expect(backend.info.precision).toBe('f16');
     expect(backend.info.selfTest).toMatchObject({ rung: best, steppedDown: [] });
     expect(backend.info.selfTest!.programs).toContain('FlashAttention');
+    for (const graph of ['t5_layer', 'double_block', 'single_block'])
+      expect(backend.info.selfTest!.errors[`${graph} in halves`]).toBeGreaterThan(0);
   });
 
   it('is given initializers if it keeps the variables of loops, and is right then', async () => {

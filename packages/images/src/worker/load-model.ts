@@ -5,6 +5,7 @@ import {
   createPipeline,
   createWasmBackend,
   createWebGpuBackend,
+  halfGraphsOf,
   keepAll,
   openBundle,
   type Pipeline,
@@ -67,11 +68,6 @@ async function start(
   const bundle = await openBundle(files, { store: chunks, onRead: hooks.onFinished });
   closers.push(() => bundle.close());
   const { manifest } = bundle;
-  const { backend, fallback } = await createBackend(input, hooks, {
-    requiredLimits: requiredLimits(manifest),
-    ...gpuOptions,
-  });
-  closers.push(() => backend.dispose());
   const refusal = () => opened.refusal ?? chunks?.refusal;
   const assertKept = (): void => {
     const reason = refusal();
@@ -80,6 +76,12 @@ async function start(
   // Before the first byte of a file.
   await chunks?.begin(manifest);
   assertKept();
+  const { backend, fallback } = await createBackend(input, hooks, {
+    requiredLimits: requiredLimits(manifest),
+    halfGraphs: halfGraphsOf(bundle),
+    ...gpuOptions,
+  });
+  closers.push(() => backend.dispose());
   const pipeline = await createPipeline({
     bundle,
     backend,

@@ -1,8 +1,9 @@
 import { DeviceError, isFluxError, type Precision } from '@flux-srpo/core';
 import { type AdapterReport, canUseHalves } from './adapter.ts';
 import type { Stage } from './backend.ts';
-import type { KernelCase } from './kernel-cases.ts';
+import type { HalfGraphs } from './half-graphs.ts';
 import { RUNG_FEATURES, type Rung } from './ladder.ts';
+import type { SelfTestCase } from './self-test-case.ts';
 import type { SelfTestVerdict, VerdictStore } from './self-test-verdict.ts';
 import type { ShaderFix } from './shader-fix.ts';
 import { defaultVerdictStore } from './verdict-store.ts';
@@ -12,11 +13,12 @@ import { defaultVerdictStore } from './verdict-store.ts';
  * found). So each new adapter answers questions whose answers are known, at the tile shapes the
  * model uses, and steps down a ladder: with subgroup matrices, with subgroups, without, not at all;
  * on the rung that holds, half precision or none. Matrices are there for halves, so they hold with
- * both.
+ * both. Last, each graph of the model in halves must agree with its twin in float32: that covers
+ * every kernel that it uses, at its widths.
  */
 
 /** Part of the key under which a verdict is remembered: raise it when the cases change. */
-const SELF_TEST_VERSION = 5;
+const SELF_TEST_VERSION = 6;
 
 export interface SelfTestOptions {
   /** Default: IndexedDB, or memory where there is none. */
@@ -31,6 +33,8 @@ export interface SelfTestSubject {
   rungs: readonly Rung[];
   runtimeVersion: string;
   shaderFix?: ShaderFix | undefined;
+  /** Absent: half precision is judged by its kernels alone. */
+  halfGraphs?: HalfGraphs | undefined;
   openStage(label: string, rung: Rung, onProgram: (name: string) => void): Promise<Stage>;
 }
 
@@ -51,8 +55,10 @@ export async function selfTest(subject: SelfTestSubject, options: SelfTestOption
   // Apart from the worker: most starts remember the verdict, and the questions bring a whole writer
   // of ONNX files along.
   const { halfKernelCases, kernelCases } = await import('./kernel-cases.ts');
+  const { twinCases } = await import('./twin-cases.ts');
 
   const cases = kernelCases();
+  const halfCases = [...halfKernelCases(), ...twinCases(subject.halfGraphs)];
   const steppedDown: string[] = [];
   let worst: Finding | undefined;
   for (const rung of subject.rungs) {
@@ -61,7 +67,7 @@ export async function selfTest(subject: SelfTestSubject, options: SelfTestOption
     const wrong = findings.find(isWrong);
     if (wrong === undefined) {
       const halves = canUseHalves(subject.adapter)
-        ? await askKernels(subject, halfKernelCases(), rung, programs, options.tamper)
+        ? await askKernels(subject, halfCases, rung, programs, options.tamper)
         : [];
       const wrongHalf = halves.find(isWrong);
       if (wrongHalf !== undefined) {
@@ -99,7 +105,7 @@ export async function selfTest(subject: SelfTestSubject, options: SelfTestOption
 /** Asks until the first wrong answer. */
 async function askKernels(
   { openStage }: SelfTestSubject,
-  cases: readonly KernelCase[],
+  cases: readonly SelfTestCase[],
   rung: Rung,
   programs: Set<string>,
   tamper: SelfTestOptions['tamper'],
@@ -110,9 +116,9 @@ async function askKernels(
     for (const kernelCase of cases) {
       const { kernel, tolerance } = kernelCase;
       try {
-        const output = await ask(stage, kernelCase);
-        tamper?.(kernel, rung, output);
-        findings.push({ kernel, tolerance, error: relativeError(output, kernelCase.answer()) });
+        const { got, want } = await kernelCase.ask(stage);
+        tamper?.(kernel, rung, got);
+        findings.push({ kernel, tolerance, error: relativeError(got, want) });
       } catch (cause) {
         // A kernel that cannot be built is as bad as a wrong one; a lost device or a dead worker
         // says nothing of kernels.
@@ -130,12 +136,6 @@ async function askKernels(
 /** Written so that NaN counts as wrong. */
 function isWrong({ error, tolerance }: Finding): boolean {
   return !(error <= tolerance);
-}
-
-async function ask(stage: Stage, { kernel, graph, feeds }: KernelCase): Promise<Float32Array> {
-  const session = await stage.session(kernel, async () => graph());
-  const { y } = await stage.run(session, feeds);
-  return stage.read(y!);
 }
 
 /** NaN anywhere makes it NaN, which no tolerance admits. */
@@ -158,10 +158,11 @@ function describe({ kernel, error, tolerance, failure }: Finding): string {
 }
 
 /** With the fix: a browser that no longer needs it is another machine. */
-function verdictKey({ adapter, rungs, runtimeVersion, shaderFix }: SelfTestSubject): string {
+function verdictKey({ adapter, rungs, runtimeVersion, shaderFix, halfGraphs }: SelfTestSubject): string {
   const { vendor, architecture, device, description, subgroupMinSize, subgroupMaxSize, features } = adapter;
   const identity = [vendor, architecture, device, description, subgroupMinSize, subgroupMaxSize, features];
-  return `flux-srpo self-test ${SELF_TEST_VERSION} ${JSON.stringify([runtimeVersion, rungs, shaderFix, ...identity])}`;
+  const asked = [runtimeVersion, rungs, shaderFix, halfGraphs?.identity, ...identity];
+  return `flux-srpo self-test ${SELF_TEST_VERSION} ${JSON.stringify(asked)}`;
 }
 
 /** The store may give what another version wrote. */

@@ -7,6 +7,7 @@ import { createCpuBackend, NO_SPINNING } from './cpu-backend.ts';
 import { createCpuMemory } from './cpu-memory.ts';
 import { openDevice } from './device.ts';
 import { createGpuMemory } from './gpu-memory.ts';
+import type { HalfGraphs } from './half-graphs.ts';
 import { type Rung, rungsOf } from './ladder.ts';
 import type { OrtModule } from './memory.ts';
 import { type SelfTestOptions, selfTest } from './self-test.ts';
@@ -51,6 +52,8 @@ export interface WebGpuBackendOptions extends WasmBackendOptions {
   precision?: 'auto' | Precision;
   /** Leaves kernels above this rung unused. Default: the adapter's best that pass the self-test. */
   highestRung?: Rung;
+  /** The model's, which must be right in halves before they are used: `halfGraphsOf(bundle)`. */
+  halfGraphs?: HalfGraphs | undefined;
   /** `false` skips the known-answer test: only where the same adapter was tested by other means. */
   selfTest?: SelfTestOptions | false;
 }
@@ -103,7 +106,14 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     options.selfTest === false
       ? undefined
       : await selfTest(
-          { adapter, rungs, runtimeVersion: `${runtimeVersion} ${build}`, shaderFix, openStage },
+          {
+            adapter,
+            rungs,
+            runtimeVersion: `${runtimeVersion} ${build}`,
+            shaderFix,
+            halfGraphs: options.halfGraphs,
+            openStage,
+          },
           options.selfTest,
         );
   const rung = verdict?.rung ?? rungs[0]!;
