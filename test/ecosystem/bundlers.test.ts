@@ -1,23 +1,20 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Browser } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AS_ASKED, firstPicture, launchChromium } from '../support/first-picture.ts';
 import { buildProject, PROJECTS, serveProject, writeProject } from '../support/project.ts';
 import { emptyApp, installFromRegistry } from './support/install.ts';
-import { installNode } from './support/runtimes.ts';
+import { installRuntime, NODE_FOR_TOOLS } from './support/runtimes.ts';
 
 /**
  * Sites as newcomers write them, with tools and the package from `npm install`: built for
  * production, served below the root, drawn in Chromium. docs/bundlers.md shows their files.
  */
 
-/** The least that Nuxt 4.5 and SvelteKit 3 take. */
-const NODE = '22.23.3';
-
 let node: string;
 let browser: Browser;
 beforeAll(async () => {
-  node = await installNode(NODE);
+  node = dirname(await installRuntime(NODE_FOR_TOOLS));
   browser = await launchChromium();
 });
 afterAll(() => browser?.close());
