@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { STATUSES } from 'flux-srpo/wire';
 import { HELP } from '../packages/cli/src/help.ts';
+import { clientsTable } from '../test/support/clients.ts';
 import { ROOT } from './lib/process.mjs';
 
 /**
@@ -12,13 +13,23 @@ import { ROOT } from './lib/process.mjs';
 
 const MADE = '<!-- Made by "npm run docs" from the code; edit that instead. -->';
 
-/** @param folder gets `api/*.md`, `errors.md` and `commands.md` */
+/** @param folder gets `api/*.md`, `errors.md`, `commands.md` and `clients.md` */
 export function writeDocs(folder: string): void {
   const typedoc = join(ROOT, 'node_modules/typedoc/bin/typedoc');
   const options = ['--options', join(ROOT, 'docs/typedoc.json'), '--out', join(folder, 'api')];
   execFileSync(process.execPath, [typedoc, ...options], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
   writeFileSync(join(folder, 'errors.md'), errorsPage());
   writeFileSync(join(folder, 'commands.md'), commandsPage());
+  writeFileSync(join(folder, 'clients.md'), withTable('clients.md', clientsTable()));
+}
+
+/** A page of docs/ that is written by hand but for one table: the lines between its two marks. */
+function withTable(page: string, rows: readonly string[]): string {
+  const text = readFileSync(join(ROOT, 'docs', page), 'utf8');
+  return text.replace(
+    /(?<=^<!-- Made by .* -->\n\n)[\s\S]*?(?=^<!-- End of what is made\. -->)/m,
+    `${rows.join('\n')}\n\n`,
+  );
 }
 
 /** Every error code with its HTTP answer, by class. */

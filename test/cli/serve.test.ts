@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { BundleFolder } from '../support/bundle.ts';
 import { SMALL, tinyBundle } from '../support/engine.ts';
@@ -66,6 +69,52 @@ describe('flux-srpo serve', () => {
     const hosts = ['images.example', 'host.docker.internal', 'other.example'];
     expect(await Promise.all(hosts.map(status))).toEqual([200, 200, 403]);
     await running.stop();
+  });
+
+  it('logs each request, without what a person wrote, and without addresses of pictures', async () => {
+    const key = 'sk-secret-0123456789';
+    const running = await startServer(files, { options: ['--log', '--metrics', '--isolate', '--api-key', key] });
+    const authorization = `Bearer ${key}`;
+    const answer = await post(running.url, { ...REQUEST, prompt: 'a secret fox' }, { authorization });
+    const [{ url }] = (await answer.json()).data;
+    const picture = await fetch(url);
+    expect(picture.headers.get('cross-origin-embedder-policy')).toBe('require-corp');
+    await picture.arrayBuffer();
+    await fetch(`${running.url}/a-secret?secret`);
+    expect((await fetch(`${running.url}/metrics`, { headers: { authorization } })).status).toBe(200);
+    await running.stop();
+    const lines = running
+      .stdout()
+      .trim()
+      .split('\n')
+      .slice(1)
+      .map((line) => JSON.parse(line));
+    expect(lines.map(({ route, status, key }) => [route, status, key])).toEqual([
+      ['/v1/images/generations', 200, 'api-key'],
+      ['/images/:file', 200, undefined],
+      ['other', 404, undefined],
+      ['/metrics', 200, 'api-key'],
+    ]);
+    expect(lines[0]).toMatchObject({ id: answer.headers.get('x-request-id'), method: 'POST' });
+    const path = new URL(url).pathname.replace(/\.png$/, '');
+    for (const secret of ['secret', path]) expect(running.stdout() + running.stderr()).not.toContain(secret);
+  });
+
+  it('takes keys from a file, and shows none of them in a complaint', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'flux-srpo-keys-'));
+    const path = join(folder, 'keys.json');
+    await writeFile(path, '[{ "name": "one", "key": "sk-one-0123456789abcdef" }]');
+    const running = await startServer(files, { options: ['--keys', path] });
+    expect((await post(running.url, REQUEST)).status).toBe(401);
+    expect((await post(running.url, REQUEST, { authorization: 'Bearer sk-one-0123456789abcdef' })).status).toBe(200);
+    await running.stop();
+    for (const wrong of ['[{ "name": "one", "key": "sk-short" }]', '[sk-short']) {
+      await writeFile(path, wrong);
+      const refusal = startServer(files, { options: ['--keys', path] });
+      await expect(refusal).rejects.toThrow(/ended with 2: error: input\/[\w-]+: (?:--keys|keys)/);
+      await expect(refusal).rejects.not.toThrow(/sk-short/);
+    }
+    await rm(folder, { recursive: true });
   });
 
   it('warns when everyone may come', async () => {

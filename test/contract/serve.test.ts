@@ -1,5 +1,13 @@
 import { connect } from 'node:net';
-import { createApp, createNodeEngine, ImageStore, type Listening, listen, type NodeEngine } from '@flux-srpo/cli';
+import {
+  createApp,
+  createNodeEngine,
+  ImageStore,
+  KeyRing,
+  type Listening,
+  listen,
+  type NodeEngine,
+} from '@flux-srpo/cli';
 import { createPipeline, type Pipeline } from '@flux-srpo/runtime';
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -92,7 +100,11 @@ describe('serve', { timeout: 30_000 }, () => {
   });
 
   it('answers HEAD and OPTIONS, with and without a key', async () => {
-    const keyed = await listen(createApp({ engine, images, apiKey: 'secret' }), '127.0.0.1', 0);
+    const keyed = await listen(
+      createApp({ engine, images, keys: new KeyRing([{ name: 'one', key: 'secret' }]) }),
+      '127.0.0.1',
+      0,
+    );
     try {
       for (const path of ['/v1/models', '/health']) {
         const head = await fetch(server.url + path, { method: 'HEAD' });
@@ -217,7 +229,8 @@ function raw(text: string): Promise<string> {
 
 describe('serve with a key and an origin', () => {
   const key = 'sk-test-0123456789';
-  const app = () => createApp({ engine, images, apiKey: key, origins: ['https://page.example'] });
+  const app = () =>
+    createApp({ engine, images, keys: new KeyRing([{ name: 'one', key }]), origins: ['https://page.example'] });
 
   it.each([
     ['none', undefined],

@@ -6,6 +6,7 @@ const ROOT = new URL('../../', import.meta.url);
 /** A fenced block of a Markdown file. */
 export interface CodeBlock {
   code: string;
+  language: string;
   /** The text after the language: `relay.mjs` for ```` ```js relay.mjs ````. */
   info: string;
   /** Nearest heading above, without its `#`. */
@@ -13,11 +14,11 @@ export interface CodeBlock {
 }
 
 /**
- * The fenced blocks of one language, in order.
+ * The fenced blocks of one language, or of all, in order.
  *
  * @param path of the Markdown file, from the root of the repository
  */
-export async function codeBlocks(path: string, language: string): Promise<CodeBlock[]> {
+export async function codeBlocks(path: string, language?: string): Promise<CodeBlock[]> {
   const text = await readFile(fileURLToPath(new URL(path, ROOT)), 'utf8');
   const blocks: CodeBlock[] = [];
   let heading = '';
@@ -26,7 +27,9 @@ export async function codeBlocks(path: string, language: string): Promise<CodeBl
     const fence = /^```(\w*) *(.*)$/.exec(line);
     if (open === undefined && fence !== null) open = { language: fence[1] ?? '', info: fence[2] ?? '', lines: [] };
     else if (open !== undefined && line === '```') {
-      if (open.language === language) blocks.push({ code: `${open.lines.join('\n')}\n`, info: open.info, heading });
+      const { lines, ...rest } = open;
+      if (language === undefined || language === open.language)
+        blocks.push({ ...rest, code: `${lines.join('\n')}\n`, heading });
       open = undefined;
     } else if (open !== undefined) open.lines.push(line);
     else heading = /^#+ (.*)$/.exec(line)?.[1] ?? heading;

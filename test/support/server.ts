@@ -11,22 +11,29 @@ const BIN = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.
 export interface RunningServer {
   /** `http://127.0.0.1:<port>` */
   url: string;
-  /** Everything it has written to stderr so far. */
+  /** Everything it has written so far. */
+  stdout(): string;
   stderr(): string;
   /** Sends a signal; resolves with the exit code. */
   stop(signal?: 'SIGINT' | 'SIGTERM'): Promise<number | null>;
 }
 
-/** `flux-srpo serve` as a user starts it, on a free port. */
+/**
+ * `flux-srpo serve` as a user starts it, on a free port.
+ *
+ * @param model a bundle, or the path of one
+ */
 export async function startServer(
-  files: BundleFolder,
+  model: BundleFolder | string,
   { options = [], env = {} }: { options?: readonly string[]; env?: Record<string, string> } = {},
 ): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), 'flux-srpo-serve-'));
-  await writeFiles(folder, files);
-  const child = spawn(process.execPath, [BIN, 'serve', '--model', folder, '--port', '0', ...options], {
+  if (typeof model !== 'string') await writeFiles(folder, model);
+  const bundle = typeof model === 'string' ? model : folder;
+  const child = spawn(process.execPath, [BIN, 'serve', '--model', bundle, '--port', '0', ...options], {
     env: { ...process.env, ...env },
   });
+  let stdout = '';
   let stderr = '';
   child.stderr.on('data', (data) => {
     stderr += data;
@@ -35,7 +42,6 @@ export async function startServer(
     rm(folder, { recursive: true, force: true }),
   );
   const url = await new Promise<string>((resolve, reject) => {
-    let stdout = '';
     child.stdout.on('data', (data) => {
       stdout += data;
       const address = / at (http:\S+)\/v1\n/.exec(stdout)?.[1];
@@ -45,6 +51,7 @@ export async function startServer(
   });
   return {
     url,
+    stdout: () => stdout,
     stderr: () => stderr,
     stop(signal = 'SIGINT') {
       child.kill(signal);

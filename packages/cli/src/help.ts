@@ -97,14 +97,20 @@ ${COMPUTING}  --save-latents <file>         every tensor on the way, as float32 
   --host <address>              where to listen (default 127.0.0.1: this machine only)
   --port <n>                    default 8080; 0 takes a free one and prints it
   --api-key <key>               asked for as "Authorization: Bearer <key>"; or set FLUX_SRPO_API_KEY, which other users cannot see
+  --keys <file>                 several keys: JSON, a list of { name, key, concurrent, perMinute }; the last two are limits
+                                of that key and may be left out
   --cors <origin>               pages of this origin may call, * for all; may be given several times (default: none)
   --queue <n>                   requests that may wait while one runs; more get 429 (default 8)
 ${COMPUTING}  --allow-host <name>           answer to this name too, as host.docker.internal; may be given several times (default: where only
                                 this machine can reach it, localhost and its addresses; else every name)
   --public-url <url>            how clients reach it through a proxy; pictures' addresses begin with it
   --image-lifetime <seconds>    how long a picture's address works (default 3600)
+  --grace <seconds>             how long a running request may go on after Ctrl-C or SIGTERM (default 10)
+  --log                         print a line of JSON for each request, without prompts and addresses of pictures
+  --metrics                     GET /metrics, in the text format of Prometheus; asks for a key where there are keys
+  --isolate                     send Cross-Origin-Opener-Policy and -Embedder-Policy, which wasm threads need
 
-POST /v1/images/generations, GET /v1/models, GET /health. Ctrl-C lets running requests finish for ten seconds.
+POST /v1/images/generations, GET /v1/models, GET /health, GET /ready.
 `,
   plan: `flux-srpo plan (--model <bundle> | --shape <flux-dev | file.json> --dtype <class>)
 

@@ -35,6 +35,7 @@ export type ErrorCode =
   | 'network/status'
   | 'network/truncated'
   | 'network/rate-limited'
+  | 'network/stopping'
   | 'network/timeout'
   | 'network/response-invalid'
   | 'storage/quota-exceeded'

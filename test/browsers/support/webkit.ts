@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import type { findWebKit } from '../../../scripts/lib/browsers.mjs';
+import { freePort } from '../../support/free-port.ts';
 import { type DrivenBrowser, settled, unsettle } from './browser.ts';
 
 /** No script of the tests takes longer. */
@@ -87,12 +86,4 @@ async function untilUp<T>(start: () => Promise<T>): Promise<T> {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }

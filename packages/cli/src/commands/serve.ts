@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { isFluxError, strict } from '@flux-srpo/core';
+import { isFluxError, NetworkError, strict } from '@flux-srpo/core';
 import { createPipeline } from '@flux-srpo/runtime';
 import { toHttpError } from 'flux-srpo/wire';
 import { COMPUTING_OPTIONS, readComputing } from '../computing-options.ts';
@@ -7,8 +7,12 @@ import { openBackend } from '../open-backend.ts';
 import { openModel } from '../open-model.ts';
 import { integerOption, parseOptions, required, UsageError } from '../options.ts';
 import { createApp } from '../serve/app.ts';
+import type { Exchange } from '../serve/exchange.ts';
 import { ImageStore } from '../serve/image-store.ts';
+import { readKeyFile } from '../serve/key-file.ts';
+import { type Key, KeyRing } from '../serve/key-ring.ts';
 import { listen } from '../serve/listen.ts';
+import { createMetrics } from '../serve/metrics.ts';
 import { createNodeEngine } from '../serve/node-engine.ts';
 
 const API_KEY_VARIABLE = 'FLUX_SRPO_API_KEY';
@@ -19,12 +23,17 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
     host: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '8080' },
     'api-key': { type: 'string' },
+    keys: { type: 'string' },
     cors: { type: 'string', multiple: true, default: [] },
     queue: { type: 'string', default: '8' },
     ...COMPUTING_OPTIONS,
     'image-lifetime': { type: 'string', default: '3600' },
     'public-url': { type: 'string' },
     'allow-host': { type: 'string', multiple: true, default: [] },
+    grace: { type: 'string', default: '10' },
+    log: { type: 'boolean', default: false },
+    metrics: { type: 'boolean', default: false },
+    isolate: { type: 'boolean', default: false },
   });
   if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
   const model = required(values.model, '--model');
@@ -36,33 +45,67 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
   const allowed = values['allow-host'].map((name) => readHost(name, '--allow-host'));
   const publicUrl =
     values['public-url'] === undefined ? undefined : new URL(readPublicUrl(values['public-url'], '--public-url'));
-  const apiKey = values['api-key'] ?? process.env[API_KEY_VARIABLE];
-  if (apiKey === '') throw new UsageError('--api-key must not be empty; leave it out for none');
+  const graceMs = 1000 * integerOption(values.grace, 'grace', 0, 24 * 3600);
+  const given = await readGivenKeys(values['api-key'] ?? process.env[API_KEY_VARIABLE], values.keys);
 
   const bundle = await openModel(model);
   const { notes, ...means } = await openBackend(computing, bundle.manifest);
   const pipeline = await createPipeline({ bundle, ...means });
   try {
     const images = new ImageStore({ lifetimeMs });
+    const stopping = new AbortController();
+    const metrics = values.metrics ? createMetrics({ queue: () => engine.queue, images }) : undefined;
     const engine = createNodeEngine({
       pipeline,
       publish: (png) => (publicUrl?.origin ?? '') + images.add(png),
       maxWaiting,
+      stopping: stopping.signal,
+      onDrawn: (result) => metrics?.drawn(result.images.length, result.timings.steps),
     });
     const hosts = isLoopback(values.host) ? [...ownNames(values.host, publicUrl), ...allowed] : undefined;
-    if (hosts === undefined && apiKey === undefined) {
+    if (hosts === undefined && given.length === 0) {
       process.stderr.write(`warning: anyone who reaches ${values.host} can use this server; give it an --api-key\n`);
     }
-    const app = createApp({ engine, images, apiKey, origins, hosts, onError: reportInternal });
-    const server = await listen(app, values.host, port);
+    const app = createApp({
+      engine,
+      images,
+      keys: given.length === 0 ? undefined : new KeyRing(given),
+      origins,
+      hosts,
+      metrics,
+      isIsolated: values.isolate,
+      stopping: stopping.signal,
+      onError: reportInternal,
+    });
+    const server = await listen(app, values.host, port, {
+      graceMs,
+      onExchange(exchange) {
+        metrics?.answered(exchange);
+        if (values.log) logExchange(exchange);
+      },
+    });
     for (const note of notes) process.stderr.write(`${note}\n`);
     process.stdout.write(`${bundle.manifest.model} at ${server.url}/v1\n`);
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
     process.stderr.write('stopping; what runs may finish\n');
+    stopping.abort(new NetworkError('this server stops; ask again, or another one', { code: 'network/stopping' }));
     await server.close();
   } finally {
     await pipeline.dispose();
   }
+}
+
+/** The one key of `--api-key` or the variable, and those of the file. */
+async function readGivenKeys(apiKey: string | undefined, path: string | undefined): Promise<Key[]> {
+  if (apiKey === '') throw new UsageError('--api-key must not be empty; leave it out for none');
+  const one = apiKey === undefined ? [] : [{ name: 'api-key', key: apiKey }];
+  if (path === undefined) return one;
+  return [...one, ...(await readKeyFile(path))];
+}
+
+/** A line of JSON for each request. It holds nothing that a person wrote. */
+function logExchange(exchange: Exchange): void {
+  process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), ...exchange })}\n`);
 }
 
 /** Callers are told of their mistakes, the operator of ours. Neither is told a prompt. */

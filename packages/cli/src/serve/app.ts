@@ -1,4 +1,5 @@
 import { InputError } from '@flux-srpo/core';
+import type { HttpBindings } from '@hono/node-server';
 import {
   type AnswerContext,
   answerImages,
@@ -9,8 +10,10 @@ import {
 } from 'flux-srpo/fetch';
 import { type Context, Hono } from 'hono';
 import { cors } from 'hono/cors';
-import { isAuthorized } from './api-key.ts';
+import { note } from './exchange.ts';
 import type { ImageStore } from './image-store.ts';
+import type { KeyRing, KeyUse } from './key-ring.ts';
+import type { Metrics } from './metrics.ts';
 import type { NodeEngine } from './node-engine.ts';
 
 export interface AppOptions {
@@ -18,7 +21,7 @@ export interface AppOptions {
   /** Where the engine publishes pictures. */
   images: ImageStore;
   /** Absent: no key is asked for. */
-  apiKey?: string | undefined;
+  keys?: KeyRing | undefined;
   /** Origins of pages that may call, or `*`. Empty: none. */
   origins?: readonly string[];
   /**
@@ -26,17 +29,40 @@ export interface AppOptions {
    * to all.
    */
   hosts?: readonly string[] | undefined;
+  /** Shown at `/metrics`, with a key where there are keys. Absent: nothing is there. */
+  metrics?: Metrics | undefined;
+  /** Says `cross-origin-opener-policy` and `-embedder-policy` with every answer. */
+  isIsolated?: boolean;
+  /** Aborts when the server is to stop, with the error that new requests get. */
+  stopping?: AbortSignal | undefined;
   onError?: AnswerContext['onError'];
 }
+
+/**
+ * What lets a page use threads. With them it may show only what allows it, such as these pictures.
+ * @see https://html.spec.whatwg.org/multipage/browsers.html#coep
+ */
+const ISOLATION = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+  'cross-origin-resource-policy': 'cross-origin',
+};
 
 /** nginx's number for a client that went away; nobody reads it. */
 const CLIENT_CLOSED = 499;
 
+interface Env {
+  /** Absent where no server is around, but a test. */
+  Bindings: Partial<HttpBindings>;
+  Variables: { key?: KeyUse };
+}
+
 /** The endpoint as a function from Request to Response. */
-export function createApp({ engine, images, apiKey, origins = [], hosts, onError }: AppOptions): Hono {
+export function createApp(options: AppOptions): Hono<Env> {
+  const { engine, images, keys, origins = [], hosts, metrics, isIsolated = false, stopping, onError } = options;
   // Some clients end a path with a slash.
-  const app = new Hono({ strict: false });
-  const context = (): AnswerContext => ({ requestId: newRequestId(), onError });
+  const app = new Hono<Env>({ strict: false });
+  const context = (): AnswerContext => ({ requestId: newRequestId(), onError, onRefusal: metrics?.refused });
 
   if (hosts !== undefined) {
     app.use(async (c, next) => {
@@ -54,18 +80,38 @@ export function createApp({ engine, images, apiKey, origins = [], hosts, onError
       }),
     );
   }
-  if (apiKey !== undefined) {
-    app.use('/v1/*', async (c, next) => {
-      // What a browser asks before a request carries no key.
-      if (c.req.method === 'OPTIONS' || isAuthorized(c.req.header('authorization'), apiKey)) return next();
-      const error = new InputError('the Authorization header must carry the API key of this server', {
-        code: 'input/unauthorized',
-      });
-      return errorAnswer(error, context());
+  if (isIsolated) {
+    app.use(async (c, next) => {
+      await next();
+      for (const [name, value] of Object.entries(ISOLATION)) c.res.headers.set(name, value);
     });
   }
+  if (keys !== undefined) {
+    const askForKey = async (c: Context<Env>, next: () => Promise<void>) => {
+      const key = keys.find(c.req.header('authorization'));
+      // What a browser asks before a request carries no key.
+      if (key === undefined && c.req.method !== 'OPTIONS') {
+        const said = 'the Authorization header must carry the API key of this server';
+        return errorAnswer(new InputError(said, { code: 'input/unauthorized' }), context());
+      }
+      if (key !== undefined) {
+        c.set('key', key);
+        if (c.env?.incoming !== undefined) note(c.env.incoming, { key: key.name });
+      }
+      return next();
+    };
+    app.use('/v1/*', askForKey);
+    app.use('/metrics', askForKey);
+  }
 
-  app.post('/v1/images/generations', (c) => whileThere(c, () => answerImages(c.req.raw, engine, context())));
+  app.post('/v1/images/generations', (c) =>
+    whileThere(c, () => {
+      if (stopping?.aborted) throw stopping.reason;
+      const end = c.get('key')?.begin();
+      if (end !== undefined) c.env?.outgoing?.once('close', end);
+      return answerImages(c.req.raw, engine, context());
+    }),
+  );
   app.get('/v1/models', (c) => whileThere(c, () => answerModels(c.req.raw, engine, context())));
   app.get('/v1/models/:id{.+}', (c) =>
     whileThere(c, () => answerModels(c.req.raw, engine, context(), c.req.param('id'))),
@@ -85,11 +131,22 @@ export function createApp({ engine, images, apiKey, origins = [], hosts, onError
     const { model } = await engine.load();
     return c.json({ status: 'ok', model, queue: engine.queue });
   });
+  app.get('/ready', (c) => {
+    const { waiting, max } = engine.queue;
+    const isFull = max > 0 && waiting >= max;
+    if (!isFull && !stopping?.aborted) return c.json({ status: 'ready' });
+    const [code, said] = isFull ? ['queue_full', 'as many requests wait as may'] : ['server_stopping', 'it stops'];
+    return protocolError(503, code, `this server takes no requests now: ${said}`, context());
+  });
+  if (metrics !== undefined) {
+    app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { 'content-type': metrics.contentType }));
+  }
   for (const [path, method] of [
     ['/v1/images/generations', 'POST'],
     ['/v1/models', 'GET, HEAD'],
     ['/v1/models/:id{.+}', 'GET, HEAD'],
     ['/health', 'GET, HEAD'],
+    ['/ready', 'GET, HEAD'],
   ] as const) {
     app.options(path, (c) => c.body(null, 204, { allow: `${method}, OPTIONS` }));
     app.all(path, (c) => {
@@ -105,7 +162,7 @@ export function createApp({ engine, images, apiKey, origins = [], hosts, onError
 }
 
 /** An answer for a client that went away has no reader, and its work was stopped. */
-async function whileThere(c: Context, answer: () => Promise<Response>): Promise<Response> {
+async function whileThere(c: Context<Env>, answer: () => Promise<Response>): Promise<Response> {
   try {
     return await answer();
   } catch (error) {

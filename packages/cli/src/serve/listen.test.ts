@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { Hono } from 'hono';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -187,4 +188,28 @@ describe('a server that stops', () => {
     expect(performance.now() - start).toBeLessThan(3000);
     await received;
   });
+});
+
+it('lets go of a client that does not take its answer', async () => {
+  const app = new Hono().get('/', (c) => c.body(new Uint8Array(64 * MIB)));
+  const impatient = await listen(app, '127.0.0.1', 0, { readerMs: 300 });
+  const socket = connect(Number(new URL(impatient.url).port), '127.0.0.1');
+  let bytes = 0;
+  socket.on('data', (data) => {
+    bytes += data.length;
+    socket.pause();
+  });
+  socket.on('error', () => undefined);
+  socket.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+  await once(socket, 'data');
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const closed = once(socket, 'close');
+  socket.removeAllListeners('data').on('data', (data) => {
+    bytes += data.length;
+  });
+  socket.resume();
+  await closed;
+  // What the two systems held between them, and no more.
+  expect(bytes).toBeLessThan(32 * MIB);
+  await impatient.close();
 });

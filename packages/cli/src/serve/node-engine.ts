@@ -1,4 +1,4 @@
-import { encodePicture, type Pipeline, pictureSettings } from '@flux-srpo/runtime';
+import { encodePicture, type GenerateResult, type Pipeline, pictureSettings } from '@flux-srpo/runtime';
 import { type ImageEngine, Queue, type QueueState } from 'flux-srpo/fetch';
 import {
   localResponse,
@@ -17,6 +17,10 @@ export interface NodeEngineOptions {
   publish?: ((png: Uint8Array<ArrayBuffer>) => string) | undefined;
   /** Requests that may wait for the one that runs. @default 8 */
   maxWaiting?: number | undefined;
+  /** Aborts when those that wait are to be sent away, with the error that they get. */
+  stopping?: AbortSignal | undefined;
+  /** Called with what each request drew. */
+  onDrawn?: ((result: GenerateResult) => void) | undefined;
 }
 
 export interface NodeEngine extends ImageEngine {
@@ -25,7 +29,8 @@ export interface NodeEngine extends ImageEngine {
 }
 
 /** Makes a pipeline answer as a client of `createFluxSrpo` does in a page. */
-export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }: NodeEngineOptions): NodeEngine {
+export function createNodeEngine(options: NodeEngineOptions): NodeEngine {
+  const { pipeline, publish = blobUrl, maxWaiting = 8, stopping, onDrawn } = options;
   const model = modelFacts(pipeline.bundle.manifest);
   const queue = new Queue(maxWaiting);
   return {
@@ -39,8 +44,10 @@ export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }
         const engineRequest = toEngineRequest(request, model);
         const result = await queue.run(
           () => pipeline.generate(engineRequest, { signal, onProgress, onPreview: onPartialImage }),
-          signal,
+          // Heard while it waits; what runs ends in its own way.
+          anyOf(signal, stopping),
         );
+        onDrawn?.(result);
         const files = result.images.map(
           (image, i) => encodePicture(image, pictureSettings(result, i, pipeline.bundle)) as Uint8Array<ArrayBuffer>,
         );
@@ -56,6 +63,10 @@ export function createNodeEngine({ pipeline, publish = blobUrl, maxWaiting = 8 }
       },
     },
   };
+}
+
+function anyOf(...signals: (AbortSignal | undefined)[]): AbortSignal {
+  return AbortSignal.any(signals.filter((signal) => signal !== undefined));
 }
 
 function blobUrl(png: Uint8Array<ArrayBuffer>): string {

@@ -6,6 +6,8 @@ export interface AnswerContext {
   requestId: string;
   /** Called for everything that ended in an error answer. */
   onError?: ((error: unknown, requestId: string) => void) | undefined;
+  /** Called with the `error.code` of every error answer. */
+  onRefusal?: ((code: string) => void) | undefined;
 }
 
 /** Not `crypto.randomUUID`, which pages without HTTPS do not have. */
@@ -21,9 +23,9 @@ export function jsonAnswer(body: unknown, { requestId }: AnswerContext): Respons
 }
 
 /** The answer for any error, with its status, `error` body and retry headers. */
-export function errorAnswer(error: unknown, { requestId, onError }: AnswerContext): Response {
-  onError?.(error, requestId);
-  return refusal(toHttpError(error), requestId);
+export function errorAnswer(error: unknown, context: AnswerContext): Response {
+  context.onError?.(error, context.requestId);
+  return refusal(toHttpError(error), context);
 }
 
 /** The answer to a wrong method, a wrong content type, or a body that is not JSON. */
@@ -31,7 +33,7 @@ export function protocolError(
   status: number,
   code: string,
   message: string,
-  { requestId }: AnswerContext,
+  context: AnswerContext,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   return refusal(
@@ -40,10 +42,11 @@ export function protocolError(
       headers: { ...headers, 'content-type': 'application/json', 'x-should-retry': 'false' },
       body: { error: { message, type: 'invalid_request_error', param: null, code } },
     },
-    requestId,
+    context,
   );
 }
 
-function refusal({ status, headers, body }: HttpError, requestId: string): Response {
+function refusal({ status, headers, body }: HttpError, { requestId, onRefusal }: AnswerContext): Response {
+  onRefusal?.(body.error.code);
   return new Response(JSON.stringify(body), { status, headers: { ...headers, 'x-request-id': requestId } });
 }

@@ -21,7 +21,7 @@ export async function streamImages(
   { request, warnings }: ParsedRequest,
   engine: ImageEngine,
   signal: AbortSignal,
-  { requestId, onError }: AnswerContext,
+  { requestId, onError, onRefusal }: AnswerContext,
 ): Promise<Response> {
   assertStreamable(request);
   const { stream: _, partial_images: __, ...body } = request;
@@ -38,7 +38,9 @@ export async function streamImages(
       if (!queue.hasBegun) throw error;
       if (signal.aborted) return queue.fail(signal.reason);
       onError?.(error, requestId);
-      queue.push(encodeEvent(toHttpError(error).body));
+      const { body } = toHttpError(error);
+      onRefusal?.(body.error.code);
+      queue.push(encodeEvent(body));
     } finally {
       queue.close();
     }

@@ -23,11 +23,11 @@ describe('toHttpError', () => {
     });
   });
 
-  it('asks to come again only for a full queue and a rate limit', () => {
+  it('asks to come again only for a full queue, a rate limit and a server that stops', () => {
     const retryable = CODES.filter(
       (code) => toHttpError(new FluxError('x', { code })).headers['x-should-retry'] === 'true',
     );
-    expect(retryable.sort()).toEqual(['input/queue-full', 'network/rate-limited']);
+    expect(retryable.sort()).toEqual(['input/queue-full', 'network/rate-limited', 'network/stopping']);
     expect(toHttpError(new FluxError('x', { code: 'input/queue-full' })).headers['retry-after']).toBe('5');
   });
 

@@ -41,7 +41,7 @@ function fromFluxError(error: FluxError): HttpError {
     error.message,
     remote?.param ?? field ?? null,
   );
-  if (result.status === 429) {
+  if (result.status === 429 || error.code === 'network/stopping') {
     const seconds = retryAfterMs === undefined ? RETRY_AFTER_SECONDS : Math.ceil(retryAfterMs / 1000);
     result.headers['retry-after'] = String(seconds);
     result.headers['x-should-retry'] = 'true';

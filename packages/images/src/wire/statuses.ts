@@ -45,6 +45,7 @@ export const STATUSES: Readonly<Record<ErrorCode, readonly [number, HttpErrorTyp
   'format/value-invalid': [500, 'server_error', 'model_value_invalid'],
   'format/shape-mismatch': [500, 'server_error', 'model_shape_mismatch'],
   'format/config-unsupported': [500, 'server_error', 'model_config_unsupported'],
+  'network/stopping': [503, 'server_error', 'server_stopping'],
   'network/unreachable': [502, 'server_error', 'upstream_unreachable'],
   'network/status': [502, 'server_error', 'upstream_status'],
   'network/truncated': [502, 'server_error', 'upstream_truncated'],
