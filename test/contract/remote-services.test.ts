@@ -367,6 +367,7 @@ describe('a service that the package does not know', () => {
       'omitted',
       'defaults',
       'constants',
+      'dispensable',
       'presets',
       'pixels',
       'transport',
@@ -549,5 +550,44 @@ describe('what an answer names', () => {
     const base64 = Buffer.from(bytes).toString('base64');
     const { response } = await exchange('openai', REQUEST, { created: 1, data: [{ b64_json: base64 }] });
     expect(response.data[0]?.url).toBe(`data:${type};base64,${base64}`);
+  });
+});
+
+describe('a server whose models refuse response_format', () => {
+  // As OpenAI answers for gpt-image-1, FastAPI for a strict model, and a gateway in its own words.
+  const openai = { error: { message: "Unknown parameter: 'response_format'.", param: 'response_format' } };
+  const fastapi = { detail: [{ loc: ['body', 'response_format'], msg: 'Extra inputs are not permitted' }] };
+  const fields = (server: RemoteServer) => server.requests.map(({ body }) => 'response_format' in JSON.parse(body));
+
+  it.each([
+    ['400 and base64', 400, openai, { b64_json: PNG }],
+    ['422 and base64', 422, fastapi, { b64_json: PNG }],
+    ['400 in its own words and an address', 400, 'response_format is not supported', { url: PICTURE_URL }],
+  ])('is asked again without it, then at once without it: %s', async (_, status, refusal, picture) => {
+    await using server = await startServer((response, { body }) =>
+      'response_format' in JSON.parse(body)
+        ? json(response, refusal, status)
+        : json(response, { created: 1763850000, data: [picture] }),
+    );
+    const remote = createRemote({ baseURL: server.baseURL, service: 'openai' });
+    const request: ImageRequest = { model: 'gpt-image-1', prompt: PROMPT };
+    const { data } = await remote.generate({ ...request, output_format: 'b64_json' in picture ? 'b64_json' : 'url' });
+    expect(data).toEqual([picture]);
+    await remote.generate(request);
+    await remote.generate({ ...request, model: 'dall-e-3' });
+    // The other model may take it, so it is asked anew.
+    expect(fields(server)).toEqual([true, false, false, true, false]);
+  });
+
+  it('is not asked again where it refuses something else, or the field that is not there any more', async () => {
+    const refusals = [{ error: { message: 'Unknown parameter: quality', param: 'quality' } }, openai];
+    for (const [i, refusal] of refusals.entries()) {
+      await using server = await startServer((response) => json(response, refusal, 400));
+      const remote = createRemote({ baseURL: server.baseURL, service: 'openai' });
+      await expect(remote.generate({ model: 'gpt-image-1', prompt: PROMPT })).rejects.toMatchObject({
+        code: 'input/rejected',
+      });
+      expect(fields(server)).toEqual([true, false].slice(0, i + 1));
+    }
   });
 });

@@ -7,6 +7,7 @@ import type { ImageResponse } from '../wire/response.ts';
 import { conflict, required } from '../wire/rules.ts';
 import { readAnswer } from './answer.ts';
 import { readJson, readRefusal } from './body.ts';
+import { DispensableFields } from './dispensable.ts';
 import { type Exchange, withExchange } from './exchange.ts';
 import { handOver } from './hand-over.ts';
 import { type RemoteOptions, resolveEndpoint } from './options.ts';
@@ -58,6 +59,7 @@ export function createRemote(options: RemoteOptions): Remote {
 /** The same for options that are checked. */
 export function connect(settings: RemoteSettings): Remote {
   const { service, baseURL } = settings;
+  const dispensable = new DispensableFields(service.request.dispensable);
   return {
     generate: (body, { signal, onWarning, onPartial } = {}) =>
       withExchange(settings, resolveEndpoint(baseURL, service.path), signal, async (exchange) => {
@@ -70,9 +72,15 @@ export function connect(settings: RemoteSettings): Remote {
         found.forEach(warn);
         const request = completed(parsed, settings);
         const { n = 1, model, stream } = request;
-        const sent = JSON.stringify(writeRequest(service, request, transport, warn));
+        const written = writeRequest(service, request, transport, warn);
         const accept = stream ? 'text/event-stream, application/json' : 'application/json';
-        const response = await accepted(exchange, accept, sent);
+        const response = await accepted(exchange, accept, {
+          text: () => JSON.stringify(dispensable.without(written, model)),
+          mend: (status, refusal) => {
+            const sent = dispensable.without(written, model);
+            return dispensable.learn(status, refusal ?? exchange.answered.snippet, sent, model);
+          },
+        });
         const isStream = stream && EVENTS_TYPE.test(response.headers.get('content-type') ?? '');
         const answered = isStream
           ? await readStream(exchange, response, request, (partial) => tell(onPartial, partial))
@@ -120,23 +128,32 @@ function completed(request: CheckedRequest, { service, model }: RemoteSettings):
   };
 }
 
+/** The body of a POST, which may be another after a refusal. */
+interface MendableBody {
+  text(): string;
+  /** Whether a refusal was of what the next text is without. */
+  mend(status: number, refusal: unknown): boolean;
+}
+
 /**
  * Sends the request until it is accepted or refused. A picture costs time and money. So a second
- * request is sent only where the server said that it did not accept the first, and when to try
- * again: only these statuses, together with `Retry-After`, say so. A request without a body is sent
- * once.
+ * request is sent only where the server said that it did not accept the first: it refused a field
+ * that can be left out, or said when to try again. Only these statuses, together with
+ * `Retry-After`, say the latter. A request without a body is sent once.
  *
  * @returns a 2xx answer
  */
-async function accepted(exchange: Exchange, accept: string, body?: string): Promise<Response> {
+async function accepted(exchange: Exchange, accept: string, body?: MendableBody): Promise<Response> {
   for (;;) {
-    const response = await exchange.send(accept, body);
+    const response = await exchange.send(accept, body?.text());
     const { ok, status, headers } = response;
     if (ok) return response;
     // If the text of a refusal does not come, its status is enough.
     const refusal = await readRefusal(exchange, response);
-    const mayRepeat = body !== undefined && exchange.posts < MAX_POSTS && [429, 503].includes(status);
-    const pause = mayRepeat && headers.get('x-should-retry') !== 'false' && parseRetryAfter(headers.get('retry-after'));
+    const mayRepeat = body !== undefined && exchange.posts < MAX_POSTS;
+    if (mayRepeat && body.mend(status, refusal)) continue;
+    const isLater = mayRepeat && [429, 503].includes(status);
+    const pause = isLater && headers.get('x-should-retry') !== 'false' && parseRetryAfter(headers.get('retry-after'));
     const longest = Math.min(MAX_PAUSE_MS, exchange.endsAt - performance.now());
     if (typeof pause !== 'number' || pause > longest) throw exchange.refused(status, refusal, headers);
     await sleep(pause, exchange.signal);

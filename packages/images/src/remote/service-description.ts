@@ -77,6 +77,11 @@ export interface RequestDescription {
   defaults?: Partial<Pick<CheckedRequest, ServiceField | 'size'>>;
   /** Sent always. */
   constants?: Readonly<Record<string, unknown>>;
+  /**
+   * Constants that some models of the service refuse. After such a refusal the request is sent
+   * again without them, and later ones for that model are sent without them at once.
+   */
+  dispensable?: readonly string[];
   presets: SizeSpelling<'name' | 'WIDTHxHEIGHT'>;
   pixels: SizeSpelling<'object' | 'WIDTHxHEIGHT'>;
   /** Absent where the service has one way to hand over pictures. */

@@ -61,6 +61,9 @@ const OPENAI: ServiceDescription = {
     },
     defaults: { size: 'landscape_4_3' },
     constants: { response_format: 'b64_json' },
+    // The gpt-image models answer with base64 always, and with 400 to the wish.
+    // https://github.com/openai/openai-python/blob/v2.54.0/src/openai/types/image_generate_params.py
+    dispensable: ['response_format'],
     presets: { to: 'size', as: 'WIDTHxHEIGHT' },
     pixels: { to: 'size', as: 'WIDTHxHEIGHT' },
     stream: STREAM,

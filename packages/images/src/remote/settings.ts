@@ -64,6 +64,7 @@ const readService = object<ServiceDescription>({
     omitted: optional(list(oneOf(...SERVICE_FIELDS), 0, SERVICE_FIELDS.length)),
     defaults: optional(object(each([...SERVICE_FIELDS, 'size'], anything))),
     constants: optional(record(word, anything, 100)),
+    dispensable: optional(list(word, 1, 100)),
     presets: object({ to: path, as: oneOf('name', 'WIDTHxHEIGHT') }),
     pixels: object({ to: path, as: oneOf('object', 'WIDTHxHEIGHT') }),
     transport: optional(object({ to: path, values: object({ url: anything, b64_json: anything }) })),
