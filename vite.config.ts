@@ -4,10 +4,13 @@ import { CHROMIUM_ARGS, findChromium } from './scripts/lib/chromium.mjs';
 import {
   countWorkers,
   cutNetwork,
+  delayAnswers,
   restoreNetwork,
   runRealBlockInNode,
+  serveCounted,
   serveFixtureBundle,
   serveStandInHub,
+  takeCounts,
 } from './test/browser/support/node-commands.ts';
 import { convertFixtureWithCli } from './test/browser/support/storage-commands.ts';
 
@@ -87,10 +90,13 @@ export default defineConfig({
               convertFixtureWithCli,
               countWorkers,
               cutNetwork,
+              delayAnswers,
               restoreNetwork,
               runRealBlockInNode,
+              serveCounted,
               serveFixtureBundle,
               serveStandInHub,
+              takeCounts,
             },
             instances: [{ browser: 'chromium' }],
             provider: playwright({

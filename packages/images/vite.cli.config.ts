@@ -16,7 +16,7 @@ const transformers = createRequire(new URL('../runtime/package.json', import.met
 
 /**
  * The command line with everything inside but the runtimes, which only `generate` and `serve` need.
- * onnxruntime-node and webgpu have native parts, and onnxruntime-web is a dependency of the package.
+ * onnxruntime-node and webgpu have native parts; onnxruntime-web is a dependency of the package.
  */
 export default defineConfig({
   // Its build for Node loads onnxruntime-node, which a machine with a GPU need not have.

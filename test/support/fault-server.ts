@@ -35,6 +35,7 @@ export async function startFaultServer(files: ReadonlyMap<string, Uint8Array>): 
     countSent(response, (bytes) => {
       state.sent += bytes;
     });
+    response.setHeader('access-control-allow-origin', '*');
     const path = new URL(request.url!, 'http://localhost').pathname.slice(1);
     state.asked.push(`${path} ${request.headers.range ?? ''}`.trimEnd());
     state.mostAtOnce = Math.max(state.mostAtOnce, ++atOnce);
@@ -62,6 +63,8 @@ export async function startFaultServer(files: ReadonlyMap<string, Uint8Array>): 
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
+  // It must not keep alive whoever forgets to close it.
+  server.unref();
   state.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   return state;
 }

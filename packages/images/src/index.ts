@@ -57,16 +57,22 @@ export type {
   ImportSources,
   RecipeSources,
 } from './store/import/import-options.ts';
+export type { ModelSource } from './store/model-source.ts';
 export type {
   CompleteModel,
+  DamagedChunk,
+  FetchOptions,
   ImportForecast,
   MachineForecast,
+  ModelFetch,
   ModelStorage,
   StoredEntry,
   StoredModel,
   UnfinishedModel,
   UnreadableModel,
+  Verification,
 } from './store/model-storage.ts';
+export type { TransferProgress } from './store/transfer-progress.ts';
 export type { ImageRequest, RequestWarning, Transport } from './wire/request.ts';
 export type { ImageResponse, ResponseImage } from './wire/response.ts';
 export type { LocalBackend, LocalModel } from './worker/protocol.ts';

@@ -1,9 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright';
 import type { BrowserCommand } from 'vitest/node';
+import { type FaultServer, sendRange, startFaultServer } from '../../support/fault-server.ts';
 
 /** What a browser test can ask Node to do. */
 
@@ -30,6 +33,37 @@ export const serveFixtureBundle: BrowserCommand<[pipeline: string]> = async (_co
   const folder = fileURLToPath(new URL(`../../../${path}`, import.meta.url));
   await promisify(execFile)(process.execPath, ['--import', 'tsx', script, pipeline, folder]);
   return `/${path}`;
+};
+
+let counting: FaultServer | undefined;
+
+/** Serves a fixture's bundle from a server of another origin, which counts what it sends. */
+export const serveCounted: BrowserCommand<[pipeline: string]> = async (context, pipeline) => {
+  const path = await serveFixtureBundle(context, pipeline);
+  const folder = fileURLToPath(new URL(`../../..${path}`, import.meta.url));
+  const files = new Map<string, Uint8Array>();
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const full = join(entry.parentPath, entry.name);
+    if (entry.isFile()) files.set(relative(folder, full), await readFile(full));
+  }
+  await counting?.close();
+  counting = await startFaultServer(files);
+  return counting.url;
+};
+
+/** Requests that the counting server has had since the last call, and bytes that it has sent. */
+export const takeCounts: BrowserCommand<[]> = async () => {
+  const { asked, sent } = counting!;
+  Object.assign(counting!, { asked: [], sent: 0 });
+  return { asked, sent };
+};
+
+/** How many milliseconds the counting server waits before each answer. */
+export const delayAnswers: BrowserCommand<[milliseconds: number]> = async (_context, milliseconds) => {
+  counting!.fault = (exchange) => {
+    setTimeout(() => sendRange(exchange), milliseconds);
+    return true;
+  };
 };
 
 /** How many dedicated workers run in the tested page, as the browser counts them. */

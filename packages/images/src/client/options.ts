@@ -1,17 +1,17 @@
 import { type FluxError, InputError, type Precision, strict } from '@flux-srpo/core';
-import { ANY_PAGE, pageBase } from '../page-base.ts';
 import type { RemoteOptions } from '../remote/index.ts';
 import { checkOptions as checkRemoteOptions } from '../remote/options.ts';
+import { type ModelAddress, type ModelSource, readModelSource, readUrl } from '../store/model-source.ts';
 import type { LoadInput, LocalBackend } from '../worker/protocol.ts';
 import type { LocalEngineOptions } from './local-engine.ts';
 
 /** Where the model is, what may compute it, and whether a server may. */
 export interface FluxSrpoOptions {
   /**
-   * URL of a bundle's folder, relative to the page, or `opfs:<id>` of an imported model. Not needed
-   * with `backend: 'remote'`.
+   * URL of a bundle's folder, relative to the page, or `opfs:<id>` of an imported model; or the URL
+   * with the hash of its manifest and with mirrors. Not needed with `backend: 'remote'`.
    */
-  model?: string | URL;
+  model?: string | URL | ModelSource;
   /**
    * `webgpu` and `wasm` compute here, `remote` on a server. `auto` tries WebGPU, then wasm if
    * `allowWasm` is set, then the server if there is a `remote` and `fallback` allows it. @default
@@ -100,14 +100,6 @@ const HANG_TIMEOUT_MS = 60_000;
 const WASM_HANG_TIMEOUT_MS = 600_000;
 const STALL_TIMEOUT_MS = 600_000;
 
-/** Absolute; as it was given where there is no page, which nothing is used without. */
-const url: strict.Read<string> = (value, path) => {
-  const base = pageBase();
-  const isAddress = typeof value === 'string' || value instanceof URL;
-  if (!isAddress || !URL.canParse(value, base ?? ANY_PAGE)) throw strict.refusal(path, 'a URL', value, 'input/type');
-  return base === undefined ? String(value) : new URL(value, base).href;
-};
-
 const callback: strict.Read<NonNullable<FluxSrpoOptions['onFallback']>> = (value, path) => {
   if (typeof value === 'function') return value as NonNullable<FluxSrpoOptions['onFallback']>;
   throw strict.wrongType(path, 'a function', value);
@@ -124,8 +116,10 @@ const MAX_THREADS = 1024;
 
 const bytes = strict.numeric('a number of bytes above 0', (count) => count > 0);
 
-const readOptions = strict.object<FluxSrpoOptions>({
-  model: strict.optional(url),
+type ReadOptions = Omit<FluxSrpoOptions, 'model'> & { model?: ModelAddress };
+
+const readOptions = strict.object<ReadOptions>({
+  model: strict.optional(readModelSource),
   backend: strict.optional(strict.oneOf('auto', 'webgpu', 'wasm', 'remote')),
   allowWasm: strict.optional(strict.boolean),
   remote: strict.optional(remoteOptions),
@@ -135,8 +129,8 @@ const readOptions = strict.object<FluxSrpoOptions>({
   memoryBudget: strict.optional(bytes),
   precision: strict.optional(strict.oneOf('auto', 'f32', 'f16')),
   keep: strict.optional(strict.boolean),
-  workerUrl: strict.optional(url),
-  wasmUrl: strict.optional(url),
+  workerUrl: strict.optional(readUrl),
+  wasmUrl: strict.optional(readUrl),
   threads: strict.optional(strict.integer(1, MAX_THREADS)),
   hangTimeoutMs: strict.optional(milliseconds),
   stallTimeoutMs: strict.optional(milliseconds),
@@ -156,7 +150,7 @@ export function resolveOptions(given: FluxSrpoOptions): ResolvedOptions {
   };
 }
 
-function resolveLocal(options: FluxSrpoOptions, backend: 'auto' | LocalBackend): LocalEngineOptions {
+function resolveLocal(options: ReadOptions, backend: 'auto' | LocalBackend): LocalEngineOptions {
   const { model, allowWasm, keep, memoryBudget, precision, threads, workerUrl, wasmUrl } = options;
   if (model === undefined) throw required('model', 'unless backend is "remote"');
   const backends: LoadInput['backends'] =
@@ -164,7 +158,7 @@ function resolveLocal(options: FluxSrpoOptions, backend: 'auto' | LocalBackend):
   const defaultHangMs = backends.includes('wasm') ? WASM_HANG_TIMEOUT_MS : HANG_TIMEOUT_MS;
   return {
     input: {
-      model: String(model),
+      ...model,
       backends,
       keep,
       wasmUrl: wasmUrl && String(wasmUrl),

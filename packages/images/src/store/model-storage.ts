@@ -2,6 +2,8 @@ import type { WireError } from '@flux-srpo/core';
 import type { ConversionForecast, PictureNeeds, RecipeEntry } from '@flux-srpo/export';
 import type { LocalBackend } from '../worker/protocol.ts';
 import type { ImportOptions, ImportSettings, ImportSources, RecipeSources } from './import/import-options.ts';
+import type { ModelSource } from './model-source.ts';
+import type { TransferProgress } from './transfer-progress.ts';
 
 /** What every entry of `storage.list()` has. */
 export interface StoredEntry {
@@ -9,7 +11,7 @@ export interface StoredEntry {
   id: string;
   /**
    * `imported`: converted by `storage.import`, in the origin private file system. `kept`: fetched
-   * from its server by `load` (`keep`), in Cache storage.
+   * from its server by `fetch`, or by `load` (`keep`), in Cache storage.
    */
   kind: 'imported' | 'kept';
   /** For `createFluxSrpo({ model })`: `opfs:<id>`, or the address of a kept model. */
@@ -76,6 +78,47 @@ export interface MachineForecast {
   obstacles: string[];
 }
 
+/** How to follow and end a fetch. */
+export interface FetchOptions {
+  /** Stops it; it rejects with the signal's reason. The same fetch continues from there. */
+  signal?: AbortSignal | undefined;
+  /** Bytes that are here, of how many; how many were here already; rate and time left. */
+  onProgress?: ((progress: TransferProgress) => void) | undefined;
+  /** URL of `flux-srpo/import-worker`, which does it, where the bundler does not place it. */
+  workerUrl?: string | URL | undefined;
+}
+
+/** A fetch on its way. */
+export interface ModelFetch extends Promise<CompleteModel> {
+  /** Begins no more chunks. Those on their way are fetched and kept. */
+  pause(): void;
+  /** Goes on after `pause`. */
+  resume(): void;
+}
+
+/** A stored chunk that is not what the manifest says. */
+export interface DamagedChunk {
+  /** Of the file in the bundle. */
+  path: string;
+  /** From 0. */
+  chunk: number;
+  /** Of its first byte in the file. */
+  offset: number;
+  bytes: number;
+  problem: 'changed' | 'missing';
+}
+
+/** What a check of a stored model has found. */
+export interface Verification {
+  id: string;
+  /** Bytes of the model's files. */
+  bytes: number;
+  /** Empty where all is well. */
+  damaged: DamagedChunk[];
+  /** Whether `fetch` mends it. What was imported has no source left: import it again. */
+  isRepairable: boolean;
+}
+
 /** Models in this browser's storage. No other origin sees the files, and no server gets them. */
 export interface ModelStorage {
   /**
@@ -100,6 +143,20 @@ export interface ModelStorage {
     sources: ImportSources | RecipeSources,
     options?: ImportSettings & Pick<ImportOptions, 'signal' | 'workerUrl'>,
   ): Promise<ImportForecast>;
+  /**
+   * Fetches a bundle into this browser's storage without loading it: for a "download first" button.
+   * A client with this model then draws without a network. What is here already is not fetched
+   * again, so after a cut, a crash or a stop the same call goes on. Where several tabs fetch one
+   * model, each chunk is fetched by one of them. Rejects with `storage/quota-exceeded` before the
+   * first chunk where the rest does not fit, with `storage/unavailable` where the browser keeps
+   * nothing.
+   */
+  fetch(model: string | URL | ModelSource, options?: FetchOptions): ModelFetch;
+  /**
+   * Reads a whole stored model, by its `id` of `list()`, and compares it with its hashes. Damaged
+   * chunks of a fetched model are taken away, and the next `fetch` or `load` brings those alone.
+   */
+  verify(id: string, options?: FetchOptions): Promise<Verification>;
   /**
    * Every model that this origin keeps, imported or kept, and what interrupted ones left. A model
    * that cannot be read is listed with the reason. Where the browser denies a page its file system

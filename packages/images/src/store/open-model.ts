@@ -1,10 +1,11 @@
 import type { FluxError } from '@flux-srpo/core';
-import { type BundleFiles, httpBundle } from '@flux-srpo/runtime';
+import { type BundleFiles, httpBundle } from '@flux-srpo/runtime/bundle';
 import type { LoadInput } from '../worker/protocol.ts';
 import { openCacheBundle } from './cache/cache-bundle.ts';
 import { whyNoCaches } from './cache/cache-room.ts';
 import type { KeptChunks } from './cache/kept-chunks.ts';
 import { shareModel } from './model-lock.ts';
+import type { ModelAddress } from './model-source.ts';
 import { openOpfsBundle } from './opfs/opfs-bundle.ts';
 import { opfsModelId } from './opfs/opfs-models.ts';
 
@@ -31,20 +32,27 @@ const UNCACHED = { cache: 'no-store' } as const;
  * Opens an imported model from OPFS, any other from its server, and locks what is stored of it
  * against changes by others.
  */
-export async function openModel(
-  url: string,
-  { keep, cachesLast }: Pick<LoadInput, 'keep' | 'cachesLast'>,
-): Promise<OpenedModel> {
+export async function openModel({
+  model: url,
+  sha256,
+  mirrors,
+  keep,
+  cachesLast,
+}: ModelAddress & Pick<LoadInput, 'keep' | 'cachesLast'>): Promise<OpenedModel> {
   const id = opfsModelId(url);
   const refusal = keep === false ? undefined : whyNoCaches(cachesLast);
   if (id === undefined && (keep === false || refusal !== undefined)) {
-    const files = httpBundle(url);
+    const files = httpBundle(url, { mirrors });
     return { files, isImported: false, ...(refusal === undefined ? {} : { refusal }), release() {} };
   }
   const release = await shareModel(url);
   try {
     if (id !== undefined) return { files: await openOpfsBundle(id), isImported: true, release };
-    return { ...(await openCacheBundle(url, httpBundle(url, UNCACHED))), isImported: false, release };
+    return {
+      ...(await openCacheBundle(url, httpBundle(url, { ...UNCACHED, mirrors }), sha256)),
+      isImported: false,
+      release,
+    };
   } catch (error) {
     release();
     throw error;

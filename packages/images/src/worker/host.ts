@@ -27,7 +27,7 @@ export function createHost(page: Remote<PageApi>, options: HostOptions = {}): Wo
     load: (input) =>
       run(async (signal) => {
         const { onProgress } = page;
-        loaded ??= await loadModel(await openModel(input.model, input), input, {
+        loaded ??= await loadModel(await openModel(input), input, {
           ...options,
           hooks,
           signal,

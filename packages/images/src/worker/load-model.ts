@@ -65,7 +65,7 @@ async function start(
   closers: Closer[],
 ): Promise<LoadedPipeline> {
   const { files, chunks, isImported } = opened;
-  const bundle = await openBundle(files, { store: chunks, onRead: hooks.onFinished });
+  const bundle = await openBundle(files, { sha256: input.sha256, store: chunks, onRead: hooks.onFinished });
   closers.push(() => bundle.close());
   const { manifest } = bundle;
   const refusal = () => opened.refusal ?? chunks?.refusal;

@@ -8,6 +8,7 @@ import {
 } from '@flux-srpo/core';
 import type { Checkpoint, GenerateRequest, Preview } from '@flux-srpo/runtime';
 import { type Endpoint, expose, type Remote, type TransferHandler, transferHandlers, wrap } from 'comlink';
+import type { ModelAddress } from '../store/model-source.ts';
 import type { ModelFacts } from '../wire/model.ts';
 import type { LocalRun } from '../wire/response.ts';
 
@@ -56,9 +57,7 @@ export type CheckpointNews = Omit<Checkpoint, 'prompt'> & Partial<Pick<Checkpoin
 /** What computes pictures on this machine: the GPU, or the CPU. */
 export type LocalBackend = 'webgpu' | 'wasm';
 
-export interface LoadInput {
-  /** Absolute URL of the bundle's folder, or `opfs:<id>`. */
-  model: string;
+export interface LoadInput extends ModelAddress {
   /** In order of preference. The next one is for machines that cannot do the one before it. */
   backends: readonly [LocalBackend, ...LocalBackend[]];
   /** Whether its files are kept in Cache storage. Absent: where that is possible. */

@@ -29,10 +29,11 @@ export async function listKeptModels(): Promise<StoredModel[]> {
   // kept.
   const names = (await globalThis.caches?.keys().catch(() => undefined)) ?? [];
   const urls = names.filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length));
-  return await Promise.all(urls.map(describe));
+  return await Promise.all(urls.map(describeKeptModel));
 }
 
-async function describe(url: string): Promise<StoredModel> {
+/** What is kept of the bundle at `url`. */
+export async function describeKeptModel(url: string): Promise<StoredModel> {
   const entry = { id: url, kind: 'kept', url } as const;
   let bytes = 0;
   try {

@@ -1,5 +1,6 @@
 import { type Manifest, StorageError } from '@flux-srpo/core';
 import type { ChunkStore } from '@flux-srpo/runtime';
+import { alone } from '../alone.ts';
 import { openModelsFolder } from '../opfs/opfs-models.ts';
 import { hasRoom } from '../opfs/opfs-write.ts';
 import { CHUNKS, cacheName, forgetKeptModel, MANIFEST } from './cache-models.ts';
@@ -60,7 +61,7 @@ export class KeptChunks implements ChunkStore {
   /** Runs `work` while no other tab fetches this chunk. */
   async alone<T>(sha256: string, work: () => Promise<T>): Promise<T> {
     if (!this.#isFilling) return work();
-    return await navigator.locks.request(`flux-srpo:${this.#url} ${sha256}`, work);
+    return await alone(`flux-srpo:${this.#url} ${sha256}`, work);
   }
 
   async put(sha256: string, bytes: Uint8Array): Promise<void> {
@@ -71,6 +72,11 @@ export class KeptChunks implements ChunkStore {
     } catch (cause) {
       await this.#refuse(await whyNotWritten(bytes.length, cause));
     }
+  }
+
+  /** Takes a chunk away. */
+  async drop(sha256: string): Promise<void> {
+    if (await caches.has(this.#name)) await (await caches.open(this.#name)).delete(CHUNKS + sha256);
   }
 
   /** Bytes of the bundle that are not kept. */

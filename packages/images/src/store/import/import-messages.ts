@@ -1,9 +1,8 @@
-import type { WeightClass, WireError } from '@flux-srpo/core';
-import type { BundleInfo, Component, ConvertNotice, ConvertProgress, ModelRecipe } from '@flux-srpo/export';
+import type { WeightClass } from '@flux-srpo/core';
+import type { BundleInfo, Component, ModelRecipe } from '@flux-srpo/export';
 import type { LocalBackend } from '../../worker/protocol.ts';
-import type { CompleteModel, ImportForecast } from '../model-storage.ts';
 
-/** What the page and the import worker send to each other. */
+/** What an import is told. */
 
 /** One of the user's files, an absolute URL, or `hf:owner/name[@revision]/path`. */
 export type SourceEntry = File | string;
@@ -43,24 +42,3 @@ export interface ImportInput {
   /** What may compute the model here, in this order. */
   backends: readonly LocalBackend[];
 }
-
-/** What each task results in. */
-export interface ImportResults {
-  import: CompleteModel;
-  foresee: ImportForecast;
-}
-
-export type ImportTask = keyof ImportResults;
-
-/** The one message that the worker is sent. */
-export interface ImportCall {
-  task: ImportTask;
-  input: ImportInput;
-}
-
-/** What the worker sends; its last message is a result or a failure. */
-export type ImportMessage =
-  | { type: 'progress'; progress: ConvertProgress }
-  | { type: 'notice'; notice: ConvertNotice }
-  | { type: 'result'; result: ImportResults[ImportTask] }
-  | { type: 'failure'; error: WireError };

@@ -6,14 +6,18 @@ import { bytesOf, findFolder } from '../opfs/opfs-files.ts';
 import { isComplete, openModelsFolder, opfsUrl } from '../opfs/opfs-models.ts';
 import { opfsSink } from '../opfs/opfs-sink.ts';
 import { hasRoom } from '../opfs/opfs-write.ts';
-import type { ImportInput, ImportMessage } from './import-messages.ts';
+import type { TaskAnswer } from '../tasks.ts';
+import type { ImportInput } from './import-messages.ts';
 import { planForThisMachine, prepareImport, requireMachine } from './prepare-import.ts';
 
 /**
  * Converts a checkpoint into a stored model. Only in a dedicated worker, which may be terminated at
  * any moment.
  */
-export async function importModel(input: ImportInput, post: (message: ImportMessage) => void): Promise<CompleteModel> {
+export async function importModel(
+  input: ImportInput,
+  post: (message: TaskAnswer<'import'>) => void,
+): Promise<CompleteModel> {
   const onNotice = (notice: ConvertNotice) => post({ type: 'notice', notice });
   const prepared = await prepareImport(input, true, onNotice);
   const { id, url, info, dtype, source, loras, safetyChecker } = prepared;

@@ -1,15 +1,39 @@
 import { toWireError } from '@flux-srpo/core';
-import type { ImportCall, ImportMessage } from './import-messages.ts';
+import type { TaskAnswer, TaskCall, TaskMessage, Tasks } from '../tasks.ts';
 import { foreseeImport, importModel } from './import-model.ts';
 
 /**
- * The module of the worker that imports one model from a checkpoint into OPFS. It handles one
- * message. To stop it, the page terminates it; the next import uses what it has finished by then.
+ * The module of the worker that does one task of the storage: it imports a model from a checkpoint,
+ * foresees that, fetches a bundle, or checks one. To stop it, the page terminates it; the next one
+ * uses what it has finished by then.
  */
-self.addEventListener('message', ({ data: { task, input } }: MessageEvent<ImportCall>) => {
-  const post = (message: ImportMessage) => self.postMessage(message);
-  const work = task === 'foresee' ? foreseeImport(input) : importModel(input, post);
-  work.then(
+const post = (message: TaskAnswer<keyof Tasks>) => self.postMessage(message);
+const onProgress = (progress: Tasks[keyof Tasks]['progress']) => post({ type: 'progress', progress });
+
+/** What a paused fetch waits for. */
+let paused: Promise<void> | undefined;
+let resume = (): void => undefined;
+
+function setPaused(isPaused: boolean): void {
+  if (isPaused === (paused !== undefined)) return;
+  resume();
+  paused = !isPaused
+    ? undefined
+    : new Promise((resolve) => {
+        resume = resolve;
+      });
+}
+
+async function run({ task, input }: TaskCall): Promise<Tasks[keyof Tasks]['result']> {
+  if (task === 'foresee') return foreseeImport(input);
+  if (task === 'import') return importModel(input, post);
+  if (task === 'verify') return (await import('../verify-model.ts')).verifyModel(input.id, onProgress);
+  return (await import('../fetch/fetch-model.ts')).fetchModel(input, onProgress, () => paused);
+}
+
+self.addEventListener('message', ({ data }: MessageEvent<TaskCall | TaskMessage>) => {
+  if ('paused' in data) return setPaused(data.paused);
+  run(data).then(
     (result) => post({ type: 'result', result }),
     (error: unknown) => post({ type: 'failure', error: toWireError(error) }),
   );

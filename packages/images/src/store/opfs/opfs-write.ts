@@ -35,9 +35,14 @@ export const ROOM_CHECK = 'room check';
 
 /**
  * Whether so many bytes more fit: makes a file of that length and removes it at once. The browser's
- * estimate is not used, because browsers round it, and some answer with a constant.
+ * estimate is not used, because browsers round it, and some answer with a constant. One tab or
+ * worker at a time: the file of one would be taken from under the other.
  */
 export async function hasRoom(folder: FileSystemDirectoryHandle, bytes: number): Promise<boolean> {
+  return await navigator.locks.request('flux-srpo room check', () => tryRoom(folder, bytes));
+}
+
+async function tryRoom(folder: FileSystemDirectoryHandle, bytes: number): Promise<boolean> {
   const access = await withStorageErrors(ROOM_CHECK, () => openForWriting(folder, ROOM_CHECK));
   try {
     access.truncate(bytes);

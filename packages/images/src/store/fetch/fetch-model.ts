@@ -1,0 +1,47 @@
+import { InputError } from '@flux-srpo/core';
+import { keepAll, openBundle } from '@flux-srpo/runtime/bundle';
+import { describeKeptModel } from '../cache/cache-models.ts';
+import { nothingLasts } from '../cache/cache-room.ts';
+import type { CompleteModel } from '../model-storage.ts';
+import { openModel } from '../open-model.ts';
+import { opfsModelId } from '../opfs/opfs-models.ts';
+import type { FetchInput } from '../tasks.ts';
+import type { TransferProgress } from '../transfer-progress.ts';
+
+/**
+ * Fetches a bundle into this browser's storage. Only in a worker, which may be terminated at any
+ * moment: the chunks that are there stay.
+ */
+export async function fetchModel(
+  { address, cachesLast }: FetchInput,
+  onProgress: (progress: TransferProgress) => void,
+  whenResumed: () => Promise<void> | undefined,
+): Promise<CompleteModel> {
+  if (opfsModelId(address.model) !== undefined) {
+    throw new InputError(`what is fetched must have a web address, got ${address.model}; import it instead`, {
+      code: 'input/type',
+      details: { field: 'url' },
+    });
+  }
+  const { files, chunks, refusal, release } = await openModel({ ...address, cachesLast });
+  try {
+    if (chunks === undefined) throw refusal ?? nothingLasts('this browser keeps no files');
+    const assertKept = (): void => {
+      if (chunks.refusal !== undefined) throw chunks.refusal;
+    };
+    const bundle = await openBundle(files, { sha256: address.sha256, store: chunks });
+    await chunks.begin(bundle.manifest);
+    assertKept();
+    await keepAll(bundle, chunks, {
+      // Whoever stops it ends this worker.
+      signal: new AbortController().signal,
+      onProgress: (progress) => onProgress(progress as TransferProgress),
+      whenResumed,
+    });
+    await chunks.end(bundle.manifest);
+    assertKept();
+    return (await describeKeptModel(address.model)) as CompleteModel;
+  } finally {
+    release();
+  }
+}

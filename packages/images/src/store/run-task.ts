@@ -1,0 +1,76 @@
+import { DeviceError, fromWireError } from '@flux-srpo/core';
+import type { ConvertNotice } from '@flux-srpo/export';
+import { assertPage } from '../client/assert-page.ts';
+import { pageBase } from '../page-base.ts';
+import { workerFailure } from '../worker/worker-failure.ts';
+import type { TaskAnswer, TaskCall, TaskMessage, Tasks } from './tasks.ts';
+
+/** How to follow and end a task of the storage. */
+export interface TaskOptions<Name extends keyof Tasks> {
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: Tasks[Name]['progress']) => void) | undefined;
+  onNotice?: ((notice: ConvertNotice) => void) | undefined;
+  /** Called with what sends the worker more. */
+  onStart?: ((post: (message: TaskMessage) => void) => void) | undefined;
+  workerUrl?: string | URL | undefined;
+}
+
+/** Runs one task of the storage in a worker of its own. */
+export async function runTask<Name extends keyof Tasks>(
+  task: Name,
+  input: Tasks[Name]['input'],
+  { signal, onProgress, onNotice, onStart, workerUrl }: TaskOptions<Name> = {},
+): Promise<Tasks[Name]['result']> {
+  signal?.throwIfAborted();
+  const since = performance.now();
+  const worker = startWorker(workerUrl);
+  const abort = new AbortController();
+  try {
+    return await new Promise((resolve, reject) => {
+      const url = workerUrl && new URL(workerUrl, pageBase()).href;
+      const crash = async (event: Event) => reject(await workerFailure(event, { what: 'import worker', url, since }));
+      signal?.addEventListener('abort', () => reject(signal.reason), { signal: abort.signal });
+      worker.addEventListener('error', crash);
+      worker.addEventListener('messageerror', crash);
+      worker.addEventListener('message', ({ data }: MessageEvent<TaskAnswer<Name>>) => {
+        if (data.type === 'progress') tell(onProgress, data.progress);
+        else if (data.type === 'notice') tell(onNotice, data.notice);
+        else if (data.type === 'result') resolve(data.result);
+        else reject(fromWireError(data.error));
+      });
+      worker.postMessage({ task, input } as TaskCall);
+      onStart?.((message) => worker.postMessage(message));
+    });
+  } finally {
+    abort.abort();
+    // Also in the middle of its work: finished parts and chunks stay, and the worker's handles and
+    // locks go with it.
+    worker.terminate();
+  }
+}
+
+/**
+ * An exception of the caller's own callback is reported as the page's; it does not end the task.
+ */
+function tell<T>(listener: ((value: T) => void) | undefined, value: T): void {
+  try {
+    listener?.(value);
+  } catch (error) {
+    reportError(error);
+  }
+}
+
+function startWorker(url: string | URL | undefined): Worker {
+  assertPage();
+  try {
+    // Bundlers look for this literal form.
+    if (url === undefined) return new Worker(new URL('./import/import-worker.ts', import.meta.url), { type: 'module' });
+    return new Worker(new URL(url, pageBase()), { type: 'module' });
+  } catch (cause) {
+    throw new DeviceError('the page may not start the import worker; give its module of this origin as `workerUrl`', {
+      code: 'device/worker-failed',
+      details: { event: 'start' },
+      cause,
+    });
+  }
+}
