@@ -4,6 +4,7 @@ import {
   clipShapes,
   FLUX1_SIZES,
   type Shapes,
+  type TransformerSizes,
   t5Shapes,
   transformerShapes,
   vaeShapes,
@@ -13,8 +14,6 @@ import type { HubFile } from './hub.ts';
 
 /** FLUX.1 [dev]'s files at their full size: true headers, and zeros that nobody stores. */
 
-const TRANSFORMER = transformerShapes(FLUX1_SIZES);
-const BFL_TRANSFORMER = bflShapes(bflTransformerNames(FLUX1_SIZES), TRANSFORMER);
 const T5 = t5Shapes({ vocab: 32128, width: 4096, inner: 4096, heads: 64, ff: 10240, layers: 24 });
 const CLIP = clipShapes('text_model.', { vocab: 49408, width: 768, ff: 3072, layers: 12, positions: 77 });
 const VAE = renamed(vaeShapes([128, 256, 512, 512], 2), toBflVae);
@@ -22,15 +21,19 @@ const VAE = renamed(vaeShapes([128, 256, 512, 512], 2), toBflVae);
 /** What city96's converter leaves wide: https://github.com/city96/ComfyUI-GGUF/blob/795e451/tools/convert.py */
 const KEPT_WIDE = /^(img_in|txt_in|time_in|vector_in|guidance_in|final_layer)\./;
 
-export function sparseTransformer(dtype: 'F32' | 'BF16' | 'Q4_K' | 'Q8_0'): HubFile {
-  if (dtype === 'F32') return sparseSafetensors(TRANSFORMER, dtype);
-  if (dtype === 'BF16') return sparseSafetensors(BFL_TRANSFORMER, dtype);
-  return sparseGguf(BFL_TRANSFORMER, (name, shape) =>
-    shape.length === 1 ? 'F32' : KEPT_WIDE.test(name) ? 'F16' : dtype,
-  );
+/** @param sizes may have fewer blocks than FLUX.1 */
+export function sparseTransformer(
+  dtype: 'F32' | 'BF16' | 'Q4_0' | 'Q4_K' | 'Q8_0',
+  sizes: TransformerSizes = FLUX1_SIZES,
+): HubFile {
+  const shapes = transformerShapes(sizes);
+  if (dtype === 'F32') return sparseSafetensors(shapes, dtype);
+  const bfl = bflShapes(bflTransformerNames(sizes), shapes);
+  if (dtype === 'BF16') return sparseSafetensors(bfl, dtype);
+  return sparseGguf(bfl, (name, shape) => (shape.length === 1 ? 'F32' : KEPT_WIDE.test(name) ? 'F16' : dtype));
 }
 
-export function sparseT5(dtype: 'F16' | 'Q4_K' | 'Q8_0'): HubFile {
+export function sparseT5(dtype: 'F16' | 'Q4_0' | 'Q4_K' | 'Q8_0'): HubFile {
   if (dtype === 'F16') return sparseSafetensors(T5, dtype);
   return sparseGguf(renamed(T5, toLlamaT5), (name, shape) => {
     if (shape.length === 1) return 'F32';
