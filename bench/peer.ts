@@ -1,14 +1,14 @@
-// A picture by `flux-srpo generate` and by stable-diffusion.cpp, from the same random 4-bit files of
-// FLUX.1's width, on the same two CPU threads, taking turns.
+// A picture by `flux-srpo generate` and by stable-diffusion.cpp, from the same random 4-bit files
+// of FLUX.1's width, on the same two CPU threads, taking turns.
 //
 //   npx tsx bench/peer.ts --python <python with stable-diffusion-cpp-python> --tokenizers <folder>
 //                         [--folder <where the files go>] [--blocks 19,38] [--size 256x256]
 //                         [--steps 4] [--rounds 2]
 //
-// All 57 blocks take 10 GB on disk for the files, 12 GB for the bundle, and 14 GB of memory. One JSON
-// line per run: seconds of the whole command, of loading with text, of each step and of the decoder;
-// CPU seconds; peak memory; how busy the machine was. Then one line of ratios, ours to the peer's, and
-// how far the pictures are apart. Needs Linux (reads /proc).
+// All 57 blocks take 10 GB on disk for the files, 12 GB for the bundle, and 14 GB of memory. One
+// JSON line per run: seconds of the whole command, of loading with text, of each step and of the
+// decoder; CPU seconds; peak memory; how busy the machine was. Then a line of ratios, ours to the
+// peer's, with how far the pictures are apart. Needs Linux (reads /proc).
 
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';

@@ -5,7 +5,7 @@ import { FLUX1_SIZES } from '../../packages/export/src/test-support/diffusers-sh
 import type { HubFile } from '../../test/support/hub.ts';
 import { sparseClip, sparseT5, sparseTransformer, sparseVae } from '../../test/support/sparse-flux.ts';
 
-/** FLUX.1 [dev]'s files as published, in 4 bits, with random numbers that keep activations finite. */
+/** FLUX.1 [dev]'s files as published, in 4 bits, with random numbers. Activations stay finite. */
 export interface RandomFlux {
   transformer: string;
   t5: string;
@@ -78,7 +78,7 @@ function random(dtype: GgmlTypeName): Uint8Array {
   };
   let numbers = periods.get(dtype);
   if (numbers === undefined) {
-    // Uniform with a deviation of 0.017, that of a matrix with 3,072 columns which keeps its input's size.
+    // Uniform with a deviation of 0.017: a matrix with 3,072 columns keeps its input's size.
     numbers = dtype === 'Q4_0' ? blocksOf4(next) : numbersOf(dtype, () => 0.06 * (next() - 0.5));
     periods.set(dtype, numbers);
   }
@@ -92,7 +92,7 @@ function numbersOf(dtype: GgmlTypeName, next: () => number): Uint8Array {
   return new Uint8Array(Uint16Array.from(wide, toHalf).buffer);
 }
 
-/** Blocks of 32: a scale of half precision, then 16 bytes of two levels each, 8 above their value. */
+/** Blocks of 32: a scale in half precision, then two levels a byte, 8 above their value. */
 function blocksOf4(next: () => number): Uint8Array {
   const out = new Uint8Array((PERIOD / 32) * 18);
   const scale = toHalf(0.0037);
