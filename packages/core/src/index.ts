@@ -15,6 +15,7 @@ export { presetSizes, requestDefaults } from './manifest/request-fields.ts';
 export * from './manifest/weight-class.ts';
 export * from './memory/budget.ts';
 export { decodeTiles, type Tile, tileBlend, tileStride } from './memory/decode-tiles.ts';
+export { type MemoryTrial, mayTryMemory, memoryKey, memoryTrial, triedTarget } from './memory/memory-trial.ts';
 export * from './memory/part-sizes.ts';
 export { type Means, planPicture, requiredLimits } from './memory/picture-plan.ts';
 export * from './memory/plan.ts';

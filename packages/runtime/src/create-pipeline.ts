@@ -1,7 +1,8 @@
-import { type MemoryPlan, PARTS } from '@flux-srpo/core';
+import { isFluxError, type MemoryPlan, PARTS } from '@flux-srpo/core';
 import type { Bundle } from './bundle/bundle.ts';
 import { assertGoesOn } from './generation/checkpoint.ts';
 import type { GenerateOptions, GenerateResult } from './generation/contract.ts';
+import { findMemoryTarget, type MemoryTarget } from './generation/memory-target.ts';
 import { Phases } from './generation/phases.ts';
 import { requestPlanner } from './generation/request-planner.ts';
 import type { Backend } from './ort/backend.ts';
@@ -14,22 +15,28 @@ import { loadTokenizers, type Tokenizers } from './text/tokenizers.ts';
 
 export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
   checkPipelineOptions(options);
-  return new Pipeline(options, await loadTokenizers(options.bundle));
+  const { bundle, backend, memoryBudget, memoryTarget } = options;
+  const tokenizers = await loadTokenizers(bundle);
+  const isBounded = memoryBudget !== undefined || memoryTarget !== undefined;
+  return new Pipeline(options, tokenizers, isBounded ? undefined : await findMemoryTarget(backend, bundle));
 }
 
 /** One bundle on one backend. A call that is made while another runs is refused. */
 export class Pipeline {
   readonly bundle: Bundle;
   readonly backend: Backend;
-  readonly #plan: (request: ResolvedRequest) => MemoryPlan;
+  #plan: (request: ResolvedRequest) => MemoryPlan;
+  /** What was tried. Absent where the caller has set a bound. */
+  readonly #tried: MemoryTarget | undefined;
   readonly #state: PipelineState;
   readonly #guard: SafetyGuard;
   #running: Promise<unknown> | undefined;
 
-  constructor({ bundle, backend, ...memory }: PipelineOptions, tokenizers: Tokenizers) {
+  constructor({ bundle, backend, ...memory }: PipelineOptions, tokenizers: Tokenizers, tried?: MemoryTarget) {
     this.bundle = bundle;
     this.backend = backend;
-    this.#plan = requestPlanner(backend, bundle, memory);
+    this.#tried = tried;
+    this.#plan = requestPlanner(backend, bundle, { ...memory, ...(tried && { memoryTarget: tried.bytes }) });
     const phases = new Phases(backend, bundle);
     this.#state = { bundle, ledger: backend.ledger, phases, prompts: new PromptEncoder(bundle, tokenizers) };
     this.#guard = new SafetyGuard(backend, bundle);
@@ -54,7 +61,8 @@ export class Pipeline {
       const resolved = resolveRequest(request, this.bundle.manifest);
       const plan = this.#plan(resolved);
       if (options.from) assertGoesOn(options.from, resolved, this.bundle.manifest.config.transformer);
-      const generate = (own: GenerateOptions) => generatePictures(this.#state, resolved, plan, own);
+      const generate = (own: GenerateOptions) =>
+        generatePictures(this.#state, resolved, plan, own).catch((error) => this.#planForLess(error));
       if (!resolved.enableSafetyChecker) return generate(options);
       try {
         return await this.#guard.generate(options, generate);
@@ -88,6 +96,15 @@ export class Pipeline {
     await this.unload()
       .finally(() => this.backend.dispose())
       .finally(() => this.bundle.close());
+  }
+
+  /** Where a device gave less than in the trial, this session and later ones plan for less. */
+  async #planForLess(error: unknown): Promise<never> {
+    if (isFluxError(error, 'device/out-of-memory') && this.#tried?.bytes !== undefined) {
+      this.#plan = requestPlanner(this.backend, this.bundle, {});
+      await this.#tried.refuse();
+    }
+    throw error;
   }
 
   /** Two calls would share weights and devices. Taking turns is up to the caller. */

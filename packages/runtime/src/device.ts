@@ -1,2 +1,20 @@
+import { memoryKey, type Precision } from '@flux-srpo/core';
+import type { AdapterReport } from './ort/adapter.ts';
+import { defaultVerdictStore } from './ort/verdict-store.ts';
+
 /** For the main thread: what the machine offers, without onnxruntime. */
 export { type AdapterReport, probeAdapter } from './ort/adapter.ts';
+
+/**
+ * What an earlier session found that this adapter gives to this bundle, in bytes.
+ *
+ * @param bundle its identity
+ */
+export async function rememberedMemory(
+  adapter: AdapterReport,
+  bundle: string,
+  precision: Precision,
+): Promise<number | undefined> {
+  const known = await defaultVerdictStore().get(memoryKey(adapter, bundle, precision));
+  return typeof known === 'number' ? known : undefined;
+}

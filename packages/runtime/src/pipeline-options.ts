@@ -14,7 +14,7 @@ export interface PipelineOptions {
   memoryBudget?: number | undefined;
   /**
    * Bytes that are planned for without a budget; nothing is refused for want of memory then.
-   * @default `DEFAULT_MEMORY_BUDGET`
+   * @default what the device gives in a trial, or `DEFAULT_MEMORY_BUDGET` where none is made
    */
   memoryTarget?: number | undefined;
   /**

@@ -9,6 +9,7 @@ import {
   partialWarnings,
   toEngineRequest,
 } from 'flux-srpo/wire';
+import { generateOrRecover } from './recovery.ts';
 
 export interface NodeEngineOptions {
   /** Not the engine's own: whoever made it disposes it. */
@@ -43,7 +44,7 @@ export function createNodeEngine(options: NodeEngineOptions): NodeEngine {
         const { request, transport, warnings } = parseRequest(body);
         const engineRequest = toEngineRequest(request, model);
         const result = await queue.run(
-          () => pipeline.generate(engineRequest, { signal, onProgress, onPreview: onPartialImage }),
+          () => generateOrRecover(pipeline, engineRequest, { signal, onProgress, onPreview: onPartialImage }),
           // Heard while it waits; what runs ends in its own way.
           anyOf(signal, stopping),
         );
@@ -58,7 +59,7 @@ export function createNodeEngine(options: NodeEngineOptions): NodeEngine {
         ];
         return localResponse(
           { ...result, seed: result.request.seed, files },
-          { transport, model: model.model, device: 'node', warnings: said, publish },
+          { transport, model: model.model, device: pipeline.backend.name, warnings: said, publish },
         );
       },
     },

@@ -11,6 +11,8 @@ export interface Means {
   adapter?: { features: readonly string[]; limits: NonNullable<PlanInput['limits']> } | undefined;
   /** Bytes of device memory, where the caller set a bound. */
   memoryBudget?: number | undefined;
+  /** Bytes to aim at without a bound. @default `DEFAULT_MEMORY_BUDGET` */
+  memoryTarget?: number | undefined;
   /** @default 'auto' */
   precision?: 'auto' | Precision | undefined;
 }
@@ -18,11 +20,11 @@ export interface Means {
 export function planPicture(
   manifest: Manifest,
   size: ImageSize,
-  { adapter, memoryBudget, precision }: Means,
+  { adapter, memoryBudget, memoryTarget, precision }: Means,
 ): MemoryPlan {
   const f16 =
     precision !== 'f32' && manifest.graphs_f16 !== undefined && adapter?.features.includes('shader-f16') === true;
-  return plannedPicture(manifest, size, { f16, limits: adapter?.limits, budget: memoryBudget });
+  return plannedPicture(manifest, size, { f16, limits: adapter?.limits, budget: memoryBudget, target: memoryTarget });
 }
 
 /** Least limits a device needs for the model's smallest preset, by WebGPU name. */
@@ -40,7 +42,7 @@ export function requiredLimits(manifest: Manifest): Record<string, number> {
 function plannedPicture(
   manifest: Manifest,
   size: ImageSize,
-  offered: Pick<PlanInput, 'limits' | 'f16' | 'budget'>,
+  offered: Pick<PlanInput, 'limits' | 'f16' | 'budget' | 'target'>,
 ): MemoryPlan {
   const { config, tokenizers } = manifest;
   const textTokens = tokenizers.tokenizer_2.max_length;

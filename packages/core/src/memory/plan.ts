@@ -47,6 +47,19 @@ function describeFit({ n = 1 }: PlanInput, fit: Fit): string {
   return n === 1 ? size : `${fit.n} of ${size}`;
 }
 
+/**
+ * How long weights stay on the device. `keep`: until the pipeline is unloaded. `release`: until
+ * their phase ends, or until they have run if they run once. `streamed`: as `release`, but of the
+ * parts that every step runs, only the one that runs and the next are on the device.
+ */
+export type Residency = 'keep' | 'release' | 'streamed';
+
+/** How a plan holds the denoiser's weights. */
+export function residencyOf({ keep, phases }: MemoryPlan): Residency {
+  if (keep) return 'keep';
+  return phases.denoise.mode === 'streamed' ? 'streamed' : 'release';
+}
+
 /** For people: what a picture of `size` takes, phase by phase, and what {@link planNotes} says. */
 export function planLines(size: ImageSize, plan: MemoryPlan): string[] {
   const stay = plan.keep ? 'weights stay between pictures' : 'weights are loaded for each picture';

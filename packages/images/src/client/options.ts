@@ -38,8 +38,9 @@ export interface FluxSrpoOptions {
   /**
    * Bytes of device memory to stay within, for weights and work buffers together. Weights that do
    * not fit are read again when they are needed, pictures are decoded in tiles, and a picture that
-   * fits in no way is refused with the numbers. Without a budget 4 GiB are planned for, and nothing
-   * is refused for want of memory.
+   * fits in no way is refused with the numbers. Without a budget nothing is refused for want of
+   * memory: a model that takes more than 4 GiB is planned for what the GPU gives when `load` tries,
+   * and for 4 GiB where nobody tries (a software adapter, a phone, Safari).
    */
   memoryBudget?: number;
   /**

@@ -25,11 +25,18 @@ export interface ProbeReport {
   model?: { model: string; name: string; licence: Manifest['licence'] };
   /** Bytes of all files of the bundle. */
   download?: number;
-  /** What a picture of the model's default size takes on the device. */
-  memory?: MemoryPlan & { size: ImageSize };
+  /** What a picture of the model's default size is expected to take on the device. */
+  memory?: MemoryPlan & { size: ImageSize; basis: MemoryBasis };
   /** All of it for people, several lines. */
   summary: string;
 }
+
+/**
+ * What the memory plan rests on. `budget`: the caller's. `default`: 4 GiB, where nobody tries how
+ * much the device gives. `remembered`: what it gave in an earlier session. `untried`: the device
+ * gives what is needed, which the first `load` tries and corrects.
+ */
+export type MemoryBasis = 'budget' | 'default' | 'remembered' | 'untried';
 
 /** The report without its words. */
 export type Findings = Omit<ProbeReport, 'summary'>;

@@ -18,7 +18,7 @@ const report: Findings = {
   model: { model: manifest.model, name: 'Tiny', licence: manifest.licence },
   download: 5_125_000,
   storage: { quota: 120_000_000_000, usage: 250_000 },
-  memory: { size, ...planPicture(manifest, size, {}) },
+  memory: { size, basis: 'default', ...planPicture(manifest, size, {}) },
 };
 
 it('says the verdict, why, what is fetched, and the bytes of each phase', () => {
@@ -43,7 +43,10 @@ it('says the verdict, why, what is fetched, and the bytes of each phase', () => 
 it('says how a small budget is kept, and what does not fit even so', () => {
   const large = { width: 1024, height: 1024 };
   const means = { memoryBudget: 50_000_000 };
-  const text = probeSummary({ ...report, memory: { size: large, ...planPicture(manifest, large, means) } });
+  const text = probeSummary({
+    ...report,
+    memory: { size: large, basis: 'budget', ...planPicture(manifest, large, means) },
+  });
   expect(text).toMatch(/\n {2}decoded in tiles of 256x256\n {2}each step reads [\d.]+ MB of weights again\n/);
   expect(text).toMatch(
     /\n {2}refused: denoise of 1024x1024 needs \d+ bytes .* the budget is 50000000; \d+x\d+ would fit/,

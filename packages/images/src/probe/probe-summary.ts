@@ -21,5 +21,6 @@ export function probeSummary({
     lines.push(`download ${bytes(download)}${room}`);
   }
   if (memory !== undefined) lines.push(...planLines(memory.size, memory));
+  if (memory?.basis === 'untried') lines.push('  if the GPU gives that much, which the first load tries');
   return lines.join('\n');
 }

@@ -12,6 +12,7 @@ import {
   readBounded,
   type StorageError,
 } from '@flux-srpo/core';
+import { sha256Hex } from '@flux-srpo/formats';
 import { probeAdapter } from '@flux-srpo/runtime/device';
 import { assertPage } from '../client/assert-page.ts';
 import { cachesLast, offeredRoom, tooLittleRoom, whyNoCaches } from '../store/cache/cache-room.ts';
@@ -20,6 +21,7 @@ import { findFile } from '../store/opfs/opfs-files.ts';
 import { openModelFolder, opfsModelId } from '../store/opfs/opfs-models.ts';
 import { readStoredManifest } from '../store/read-stored-manifest.ts';
 import type { LoadInput } from '../worker/protocol.ts';
+import { expectedMemory } from './expected-memory.ts';
 import type { Findings, ProbeReport } from './probe-report.ts';
 import { probeSummary } from './probe-summary.ts';
 
@@ -58,13 +60,16 @@ async function find(input: LoadInput | undefined, signal: AbortSignal): Promise<
     note(manifest.reason);
     return { ...report, verdict: 'unsupported' };
   }
-  const { model, name, licence, sizes, defaults } = manifest.value;
+  const { identity, manifest: read } = manifest.value;
+  const { model, name, licence, sizes, defaults } = read;
   const size = sizes[defaults.size];
-  const means: Means = { ...found, memoryBudget: input.memoryBudget, precision: input.precision };
+  const asked = { ...found, memoryBudget: input.memoryBudget, precision: input.precision };
+  const { basis, ...target } = await expectedMemory(read, identity, asked);
+  const means: Means = { ...asked, ...target };
   const facts = {
     model: { model, name, licence },
-    download: manifest.value.files.reduce((sum, file) => sum + file.size, 0),
-    memory: { size, ...planPicture(manifest.value, size, means) },
+    download: read.files.reduce((sum, file) => sum + file.size, 0),
+    memory: { size, basis, ...planPicture(read, size, means) },
   };
   let hasGpu = adapter.status === 'fulfilled';
   if (adapter.status === 'rejected') {
@@ -74,14 +79,14 @@ async function find(input: LoadInput | undefined, signal: AbortSignal): Promise<
       reasons.push({ code: 'device/feature-missing', message: 'the only adapter is a software one, which is slow' });
     }
     // The default size may be too large for a machine that can do a smaller one.
-    hasGpu = Object.values(sizes).some((preset) => planPicture(manifest.value, preset, means).refusals.length === 0);
+    hasGpu = Object.values(sizes).some((preset) => planPicture(read, preset, means).refusals.length === 0);
     try {
       assertPlanned(facts.memory, size);
     } catch (error) {
       note(error);
     }
   }
-  const notKept = await whyNotKept(input, manifest.value);
+  const notKept = await whyNotKept(input, read);
   if (notKept !== undefined) note(notKept);
   if (notKept !== undefined && input.keep === true) return { ...report, ...facts, verdict: 'unsupported' };
   const backend = input.backends.find((name) => name === 'wasm' || hasGpu);
@@ -109,13 +114,21 @@ async function probeEnvironment(): Promise<Pick<ProbeReport, 'storage' | 'device
   };
 }
 
-async function readManifest(model: string, signal: AbortSignal): Promise<Manifest> {
-  const id = opfsModelId(model);
-  if (id === undefined) return fetchManifest(new URL('manifest.json', folder(model)), signal);
-  return readStoredManifest(await findFile(await openModelFolder(id), 'manifest.json'));
+interface ReadManifest {
+  manifest: Manifest;
+  /** SHA-256 of its bytes. */
+  identity: string;
 }
 
-async function fetchManifest(url: URL, signal: AbortSignal): Promise<Manifest> {
+async function readManifest(model: string, signal: AbortSignal): Promise<ReadManifest> {
+  const id = opfsModelId(model);
+  if (id === undefined) return fetchManifest(new URL('manifest.json', folder(model)), signal);
+  const file = await findFile(await openModelFolder(id), 'manifest.json');
+  const manifest = await readStoredManifest(file);
+  return { manifest, identity: await sha256Hex(new Uint8Array(await file!.arrayBuffer())) };
+}
+
+async function fetchManifest(url: URL, signal: AbortSignal): Promise<ReadManifest> {
   let response: Response;
   try {
     response = await fetch(url, { signal });
@@ -134,7 +147,7 @@ async function fetchManifest(url: URL, signal: AbortSignal): Promise<Manifest> {
     tooLarge: (max) =>
       new ModelError(`${url} must be at most ${max} bytes, got more`, { code: 'model/manifest-invalid' }),
   });
-  return parseManifest(new TextDecoder().decode(bytes));
+  return { manifest: parseManifest(new TextDecoder().decode(bytes)), identity: await sha256Hex(bytes) };
 }
 
 function folder(url: string): URL {

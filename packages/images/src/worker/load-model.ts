@@ -1,4 +1,4 @@
-import { isFluxError, type Progress, requiredLimits, toWireError, type WireError } from '@flux-srpo/core';
+import { isFluxError, type Progress, requiredLimits, residencyOf, toWireError, type WireError } from '@flux-srpo/core';
 import {
   type Backend,
   type BackendHooks,
@@ -13,7 +13,7 @@ import {
 } from '@flux-srpo/runtime';
 import type { OpenedModel } from '../store/open-model.ts';
 import { modelFacts } from '../wire/model.ts';
-import type { LoadInput, LocalModel } from './protocol.ts';
+import type { LoadInput, LocalModel, ModelMemory } from './protocol.ts';
 import { isUnsupported } from './recovery.ts';
 
 export interface HostOptions {
@@ -101,11 +101,18 @@ async function start(
     examples: manifest.examples ?? [],
     backend: backend.name === 'webgpu' ? 'webgpu' : 'wasm',
     fingerprint: pipeline.fingerprint,
+    memory: modelMemory(pipeline),
     isKept: isImported || (chunks !== undefined && notKept === undefined),
     ...(notKept === undefined ? {} : { notKept: toWireError(notKept) }),
     ...(fallback === undefined ? {} : { fallback }),
   };
   return { pipeline, model, close: () => closeAll(closers) };
+}
+
+function modelMemory(pipeline: Pipeline): ModelMemory {
+  const { sizes, defaults } = pipeline.bundle.manifest;
+  const plan = pipeline.plan({ prompt: 'any', size: sizes[defaults.size] });
+  return { residency: residencyOf(plan), peak: plan.peak, readPerStep: plan.readPerStep };
 }
 
 /** Calls all of them, the latest first. Rejects where one fails, once all were called. */

@@ -3,6 +3,7 @@ import {
   type Manifest,
   type Precision,
   type Progress,
+  type Residency,
   toWireError,
   type WireError,
 } from '@flux-srpo/core';
@@ -82,12 +83,26 @@ export interface LocalModel extends ModelFacts {
   backend: LocalBackend;
   /** Models of one fingerprint draw the same bits from the same request. */
   fingerprint: string;
+  /** What a picture of the default size takes here. */
+  memory: ModelMemory;
   /** Whether all its files are in the browser's storage, so that generating needs no network. */
   isKept: boolean;
   /** Why it is not kept. Absent where it is, and with `keep: false`. */
   notKept?: WireError;
   /** Why it is not WebGPU. Absent where it is, or was not asked for. */
   fallback?: WireError;
+}
+
+/** The memory plan that `load` came to. Bytes on the device. */
+export interface ModelMemory {
+  /**
+   * How long the denoiser's weights stay there: between pictures too, for one picture, or while
+   * they are used.
+   */
+  residency: Residency;
+  peak: number;
+  /** Weights that every step reads again. */
+  readPerStep: number;
 }
 
 /** The page's end. `endpoint` sends to the worker and hears it. */

@@ -1,7 +1,7 @@
-import type { MemoryPlan } from '@flux-srpo/core';
+import { type MemoryPlan, type Residency, residencyOf } from '@flux-srpo/core';
 import type { Bundle } from '../bundle/bundle.ts';
 import type { Backend } from '../ort/backend.ts';
-import { PHASES, Phase, type PhaseHooks, type PhaseName, type Residency } from '../parts/phase.ts';
+import { PHASES, Phase, type PhaseHooks, type PhaseName } from '../parts/phase.ts';
 import { TensorScope } from '../parts/tensor-scope.ts';
 
 /** The three phases of a pipeline, each with a stage and weights of its own. */
@@ -15,14 +15,14 @@ export class Phases {
   }
 
   /** Makes room for a generation: from here on, phases hold their weights as the plan says. */
-  async applyPlan({ keep, phases }: MemoryPlan): Promise<void> {
-    if (keep) {
+  async applyPlan(plan: MemoryPlan): Promise<void> {
+    const denoise = residencyOf(plan);
+    if (denoise === 'keep') {
       this.#residency = { text: 'keep', denoise: 'keep', decode: 'keep' };
       return;
     }
     // A smaller picture before this one may have left its weights.
     await this.close();
-    const denoise = phases.denoise.mode === 'streamed' ? 'streamed' : 'release';
     this.#residency = { text: 'release', denoise, decode: 'release' };
   }
 

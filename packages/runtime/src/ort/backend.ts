@@ -1,7 +1,7 @@
 import type { Precision } from '@flux-srpo/core';
 import type { AdapterReport } from './adapter.ts';
 import type { Ledger } from './ledger.ts';
-import type { SelfTestVerdict } from './self-test-verdict.ts';
+import type { SelfTestVerdict, VerdictStore } from './self-test-verdict.ts';
 import type { ShaderFix } from './shader-fix.ts';
 
 /**
@@ -128,11 +128,20 @@ export interface BackendHooks {
   onFinished?: (() => void) | undefined;
 }
 
+/** Trying how much memory the device gives, and remembering it. */
+export interface MemoryTrials {
+  readonly store: VerdictStore;
+  /** Makes these buffers one after another, and gives all back. @returns bytes that were made */
+  run(pieces: readonly number[]): Promise<number>;
+}
+
 export interface Backend {
   readonly name: 'webgpu' | 'wasm' | 'node';
   /** Counts everything this backend has allocated and not yet freed. */
   readonly ledger: Ledger;
   readonly info: BackendInfo;
+  /** Absent where nobody should try how much memory the device gives. */
+  readonly memoryTrials?: MemoryTrials;
   /** @param on `cpu` computes on the CPU whatever the backend's own device is */
   openStage(label: string, on?: 'cpu'): Promise<Stage>;
   /** Closes every open stage. Idempotent. */

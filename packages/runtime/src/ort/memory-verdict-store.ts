@@ -1,8 +1,8 @@
-import type { SelfTestVerdict, VerdictStore } from './self-test-verdict.ts';
+import type { VerdictStore } from './self-test-verdict.ts';
 
 /** Remembers for as long as this thread lives. */
 export function memoryVerdictStore(): VerdictStore {
-  const verdicts = new Map<string, SelfTestVerdict>();
+  const verdicts = new Map<string, unknown>();
   return {
     get: async (key) => verdicts.get(key),
     set: async (key, verdict) => {

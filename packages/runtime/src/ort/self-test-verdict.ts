@@ -20,8 +20,9 @@ export interface SelfTestVerdict {
   readonly remembered: boolean;
 }
 
-/** Where verdicts are remembered between visits. */
+/** Where what was found out about an adapter is remembered between visits. */
 export interface VerdictStore {
   get(key: string): Promise<unknown>;
-  set(key: string, value: SelfTestVerdict): Promise<void>;
+  /** @param value plain data */
+  set(key: string, value: unknown): Promise<void>;
 }

@@ -1,7 +1,7 @@
-import type { Precision } from '@flux-srpo/core';
+import { mayTryMemory, type Precision } from '@flux-srpo/core';
 import type { Env } from 'onnxruntime-common';
 import { canUseHalves, reportAdapter, requestAdapter } from './adapter.ts';
-import type { Backend, BackendHooks } from './backend.ts';
+import type { Backend, BackendHooks, MemoryTrials } from './backend.ts';
 import { choosePrecision } from './choose-precision.ts';
 import { createCpuBackend, NO_SPINNING } from './cpu-backend.ts';
 import { createCpuMemory } from './cpu-memory.ts';
@@ -14,6 +14,8 @@ import { type SelfTestOptions, selfTest } from './self-test.ts';
 import { findShaderFix } from './shader-fix.ts';
 import { createStage } from './stage.ts';
 import { closeStages, createStageContext } from './stage-context.ts';
+import { tryMemory } from './try-memory.ts';
+import { defaultVerdictStore } from './verdict-store.ts';
 import { explainWasm } from './wasm-file.ts';
 
 /**
@@ -56,6 +58,11 @@ export interface WebGpuBackendOptions extends WasmBackendOptions {
   halfGraphs?: HalfGraphs | undefined;
   /** `false` skips the known-answer test: only where the same adapter was tested by other means. */
   selfTest?: SelfTestOptions | false;
+  /**
+   * Whether a pipeline without a budget may try how much memory the device gives.
+   * @default where that is not known to end badly
+   */
+  memoryTrial?: boolean;
 }
 
 interface WebModule extends OrtModule {
@@ -120,9 +127,15 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
   const precision = choosePrecision(options.precision ?? 'auto', canUseHalves(adapter), verdict);
   ledger.resetPeaks();
 
+  const memoryTrials: MemoryTrials = {
+    store: (options.selfTest === false ? undefined : options.selfTest?.store) ?? defaultVerdictStore(),
+    run: async (pieces) => tryMemory(await openDevice({ label: 'memory trial', ledger, rung }), pieces),
+  };
+
   return {
     name: 'webgpu',
     ledger,
+    ...((options.memoryTrial ?? mayTryMemory(adapter, globalThis.navigator)) && { memoryTrials }),
     info: {
       runtimeVersion,
       build,

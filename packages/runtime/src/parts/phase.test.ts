@@ -1,4 +1,4 @@
-import type { GraphPart } from '@flux-srpo/core';
+import type { GraphPart, Residency } from '@flux-srpo/core';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { blobBundle } from '../../../../test/support/blob-bundle.ts';
 import { memoryBundle, type TestTensor } from '../../../../test/support/memory-bundle.ts';
@@ -7,7 +7,7 @@ import { hostTensor } from '../host-tensor.ts';
 import type { Backend } from '../ort/backend.ts';
 import { kernelGraph } from '../ort/kernel-graph.ts';
 import { createNodeBackend } from '../ort/node.ts';
-import { type LoadedPart, Phase, type Residency } from './phase.ts';
+import { type LoadedPart, Phase } from './phase.ts';
 
 // Three parts that double, triple and quadruple two numbers, on the real runtime.
 

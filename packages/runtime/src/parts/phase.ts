@@ -1,4 +1,4 @@
-import { type GraphPart, ModelError } from '@flux-srpo/core';
+import { type GraphPart, ModelError, type Residency } from '@flux-srpo/core';
 import type { Bundle } from '../bundle/bundle.ts';
 import type { Backend, DeviceTensor, HostTensor, Session, Stage } from '../ort/backend.ts';
 import { PartCache } from './part-cache.ts';
@@ -9,13 +9,6 @@ export type Feed = HostTensor | DeviceTensor;
 /** The phases of a generation. `denoise` has the modulation tables too. */
 export const PHASES = ['text', 'denoise', 'decode'] as const;
 export type PhaseName = (typeof PHASES)[number];
-
-/**
- * How long weights stay on the device. `keep`: until the pipeline is unloaded. `release`: until
- * their phase ends, or until they have run if they run once. `streamed`: as `release`, but of the
- * parts that every step runs, only the one that runs and the next are on the device.
- */
-export type Residency = 'keep' | 'release' | 'streamed';
 
 export interface LoadedPart {
   phase: PhaseName;
