@@ -17,7 +17,7 @@ export interface DeviceReport extends BackendInfo {
 /** Opens the device as `generate` would, self-test included, and plans. Loads no weights. */
 export async function inspectDevice(computing: Computing, model: string | undefined): Promise<DeviceReport> {
   const bundle = model === undefined ? undefined : await openModel(model);
-  const { notes, ...means } = await openBackend(computing, bundle?.manifest);
+  const { notes, ...means } = await openBackend(computing, bundle);
   const { name, info } = means.backend;
   const report: DeviceReport = { device: name === 'webgpu' ? 'webgpu' : 'cpu', notes, ...info };
   if (bundle === undefined) {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { type DeviceError, isFluxError, type Manifest, requiredLimits } from '@flux-srpo/core';
-import { type Backend, createWebGpuBackend } from '@flux-srpo/runtime';
+import { type DeviceError, isFluxError, requiredLimits } from '@flux-srpo/core';
+import { type Backend, type Bundle, createWebGpuBackend, halfGraphsOf } from '@flux-srpo/runtime';
 import { createNodeBackend, fileVerdictStore, findGpu, gpuName, installDawn } from '@flux-srpo/runtime/node';
 import { cacheFolder } from './cache-folder.ts';
 import type { Computing } from './computing-options.ts';
@@ -20,18 +20,18 @@ export interface OpenedBackend {
  * `webgpu` takes any adapter that Dawn offers, `auto` a GPU that passes the self-test and else the
  * CPU.
  *
- * @param manifest of the bundle to draw. Absent: nothing is demanded of an adapter
+ * @param bundle the model to draw. Absent: nothing is demanded of an adapter
  */
-export async function openBackend(computing: Computing, manifest?: Manifest): Promise<OpenedBackend> {
+export async function openBackend(computing: Computing, bundle?: Bundle): Promise<OpenedBackend> {
   if (computing.device === 'cpu') return onCpu(computing);
-  if (computing.device === 'webgpu') return onGpu(computing, manifest);
+  if (computing.device === 'webgpu') return onGpu(computing, bundle);
   const found = await findGpu();
   if (typeof found === 'string') return onCpu(computing, `no GPU was found (${found})`);
   if (found.isSoftware) {
     return onCpu(computing, `${found.name} is no GPU but a slower program; --device webgpu takes it`);
   }
   try {
-    return await onGpu(computing, manifest);
+    return await onGpu(computing, bundle);
   } catch (error) {
     if (!isUnsupported(error)) throw error;
     return onCpu(computing, `${found.name} cannot be used (${error.message})`);
@@ -46,12 +46,12 @@ async function onCpu({ precision: asked, budget, accuracyLevel }: Computing, why
   return { backend, precision, ...cpuMemory(budget, process.availableMemory(), why) };
 }
 
-async function onGpu({ precision, budget }: Computing, manifest: Manifest | undefined): Promise<OpenedBackend> {
+async function onGpu({ precision, budget }: Computing, bundle: Bundle | undefined): Promise<OpenedBackend> {
   await installDawn();
   const backend = await createWebGpuBackend({
     precision,
     selfTest: { store: fileVerdictStore(join(cacheFolder(), 'verdicts.json')) },
-    ...(manifest && { requiredLimits: requiredLimits(manifest) }),
+    ...(bundle && { requiredLimits: requiredLimits(bundle.manifest), halfGraphs: halfGraphsOf(bundle) }),
   });
   return {
     backend,

@@ -49,7 +49,7 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
   const given = await readGivenKeys(values['api-key'] ?? process.env[API_KEY_VARIABLE], values.keys);
 
   const bundle = await openModel(model);
-  const { notes, ...means } = await openBackend(computing, bundle.manifest);
+  const { notes, ...means } = await openBackend(computing, bundle);
   const pipeline = await createPipeline({ bundle, ...means });
   try {
     const images = new ImageStore({ lifetimeMs });
