@@ -289,7 +289,7 @@ describe('after all that', () => {
       });
       expect((await response.json()).data[0].b64_json).toBe(expected);
     }
-    // One line at the start says how much memory it plans for.
-    expect(server.stderr()).toMatch(/^(plans for [^\n]*\n)?$/);
+    // Lines at the start say where it computes, and how much memory it plans for.
+    expect(server.stderr()).toMatch(/^(computes on [^\n]*\n)?(plans for [^\n]*\n)?$/);
   });
 });

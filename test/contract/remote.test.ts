@@ -10,7 +10,8 @@ import { json, raw, startServer } from './support/remote-server.ts';
 const REQUEST: ImageRequest = { model: 'flux-srpo-text-to-image', prompt: 'a red ball', output_format: 'b64_json' };
 
 /** Short, so that a hostile remote costs little time; long compared with loopback. */
-const TIMEOUTS = { key: 600, headers: 600, stall: 600, total: 2000 };
+// Long enough for a busy machine to send headers in time.
+const TIMEOUTS = { key: 600, headers: 1500, stall: 600, total: 3000 };
 const MAX_BYTES = 2 ** 20;
 
 /** Bytes that the operating system may hold of a connection that nobody reads any more. */
