@@ -2,6 +2,7 @@ import { cp } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
 import { withoutSecondRuntime } from '../packages/images/vite.plugins.ts';
+import { offline } from './offline.plugin.ts';
 
 /** `npm start -- --model <folder>` serves another bundle in place of the embedded one. */
 const BUNDLE = process.env.FLUX_BUNDLE ?? fileURLToPath(new URL('../models/tiny/bundle', import.meta.url));
@@ -50,7 +51,7 @@ export default defineConfig({
   appType: 'mpa',
   // Relative, so that the built site works in any folder of any host.
   base: './',
-  plugins: [embeddedModel()],
+  plugins: [embeddedModel(), offline()],
   // The page is built from the library's sources, which import what the published library has
   // inside.
   worker: { format: 'es', plugins: () => [withoutSecondRuntime()] },

@@ -32,6 +32,22 @@ const COMMANDS = {
     return runNode('node_modules/vite/bin/vite.js', ['demo', '--port', values.port, ...host]);
   },
 
+  /** Writes the page as static files for any host. */
+  build() {
+    const { values } = parseArgs({
+      args: process.argv.slice(3),
+      options: { model: { type: 'string' }, out: { type: 'string', default: 'demo/dist' } },
+    });
+    if (values.model !== undefined) process.env.FLUX_BUNDLE = resolve(values.model);
+    return runNode('node_modules/vite/bin/vite.js', [
+      'build',
+      'demo',
+      '--outDir',
+      resolve(values.out),
+      '--emptyOutDir',
+    ]);
+  },
+
   async typecheck() {
     return printTally([await typecheck()]);
   },

@@ -6,10 +6,13 @@ import { type Browser, chromium, type Page } from 'playwright';
 import { CHROMIUM_ARGS, findChromium } from './lib/chromium.mjs';
 import { serveDemo } from './lib/serve-demo.ts';
 
-// `npm run screenshots`: takes the two pictures of README.md. They show the real page while the
-// embedded model draws.
+// `npm run screenshots`: takes the two pictures of README.md, which show the real page while the
+// embedded model draws, and one of every screen at three widths in both themes, to look at.
 
 const IMAGES = fileURLToPath(new URL('../docs/images', import.meta.url));
+
+const SCREENS = fileURLToPath(new URL('../.cache/screens', import.meta.url));
+const WIDTHS = [360, 768, 1440];
 
 const WIDTH = 900;
 const PROMPT = 'a red house on the left in a meadow, on a sunny day';
@@ -89,6 +92,52 @@ async function toGif(browser: Browser, frames: readonly Frame[]): Promise<Uint8A
   return new Uint8Array(gif);
 }
 
+/** Takes the page as it is now, at each width and in both themes. */
+async function shootAll(page: Page, name: string): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.screenshot({ path: join(SCREENS, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+    }
+  }
+}
+
+/** Goes through every screen as a person would. */
+async function shootScreens(page: Page, url: string): Promise<void> {
+  const isDone = () => page.waitForSelector('#cancel', { state: 'hidden' });
+  await page.goto(`${url}?backend=wasm`);
+  await page.waitForSelector('#generate:enabled');
+  await shootAll(page, 'ready');
+  await page.click('#more > summary');
+  await page.fill('#steps', '1000');
+  await page.click('#generate');
+  await page.fill('#prompt', PROMPT);
+  await page.click('#generate');
+  await page.waitForSelector('#preview');
+  await shootAll(page, 'running');
+  await page.click('text=Remove');
+  await page.click('#cancel');
+  await isDone();
+  await page.fill('#steps', '28');
+  await page.click('#generate');
+  await isDone();
+  await page.click('#how > summary');
+  await page.click('#code > summary');
+  await shootAll(page, 'done');
+  await page.fill('#n', '3');
+  await page.click('#generate');
+  await isDone();
+  await shootAll(page, 'batch');
+  for (const panel of ['#recipe-panel', '#import-panel', '#server-panel', '#diagnostics']) {
+    await page.click(`${panel} > summary`);
+  }
+  await shootAll(page, 'panels');
+  await page.goto(`${url}?model=opfs:none`);
+  await page.waitForSelector('#error:not([hidden])');
+  await shootAll(page, 'failed');
+}
+
 const server = await serveDemo();
 const executablePath = findChromium();
 const browser = await chromium.launch({
@@ -111,6 +160,9 @@ try {
   await writeFile(join(IMAGES, 'page.png'), Buffer.from(frames.at(-1)!.png, 'base64'));
   await writeFile(join(IMAGES, 'drawing.gif'), await toGif(browser, frames));
   console.log(`docs/images/page.png and drawing.gif, of ${frames.length} frames`);
+  await mkdir(SCREENS, { recursive: true });
+  await shootScreens(page, server.url);
+  console.log(SCREENS);
 } finally {
   await browser.close();
   await server.close();

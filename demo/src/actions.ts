@@ -1,5 +1,6 @@
 import type { Language } from './pictures/as-code.ts';
 import type { Picture } from './pictures/picture.ts';
+import type { ServerSettings } from './server.ts';
 import type { FormValues } from './state.ts';
 
 /** What the views can ask for. */
@@ -13,6 +14,11 @@ export interface Actions {
   cancel(id?: number): void;
   cancelOpening(): void;
   open(address: string): void;
+  editServer(change: Partial<ServerSettings>): void;
+  /** Draws on the server that was typed. */
+  useServer(): void;
+  /** Draws on this machine again. */
+  useHere(): void;
   toModels(): void;
   copyReport(): void;
   /** Asks the browser whether it may tell when a picture is done. */

@@ -1,21 +1,23 @@
-import { createFluxSrpo, type FluxSrpo, type LoadedModel } from 'flux-srpo';
+import type { FluxSrpo, LoadedModel } from 'flux-srpo';
 import { randomSeed } from 'flux-srpo/wire';
 import type { Actions } from './actions.ts';
-import { BACKEND, EMBEDDED, showInAddress } from './address.ts';
+import { EMBEDDED, modelOfAddress, showInAddress } from './address.ts';
+import { ask } from './ask.ts';
+import { keepBackend } from './offline.ts';
 import { createGallery } from './pictures/gallery.ts';
 import { fileName } from './pictures/picture.ts';
 import { formOf } from './request.ts';
 import { advance, startProgress } from './run-progress.ts';
 import { createRunner, messageOf } from './runner.ts';
 import { toHash } from './settings-hash.ts';
+import { localSource, type Source, serverSource } from './source.ts';
 import type { Store } from './store.ts';
 import { words } from './words.ts';
 
 /** What the page can do: it opens models and hands presses of the button to the runner. */
 export type App = ReturnType<typeof createApp>;
 
-interface Opened {
-  address: string;
+interface Opened extends Source {
   flux: FluxSrpo;
   model: LoadedModel;
 }
@@ -26,10 +28,11 @@ export function createApp(store: Store) {
   const runner = createRunner(store, () => opened!, gallery.add);
 
   /**
-   * Opens the model at that address, then draws with it in place of the present one. Rejects where
-   * it cannot be opened; then the present one stays.
+   * Opens it, then draws with it in place of the present one. Rejects where it cannot be opened;
+   * then the present one stays.
    */
-  async function open(address: string): Promise<void> {
+  async function openSource(source: Source): Promise<void> {
+    const { address, host } = source;
     runner.stop();
     if (store.state.stage.at === 'opening') store.state.stage.cancel.abort();
     const before = opened;
@@ -42,8 +45,9 @@ export function createApp(store: Store) {
       set({ stage: { at: 'opening', address, progress, cancel, ...kept } });
     };
     show();
-    // The embedded model is small enough for a CPU.
-    const flux = createFluxSrpo({ model: address, backend: BACKEND, allowWasm: address === EMBEDDED });
+    const flux = source.create();
+    // Before the model is there, the page says whether it can draw here.
+    if (host === undefined) flux.probe({ signal }).then((probe) => store.set({ probe }), ignore);
     const isLatest = () => store.state.stage.at === 'opening' && store.state.stage.cancel === cancel;
     try {
       const model = await flux.load({
@@ -54,9 +58,10 @@ export function createApp(store: Store) {
         },
       });
       signal.throwIfAborted();
-      opened = { address, flux, model };
-      store.set({ stage: { at: 'ready', model }, outcome: { text: '', notes: [] } });
-      showInAddress(address);
+      opened = { ...source, flux, model };
+      store.set({ stage: { at: 'ready', model }, host, outcome: { text: '', notes: [] } });
+      if (host === undefined) showInAddress(address);
+      void keepBackend(model.backend);
       await before?.flux.dispose();
     } catch (error) {
       if (isLatest()) {
@@ -66,6 +71,20 @@ export function createApp(store: Store) {
       await flux.dispose();
       throw error;
     }
+  }
+
+  const open = (address: string): Promise<void> => openSource(localSource(address));
+
+  /** Prompts leave only for a server that the person has agreed to, this visit. */
+  let agreed: string | undefined;
+  async function mayDraw(): Promise<boolean> {
+    const host = opened?.host;
+    if (host === undefined || host === agreed) return true;
+    if (await ask(words.server.ask(host), words.server.no, words.server.yes)) agreed = host;
+    return host === agreed;
+  }
+  async function draw(): Promise<void> {
+    if (await mayDraw()) runner.draw();
   }
 
   let announced = 0;
@@ -93,7 +112,7 @@ export function createApp(store: Store) {
       const seed = store.state.shown[0]?.request.seed ?? randomSeed();
       store.set({ form: { ...store.state.form, seed: String(seed) } });
     },
-    draw: runner.draw,
+    draw: () => void draw(),
     cancel(id) {
       if (store.state.stage.at === 'opening') actions.cancelOpening();
       else runner.cancel(id);
@@ -103,17 +122,30 @@ export function createApp(store: Store) {
       if (stage.at === 'opening') stage.cancel.abort(new DOMException(words.errors.openingCancelled, 'AbortError'));
     },
     // What went wrong, the page shows.
-    open: (address) => void open(address).catch(() => undefined),
+    open: (address) => void open(address).catch(ignore),
+    editServer: (change) => store.set({ server: { ...store.state.server, ...change } }),
+    useServer() {
+      store.set({ serverError: undefined });
+      openSource(serverSource(store.state.server)).catch((serverError) => store.set({ serverError }));
+    },
+    useHere: () => actions.open(modelOfAddress()),
     toModels() {
       const title = document.querySelector<HTMLElement>('#models-title');
       title?.scrollIntoView({ block: 'start' });
       title?.focus();
     },
     copyReport() {
-      const { stage, probe } = store.state;
-      const error = stage.at === 'failed' ? messageOf(stage.error) : '';
-      const report = [location.href.replace(/[#].*/, ''), navigator.userAgent, error, probe?.summary ?? ''];
-      void navigator.clipboard.writeText(report.join('\n'));
+      const { stage, probe, shown, outcome } = store.state;
+      const error = stage.at === 'failed' ? stage.error : outcome.error;
+      // Without the hash, which may hold a prompt.
+      const report = [
+        location.href.replace(/#.*/, ''),
+        navigator.userAgent,
+        ...(error === undefined ? [] : [messageOf(error)]),
+        ...(shown[0]?.timings === undefined ? [] : [JSON.stringify(shown[0].timings)]),
+        probe?.summary ?? '',
+      ];
+      actions.copyText(report.join('\n'));
     },
     askToTell: () => void Notification.requestPermission().then(() => store.set({})),
     choose: gallery.choose,
@@ -121,7 +153,7 @@ export function createApp(store: Store) {
     reuse: gallery.reuse,
     vary(picture) {
       store.set({ form: { ...formOf(picture.request), n: '1', seed: '' } });
-      runner.draw();
+      void draw();
     },
     copy: (picture) => void gallery.copy(picture),
     share: (picture) => void gallery.share(picture, fileName(picture)),
@@ -150,6 +182,9 @@ export function createApp(store: Store) {
 
 /** Milliseconds between two announcements to screen readers. */
 const ANNOUNCE_MS = 5000;
+
+/** What goes wrong with it, loading says. */
+function ignore(): void {}
 
 function addressOf({ state: { stage } }: Store): string {
   return stage.at === 'opening' || stage.at === 'failed' ? stage.address : EMBEDDED;

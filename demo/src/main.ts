@@ -6,16 +6,19 @@ import { listenToDrops } from './drops.ts';
 import { element } from './elements.ts';
 import { listenToKeys } from './keys.ts';
 import { connectModels } from './models/connect-models.ts';
+import { keepForOffline } from './offline.ts';
 import { NO_SERVER } from './server.ts';
 import { fromHash } from './settings-hash.ts';
 import { EMPTY_FORM, type State } from './state.ts';
 import { createStore } from './store.ts';
 import { showInTab } from './tab.ts';
+import { diagnosticsView } from './views/diagnostics.ts';
 import { footerView } from './views/footer.ts';
 import { formView } from './views/form.ts';
 import { frameView } from './views/frame.ts';
 import { galleryView } from './views/gallery.ts';
 import { headerView } from './views/header.ts';
+import { serverView } from './views/server.ts';
 
 /** The page: one state, one render, and what changes the state. */
 
@@ -23,12 +26,16 @@ const places = {
   header: element('header', HTMLDivElement),
   maker: element('maker', HTMLElement),
   gallery: element('gallery', HTMLElement),
+  server: element('server-panel', HTMLDetailsElement),
+  diagnostics: element('diagnostics', HTMLDetailsElement),
   footer: element('foot', HTMLDivElement),
 };
 
 function show(state: State): void {
-  render(headerView(state), places.header);
+  render(headerView(state, app.actions), places.header);
   render(html`${formView(state, app.actions)}${frameView(state, app.actions)}`, places.maker);
+  render(serverView(state, app.actions), places.server);
+  render(diagnosticsView(state, app.actions), places.diagnostics);
   render(galleryView(state, app.actions), places.gallery);
   render(footerView(state), places.footer);
   keepFocus();
@@ -58,13 +65,11 @@ const store = createStore(
 );
 const app = createApp(store);
 listenToKeys(app.actions);
+void keepForOffline();
 listenToDrops(app.actions);
-void app.loadGallery();
 
 // What may compute an imported model is another thing than what may compute the embedded one.
 const { storage } = createFluxSrpo({ model: EMBEDDED, backend: BACKEND });
 const opening = app.open(modelOfAddress());
-show(store.state);
-const probing = createFluxSrpo({ model: modelOfAddress(), backend: BACKEND, allowWasm: true });
-void probing.probe().then((probe) => store.set({ probe }), reportError);
+void app.loadGallery();
 await connectModels(app, storage, opening);

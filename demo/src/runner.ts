@@ -2,6 +2,7 @@ import { type FluxSrpo, type ImageResponse, isFluxError, type Preview } from 'fl
 import { type Picture, withUrl } from './pictures/picture.ts';
 import { pixelsOf, readRequest } from './request.ts';
 import { advance, startProgress } from './run-progress.ts';
+import type { Source } from './source.ts';
 import { type Job, modelOf, type Outcome, type Stage } from './state.ts';
 import type { Store } from './store.ts';
 import { tell } from './tab.ts';
@@ -12,11 +13,11 @@ export const MAX_WAITING = 8;
 
 const NOTHING: Outcome = { text: '', notes: [] };
 
-/** Runs what was asked for, one after the other. @param flux draws on this machine
+/** Runs what was asked for, one after the other. @param current what draws
  * @param finish keeps what was made */
 export function createRunner(
   store: Store,
-  flux: () => { flux: FluxSrpo; address: string },
+  current: () => Source & { flux: FluxSrpo },
   finish: (pictures: Picture[]) => Promise<void>,
 ) {
   let count = 0;
@@ -43,19 +44,26 @@ export function createRunner(
     store.set({ outcome: NOTHING });
     changeJob(id, (job) => ({ ...job, progress: startProgress(words.run.starting, from) }));
     try {
-      const { flux: client, address } = flux();
-      const response = await client.images.generate(request, {
-        signal,
-        onProgress: (event) =>
-          changeJob(id, (job) => ({ ...job, progress: advance(job.progress, event, performance.now()) })),
-        onPartialImage: (preview) => changeJob(id, (job) => ({ ...job, previews: withPreview(job.previews, preview) })),
-      });
+      const { flux: client, address, host } = current();
+      const response = await client.images.generate(
+        host === undefined ? request : { ...request, response_format: 'b64_json' },
+        {
+          signal,
+          onProgress: (event) =>
+            changeJob(id, (job) => ({ ...job, progress: advance(job.progress, event, performance.now()) })),
+          // A server's would have to be asked for, and not every service has them.
+          onPartialImage:
+            host === undefined
+              ? (preview) => changeJob(id, (job) => ({ ...job, previews: withPreview(job.previews, preview) }))
+              : undefined,
+        },
+      );
       const seconds = (performance.now() - from) / 1000;
       const pictures = await takePictures(
         client,
         response,
         { ...request, seed: response.seed ?? request.seed },
-        { seconds, bundle: address },
+        { seconds, bundle: address, ...(host === undefined ? {} : { host }) },
       );
       const isWithheld = response.data.length > pictures.length;
       const notes = response.warnings.map(({ field, reason }) => `${field}: ${reason}`);
@@ -77,15 +85,16 @@ export function createRunner(
     client: FluxSrpo,
     { data, device, timings, ...response }: ImageResponse,
     request: Job['request'],
-    known: Pick<Picture, 'seconds' | 'bundle'>,
+    known: Pick<Picture, 'seconds' | 'bundle' | 'host'>,
   ): Promise<Picture[]> {
     const model = modelOf(store.state.stage);
-    const pictures = data.map(async ({ url }, index): Promise<Picture[]> => {
-      if (url === undefined) return [];
-      const png = await (await fetch(url)).blob();
+    const pictures = data.map(async ({ url, b64_json }, index): Promise<Picture[]> => {
+      const address = b64_json === undefined ? url : `data:image/png;base64,${b64_json}`;
+      if (address === undefined) return [];
+      const png = await (await fetch(address)).blob();
       // The client made the URL, so the client frees it. The page's own lasts as long as the
       // picture.
-      client.revokeImageUrl(url);
+      if (url !== undefined) client.revokeImageUrl(url);
       const { width, height } = await createImageBitmap(png);
       const created = Date.now();
       return [

@@ -1,22 +1,21 @@
 import type { RemoteOptions } from 'flux-srpo';
 
-/** A server that may draw instead of this machine. Off until the person turns it on. */
+/** A server that may draw instead of this machine, as it was typed. The key is in memory alone. */
 export interface ServerSettings {
-  isOn: boolean;
   baseURL: string;
   service: NonNullable<Extract<RemoteOptions['service'], string>>;
-  /** In memory alone, unless the person wants it kept. */
   key: string;
+  /** Empty: the server's own. */
   model: string;
-  /** Whether the person agreed that prompts go there, this visit. */
-  agreed: string;
 }
 
-export const NO_SERVER: ServerSettings = {
-  isOn: false,
-  baseURL: '',
-  service: 'flux-srpo',
-  key: '',
-  model: '',
-  agreed: '',
-};
+export const SERVICES = [
+  'flux-srpo',
+  'openai',
+  'localai',
+  'vllm-omni',
+  'sd-server',
+  'fal',
+] as const satisfies readonly ServerSettings['service'][];
+
+export const NO_SERVER: ServerSettings = { baseURL: '', service: 'flux-srpo', key: '', model: '' };

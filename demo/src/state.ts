@@ -22,6 +22,10 @@ export interface State {
   /** Of the code that is shown. */
   language: Language;
   server: ServerSettings;
+  /** The server that draws now. Absent: this machine does. */
+  host?: string | undefined;
+  /** Why the server could not be used. */
+  serverError?: unknown;
   /** What this machine can do. Absent until it was asked. */
   probe?: ProbeReport;
   /** How the last run ended, and what to know of its picture. */

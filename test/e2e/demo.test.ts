@@ -19,7 +19,8 @@ afterAll(async () => {
 
 /** The page, opened and ready for a prompt. */
 async function openPage(query: string, width = 1000): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width, height: 800 } });
+  // What the service worker keeps of the page is away.test.ts's.
+  const page = await browser.newPage({ viewport: { width, height: 800 }, serviceWorkers: 'block' });
   page.setDefaultTimeout(5 * 60_000);
   await page.goto(site + query);
   await ready(page);

@@ -27,7 +27,7 @@ beforeAll(async () => {
   pipeline = join(folder, 'pipeline');
   await writePipeline('a-3x32', pipeline);
   browser = await launch();
-  page = await browser.newPage({ viewport: { width: WIDTH, height: 800 } });
+  page = await browser.newPage({ viewport: { width: WIDTH, height: 800 }, serviceWorkers: 'block' });
   page.setDefaultTimeout(30_000);
   await page.addInitScript(() => {
     const { revokeObjectURL } = URL;

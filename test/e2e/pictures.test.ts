@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { encodePng } from '@flux-srpo/formats';
 import type { Browser, BrowserContext, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { checkPicture } from '../../models/tiny/scenes/check.ts';
 import { pngText } from '../support/png-text.ts';
 import { axeViolations } from './support/axe.ts';
-import { done, draw, fill, launch, ready } from './support/maker.ts';
+import { done, draw, fill, launch, openMore, ready } from './support/maker.ts';
 import { shownPicture } from './support/shown-picture.ts';
 
 /** What people do with the page, in one visit and the next. */
@@ -113,7 +114,7 @@ describe('the page', () => {
 
   it('lets runs wait, and takes one back', async () => {
     const before = await thumbs().count();
-    await fill(page, { steps: 100 });
+    await fill(page, { steps: 1000 });
     await page.click('#generate');
     await fill(page, { prompt: 'a green boat', steps: 1 });
     await button('Queue another').click();
@@ -122,7 +123,7 @@ describe('the page', () => {
     expect(await page.locator('#queue li span').allTextContents()).toEqual(['a green boat', 'a blue cat']);
     expect(await page.title()).toMatch(/^\d+ % · /);
     expect(await axeViolations(page)).toEqual([]);
-    await button('Do not draw “a green boat”').click();
+    await button('Remove “a green boat”').click();
     await page.click('#cancel');
     await done(page);
     expect(await page.getAttribute('#picture', 'alt')).toBe('a blue cat');
@@ -175,16 +176,20 @@ describe('the page', () => {
   });
 
   it('gives its settings back from the PNG, and the same pixels', async () => {
-    await draw(page, { prompt: 'a red house, “quoted” — ünïcode', steps: 2, seed: 77 });
+    await fill(page, { prompt: 'a red house, “quoted” — ünïcode', steps: 4, seed: 77 });
+    await page.selectOption('#acceleration', 'high');
+    await draw(page, {});
     const drawn = await shownPicture(page);
     const png = await download();
-    expect(JSON.parse(pngText(png).get('flux-srpo')!)).toMatchObject({ seed: 77, steps: 2 });
+    expect(JSON.parse(pngText(png).get('flux-srpo')!)).toMatchObject({ seed: 77, steps: 4, acceleration: 'high' });
     await fill(page, { prompt: 'something else', steps: 9, seed: 5 });
+    await page.selectOption('#acceleration', 'none');
     await drop('mine.png', png);
     await page.getByText('The form has the settings of mine.png.').first().waitFor();
     await page.click('#generate');
     await done(page);
     expect(await shownPicture(page)).toEqual(drawn);
+    await page.selectOption('#acceleration', 'none');
     const bare = await page.screenshot({ clip: { x: 0, y: 0, width: 8, height: 8 } });
     await drop('bare.png', bare);
     await page
@@ -192,6 +197,33 @@ describe('the page', () => {
       .first()
       .waitFor();
     expect(await page.inputValue('#seed')).toBe('77');
+  });
+
+  it('reads what A1111 and ComfyUI wrote, and says what does not apply', async () => {
+    const picture = { width: 1, height: 1, rgb: new Uint8Array(3) };
+    // As the two programs write them, with what this page has not.
+    const parameters =
+      'a castle, sunset\nNegative prompt: blurry\nSteps: 3, Sampler: DPM++ 2M, CFG scale: 7, Seed: 12, Size: 80x112, Model: sdxl';
+    await drop('a1111.png', encodePng(picture, { parameters }));
+    await page.getByText('The form has the settings of a1111.png.').first().waitFor();
+    await openMore(page);
+    const values = async () =>
+      Promise.all(['prompt', 'width', 'height', 'steps', 'seed'].map((id) => page.inputValue(`#${id}`)));
+    expect(await values()).toEqual(['a castle, sunset', '80', '112', '3', '12']);
+    const notes = (await page.textContent('#warnings')) ?? '';
+    for (const name of ['Negative prompt', 'Sampler', 'CFG scale', 'Model']) expect(notes).toContain(name);
+    const graph = {
+      1: { class_type: 'CLIPTextEncode', inputs: { text: 'a boat', clip: ['9', 0] } },
+      2: { class_type: 'CLIPTextEncode', inputs: { text: 'ugly', clip: ['9', 0] } },
+      3: { class_type: 'EmptyLatentImage', inputs: { width: 96, height: 64, batch_size: 1 } },
+      4: { class_type: 'KSampler', inputs: { seed: 99, steps: 4, cfg: 1, positive: ['1', 0], negative: ['2', 0] } },
+      5: { class_type: 'LoraLoader', inputs: { lora_name: 'x', model: ['9', 0] } },
+    };
+    await drop('comfy.png', encodePng(picture, { prompt: JSON.stringify(graph) }));
+    await page.getByText('The form has the settings of comfy.png.').first().waitFor();
+    expect(await values()).toEqual(['a boat', '96', '64', '4', '99']);
+    expect(await page.textContent('#warnings')).toContain('LoraLoader: this page has no such setting.');
+    await page.selectOption('#size', 'landscape_4_3');
   });
 
   it('gives the picture as code, which draws it again, and a link that has the prompt only when asked', async () => {

@@ -8,7 +8,11 @@ import { words } from '../words.ts';
 
 /** A message with its code. The place is always there, so that a screen reader hears what comes. */
 export function errorView(error: unknown): TemplateResult {
-  return html`<p id="error" class="error" role="alert" ?hidden=${error === undefined}>${error === undefined ? nothing : messageOf(error)}</p>`;
+  return problemView('error', error);
+}
+
+export function problemView(id: string, error: unknown): TemplateResult {
+  return html`<p id=${id} class="error" role="alert" ?hidden=${error === undefined}>${error === undefined ? nothing : messageOf(error)}</p>`;
 }
 
 /** Why there is no model, and each way on. */

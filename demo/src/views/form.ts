@@ -11,7 +11,7 @@ import { words } from '../words.ts';
 
 /** Steps of a side, in pixels: a token of the model is as wide. */
 const SIDE_STEP = 16;
-const EXAMPLES = 3;
+const EXAMPLES = 6;
 
 /** The prompt, what most people choose, and behind "More" what most never touch. */
 export function formView({ stage, form }: State, actions: Actions): TemplateResult {

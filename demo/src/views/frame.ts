@@ -3,13 +3,14 @@ import { html, nothing, type TemplateResult } from 'lit-html';
 import { keyed } from 'lit-html/directives/keyed.js';
 import { ref } from 'lit-html/directives/ref.js';
 import { repeat } from 'lit-html/directives/repeat.js';
+import { styleMap } from 'lit-html/directives/style-map.js';
 import type { Actions } from '../actions.ts';
 import { fileName, type Picture } from '../pictures/picture.ts';
 import { pixelsOf } from '../request.ts';
 import { bytesPerSecond, type RunProgress, secondsLeft, secondsPerStep } from '../run-progress.ts';
 import { type Job, modelOf, type State } from '../state.ts';
 import { words } from '../words.ts';
-import { errorView, openingErrorView } from './error.ts';
+import { errorView } from './error.ts';
 import { toolsView } from './tools.ts';
 
 /** The picture, what happens to it, and what waits. */
@@ -18,7 +19,7 @@ export function frameView(state: State, actions: Actions): TemplateResult {
   const progress = progressOf(state);
   const isSeveral = shown.length > 1 && stage.at !== 'running';
   return html`<section class="card" aria-label=${words.frame.title}>
-    <div id="frame" class=${isSeveral ? 'several' : ''} style=${isSeveral ? '' : `aspect-ratio: ${ratioOf(state)}`}>${contentView(state, actions)}</div>
+    <div id="frame" class=${isSeveral ? 'several' : ''} style=${styleMap(isSeveral ? {} : { 'aspect-ratio': ratioOf(state) })}>${contentView(state, actions)}</div>
     <progress
       id="bar"
       class=${progress === undefined ? 'still' : ''}
@@ -33,8 +34,8 @@ export function frameView(state: State, actions: Actions): TemplateResult {
     <div id="warnings" class="quiet notes" role="status" aria-label=${words.run.notes} ?hidden=${outcome.notes.length === 0}>
       ${outcome.notes.map((note) => html`<p>${note}</p>`)}
     </div>
-    ${stage.at === 'failed' ? openingErrorView(stage, actions) : errorView(outcome.error)}
-    ${stage.at === 'running' ? queueView(stage.jobs, actions) : toolsView(state, actions)}
+    ${stage.at === 'failed' ? nothing : errorView(outcome.error)}
+    <div id="after">${stage.at === 'running' ? queueView(stage.jobs, actions) : toolsView(state, actions)}</div>
   </section>`;
 }
 
@@ -74,7 +75,7 @@ function contentView({ stage, shown }: State, actions: Actions): TemplateResult 
   const [job] = stage.at === 'running' ? stage.jobs : [];
   if (job !== undefined && (job.previews.length > 0 || shown.length === 0)) return previewsView(job);
   if (shown.length > 0) {
-    return html`<div class="pictures" style="--columns: ${columns(shown.length)}">${repeat(
+    return html`<div class="pictures" style=${styleMap({ '--columns': columns(shown.length) })}>${repeat(
       shown,
       ({ id }) => id,
       (picture, place) => pictureView(picture, shown.length === 1, place === 0, actions),
@@ -86,7 +87,7 @@ function contentView({ stage, shown }: State, actions: Actions): TemplateResult 
 function previewsView({ previews, request }: Job): TemplateResult {
   if (request.enable_safety_checker) return html`<p id="empty" class="quiet">${words.frame.unseen}</p>`;
   if (previews.length === 0) return html`<p id="empty" class="quiet">${words.run.starting}</p>`;
-  return html`<div class="pictures" style="--columns: ${columns(request.n ?? 1)}">
+  return html`<div class="pictures" style=${styleMap({ '--columns': columns(request.n ?? 1) })}>
     ${previews.map((preview) => keyed(preview.image, html`<canvas id=${preview.image === 0 ? 'preview' : nothing} aria-hidden="true" ${ref(paint(preview))}></canvas>`))}
   </div>`;
 }
@@ -102,11 +103,12 @@ function paint({ width, height, rgba }: Preview) {
 }
 
 function pictureView(picture: Picture, isAlone: boolean, isFirst: boolean, actions: Actions): TemplateResult {
-  const { url, request, width, height, seconds, index } = picture;
+  const { url, request, width, height, seconds, index, host } = picture;
   const image = html`<img id=${isFirst ? 'picture' : nothing} src=${url} alt=${request.prompt} width=${width} height=${height} />`;
-  if (isAlone) return html`<figure>${image}</figure>`;
+  const badge = html`<span class="badge">${host === undefined ? words.server.badge.here : words.server.badge.there(host)}</span>`;
+  if (isAlone) return html`<figure>${image}${badge}</figure>`;
   return html`<figure>
-    ${image}
+    ${image}${badge}
     <figcaption class="quiet">
       <span>${words.frame.caption(request.seed ?? undefined, index, request.n ?? 1, seconds)}</span>
       <a class="button small" href=${url} download=${fileName(picture)}>${words.tools.download}</a>
@@ -121,7 +123,7 @@ function columns(count: number): number {
 
 function queueView([, ...waiting]: readonly Job[], actions: Actions): TemplateResult {
   const ask = 'Notification' in globalThis && Notification.permission === 'default';
-  const list = html`<h3>${words.queue.title}</h3>
+  const list = html`<h2 class="minor">${words.queue.title}</h2>
     <ol id="queue">
       ${repeat(
         waiting,

@@ -1,24 +1,30 @@
-import { html, type TemplateResult } from 'lit-html';
+import { html, nothing, type TemplateResult } from 'lit-html';
+import type { Actions } from '../actions.ts';
 import { modelOf, type State } from '../state.ts';
 import { words } from '../words.ts';
+import { openingErrorView } from './error.ts';
 
 /** What draws, what leaves the tab, and what this machine can do. */
-export function headerView(state: State): TemplateResult {
+export function headerView(state: State, actions: Actions): TemplateResult {
   return html`<p id="about">${aboutOf(state)}</p>
-    <p id="verdict" class="quiet">${verdictOf(state)}</p>`;
+    <p id="verdict" class="quiet">${verdictOf(state)}</p>
+    ${state.stage.at === 'failed' ? openingErrorView(state.stage, actions) : nothing}`;
 }
 
-function aboutOf({ stage, server }: State): string {
+function aboutOf({ stage, host }: State): string {
   if (stage.at === 'opening') return words.opening;
   if (stage.at === 'failed') return words.first.failed;
-  const here = words.first.here(stage.model.name);
-  return server.isOn ? words.first.server(new URL(server.baseURL).host) : here;
+  return host === undefined ? words.first.here(stage.model.name) : words.first.server(host);
 }
 
 function verdictOf({ probe, gallery, stage }: State): string {
   if (probe === undefined) return words.verdict.asking;
   const { verdict, adapter, memory } = probe;
-  if (verdict === 'unsupported') return `${words.verdict.unsupported}: ${probe.reasons[0]?.message ?? ''}.`;
+  if (verdict === 'unsupported') {
+    // What is wrong with the model, the error says.
+    const why = probe.reasons.find(({ code }) => code.startsWith('device/'));
+    return why === undefined ? '' : `${words.verdict.unsupported}: ${why.message}.`;
+  }
   const gpu = [adapter?.vendor, adapter?.architecture].filter(Boolean).join(' ');
   const halves = adapter?.features.includes('shader-f16') ? 1 : 0;
   const numbers = verdict === 'ready' ? [words.verdict.halves[halves]] : [];

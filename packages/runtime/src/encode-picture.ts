@@ -1,3 +1,4 @@
+import type { Acceleration } from '@flux-srpo/core';
 import { encodePng } from '@flux-srpo/formats';
 import type { Bundle } from './bundle/bundle.ts';
 import type { GenerateResult } from './generation/contract.ts';
@@ -9,6 +10,8 @@ export interface PictureSettings {
   steps: number;
   /** Absent where the model has no input for it. */
   guidance?: number;
+  /** Absent where every step was computed. */
+  acceleration?: Exclude<Acceleration, 'none'>;
   seed: number;
   /** Which picture of the batch this is; all share the seed. */
   index: number;
@@ -25,11 +28,12 @@ export interface PictureSettings {
 }
 
 export function pictureSettings(result: GenerateResult, index: number, bundle: Bundle): PictureSettings {
-  const { prompt, steps, guidance, seed, n, size, maxSequenceLength } = result.request;
+  const { prompt, steps, guidance, acceleration, seed, n, size, maxSequenceLength } = result.request;
   return {
     prompt,
     steps,
     ...(bundle.manifest.config.transformer.guidance_embeds && { guidance }),
+    ...(acceleration !== 'none' && { acceleration }),
     seed,
     index,
     n,

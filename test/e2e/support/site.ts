@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, preview } from 'vite';
+import { build } from 'vite';
 import type { TestProject } from 'vitest/node';
+import { serveFolder } from '../../support/serve-folder.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -13,18 +14,16 @@ declare module 'vitest' {
 }
 
 const root = fileURLToPath(new URL('../../../demo', import.meta.url));
-const configFile = join(root, 'vite.config.ts');
 
-/** Builds the page once for all files of the tier, and serves it in a folder of its host. */
+/** Builds the page once for all files of the tier. A static host has it in a folder. */
 export default async function serveSite({ provide }: TestProject): Promise<() => Promise<void>> {
-  const outDir = await mkdtemp(join(tmpdir(), 'flux-srpo-site-'));
-  await build({ root, configFile, logLevel: 'error', build: { outDir, emptyOutDir: true } });
-  const server = await preview({ root, configFile, logLevel: 'error', build: { outDir }, preview: { port: 0 } });
-  const [url] = server.resolvedUrls?.local ?? [];
-  if (url === undefined) throw new Error('the built page must have a local address, got none');
-  provide('site', url);
+  const host = await mkdtemp(join(tmpdir(), 'flux-srpo-site-'));
+  const outDir = join(host, 'some', 'folder');
+  await build({ root, configFile: join(root, 'vite.config.ts'), logLevel: 'error', build: { outDir } });
+  const server = await serveFolder(host);
+  provide('site', `${server.url}some/folder/`);
   return async () => {
     await server.close();
-    await rm(outDir, { recursive: true, force: true });
+    await rm(host, { recursive: true, force: true });
   };
 }

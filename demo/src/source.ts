@@ -1,0 +1,38 @@
+import { createFluxSrpo, type FluxSrpo } from 'flux-srpo';
+import { BACKEND, EMBEDDED } from './address.ts';
+import type { ServerSettings } from './server.ts';
+
+/** Something that draws: a model on this machine, or a server. */
+export interface Source {
+  /** URL of a bundle, `opfs:<id>`, or the endpoint of a server. */
+  address: string;
+  /** Of a server: where prompts go. */
+  host?: string;
+  create(): FluxSrpo;
+}
+
+export function localSource(address: string): Source {
+  return {
+    address,
+    // The embedded model is small enough for a CPU.
+    create: () => createFluxSrpo({ model: address, backend: BACKEND, allowWasm: address === EMBEDDED }),
+  };
+}
+
+export function serverSource({ baseURL, service, key, model }: ServerSettings): Source {
+  const url = new URL(baseURL, location.href);
+  return {
+    address: url.href,
+    host: url.host,
+    create: () =>
+      createFluxSrpo({
+        backend: 'remote',
+        remote: {
+          baseURL: url,
+          service,
+          ...(key === '' ? {} : { apiKey: () => key }),
+          ...(model === '' ? {} : { model }),
+        },
+      }),
+  };
+}
