@@ -1,4 +1,4 @@
-import { type FluxSrpo, type ImageResponse, isFluxError, type Preview } from 'flux-srpo';
+import { type FluxSrpo, type ImageResponse, isFluxError, type LoadedModel, type Preview } from 'flux-srpo';
 import { type Picture, withUrl } from './pictures/picture.ts';
 import { pixelsOf, readRequest } from './request.ts';
 import { advance, startProgress } from './run-progress.ts';
@@ -17,7 +17,7 @@ const NOTHING: Outcome = { text: '', notes: [] };
  * @param finish keeps what was made */
 export function createRunner(
   store: Store,
-  current: () => Source & { flux: FluxSrpo },
+  current: () => Source & { flux: FluxSrpo; model: LoadedModel },
   finish: (pictures: Picture[]) => Promise<void>,
 ) {
   let count = 0;
@@ -44,9 +44,14 @@ export function createRunner(
     store.set({ outcome: NOTHING });
     changeJob(id, (job) => ({ ...job, progress: startProgress(words.run.starting, from) }));
     try {
-      const { flux: client, address, host } = current();
+      const {
+        flux: client,
+        address,
+        host,
+        model: { model },
+      } = current();
       const response = await client.images.generate(
-        host === undefined ? request : { ...request, response_format: 'b64_json' },
+        host === undefined ? request : { ...request, model, response_format: 'b64_json' },
         {
           signal,
           onProgress: (event) =>

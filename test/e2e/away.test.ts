@@ -61,6 +61,12 @@ describe('the page', () => {
   });
 
   it('opens and draws without a network after the first visit', async () => {
+    await context.close();
+    context = await browser.newContext({ viewport: { width: 1000, height: 900 } });
+    page = await context.newPage();
+    page.setDefaultTimeout(60_000);
+    await page.goto(`${site}?backend=wasm`);
+    await ready(page);
     await expect
       .poll(
         () =>

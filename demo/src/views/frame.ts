@@ -35,7 +35,7 @@ export function frameView(state: State, actions: Actions): TemplateResult {
       ${outcome.notes.map((note) => html`<p>${note}</p>`)}
     </div>
     ${stage.at === 'failed' ? nothing : errorView(outcome.error)}
-    <div id="after">${stage.at === 'running' ? queueView(stage.jobs, actions) : toolsView(state, actions)}</div>
+    <div id="after" class=${stage.at === 'running' || shown.length > 0 ? 'held' : ''}>${stage.at === 'running' ? queueView(stage.jobs, actions) : toolsView(state, actions)}</div>
   </section>`;
 }
 

@@ -19,7 +19,11 @@ const root = fileURLToPath(new URL('../../../demo', import.meta.url));
 export default async function serveSite({ provide }: TestProject): Promise<() => Promise<void>> {
   const host = await mkdtemp(join(tmpdir(), 'flux-srpo-site-'));
   const outDir = join(host, 'some', 'folder');
+  // Vitest's own would make a page for development of it, without a service worker.
+  const { NODE_ENV } = process.env;
+  process.env.NODE_ENV = 'production';
   await build({ root, configFile: join(root, 'vite.config.ts'), logLevel: 'error', build: { outDir } });
+  process.env.NODE_ENV = NODE_ENV;
   const server = await serveFolder(host);
   provide('site', `${server.url}some/folder/`);
   return async () => {
