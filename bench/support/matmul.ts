@@ -1,66 +1,47 @@
+import { f16ToF32, f32ToF16 } from '@flux-srpo/formats';
+import { type MatMulShader, plainMatMul } from './matmul-shaders.ts';
+
 /**
- * A plain tiled matrix product in WGSL, without subgroups or vendor matrix units: what a simple
- * shader reaches on this machine.
+ * A number of C is a sum of `size` products of −1, 0 and 1. Halves hold whole numbers up to 2048,
+ * and sums of so few products stay far below: so products are exact, in any order and type.
  */
+const LARGEST_SIZE = 2 ** 14;
 
-/** Rows and columns of C that one workgroup of 16 × 16 threads makes; each thread makes 4 × 4. */
-const TILE = 64;
+/** Rows of C that are compared with the CPU's. */
+const CHECKED_ROWS = 4;
 
-function shader(type: 'f16' | 'f32', size: number): string {
-  return `${type === 'f16' ? 'enable f16;' : ''}
-const N4 = ${size / 4}u;
-@group(0) @binding(0) var<storage, read> a: array<vec4<${type}>>;
-@group(0) @binding(1) var<storage, read> b: array<vec4<${type}>>;
-@group(0) @binding(2) var<storage, read_write> c: array<vec4<${type}>>;
-var<workgroup> rows: array<array<vec4<${type}>, 4>, 64>;
-var<workgroup> columns: array<array<vec4<${type}>, 16>, 16>;
-@compute @workgroup_size(16, 16)
-fn main(@builtin(local_invocation_id) l: vec3u, @builtin(workgroup_id) w: vec3u) {
-  var sums: array<vec4<${type}>, 4>;
-  let flat = l.y * 16u + l.x;
-  for (var k = 0u; k < N4; k += 4u) {
-    rows[flat / 4u][flat % 4u] = a[(w.y * 64u + flat / 4u) * N4 + k + flat % 4u];
-    columns[flat / 16u][flat % 16u] = b[(k * 4u + flat / 16u) * N4 + w.x * 16u + flat % 16u];
-    workgroupBarrier();
-    for (var i = 0u; i < 4u; i++) {
-      let b0 = columns[i * 4u][l.x];
-      let b1 = columns[i * 4u + 1u][l.x];
-      let b2 = columns[i * 4u + 2u][l.x];
-      let b3 = columns[i * 4u + 3u][l.x];
-      for (var r = 0u; r < 4u; r++) {
-        let x = rows[l.y * 4u + r][i];
-        sums[r] = fma(vec4(x.x), b0, fma(vec4(x.y), b1, fma(vec4(x.z), b2, fma(vec4(x.w), b3, sums[r]))));
-      }
-    }
-    workgroupBarrier();
-  }
-  for (var r = 0u; r < 4u; r++) {
-    c[(w.y * 64u + l.y * 4u + r) * N4 + w.x * 16u + l.x] = sums[r];
-  }
-}`;
+/** Seconds of one plain product [size, size]·[size, size]. Throws where it is wrong. */
+export function timeMatMul(device: GPUDevice, type: 'f16' | 'f32', size: number, repeats: number): Promise<number> {
+  return timeProduct(device, plainMatMul(type, size), size, repeats);
 }
 
-/** Seconds of one product [size, size]·[size, size]. Throws where the product is wrong. */
-export async function timeMatMul(
+/**
+ * Seconds of one product by this shader. Throws where rows of it differ from the CPU's.
+ *
+ * @param device has the shader's features
+ * @param size a multiple of both sides of the shader's tile
+ */
+export async function timeProduct(
   device: GPUDevice,
-  type: 'f16' | 'f32',
+  shader: MatMulShader,
   size: number,
   repeats: number,
 ): Promise<number> {
-  if (size % TILE !== 0) throw new Error(`the matrices' size must be a multiple of ${TILE}, got ${size}`);
-  const bytes = size * size * (type === 'f16' ? 2 : 4);
-  const buffers = [1, 2, 3].map(() =>
+  const { tile, code } = shader;
+  if (size % tile.rows !== 0 || size % tile.columns !== 0 || size > LARGEST_SIZE)
+    throw new Error(
+      `the matrices' size must be a multiple of ${tile.rows} and ${tile.columns}, ${LARGEST_SIZE} at most, got ${size}`,
+    );
+  const [a, b] = [signs(1, size * size), signs(2, size * size)];
+  const buffers = [shader.inputs, shader.inputs, shader.output].map((type) =>
     device.createBuffer({
-      size: bytes,
+      size: size * size * (type === 'f16' ? 2 : 4),
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     }),
   );
-  // All factors are 2^-6, so each number of the product is size·2^-12: exact in halves, also on the
-  // way.
-  const value =
-    type === 'f16' ? new Uint16Array(size * size).fill(0x2400) : new Float32Array(size * size).fill(2 ** -6);
-  for (const buffer of buffers.slice(0, 2)) device.queue.writeBuffer(buffer, 0, value);
-  const module = device.createShaderModule({ code: shader(type, size) });
+  for (const [i, values] of [a, b].entries())
+    device.queue.writeBuffer(buffers[i]!, 0, shader.inputs === 'f16' ? f32ToF16(values) : values);
+  const module = device.createShaderModule({ code });
   const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module } });
   const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
   const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
@@ -69,7 +50,7 @@ export async function timeMatMul(
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, group);
-    for (let i = 0; i < count; i++) pass.dispatchWorkgroups(size / TILE, size / TILE);
+    for (let i = 0; i < count; i++) pass.dispatchWorkgroups(size / tile.columns, size / tile.rows);
     pass.end();
     device.queue.submit([encoder.finish()]);
     await device.queue.onSubmittedWorkDone();
@@ -78,21 +59,55 @@ export async function timeMatMul(
   const started = performance.now();
   await run(repeats);
   const seconds = (performance.now() - started) / 1000 / repeats;
-  await assertProduct(device, buffers[2] as GPUBuffer, type, size);
+  for (let i = 0; i < CHECKED_ROWS; i++) {
+    const row = Math.floor((i * (size - 1)) / (CHECKED_ROWS - 1));
+    assertRow(row, await readRow(device, buffers[2]!, shader.output, row, size), productRow(a, b, row, size));
+  }
   for (const buffer of buffers) buffer.destroy();
   return seconds;
 }
 
-async function assertProduct(device: GPUDevice, product: GPUBuffer, type: 'f16' | 'f32', size: number): Promise<void> {
-  const staging = device.createBuffer({ size: 8, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+/** −1, 0 or 1 each: the high bits of a linear congruential generator. */
+function signs(seed: number, length: number): Float32Array<ArrayBuffer> {
+  let state = seed;
+  const values = new Float32Array(length);
+  for (let i = 0; i < length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    values[i] = ((state >>> 16) % 3) - 1;
+  }
+  return values;
+}
+
+function productRow(a: Float32Array, b: Float32Array, row: number, size: number): Float32Array {
+  const product = new Float32Array(size);
+  for (let k = 0; k < size; k++) {
+    const factor = a[row * size + k]!;
+    if (factor === 0) continue;
+    for (let n = 0; n < size; n++) product[n]! += factor * b[k * size + n]!;
+  }
+  return product;
+}
+
+async function readRow(
+  device: GPUDevice,
+  product: GPUBuffer,
+  type: 'f16' | 'f32',
+  row: number,
+  size: number,
+): Promise<Float32Array> {
+  const bytes = size * (type === 'f16' ? 2 : 4);
+  const staging = device.createBuffer({ size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
   const encoder = device.createCommandEncoder();
-  encoder.copyBufferToBuffer(product, product.size - 8, staging, 0, 8);
+  encoder.copyBufferToBuffer(product, row * bytes, staging, 0, bytes);
   device.queue.submit([encoder.finish()]);
   await staging.mapAsync(GPUMapMode.READ);
-  const range = staging.getMappedRange();
-  // Halves are compared by their bits: size·2^-12 is a power of two for the sizes that make sense.
-  const got = type === 'f16' ? 2 ** ((new Uint16Array(range)[3]! >> 10) - 15) : new Float32Array(range)[1]!;
-  const want = type === 'f16' ? 2 ** Math.floor(Math.log2(size / 4096)) : size / 4096;
+  const copy = staging.getMappedRange().slice(0);
   staging.destroy();
-  if (got !== want) throw new Error(`the matrix product must be ${want}, got ${got}`);
+  return type === 'f16' ? f16ToF32(new Uint16Array(copy)) : new Float32Array(copy);
+}
+
+function assertRow(row: number, got: Float32Array, want: Float32Array): void {
+  const column = want.findIndex((value, i) => value !== got[i]);
+  if (column !== -1)
+    throw new Error(`the matrix product must be ${want[column]} at [${row}, ${column}], got ${got[column]}`);
 }
