@@ -1,6 +1,7 @@
 import { type GraphPart, ModelError, type Residency } from '@flux-srpo/core';
 import type { Bundle } from '../bundle/bundle.ts';
 import type { Backend, DeviceTensor, HostTensor, Session, Stage } from '../ort/backend.ts';
+import { requireHarmless } from './harmless-graph.ts';
 import { PartCache } from './part-cache.ts';
 import { loadPart, type PartWeights } from './weights.ts';
 
@@ -134,8 +135,10 @@ export class Phase {
     return stage.session(graph, () => this.#model(graph));
   }
 
-  #model(graph: string): Promise<Uint8Array> {
-    return this.bundle.graph(graph, this.#backend.info.precision);
+  async #model(graph: string): Promise<Uint8Array> {
+    const bytes = await this.bundle.graph(graph, this.#backend.info.precision);
+    requireHarmless(graph, bytes);
+    return bytes;
   }
 
   async #load(part: string, signal: AbortSignal): Promise<PartWeights> {

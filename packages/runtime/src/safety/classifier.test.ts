@@ -85,7 +85,7 @@ describe('loadClassifier', () => {
 
   it.each<[string, Changes, string]>([
     ['another input than pictures', { model: oneNode('Relu', 'input_ids') }, 'model/manifest-invalid'],
-    ['bytes that are no graph', { model: new Uint8Array(5000).fill(7) }, 'inference/session-create'],
+    ['bytes that are no graph', { model: new Uint8Array(5000).fill(7) }, 'format/header-invalid'],
     ['labels without the flagged one', { config: { id2label: { 0: 'cat' } } }, 'format/config-unsupported'],
     ['an unknown filter', { preprocessor: { resample: 9 } }, 'format/config-unsupported'],
     ['a mean for two colours', { preprocessor: { image_mean: [0.5, 0.5] } }, 'format/config-unsupported'],

@@ -9,6 +9,7 @@ import { RawImage, softmax, type Tensor } from '@huggingface/transformers';
 import type { Bundle } from '../bundle/bundle.ts';
 import type { GeneratedImage } from '../generation/picture.ts';
 import type { Session, Stage } from '../ort/backend.ts';
+import { requireHarmless } from '../parts/harmless-graph.ts';
 import { PillowImageProcessor } from './image-processor.ts';
 
 /**
@@ -38,7 +39,11 @@ export async function loadClassifier(stage: Stage, bundle: Bundle, checker: Safe
   const preprocessor = await readJson(bundle, `${folder}/preprocessor_config.json`);
   const { labels } = readClassifierConfig(config, preprocessor, flagged);
   const processor = new PillowImageProcessor(preprocessor);
-  const session = await stage.session(GRAPH, () => readBounded(bundle, `${folder}/model.onnx`, MAX_CLASSIFIER_BYTES));
+  const session = await stage.session(GRAPH, async () => {
+    const bytes = await readBounded(bundle, `${folder}/model.onnx`, MAX_CLASSIFIER_BYTES);
+    requireHarmless(GRAPH, bytes, 'others');
+    return bytes;
+  });
   checkGraph(session);
 
   return {
