@@ -55,6 +55,10 @@ export type Progress = Overall &
         total: number;
       }
     | {
+        /** Another tab draws on the GPU. One does at a time (`shareGpu`), so this call waits. */
+        stage: 'wait';
+      }
+    | {
         /**
          * A new worker goes on after the last finished step, to the same pixels. It loads what it
          * needs, so counts of other stages start over. `fraction` does not.

@@ -45,6 +45,7 @@ export type {
   RemoteModel,
 } from './client/image-client.ts';
 export type { ImageStream } from './client/image-stream.ts';
+export type { PendingImage } from './client/kept-pictures.ts';
 export type { FallbackPolicy, FluxSrpoOptions } from './client/options.ts';
 export type { QueueState } from './client/queue.ts';
 export type { ProbeReport } from './probe/probe-report.ts';

@@ -2,8 +2,8 @@ import { startWorker } from '../../../packages/images/src/worker/start-worker.ts
 
 /*
  * The library's own worker with three changes. It does not test the software GPU's kernels at each
- * start, which would take half a minute. It counts what it holds of the GPU. It hangs the GPU when
- * a message tells it to: a hung GPU takes work and answers nothing.
+ * start, which would take half a minute. It counts what it holds of the GPU. It hangs or loses the
+ * GPU when a message tells it to: a hung GPU takes work and answers nothing.
  */
 
 /**
@@ -50,5 +50,6 @@ GPUQueue.prototype.onSubmittedWorkDone = function () {
 
 addEventListener('message', ({ data }) => {
   if (data?.sabotage === 'hang-gpu') isHung = true;
+  if (data?.sabotage === 'lose-gpu') for (const device of devices) destroyDevice.call(device);
 });
 startWorker({ selfTest: false });

@@ -35,6 +35,12 @@ export class CallProgress {
     this.#tell({ stage: 'restart', reason: toWireError(reason), steps, fraction: 0, text }, this.#fraction);
   }
 
+  /** Another tab draws on the GPU, and this one waits for its turn. */
+  wait(): void {
+    const text = 'Waiting for another tab that draws';
+    this.#tell({ stage: 'wait', fraction: 0, text }, this.#fraction);
+  }
+
   #tell(event: Progress, fraction: number): void {
     this.#fraction = Math.max(this.#fraction, fraction);
     this.#onProgress({ ...event, fraction: this.#fraction });

@@ -14,6 +14,7 @@ import type {
   LoadOptions,
 } from './image-client.ts';
 import type { ImageStream } from './image-stream.ts';
+import type { PendingImage } from './kept-pictures.ts';
 import type { LocalClient } from './local-client.ts';
 import { type FluxSrpoOptions, resolveOptions } from './options.ts';
 import { Queue, type QueueState } from './queue.ts';
@@ -32,7 +33,26 @@ export interface FluxSrpo extends AsyncDisposable {
     generate(request: ImageRequestNonStreaming, options?: GenerateOptions): Promise<ImageResponse>;
     /** For requests whose `stream` is known only at run time. */
     generate(request: ImageRequest, options?: GenerateOptions): Promise<ImageResponse | ImageStream>;
+    /** Pictures that were begun with `resume: true`, in any tab, and are not done. */
+    pending(): Promise<PendingImage[]>;
+    /**
+     * Goes on with such a picture after its last finished step, to the pixels of one that was not
+     * disturbed. Rejects with `input/conflict` where another tab draws it, or where the model, the
+     * backend or the graphics adapter is not the one that it began with.
+     */
+    resume(id: string, options?: GenerateOptions): Promise<ImageResponse>;
+    /** Removes what is kept of such a picture. */
+    forget(id: string): Promise<void>;
   };
+  /**
+   * Stops computing until `resume`, at the next run of a block: for the picture that is drawn here,
+   * and those after it. What is loaded stays in memory, other tabs may draw, and a call can still be
+   * aborted. Requests to a server go on.
+   */
+  pause(): void;
+  /** Goes on after `pause`. */
+  resume(): void;
+  readonly isPaused: boolean;
   /** Local requests now. */
   readonly queue: QueueState;
   /** Models in this browser's storage: imported (`model: 'opfs:<id>'`), and kept by `load`. */
@@ -71,6 +91,7 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
   const disposal = new AbortController();
   let here: LocalClient | undefined;
   let there: RemoteClient | undefined;
+  let isPaused = false;
 
   /** Each is loaded when it is first used. */
   const clients = {
@@ -78,7 +99,10 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
       // Both, so that whatever is asked later needs nothing more of the network.
       const [{ LocalClient }] = await Promise.all([import('./local-client.ts'), import('./image-stream.ts')]);
       disposal.signal.throwIfAborted();
-      here ??= new LocalClient(local!);
+      if (here === undefined) {
+        here = new LocalClient(local!);
+        if (isPaused) here.pauseRun();
+      }
       return here;
     },
     async there() {
@@ -88,12 +112,18 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     },
   };
 
-  const begin = ({ signal, onProgress, onPartialImage }: GenerateOptions): Call => {
+  const begin = ({ signal, onProgress, onPartialImage, resume }: GenerateOptions): Call => {
     if (disposal.signal.aborted) {
       throw new InputError('this client was disposed; create another', { code: 'input/conflict' });
     }
     const either = signal === undefined ? disposal.signal : AbortSignal.any([signal, disposal.signal]);
-    return { signal: either, onProgress: reporting(onProgress), onPartialImage: reporting(onPartialImage) };
+    if (resume === true && local === undefined) {
+      throw new InputError('resume must be left out where a server draws: nothing of its pictures is here to keep', {
+        code: 'input/conflict',
+        details: { field: 'resume' },
+      });
+    }
+    return { signal: either, onProgress: reporting(onProgress), onPartialImage: reporting(onPartialImage), resume };
   };
 
   const generate = async (request: ImageRequest, call: Call): Promise<ImageResponse> => {
@@ -138,6 +168,29 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
         const call = begin(options_);
         return body?.stream === true ? stream(body, call) : generate(body, call);
       }) as FluxSrpo['images']['generate'],
+      async pending() {
+        const { pendingImages } = await import('./kept-pictures.ts');
+        return pendingImages();
+      },
+      async resume(id, options_ = {}) {
+        const call = begin({ ...options_, resume: true });
+        return queue.run(async () => (await clients.here()).resume(id, call), call.signal);
+      },
+      async forget(id) {
+        const { forgetImage } = await import('./kept-pictures.ts');
+        await forgetImage(id);
+      },
+    },
+    pause() {
+      isPaused = true;
+      here?.pauseRun();
+    },
+    resume() {
+      isPaused = false;
+      void here?.resumeRun();
+    },
+    get isPaused() {
+      return isPaused;
     },
     get queue() {
       return queue.state;

@@ -7,12 +7,15 @@ import { roughPictures } from '../wire/rough-pictures.ts';
 import type { LocalModel } from '../worker/protocol.ts';
 import { isUnsupported } from '../worker/recovery.ts';
 import type { Call, ImageClient } from './image-client.ts';
+import { KeptPicture } from './kept-pictures.ts';
+import { KeptSteps } from './kept-steps.ts';
 import { LocalEngine, type LocalEngineOptions } from './local-engine.ts';
 
 /** Makes pictures in a worker of this page, one call at a time. */
 export class LocalClient implements ImageClient {
   readonly #engine: LocalEngine;
   readonly #urls = new Set<string>();
+  #isDisposed = false;
   /** Why this machine cannot run the model, once that is known. */
   #unsupported: FluxError | undefined;
 
@@ -35,11 +38,51 @@ export class LocalClient implements ImageClient {
   }
 
   async generate(body: ImageRequest, call: Call): Promise<ImageResponse> {
-    const { request, transport, warnings } = this.check(body);
     // Drawn here, so that a second try gives the same picture.
-    const { seed = randomSeed() } = request;
+    const { seed = randomSeed() } = this.check(body).request;
+    const request = { ...body, seed };
+    if (call.resume !== true) return this.#draw(request, call);
+    return this.#keeping(await KeptPicture.begin(request), call);
+  }
+
+  /** @throws InputError where no such picture can go on */
+  async resume(id: string, call: Call): Promise<ImageResponse> {
+    return this.#keeping(await KeptPicture.open(id), call);
+  }
+
+  /** Stops computing until `resumeRun`. */
+  pauseRun(): void {
+    this.#engine.pause();
+  }
+
+  resumeRun(): Promise<void> {
+    return this.#engine.resume();
+  }
+
+  /** The picture is removed when it is done, or was given up by the caller. */
+  async #keeping(picture: KeptPicture, call: Call): Promise<ImageResponse> {
+    let isKept = true;
+    try {
+      const response = await this.#draw(picture.request, call, picture);
+      isKept = false;
+      if (picture.failure === undefined) return response;
+      const reason = `its steps could not be stored, so it could not have gone on: ${String(picture.failure)}`;
+      return { ...response, warnings: [...response.warnings, { field: 'resume', reason }] };
+    } catch (error) {
+      // A client is disposed when its page goes, and a page that goes may come back.
+      const isGivenUp = call.signal.aborted && !this.#isDisposed;
+      isKept = !isGivenUp && picture.hasSteps;
+      throw error;
+    } finally {
+      await picture.close(isKept);
+    }
+  }
+
+  async #draw(body: ImageRequest, call: Call, picture?: KeptPicture): Promise<ImageResponse> {
+    const { request, transport, warnings } = this.check(body);
+    const prepare = (model: LocalModel) => toEngineRequest(request, model);
     const [output, model] = await this.#ifSupported(() =>
-      this.#engine.generate((model) => toEngineRequest({ ...request, seed }, model), withEvents(request, call)),
+      this.#engine.generate(prepare, withEvents(request, call), new KeptSteps(picture)),
     );
     const wantsPartials = call.onPartialImage !== undefined || call.onEvent !== undefined;
     return localResponse(output, {
@@ -63,6 +106,7 @@ export class LocalClient implements ImageClient {
 
   /** Stops the worker, and revokes every URL. */
   dispose(reason: unknown): void {
+    this.#isDisposed = true;
     this.#engine.end(reason);
     for (const url of this.#urls) URL.revokeObjectURL(url);
     this.#urls.clear();

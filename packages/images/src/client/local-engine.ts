@@ -8,7 +8,9 @@ import { workerFailure } from '../worker/worker-failure.ts';
 import { type Patience, WorkerLink } from '../worker/worker-link.ts';
 import { assertPage } from './assert-page.ts';
 import { CallProgress } from './call-progress.ts';
+import { GpuTurn } from './gpu-turn.ts';
 import type { GenerateOptions } from './image-client.ts';
+import { keepAwake } from './keep-awake.ts';
 import { KeptSteps } from './kept-steps.ts';
 
 export interface LocalEngineOptions {
@@ -17,6 +19,10 @@ export interface LocalEngineOptions {
   /** Absent where a bundler has placed the worker's module. */
   workerUrl?: string | undefined;
   patience: Patience;
+  /** Whether tabs may draw on the GPU at the same time. */
+  shareGpu: boolean;
+  /** Whether the screen stays on while something is drawn. */
+  keepAwake: boolean;
 }
 
 /**
@@ -29,6 +35,9 @@ export class LocalEngine {
   #link: WorkerLink | undefined;
   /** What the link's worker has loaded. */
   #model: LocalModel | undefined;
+  #isPaused = false;
+  /** Of the picture that is drawn, where it is drawn on the GPU. */
+  #turn: GpuTurn | undefined;
 
   constructor(options: LocalEngineOptions) {
     this.#options = options;
@@ -46,17 +55,48 @@ export class LocalEngine {
   /**
    * @param prepare makes the request once it is known which model is loaded; what it throws is
    * final
+   * @param kept what is reached, and where to go on
    */
-  generate(prepare: (model: LocalModel) => GenerateRequest, options: GenerateOptions): Promise<[LocalRun, LocalModel]> {
-    const kept = new KeptSteps();
+  async generate(
+    prepare: (model: LocalModel) => GenerateRequest,
+    options: GenerateOptions,
+    kept: KeptSteps,
+  ): Promise<[LocalRun, LocalModel]> {
     const work = async (link: WorkerLink, progress: CallProgress): Promise<[LocalRun, LocalModel]> => {
       const model = await this.#load(link, { ...options, onProgress: progress.loading() });
       const request = prepare(model);
       const from = kept.of(model);
+      if (model.backend === 'webgpu' && !this.#options.shareGpu) {
+        this.#turn ??= new GpuTurn(() => progress.wait(), options.signal);
+        // One that is paused takes its turn when it goes on.
+        if (!this.#isPaused) await this.#turn.take();
+      }
       const listeners = { ...options, onProgress: progress.rest(), onCheckpoint: kept.add };
       return [await link.call((api) => api.generate(request, from), listeners), model];
     };
-    return this.#withWorker(options, work, kept);
+    const rest = this.#options.keepAwake ? keepAwake() : () => undefined;
+    try {
+      return await this.#withWorker(options, work, kept);
+    } finally {
+      rest();
+      this.#turn?.end();
+      this.#turn = undefined;
+    }
+  }
+
+  /** Stops computing at the next run of a block, and lets other tabs draw. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#link?.pause(true);
+    this.#turn?.release();
+  }
+
+  /** Goes on, when it is this tab's turn. */
+  async resume(): Promise<void> {
+    this.#isPaused = false;
+    // A call that ends while it waits rejects by itself.
+    await this.#turn?.take().catch(() => undefined);
+    if (!this.#isPaused) this.#link?.pause(false);
   }
 
   /** Gives everything back, the worker included. */
@@ -110,6 +150,7 @@ export class LocalEngine {
       const explain = (event: Event) => workerFailure(event, { what: 'worker', url, since });
       this.#link = new WorkerLink(this.#start(), patience, explain);
       this.#model = undefined;
+      if (this.#isPaused) this.#link.pause(true);
     }
     return this.#link;
   }

@@ -72,6 +72,18 @@ export interface FluxSrpoOptions {
    */
   threads?: number;
   /**
+   * Lets this tab draw on the GPU while another tab of the origin does, which takes the memory of
+   * both. Otherwise it waits for its turn, which a progress event of stage `wait` says.
+   * @default false
+   */
+  shareGpu?: boolean;
+  /**
+   * Keeps the screen on while something is drawn here and the page is in view: a machine that sleeps
+   * computes nothing.
+   * @default true
+   */
+  keepAwake?: boolean;
+  /**
    * Milliseconds of silence after which a worker counts as hung and is replaced.
    * @default 60 s; 10 min where wasm is allowed, which is silent while it computes
    */
@@ -133,6 +145,8 @@ const readOptions = strict.object<ReadOptions>({
   workerUrl: strict.optional(readUrl),
   wasmUrl: strict.optional(readUrl),
   threads: strict.optional(strict.integer(1, MAX_THREADS)),
+  shareGpu: strict.optional(strict.boolean),
+  keepAwake: strict.optional(strict.boolean),
   hangTimeoutMs: strict.optional(milliseconds),
   stallTimeoutMs: strict.optional(milliseconds),
 });
@@ -173,6 +187,8 @@ function resolveLocal(options: ReadOptions, backend: 'auto' | LocalBackend): Loc
       return new Worker(workerUrl, { type: 'module' });
     },
     workerUrl: workerUrl && String(workerUrl),
+    shareGpu: options.shareGpu ?? false,
+    keepAwake: options.keepAwake ?? true,
     patience: {
       hangMs: options.hangTimeoutMs ?? defaultHangMs,
       stallMs: options.stallTimeoutMs ?? STALL_TIMEOUT_MS,

@@ -1,6 +1,7 @@
 import { type Checkpoint, encodePicture, pictureSettings } from '@flux-srpo/runtime';
 import { type Remote, transfer } from 'comlink';
 import { openModel } from '../store/open-model.ts';
+import { Gate } from './gate.ts';
 import { type HostOptions, type LoadedPipeline, loadModel } from './load-model.ts';
 import { createPause } from './pause.ts';
 import type { PageApi, WorkerApi } from './protocol.ts';
@@ -9,9 +10,15 @@ import type { PageApi, WorkerApi } from './protocol.ts';
 export function createHost(page: Remote<PageApi>, options: HostOptions = {}): WorkerApi {
   /** Runs, reads and uploads that have ended. If it stands still, something may hang. */
   let finished = 0;
-  const hooks = { beforeRun: createPause(), onFinished: () => void finished++ };
+  const hearMessages = createPause();
+  const gate = new Gate();
   let loaded: LoadedPipeline | undefined;
   let running: AbortController | undefined;
+  const beforeRun = async (): Promise<void> => {
+    await hearMessages();
+    await gate.pass(running?.signal);
+  };
+  const hooks = { beforeRun, onFinished: () => void finished++ };
 
   const run = async <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
     if (running !== undefined) throw new Error('a call must wait for the answer to the one before it');
@@ -79,6 +86,7 @@ export function createHost(page: Remote<PageApi>, options: HostOptions = {}): Wo
         await closing;
       }),
 
+    pause: (isPaused) => gate.setShut(isPaused),
     cancel: () => running?.abort(),
     ping: () => finished,
   };

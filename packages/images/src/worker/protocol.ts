@@ -20,7 +20,7 @@ import type { LocalRun } from '../wire/response.ts';
  */
 
 /**
- * What the worker offers. One call at a time, besides `cancel` and `ping`: the page waits for the
+ * What the worker offers. One call at a time, besides `pause`, `cancel` and `ping`: the page waits for the
  * answer before the next.
  */
 export interface WorkerApi {
@@ -34,6 +34,8 @@ export interface WorkerApi {
   generate(request: GenerateRequest, from?: Checkpoint): Promise<LocalRun>;
   /** Gives back what the model holds on the device. */
   unload(): Promise<void>;
+  /** Holds back every run of a graph until it is called with `false`. */
+  pause(isPaused: boolean): void;
   /** Stops the running call at its next run, read or picture, with an `AbortError`. */
   cancel(): void;
   /** Runs, reads and uploads that have ended. If it stands still, something may hang. */

@@ -49,6 +49,7 @@ export class WorkerLink {
   #stillBeats = 0;
   /** Most beats that passed between two changes. */
   #longestBeats = 0;
+  #isPaused = false;
 
   /** @param explain why the worker ended without an answer */
   constructor(worker: Worker, patience: Patience, explain: (event: Event) => Promise<DeviceError>) {
@@ -107,6 +108,12 @@ export class WorkerLink {
     }
   }
 
+  /** While it is paused, a worker that finishes nothing does not hang. */
+  pause(isPaused: boolean): void {
+    this.#isPaused = isPaused;
+    void this.#api.pause(isPaused);
+  }
+
   /** Stops the worker, which frees all it holds, and rejects every pending call with `reason`. */
   end(reason: unknown): void {
     if (this.hasEnded) return;
@@ -121,7 +128,7 @@ export class WorkerLink {
 
   readonly #beat = (): void => {
     this.#silentBeats = this.#wasHeard ? 0 : this.#silentBeats + 1;
-    this.#stillBeats++;
+    this.#stillBeats = this.#isPaused ? 0 : this.#stillBeats + 1;
     this.#wasHeard = false;
     const { hangMs, stallMs } = this.#patience;
     if (this.#silentBeats * this.#beatMs >= hangMs) {

@@ -1,0 +1,252 @@
+/// <reference types="vite/client" />
+import { createFluxSrpo, type FluxSrpo, type Progress } from 'flux-srpo';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { commands } from 'vitest/browser';
+import { GPU_WORKER, rejection, SMALL, SMALLEST, watchWorkers } from './support/page.ts';
+
+// Oracle: the same request undisturbed, to the byte.
+
+/** How many devices are lost. `npm run test:full` loses the count of test/README.md. */
+const LOSSES = import.meta.env.VITE_TEST_FULL === '1' ? 60 : 3;
+/** Time for as many starts of the software GPU on a busy machine. */
+const FULL_MS = 60 * 60_000;
+
+const STEPS = 12;
+const REQUEST = { ...SMALL, num_inference_steps: STEPS, output_format: 'b64_json' } as const;
+const GPU_REQUEST = { ...SMALLEST, num_inference_steps: 6, output_format: 'b64_json' } as const;
+const GPU = { backend: 'webgpu', workerUrl: GPU_WORKER } as const;
+const GPU_LOCK = 'flux-srpo:gpu';
+
+let url: string;
+beforeAll(async () => {
+  url = await commands.serveFixtureBundle('a-3x32');
+});
+
+let workers: ReturnType<typeof watchWorkers>;
+beforeEach(() => {
+  workers = watchWorkers();
+});
+afterEach(async () => {
+  workers.restore();
+  await using flux = createFluxSrpo({ model: url });
+  for (const { id } of await flux.images.pending()) await flux.images.forget(id);
+});
+
+type Listener = (progress: Progress) => void;
+
+async function base64(flux: FluxSrpo, request: typeof REQUEST | typeof GPU_REQUEST, onProgress?: Listener) {
+  return (await flux.images.generate(request, { onProgress })).data[0]!.b64_json!;
+}
+
+async function undisturbed(): Promise<string> {
+  await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
+  return await base64(flux, REQUEST);
+}
+
+/** Seeded, so that a failure comes back. mulberry32, https://github.com/cprosche/mulberry32 */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A page of its own, which ends when its frame is removed. It draws with `resume: true`. */
+function drawingPage(): HTMLIFrameElement {
+  const frame = document.createElement('iframe');
+  // Vitest wraps every dynamic import in a function of its own page.
+  frame.srcdoc = `<script>__vitest_browser_runner__ = parent.__vitest_browser_runner__</script><script type="module">
+    import { createFluxSrpo } from '${location.origin}/packages/images/src/index.ts';
+    const flux = createFluxSrpo({ model: '${location.origin}${url}', backend: 'wasm' });
+    flux.images.generate(${JSON.stringify(REQUEST)}, { resume: true });
+  </script>`;
+  document.body.append(frame);
+  return frame;
+}
+
+describe('a picture that was begun with resume', () => {
+  it('goes on in another page after its own has gone, and is stored no longer', async () => {
+    const expected = await undisturbed();
+    await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
+    const frame = drawingPage();
+    const [running] = await vi.waitFor(
+      async () => {
+        const pending = await flux.images.pending();
+        expect(pending[0]?.steps).toBeGreaterThan(2);
+        return pending;
+      },
+      { timeout: 60_000, interval: 5 },
+    );
+    expect(running).toMatchObject({ isRunning: true, request: { prompt: REQUEST.prompt, seed: REQUEST.seed } });
+    // Two pages must not draw one picture.
+    const { id } = running!;
+    expect(await rejection(flux.images.resume(id))).toMatchObject({ code: 'input/conflict' });
+    frame.remove();
+    const kept = await vi.waitFor(async () => {
+      const [picture] = await flux.images.pending();
+      expect(picture!.isRunning).toBe(false);
+      return picture!;
+    });
+    const steps = new Set<number>();
+    const onProgress: Listener = (event) => void (event.stage === 'denoise' && steps.add(event.step));
+    const { data, seed } = await flux.images.resume(id, { onProgress });
+    expect([data[0]!.b64_json, seed]).toEqual([expected, REQUEST.seed]);
+    expect([...steps]).toEqual(Array.from({ length: STEPS - kept.steps }, (_, i) => kept.steps + i));
+    expect(await flux.images.pending()).toEqual([]);
+    expect(await rejection(flux.images.resume(id))).toMatchObject({ code: 'input/out-of-range' });
+  });
+
+  it('is refused by another model, and stays for its own; an abort removes it', async () => {
+    const flux = createFluxSrpo({ model: url, backend: 'wasm' });
+    let draws = 0;
+    const drawn = flux.images.generate(REQUEST, {
+      resume: true,
+      onProgress: (event) => {
+        if (event.stage === 'denoise' && event.step === 4 && draws++ === 0) void flux.dispose();
+      },
+    });
+    expect(await rejection(drawn)).toMatchObject({ name: 'AbortError' });
+    const other = await commands.serveFixtureBundle('b-2x64');
+    await using wrong = createFluxSrpo({ model: other, backend: 'wasm' });
+    const [picture] = await vi.waitFor(async () => {
+      const pending = await wrong.images.pending();
+      expect(pending[0]).toMatchObject({ isRunning: false });
+      return pending;
+    });
+    expect(await rejection(wrong.images.resume(picture!.id))).toMatchObject({ code: 'input/conflict' });
+    expect(await wrong.images.pending()).toEqual([picture]);
+
+    await using right = createFluxSrpo({ model: url, backend: 'wasm' });
+    const given = new AbortController();
+    const onProgress: Listener = ({ stage }) => stage === 'denoise' && given.abort();
+    expect(await rejection(right.images.resume(picture!.id, { signal: given.signal, onProgress }))).toMatchObject({
+      name: 'AbortError',
+    });
+    expect(await right.images.pending()).toEqual([]);
+  });
+
+  it('is stored because it asked: nothing is of another', async () => {
+    await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
+    await base64(flux, REQUEST);
+    expect(await flux.images.pending()).toEqual([]);
+  });
+});
+
+describe('pause', () => {
+  it('stops the steps, for longer than a hang may take, and resume ends in the same pixels', async () => {
+    const expected = await undisturbed();
+    // Long for one run of this model even on a busy machine, but short for a test.
+    const stallTimeoutMs = 6000;
+    await using flux = createFluxSrpo({ model: url, backend: 'wasm', stallTimeoutMs });
+    await flux.load();
+    const events: Progress[] = [];
+    const drawing = base64(flux, REQUEST, (event) => {
+      if (event.stage === 'denoise' && event.step === 3) flux.pause();
+      events.push(event);
+    });
+    await vi.waitFor(() => expect(flux.isPaused).toBe(true), { timeout: 60_000 });
+    // What had begun ends.
+    await later(500);
+    const before = events.length;
+    await later(1.3 * stallTimeoutMs);
+    expect(events).toHaveLength(before);
+    flux.resume();
+    expect(await drawing).toBe(expected);
+    expect(workers.started).toHaveLength(1);
+  });
+
+  it('lets a call be aborted, and the next one waits for resume', async () => {
+    await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
+    await flux.load();
+    flux.pause();
+    const given = new AbortController();
+    const drawing = rejection(flux.images.generate(REQUEST, { signal: given.signal }));
+    await later(200);
+    given.abort();
+    expect(await drawing).toMatchObject({ name: 'AbortError' });
+    const next = base64(flux, REQUEST);
+    flux.resume();
+    expect(await next).not.toBe('');
+  });
+});
+
+describe('the screen', () => {
+  it('is kept on while a picture is drawn, and no longer', async () => {
+    const asked = vi.spyOn(navigator.wakeLock, 'request');
+    await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
+    await base64(flux, REQUEST);
+    expect(asked.mock.calls).toEqual([['screen']]);
+    // Headless browsers may refuse. A lock that was given is given back.
+    const lock = await (asked.mock.results[0]!.value as Promise<WakeLockSentinel>).catch(() => undefined);
+    expect(lock?.released ?? true).toBe(true);
+    await using still = createFluxSrpo({ model: url, backend: 'wasm', keepAwake: false });
+    await base64(still, REQUEST);
+    expect(asked).toHaveBeenCalledTimes(1);
+    asked.mockRestore();
+  });
+});
+
+describe('the GPU', () => {
+  const isFree = () => navigator.locks.request(GPU_LOCK, { ifAvailable: true }, (lock) => lock !== null);
+
+  it('is drawn on by one tab at a time; the others say that they wait; a paused one lets them', async () => {
+    await using flux = createFluxSrpo({ model: url, ...GPU });
+    await flux.load();
+    const events: Progress[] = [];
+    let drawing: Promise<string> | undefined;
+    // As another tab of this origin holds it.
+    await navigator.locks.request(GPU_LOCK, async () => {
+      drawing = base64(flux, GPU_REQUEST, (event) => {
+        if (event.stage === 'denoise' && event.step === 1) flux.pause();
+        events.push(event);
+      });
+      await vi.waitFor(() => expect(events.at(-1)?.stage).toBe('wait'), { timeout: 60_000 });
+      await later(500);
+      expect(events.at(-1)?.stage).toBe('wait');
+    });
+    await vi.waitFor(() => expect(flux.isPaused).toBe(true), { timeout: 300_000 });
+    expect(await isFree()).toBe(true);
+    flux.resume();
+    expect(await drawing).not.toBe('');
+    expect(await isFree()).toBe(true);
+    expect(events.filter(({ stage }) => stage === 'wait')).toHaveLength(1);
+
+    // Whoever waits can be aborted, and leaves nothing in the queue.
+    await navigator.locks.request(GPU_LOCK, async () => {
+      const given = new AbortController();
+      const waiting = rejection(flux.images.generate(GPU_REQUEST, { signal: given.signal }));
+      await later(500);
+      given.abort();
+      expect(await waiting).toMatchObject({ name: 'AbortError' });
+    });
+    expect(await isFree()).toBe(true);
+  });
+
+  it(`that is lost at a random step is replaced ${LOSSES} times out of ${LOSSES}: same pixels, at most one step lost`, {
+    timeout: FULL_MS,
+  }, async () => {
+    const random = randomNumbers(1);
+    await using flux = createFluxSrpo({ model: url, ...GPU });
+    const expected = await base64(flux, GPU_REQUEST);
+    for (let loss = 0; loss < LOSSES; loss++) {
+      const lostIn = Math.floor(random() * GPU_REQUEST.num_inference_steps);
+      let begun = -1;
+      let restart: Extract<Progress, { stage: 'restart' }> | undefined;
+      const drawn = await base64(flux, GPU_REQUEST, (event) => {
+        if (event.stage === 'restart') restart = event;
+        if (restart !== undefined || event.stage !== 'denoise') return;
+        if (begun < lostIn && event.step === lostIn) workers.started.at(-1)!.postMessage({ sabotage: 'lose-gpu' });
+        begun = event.step;
+      });
+      expect(restart).toMatchObject({ reason: { code: 'device/lost' } });
+      expect(restart!.steps).toBeGreaterThanOrEqual(begun);
+      expect(drawn).toBe(expected);
+    }
+    expect(workers.started).toHaveLength(LOSSES + 1);
+  });
+});
