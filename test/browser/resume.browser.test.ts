@@ -145,8 +145,12 @@ describe('pause', () => {
     await using flux = createFluxSrpo({ model: url, backend: 'wasm', stallTimeoutMs });
     await flux.load();
     const events: Progress[] = [];
+    let hasPaused = false;
     const drawing = base64(flux, REQUEST, (event) => {
-      if (event.stage === 'denoise' && event.step === 3) flux.pause();
+      if (event.stage === 'denoise' && event.step === 3 && !hasPaused) {
+        hasPaused = true;
+        flux.pause();
+      }
       events.push(event);
     });
     await vi.waitFor(() => expect(flux.isPaused).toBe(true), { timeout: 60_000 });
@@ -201,8 +205,12 @@ describe('the GPU', () => {
     let drawing: Promise<string> | undefined;
     // As another tab of this origin holds it.
     await navigator.locks.request(GPU_LOCK, async () => {
+      let hasPaused = false;
       drawing = base64(flux, GPU_REQUEST, (event) => {
-        if (event.stage === 'denoise' && event.step === 1) flux.pause();
+        if (event.stage === 'denoise' && event.step === 1 && !hasPaused) {
+          hasPaused = true;
+          flux.pause();
+        }
         events.push(event);
       });
       await vi.waitFor(() => expect(events.at(-1)?.stage).toBe('wait'), { timeout: 60_000 });

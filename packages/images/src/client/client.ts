@@ -46,8 +46,8 @@ export interface FluxSrpo extends AsyncDisposable {
   };
   /**
    * Stops computing until `resume`, at the next run of a block: for the picture that is drawn here,
-   * and those after it. What is loaded stays in memory, other tabs may draw, and a call can still be
-   * aborted. Requests to a server go on.
+   * and those after it. What is loaded stays in memory, other tabs may draw, and a call can still
+   * be aborted. Requests to a server go on.
    */
   pause(): void;
   /** Goes on after `pause`. */

@@ -50,9 +50,9 @@ export interface GenerateOptions extends LoadOptions {
    */
   onPartialImage?: ((image: Preview) => void) | undefined;
   /**
-   * Keeps the request, prompt included, and the last finished step in this browser (IndexedDB) until
-   * the picture is done or aborted: `images.pending()` and `images.resume(id)` go on after a reload
-   * or a crash of the tab. Only for pictures that are drawn here. @default false
+   * Keeps the request, prompt included, and the last finished step in this browser (IndexedDB)
+   * until the picture is done or aborted: `images.pending()` and `images.resume(id)` go on after a
+   * reload or a crash of the tab. Only for pictures that are drawn here. @default false
    */
   resume?: boolean | undefined;
 }

@@ -78,8 +78,8 @@ export interface FluxSrpoOptions {
    */
   shareGpu?: boolean;
   /**
-   * Keeps the screen on while something is drawn here and the page is in view: a machine that sleeps
-   * computes nothing.
+   * Keeps the screen on while something is drawn here and the page is in view: a machine that
+   * sleeps computes nothing.
    * @default true
    */
   keepAwake?: boolean;

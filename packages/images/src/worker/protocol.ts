@@ -20,8 +20,8 @@ import type { LocalRun } from '../wire/response.ts';
  */
 
 /**
- * What the worker offers. One call at a time, besides `pause`, `cancel` and `ping`: the page waits for the
- * answer before the next.
+ * What the worker offers. One call at a time, besides `pause`, `cancel` and `ping`: the page waits
+ * for the answer before the next.
  */
 export interface WorkerApi {
   /** Opens the model. Only answers where it is open already. */
