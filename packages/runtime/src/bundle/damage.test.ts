@@ -7,8 +7,8 @@ import type { BundleFiles } from './bundle-files.ts';
 import type { ChunkStore } from './chunk-cache.ts';
 
 /**
- * Damage of a bundle at rest. Oracle: the bytes that were damaged. `npm run test:full` does it 5,000
- * times, npm test 300 times.
+ * Damage of a bundle at rest. Oracle: the bytes that were damaged. `npm run test:full` does it
+ * 5,000 times, `npm test` 300 times.
  */
 const TIMES = process.env.TEST_FULL ? 5_000 : 300;
 const PAGE = 512;

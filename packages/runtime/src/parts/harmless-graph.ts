@@ -45,8 +45,8 @@ const MAX_NODES = 20_000;
 const EXTERNAL = 1;
 
 /**
- * Throws for a graph that does anything but compute. Those of others, as a classifier's is, may have
- * all operators of ONNX and of its runtime that hold no graph inside.
+ * Throws for a graph that does anything but compute. Those of others, as a classifier's is, may
+ * have all operators of ONNX and of its runtime that hold no graph inside.
  *
  * @param bytes of the `.onnx` file
  */
