@@ -80,8 +80,8 @@ try {
   for (const name of ['run', 'busybox', 'files/node']) chmodSync(join(top, name), 0o755);
   run('tar', ['cf', 'files.tar', 'files'], top);
   rmSync(files, { recursive: true });
-  // One filter for the machine code, which is most of it. Takes minutes.
-  run('xz', ['--x86', '--lzma2=preset=9', 'files.tar'], top);
+  // Busybox knows no filters for machine code. Takes minutes.
+  run('xz', ['-9', '-T0', '--block-size=64MiB', 'files.tar'], top);
 
   const archive = join(resolve(process.argv[2] ?? '.'), `${NAME}.tar`);
   mkdirSync(dirname(archive), { recursive: true });
