@@ -19,17 +19,23 @@ try {
   if (unpacked.status !== 0) throw new Error(`${archive} could not be unpacked`);
   const top = join(folder, 'flux-srpo-gpu-bench');
   const { command, env } = onSoftwareGpu(Number(lanes));
-  const { status } = spawnSync('unshare', ['--map-root-user', '--net', join(top, 'run'), '--small', ...options], {
-    cwd: folder,
-    stdio: 'inherit',
-    env: {
-      // Nothing of this machine but where the driver is, and the C library that it needs.
-      ...Object.fromEntries(Object.entries(env).filter(([name]) => /^(LP|VK|MESA|SOFTWARE_GPU)_/.test(name))),
-      SOFTWARE_GPU_NODE: join(top, 'files/node'),
-      FLUX_SRPO_NODE: command,
-      PATH: '/nonexistent',
+  // By its whole path: the PATH below is what would be searched.
+  const { status, error } = spawnSync(
+    '/usr/bin/unshare',
+    ['--map-root-user', '--net', join(top, 'run'), '--small', ...options],
+    {
+      cwd: folder,
+      stdio: 'inherit',
+      env: {
+        // Nothing of this machine but where the driver is, and the C library that it needs.
+        ...Object.fromEntries(Object.entries(env).filter(([name]) => /^(LP|VK|MESA|SOFTWARE_GPU)_/.test(name))),
+        SOFTWARE_GPU_NODE: join(top, 'files/node'),
+        FLUX_SRPO_NODE: command,
+        PATH: '/nonexistent',
+      },
     },
-  });
+  );
+  if (error !== undefined) throw error;
   process.exitCode = status ?? 1;
 } finally {
   rmSync(folder, { recursive: true });
