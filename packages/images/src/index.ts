@@ -35,7 +35,8 @@ export type {
   RecipeLora,
 } from '@flux-srpo/export';
 export type { Preview, Timings } from '@flux-srpo/runtime';
-export { createFluxSrpo, type FluxSrpo } from './client/client.ts';
+export { createFluxSrpo } from './client/client.ts';
+export type { FluxSrpo } from './client/flux-srpo.ts';
 export type {
   GenerateOptions,
   ImageRequestNonStreaming,
