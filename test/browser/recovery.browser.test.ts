@@ -118,6 +118,31 @@ describe('a GPU that hangs while the worker answers', () => {
   });
 });
 
+describe('a GPU that runs out of memory', () => {
+  it('gets a smaller plan: the picture goes on to the same pixels, and says so', async () => {
+    await using flux = createFluxSrpo({ model: url, backend: 'webgpu', workerUrl: GPU_WORKER });
+    const { model, memory } = await flux.load();
+    const request = { model, ...SMALLEST, output_format: 'b64_json' } as const;
+    const restarts: Progress[] = [];
+    // The decoder's weights come next, and find no room.
+    const onProgress = (event: Progress) => {
+      if (event.stage === 'denoise') workers.started[0]!.postMessage({ sabotage: 'fill-gpu' });
+      if (event.stage === 'restart') restarts.push(event);
+    };
+    const { data, warnings } = await flux.images.generate(request, { onProgress });
+    expect(restarts).toMatchObject([{ reason: { code: 'device/out-of-memory' } }]);
+    expect(warnings.map(({ field }) => field)).toEqual(['memoryBudget']);
+    expect((await flux.load()).memory!.peak).toBeLessThan(memory!.peak);
+    expect(workers.started).toHaveLength(2);
+
+    const undisturbed = await flux.images.generate(request);
+    expect(undisturbed).toMatchObject({ data, warnings });
+    expect(workers.started).toHaveLength(2);
+    await flux.unload();
+    expect((await flux.load()).memory).toEqual(memory);
+  });
+});
+
 describe('unload', () => {
   it('ends the worker, in its turn, and the next call starts another', async () => {
     await using flux = createFluxSrpo({ model: url, backend: 'wasm' });

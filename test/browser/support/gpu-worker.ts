@@ -2,8 +2,9 @@ import { startWorker } from '../../../packages/images/src/worker/start-worker.ts
 
 /*
  * The library's own worker with three changes. It does not test the software GPU's kernels at each
- * start, which would take half a minute. It counts what it holds of the GPU. It hangs or loses the
- * GPU when a message tells it to: a hung GPU takes work and answers nothing.
+ * start, which would take half a minute. It counts what it holds of the GPU. It hangs, loses or
+ * fills the GPU when a message tells it to: a hung GPU takes work and answers nothing, a full one
+ * refuses every further buffer.
  */
 
 /**
@@ -13,10 +14,13 @@ import { startWorker } from '../../../packages/images/src/worker/start-worker.ts
 const channel = new BroadcastChannel('gpu-worker');
 const buffers = new Map<GPUBuffer, GPUDevice>();
 const devices = new Set<GPUDevice>();
+/** What the open error scopes hear of. */
+const scopes: GPUErrorFilter[] = [];
 let isHung = false;
+let isFull = false;
 
 const { requestDevice } = GPUAdapter.prototype;
-const { createBuffer, destroy: destroyDevice } = GPUDevice.prototype;
+const { createBuffer, destroy: destroyDevice, popErrorScope, pushErrorScope } = GPUDevice.prototype;
 const { destroy: destroyBuffer, mapAsync } = GPUBuffer.prototype;
 const { onSubmittedWorkDone } = GPUQueue.prototype;
 
@@ -29,6 +33,15 @@ GPUDevice.prototype.createBuffer = function (...args) {
   const buffer = createBuffer.apply(this, args);
   buffers.set(buffer, this);
   return buffer;
+};
+GPUDevice.prototype.pushErrorScope = function (filter) {
+  scopes.push(filter);
+  return pushErrorScope.call(this, filter);
+};
+GPUDevice.prototype.popErrorScope = async function () {
+  const filter = scopes.pop();
+  const error = await popErrorScope.apply(this);
+  return isFull && filter === 'out-of-memory' ? new GPUOutOfMemoryError('planted') : error;
 };
 GPUBuffer.prototype.destroy = function () {
   buffers.delete(this);
@@ -50,6 +63,7 @@ GPUQueue.prototype.onSubmittedWorkDone = function () {
 
 addEventListener('message', ({ data }) => {
   if (data?.sabotage === 'hang-gpu') isHung = true;
+  if (data?.sabotage === 'fill-gpu') isFull = true;
   if (data?.sabotage === 'lose-gpu') for (const device of devices) destroyDevice.call(device);
 });
 startWorker({ selfTest: false });

@@ -1,7 +1,7 @@
 import { type FluxError, randomSeed } from '@flux-srpo/core';
 import { modelWarnings, toEngineRequest } from '../wire/model.ts';
 import { parseRequest } from '../wire/parse-request.ts';
-import type { CheckedRequest, ImageRequest, ParsedRequest } from '../wire/request.ts';
+import type { CheckedRequest, ImageRequest, ParsedRequest, RequestWarning } from '../wire/request.ts';
 import { type ImageResponse, localResponse, partialWarnings } from '../wire/response.ts';
 import { roughPictures } from '../wire/rough-pictures.ts';
 import type { LocalModel } from '../worker/protocol.ts';
@@ -10,6 +10,12 @@ import type { Call, ImageClient } from './image-client.ts';
 import { KeptPicture } from './kept-pictures.ts';
 import { KeptSteps } from './kept-steps.ts';
 import { LocalEngine, type LocalEngineOptions } from './local-engine.ts';
+
+const SHORT_OF_MEMORY: RequestWarning = {
+  field: 'memoryBudget',
+  reason:
+    'the GPU ran out of memory, so less of the model stays there: pictures take longer. unload() goes back to the usual plan',
+};
 
 /** Makes pictures in a worker of this page, one call at a time. */
 export class LocalClient implements ImageClient {
@@ -89,7 +95,12 @@ export class LocalClient implements ImageClient {
       transport,
       model: model.model,
       device: model.backend,
-      warnings: [...warnings, ...modelWarnings(request, model), ...partialWarnings(request, wantsPartials)],
+      warnings: [
+        ...warnings,
+        ...modelWarnings(request, model),
+        ...partialWarnings(request, wantsPartials),
+        ...(this.#engine.isShortOfMemory ? [SHORT_OF_MEMORY] : []),
+      ],
       publish: this.#publish,
     });
   }

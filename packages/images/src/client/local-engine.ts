@@ -1,4 +1,4 @@
-import { DeviceError } from '@flux-srpo/core';
+import { DeviceError, isFluxError } from '@flux-srpo/core';
 import type { GenerateRequest } from '@flux-srpo/runtime';
 import { cachesLast } from '../store/cache/cache-room.ts';
 import type { LocalRun } from '../wire/response.ts';
@@ -28,7 +28,8 @@ export interface LocalEngineOptions {
 /**
  * One worker at a time, and what survives it. After a lost device, a crash or a hang a new worker
  * goes on after the last finished step, to the same pixels. A try that finished no step is followed
- * by one more.
+ * by one more. Where the device runs out of memory, a new worker goes on with a plan for half of it,
+ * once a call.
  */
 export class LocalEngine {
   readonly #options: LocalEngineOptions;
@@ -38,6 +39,8 @@ export class LocalEngine {
   #isPaused = false;
   /** Of the picture that is drawn, where it is drawn on the GPU. */
   #turn: GpuTurn | undefined;
+  /** What the device had too little memory for, in bytes. Workers plan for half of it since then. */
+  #tooMuch: { peak: number; error: unknown } | undefined;
 
   constructor(options: LocalEngineOptions) {
     this.#options = options;
@@ -46,6 +49,11 @@ export class LocalEngine {
   /** The model that is loaded now. */
   get model(): LocalModel | undefined {
     return this.#link?.hasEnded === false ? this.#model : undefined;
+  }
+
+  /** Whether the device ran out of memory, and less is planned for since then. */
+  get isShortOfMemory(): boolean {
+    return this.#tooMuch !== undefined;
   }
 
   load(options: GenerateOptions): Promise<LocalModel> {
@@ -64,6 +72,7 @@ export class LocalEngine {
   ): Promise<[LocalRun, LocalModel]> {
     const work = async (link: WorkerLink, progress: CallProgress): Promise<[LocalRun, LocalModel]> => {
       const model = await this.#load(link, { ...options, onProgress: progress.loading() });
+      if (this.#tooMuch !== undefined && model.memory.peak >= this.#tooMuch.peak) throw this.#noLess();
       const request = prepare(model);
       const from = kept.of(model);
       if (model.backend === 'webgpu' && !this.#options.shareGpu) {
@@ -101,6 +110,7 @@ export class LocalEngine {
 
   /** Gives everything back, the worker included. */
   async unload(): Promise<void> {
+    this.#tooMuch = undefined;
     // In order where the worker answers. One that does not is stopped all the same.
     await this.#link?.call((api) => api.unload()).catch(() => undefined);
     this.end(new DOMException('the model was unloaded', 'AbortError'));
@@ -116,7 +126,8 @@ export class LocalEngine {
     if (this.#model === undefined) {
       const { input } = this.#options;
       const last = input.keep === false || (await cachesLast());
-      this.#model = await link.call((api) => api.load({ ...input, cachesLast: last }), options);
+      const memoryTarget = this.#tooMuch && Math.floor(this.#tooMuch.peak / 2);
+      this.#model = await link.call((api) => api.load({ ...input, memoryTarget, cachesLast: last }), options);
     }
     return this.#model;
   }
@@ -129,6 +140,7 @@ export class LocalEngine {
     const progress = new CallProgress(onProgress);
     // Of the try before. A first one may have got nowhere.
     let steps = -1;
+    let hasPlannedForLess = false;
     for (;;) {
       signal?.throwIfAborted();
       const link = this.#connect();
@@ -136,11 +148,25 @@ export class LocalEngine {
         return await work(link, progress);
       } catch (error) {
         if (endsWorker(error)) link.end(error);
-        if (!isRecoverable(error) || kept.steps <= steps) throw error;
-        steps = kept.steps;
-        progress.restart(error, steps);
+        const peak = isFluxError(error, 'device/out-of-memory') ? this.#model?.memory.peak : undefined;
+        if (peak !== undefined && !hasPlannedForLess) {
+          hasPlannedForLess = true;
+          this.#tooMuch = { peak, error };
+        } else {
+          if (!isRecoverable(error) || kept.steps <= steps) throw error;
+          steps = kept.steps;
+        }
+        progress.restart(error, kept.steps);
       }
     }
+  }
+
+  /** There is no smaller plan. The next call tries the usual one: memory may be free again. */
+  #noLess(): unknown {
+    const error = this.#tooMuch?.error;
+    this.#tooMuch = undefined;
+    this.#link?.end(error);
+    return error;
   }
 
   #connect(): WorkerLink {

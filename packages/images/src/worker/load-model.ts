@@ -82,12 +82,9 @@ async function start(
     ...gpuOptions,
   });
   closers.push(() => backend.dispose());
-  const pipeline = await createPipeline({
-    bundle,
-    backend,
-    memoryBudget: input.memoryBudget,
-    precision: input.precision,
-  });
+  const { memoryBudget, memoryTarget, precision } = input;
+  const memory = memoryTarget === undefined ? { memoryBudget } : { memoryTarget };
+  const pipeline = await createPipeline({ bundle, backend, precision, ...memory });
   closers.push(() => pipeline.unload());
   if (chunks !== undefined) await keepAll(bundle, chunks, { signal, onProgress });
   await chunks?.end(manifest);

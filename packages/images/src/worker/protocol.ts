@@ -72,6 +72,8 @@ export interface LoadInput extends ModelAddress {
   threads?: number | undefined;
   /** Bytes of device memory for weights and work buffers. */
   memoryBudget?: number | undefined;
+  /** Bytes to aim at in place of the budget, after the device gave less than was planned for. */
+  memoryTarget?: number | undefined;
   /** What WebGPU computes in. @default 'auto' */
   precision?: 'auto' | Precision | undefined;
 }
