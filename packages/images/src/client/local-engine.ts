@@ -28,7 +28,7 @@ export interface LocalEngineOptions {
 /**
  * One worker at a time, and what survives it. After a lost device, a crash or a hang a new worker
  * goes on after the last finished step, to the same pixels. A try that finished no step is followed
- * by one more. Where the device runs out of memory, a new worker goes on with a plan for half of it,
+ * by one more. Where the device runs out of memory, a new worker plans for half of it and goes on,
  * once a call.
  */
 export class LocalEngine {
@@ -39,7 +39,7 @@ export class LocalEngine {
   #isPaused = false;
   /** Of the picture that is drawn, where it is drawn on the GPU. */
   #turn: GpuTurn | undefined;
-  /** What the device had too little memory for, in bytes. Workers plan for half of it since then. */
+  /** What the device had too little memory for, in bytes. Half of it is planned for since then. */
   #tooMuch: { peak: number; error: unknown } | undefined;
 
   constructor(options: LocalEngineOptions) {
