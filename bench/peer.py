@@ -40,7 +40,7 @@ steps: list[float] = []
     progress_callback=lambda *_: steps.append(time.perf_counter()),
 )
 ended = time.perf_counter()
-picture.save(request["out"])
+picture.convert("RGB").save(request["out"])
 print(
     json.dumps(
         {

@@ -39,6 +39,8 @@ const CLI = fileURLToPath(new URL('../packages/cli/bin/flux-srpo.js', import.met
 const PEER = fileURLToPath(new URL('peer.py', import.meta.url));
 const PROMPT = 'a red house on a hill';
 const SEED = 1;
+/** The peer pads T5's tokens to this many, and has no option for it. */
+const TEXT_TOKENS = '256';
 const [doubleBlocks = 19, singleBlocks = 38] = values.blocks.split(',').map(Number);
 const size = parseSize(values.size);
 
@@ -96,7 +98,7 @@ async function prepare(): Promise<{ files: RandomFlux; bundle: string }> {
   const bundle = join(folder, 'bundle');
   mkdirSync(folder, { recursive: true });
   const files = await writeRandomFlux(folder, [doubleBlocks, singleBlocks]);
-  if (!existsSync(bundle)) {
+  if (!existsSync(join(bundle, 'manifest.json'))) {
     const sources = Object.entries(files).flatMap(([name, path]) => [`--${name}`, path]);
     const args = ['convert', ...sources, '--tokenizers', tokenizers!, '--dtype', 'q4', '--out', bundle, '--json'];
     await promisify(execFile)(process.execPath, [CLI, ...args]);
@@ -106,7 +108,17 @@ async function prepare(): Promise<{ files: RandomFlux; bundle: string }> {
 
 async function ours(out: string, level: string): Promise<Run> {
   const args = ['generate', '--model', bundle, '--prompt', PROMPT, '--seed', String(SEED), '--size', values.size];
-  args.push('--steps', values.steps, '--accuracy-level', level, '--out', out, '--json');
+  args.push(
+    '--steps',
+    values.steps,
+    '--max-sequence-length',
+    TEXT_TOKENS,
+    '--accuracy-level',
+    level,
+    '--out',
+    out,
+    '--json',
+  );
   const { seconds, output, ...used } = await measured(process.execPath, [CLI, ...args]);
   const { timings } = JSON.parse(output) as { timings: { steps: number[]; denoise: number; decode: number } };
   const steps = timings.steps.map((ms) => ms / 1000);
