@@ -10,6 +10,7 @@ export * from './join-bytes.ts';
 export * from './limits.ts';
 export * from './manifest/classifier-config.ts';
 export * from './manifest/manifest.ts';
+export * from './manifest/manifest-chunks.ts';
 export * from './manifest/manifest-parse.ts';
 export { presetSizes, requestDefaults } from './manifest/request-fields.ts';
 export * from './manifest/weight-class.ts';

@@ -10,6 +10,7 @@ import type { LocalClient } from './local-client.ts';
 import { type FluxSrpoOptions, resolveOptions } from './options.ts';
 import { Queue } from './queue.ts';
 import type { RemoteClient } from './remote-client.ts';
+import { reporting } from './reporting.ts';
 
 /**
  * FLUX.1 SRPO in a web worker of this page, or on a server where the caller allows it. Fetches
@@ -151,17 +152,5 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     },
     dispose,
     [Symbol.asyncDispose]: dispose,
-  };
-}
-
-/** An exception of the caller's own callback is the page's to report. It does not end the run. */
-function reporting<T>(listener: ((value: T) => void) | undefined): ((value: T) => void) | undefined {
-  if (listener === undefined) return undefined;
-  return (value) => {
-    try {
-      listener(value);
-    } catch (error) {
-      reportError(error);
-    }
   };
 }

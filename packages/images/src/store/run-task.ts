@@ -1,6 +1,7 @@
 import { DeviceError, fromWireError } from '@flux-srpo/core';
 import type { ConvertNotice } from '@flux-srpo/export';
 import { assertPage } from '../client/assert-page.ts';
+import { reporting } from '../client/reporting.ts';
 import { pageBase } from '../page-base.ts';
 import { workerFailure } from '../worker/worker-failure.ts';
 import type { TaskAnswer, TaskCall, TaskMessage, Tasks } from './tasks.ts';
@@ -25,6 +26,7 @@ export async function runTask<Name extends keyof Tasks>(
   const since = performance.now();
   const worker = startWorker(workerUrl);
   const abort = new AbortController();
+  const [tellProgress, tellNotice] = [reporting(onProgress), reporting(onNotice)];
   try {
     return await new Promise((resolve, reject) => {
       const url = workerUrl && new URL(workerUrl, pageBase()).href;
@@ -33,8 +35,8 @@ export async function runTask<Name extends keyof Tasks>(
       worker.addEventListener('error', crash);
       worker.addEventListener('messageerror', crash);
       worker.addEventListener('message', ({ data }: MessageEvent<TaskAnswer<Name>>) => {
-        if (data.type === 'progress') tell(onProgress, data.progress);
-        else if (data.type === 'notice') tell(onNotice, data.notice);
+        if (data.type === 'progress') tellProgress?.(data.progress);
+        else if (data.type === 'notice') tellNotice?.(data.notice);
         else if (data.type === 'result') resolve(data.result);
         else reject(fromWireError(data.error));
       });
@@ -46,17 +48,6 @@ export async function runTask<Name extends keyof Tasks>(
     // Also in the middle of its work: finished parts and chunks stay, and the worker's handles and
     // locks go with it.
     worker.terminate();
-  }
-}
-
-/**
- * An exception of the caller's own callback is reported as the page's; it does not end the task.
- */
-function tell<T>(listener: ((value: T) => void) | undefined, value: T): void {
-  try {
-    listener?.(value);
-  } catch (error) {
-    reportError(error);
   }
 }
 

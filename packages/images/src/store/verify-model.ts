@@ -1,4 +1,4 @@
-import { formatBytes, type Manifest } from '@flux-srpo/core';
+import { formatBytes, type Manifest, manifestChunks } from '@flux-srpo/core';
 import { type Bytes, sha256Hex } from '@flux-srpo/formats';
 import { isKeptUrl } from './cache/cache-models.ts';
 import { KeptChunks } from './cache/kept-chunks.ts';
@@ -30,19 +30,15 @@ export async function verifyModel(id: string, onProgress: (progress: TransferPro
     const total = manifest.files.reduce((sum, { size }) => sum + size, 0);
     const damaged: DamagedChunk[] = [];
     let loaded = 0;
-    for (const { path, size, chunks } of manifest.files) {
-      for (const [chunk, sha256] of chunks.entries()) {
-        const offset = chunk * manifest.chunk_bytes;
-        const bytes = Math.min(manifest.chunk_bytes, size - offset);
-        const found = await read(path, chunk);
-        if (found === undefined || (await sha256Hex(found)) !== sha256) {
-          damaged.push({ path, chunk, offset, bytes, problem: found === undefined ? 'missing' : 'changed' });
-          if (found !== undefined) await drop?.(sha256);
-        }
-        loaded += bytes;
-        const text = `Checking the model, ${formatBytes(loaded)} of ${formatBytes(total)}`;
-        onProgress({ stage: 'load', loaded, total, part: path, fraction: loaded / total, text });
+    for (const { path, index, sha256, offset, bytes } of manifestChunks(manifest)) {
+      const found = await read(path, index);
+      if (found === undefined || (await sha256Hex(found)) !== sha256) {
+        damaged.push({ path, chunk: index, offset, bytes, problem: found === undefined ? 'missing' : 'changed' });
+        if (found !== undefined) await drop?.(sha256);
       }
+      loaded += bytes;
+      const text = `Checking the model, ${formatBytes(loaded)} of ${formatBytes(total)}`;
+      onProgress({ stage: 'load', loaded, total, part: path, fraction: loaded / total, text });
     }
     return { id, bytes: total, damaged, isRepairable: isKept };
   } finally {

@@ -11,8 +11,8 @@ export interface HttpFileOptions {
   stallMs?: number | undefined;
 }
 
-/** Some 40 seconds in all: a server that restarts is back by then. */
-const DELAYS = [500, 2_000, 8_000, 15_000, 30_000];
+/** Milliseconds before each further try: a server that restarts is back by then. */
+export const RETRY_DELAYS = [500, 2_000, 8_000, 15_000, 30_000];
 
 /**
  * A file that lies at several addresses. A read that breaks off goes on behind its last byte. Where
@@ -24,7 +24,7 @@ const DELAYS = [500, 2_000, 8_000, 15_000, 30_000];
 export async function httpFile(
   urls: readonly URL[],
   size: number | undefined,
-  { cache, stallMs, delays = DELAYS }: HttpFileOptions,
+  { cache, stallMs, delays = RETRY_DELAYS }: HttpFileOptions,
 ): Promise<BundleSource> {
   let caching = cache;
   const fetcher: typeof fetch = (url, init) => fetch(url, caching === undefined ? init : { ...init, cache: caching });

@@ -1,15 +1,13 @@
-import { formatBytes, type Progress, retry } from '@flux-srpo/core';
+import { formatBytes, type ManifestChunk, manifestChunks, type Progress, retry } from '@flux-srpo/core';
 import { pauseAfter } from '@flux-srpo/formats';
 import type { KeepableBundle } from './bundle.ts';
 import type { ChunkStore } from './chunk-cache.ts';
+import { RETRY_DELAYS } from './http-file.ts';
 import { RateMeter } from './rate-meter.ts';
 import type { KeepableSource } from './verified-source.ts';
 
 /** Chunks that are fetched at once: enough to fill a line whose round trip is long. */
 const CONCURRENT = 4;
-
-/** Milliseconds before a file of a server that ignores ranges is begun again. */
-const DELAYS = [500, 2_000, 8_000, 15_000, 30_000];
 
 export interface KeepOptions {
   signal: AbortSignal;
@@ -19,13 +17,6 @@ export interface KeepOptions {
   onProgress: (progress: Progress) => void;
   /** Awaited before each chunk. What is being fetched meanwhile is fetched to its end. */
   whenResumed?: (() => Promise<void> | undefined) | undefined;
-}
-
-interface Missing {
-  path: string;
-  index: number;
-  sha256: string;
-  bytes: number;
 }
 
 /**
@@ -42,14 +33,11 @@ export async function keepAll(
 ): Promise<void> {
   const kept = await store.keys();
   const total = manifest.files.reduce((sum, { size }) => sum + size, 0);
-  const missing: Missing[] = [];
-  for (const { path, size, chunks } of manifest.files) {
-    for (const [index, sha256] of chunks.entries()) {
-      if (kept.has(sha256)) continue;
-      kept.add(sha256);
-      const bytes = Math.min(manifest.chunk_bytes, size - index * manifest.chunk_bytes);
-      missing.push({ path, index, sha256, bytes });
-    }
+  const missing: ManifestChunk[] = [];
+  for (const chunk of manifestChunks(manifest)) {
+    if (kept.has(chunk.sha256)) continue;
+    kept.add(chunk.sha256);
+    missing.push(chunk);
   }
   const divided = manifest.files.find(
     ({ path, chunks }) => chunks.length > 1 && missing.some((chunk) => chunk.path === path),
@@ -65,7 +53,7 @@ export async function keepAll(
     const pace = secondsLeft === undefined ? {} : { rate: rate!, secondsLeft };
     onProgress({ stage: 'load', loaded, total, found, ...pace, part, fraction: loaded / total, text });
   };
-  const count = ({ path, bytes }: Missing): void => {
+  const count = ({ path, bytes }: ManifestChunk): void => {
     meter.add(bytes);
     loaded += bytes;
     if (loaded < total) tell(path);
@@ -92,7 +80,7 @@ export async function keepAll(
       if (at >= 0) count(missing.splice(at, 1)[0]!);
     };
     return retry(() => file.keepWhole(onChunk, either), {
-      pauseAfter: (error, tries) => pauseAfter(error, DELAYS[tries - 1]),
+      pauseAfter: (error, tries) => pauseAfter(error, RETRY_DELAYS[tries - 1]),
       signal,
     });
   };

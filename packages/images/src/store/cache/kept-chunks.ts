@@ -1,4 +1,4 @@
-import { type Manifest, StorageError } from '@flux-srpo/core';
+import { type Manifest, manifestChunks, StorageError } from '@flux-srpo/core';
 import type { ChunkStore } from '@flux-srpo/runtime';
 import { alone } from '../alone.ts';
 import { openModelsFolder } from '../opfs/opfs-models.ts';
@@ -80,15 +80,11 @@ export class KeptChunks implements ChunkStore {
   }
 
   /** Bytes of the bundle that are not kept. */
-  async missing({ files, chunk_bytes }: Manifest): Promise<number> {
+  async missing(manifest: Manifest): Promise<number> {
     const kept = await this.keys();
-    let bytes = 0;
-    for (const { size, chunks } of files) {
-      for (const [i, sha256] of chunks.entries()) {
-        if (!kept.has(sha256)) bytes += Math.min(chunk_bytes, size - i * chunk_bytes);
-      }
-    }
-    return bytes;
+    let missing = 0;
+    for (const { sha256, bytes } of manifestChunks(manifest)) if (!kept.has(sha256)) missing += bytes;
+    return missing;
   }
 
   /** From here on chunks are kept, unless all that are missing do not fit. */
