@@ -14,6 +14,8 @@ import { offsetsName, scalesName, type WeightInput, weightInputs } from './weigh
 export interface LinearOptions {
   /** @default true */
   bias?: boolean;
+  /** Of the result, by scaling `x` and the bias. A power of two changes exponents alone. */
+  scale?: number;
   tensorClass: TensorClass;
 }
 
@@ -69,9 +71,12 @@ export class GraphBuilder extends NodeBuilder {
     return x.dtype === 'float32' ? x : this.#cast(x, 'float32');
   }
 
-  /** x·Wᵀ + b, [..., K] → [..., N], in `x`'s dtype. W has the class that the recipe gives it. */
-  linear(name: string, x: Value, features: number, options: LinearOptions): Value {
-    const inner = x.dims.at(-1);
+  /**
+   * scale·(x·Wᵀ + b), [..., K] → [..., N], in the input's dtype. W has the class that the recipe
+   * gives it.
+   */
+  linear(name: string, input: Value, features: number, options: LinearOptions): Value {
+    const inner = input.dims.at(-1);
     if (typeof inner !== 'number') throw new Error(`linear ${name} needs a known input width`);
     const slot: WeightSlot = {
       name: `${name}.weight`,
@@ -80,9 +85,11 @@ export class GraphBuilder extends NodeBuilder {
       tensorClass: options.tensorClass,
     };
     const weightClass = this.#classOf(slot);
-    const dtype = x.dtype === 'float16' ? 'float16' : 'float32';
+    const dtype = input.dtype === 'float16' ? 'float16' : 'float32';
     this.#slot(slot, dtype);
-    const bias = options.bias === false ? undefined : this.plain(`${name}.bias`, [features], 'bias', dtype);
+    const scaled = (value: Value): Value => (options.scale === undefined ? value : this.times(value, options.scale));
+    const x = scaled(input);
+    const bias = options.bias === false ? undefined : scaled(this.plain(`${name}.bias`, [features], 'bias', dtype));
     const dims = [...x.dims.slice(0, -1), features];
     if (weightClass === 'f32' || weightClass === 'f16') {
       const product = this.node('MatMul', [x, `${name}.weight`], dims);
@@ -102,6 +109,12 @@ export class GraphBuilder extends NodeBuilder {
     return this.node('Add', [product, offsets], dims);
   }
 
+  /** x·factor */
+  times(x: Value, factor: number): Value {
+    const constant = this.constant(`${x.dtype}_${factor}`, x.dtype, [1], [factor]);
+    return this.node('Mul', [x, constant], x.dims);
+  }
+
   /** The model file: data inputs first, then weights. */
   build(): Uint8Array {
     return this.encode(this.#weights);
@@ -112,17 +125,21 @@ export class GraphBuilder extends NodeBuilder {
     const known = this.#withSums.get(x.name);
     if (known) return known;
     const { blocks, padded } = offsetColumns(inner);
-    const lead = x.dims.slice(0, -1);
-    const keep = lead.map(() => 0);
-    let sums = this.#blockSums(x, inner);
-    if (padded > blocks) {
-      const pads = [...keep, 0, ...keep, padded - blocks];
-      const padding = this.constant(`pads_${pads.join('_')}`, 'int64', [pads.length], pads);
-      sums = this.node('Pad', [sums, padding], [...lead, padded]);
-    }
-    const widened = this.node('Concat', [x, sums, sums], [...lead, storedWidth(inner, 'q4m')], { axis: -1 });
+    const sums = [this.#blockSums(x, inner)];
+    // The weights are 0 where there is no block. x is at hand to be multiplied with them, and Pad
+    // does not compile in halves in Firefox 153.
+    if (padded > blocks) sums.push(this.#firstColumns(x, padded - blocks));
+    const dims = [...x.dims.slice(0, -1), storedWidth(inner, 'q4m')];
+    const widened = this.node('Concat', [x, ...sums, ...sums], dims, { axis: -1 });
     this.#withSums.set(x.name, widened);
     return widened;
+  }
+
+  /** [..., K] → [..., count] */
+  #firstColumns(x: Value, count: number): Value {
+    const one = (name: string, value: number): string => this.constant(name, 'int64', [1], [value]);
+    const inputs = [x, one('first_column', 0), one(`columns_${count}`, count), one('last_axis', -1)];
+    return this.node('Slice', inputs, [...x.dims.slice(0, -1), count]);
   }
 
   /** [..., K] → [..., K/32], what an offset of a block multiplies. */

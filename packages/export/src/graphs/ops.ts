@@ -48,9 +48,10 @@ export function cutModulation(g: GraphBuilder, row: Value, count: number): Value
   );
 }
 
-/** x + gate·branch, the gate a vector [H] for all tokens. */
+/** x + gate·branch, the gate a vector [H] for all tokens, the branch of {@link linearToStream}. */
 export function gatedResidual(g: GraphBuilder, x: Value, gate: Value, branch: Value): Value {
-  return add(g, x, g.node('Mul', [branch, gate], x.dims));
+  const whole = branch.dtype === 'float32' ? gate : g.times(gate, HEADROOM);
+  return add(g, x, g.node('Mul', [g.widen(branch), whole], x.dims));
 }
 
 /** The image tokens of [text, image]. */
@@ -93,12 +94,13 @@ export function attention(g: GraphBuilder, q: Value, k: Value, v: Value, options
 
 /**
  * Halves end at 65504, and some of FLUX's branches go beyond; diffusers clips there. In half
- * precision such a linear computes a sixteenth of its result, which changes only exponents.
+ * precision a branch is a sixteenth of itself until its gate, in float32, makes it whole: that
+ * changes only exponents.
  * @see https://github.com/huggingface/diffusers/blob/004f1e8c/src/diffusers/models/transformers/transformer_flux.py
  */
 const HEADROOM = 16;
 
-/** A linear layer whose result joins the residual stream: float32, whatever `x` is. */
+/** A linear layer of a branch that joins the residual stream: a sixteenth of it in halves. */
 export function linearToStream(
   g: GraphBuilder,
   name: string,
@@ -106,17 +108,12 @@ export function linearToStream(
   features: number,
   options: LinearOptions,
 ): Value {
-  if (x.dtype === 'float32') return g.linear(name, x, features, options);
-  const sixteenth = g.constant('sixteenth', 'float16', [1], [1 / HEADROOM]);
-  const sixteen = g.constant('sixteen', 'float32', [1], [HEADROOM]);
-  const small = g.linear(name, g.node('Mul', [x, sixteenth], x.dims), features, { ...options, bias: false });
-  const product = g.node('Mul', [g.widen(small), sixteen], small.dims);
-  return options.bias === false ? product : add(g, product, g.plain(`${name}.bias`, [features], 'bias'));
+  return g.linear(name, x, features, x.dtype === 'float32' ? options : { ...options, scale: 1 / HEADROOM });
 }
 
 /**
  * Σ over chunks c of W_out.c·gelu(W_in.c·x + b_in.c), plus the output's bias once when `bias` is
- * set. float32.
+ * set. A branch, as of {@link linearToStream}.
  */
 export function chunkedMlp(
   g: GraphBuilder,

@@ -1,6 +1,7 @@
 import { FLUX1_DEV, t5FloatShare } from '@flux-srpo/core';
 import { decodeModel } from '@flux-srpo/formats/onnx';
 import { describe, expect, it } from 'vitest';
+import { CLASS_MAPS, resolveClass } from '../weight-classes/class-map.ts';
 import { buildGraph, HALF_GRAPHS } from './build-graph.ts';
 import { planParts } from './plan-parts.ts';
 import type { ClassOf, PartPlan } from './slots.ts';
@@ -8,6 +9,7 @@ import { scalesName, weightInputs } from './weight-inputs.ts';
 
 const parts = planParts(FLUX1_DEV);
 const ALL_F32: ClassOf = () => 'f32';
+const ALL_Q4M: ClassOf = (slot) => resolveClass(CLASS_MAPS.q4m, slot).used;
 const ALL_Q4: ClassOf = (slot) => (slot.kind === 'linear' && slot.tensorClass !== 'vae' ? 'q4' : 'f32');
 
 function parameters(belongs: (part: PartPlan) => boolean): number {
@@ -98,6 +100,26 @@ describe('a graph', () => {
       const floats = count('float32') / (count('float16') + count('float32'));
       expect(floats).toBeCloseTo(name === 't5_layer' ? t5FloatShare(FLUX1_DEV.text_encoder_2) : 0, 12);
     });
+  });
+
+  // A gate a stream and branch in a double block, one in a single block.
+  it.each([
+    ['double_block', 4],
+    ['single_block', 1],
+  ])('keeps the branches of %s in halves until %i gates', (name, gates) => {
+    const { graph } = decodeModel(buildGraph(name, FLUX1_DEV, ALL_Q4, 'f16').bytes);
+    const widened = graph!.node.filter(
+      ({ opType, attribute }) => opType === 'Cast' && attribute.some(({ name, i }) => name === 'to' && i === 1n),
+    );
+    expect(widened).toHaveLength(gates);
+  });
+
+  it('fills what is missing to whole blocks of sums without Pad, which Firefox does not compile in halves', () => {
+    const narrow = { ...FLUX1_DEV, transformer: { ...FLUX1_DEV.transformer, num_attention_heads: 2 } };
+    const { graph } = decodeModel(buildGraph('single_block', narrow, ALL_Q4M, 'f16').bytes);
+    const operators = graph!.node.map(({ opType }) => opType);
+    expect(operators).toContain('Slice');
+    expect(operators).not.toContain('Pad');
   });
 
   it('names an unknown kind instead of building something else', () => {
