@@ -4,22 +4,29 @@
 //   npx tsx bench/gpu.ts [--size 512x512 --size 1024x768 --size 1024x1024]
 //                        [--precision auto | f32 | f16] [--dtype q4] [--bundle <folder>]
 //                        [--steps 4] [--tokens 512] [--budget 16e9] [--matmul 4096]
-//                        [--no-self-test]
+//                        [--no-self-test] [--profile [--teraflops 100] [--gigabytes 1000]]
 //
 // The whole pipeline runs at full width, from prompt to picture. Without --bundle its weights are
 // random and made while they are read, as those of `synth --virtual`. The first step compiles
 // shaders; `seconds` is the median of the other steps.
 //
+// `--profile` draws two more steps of each size, and times each kernel of the second one with
+// `timestamp-query`: a line for all, and one for each kernel with its share and its least time on a
+// machine of that many 10¹² operations and 10⁹ bytes a second (bench/kernels.ts).
+//
 // One JSON line for the matrix product and one per size. Without a GPU: `npm run gpu 8
 // node_modules/tsx/dist/cli.mjs bench/gpu.ts` computes on a software adapter.
 
 import { parseArgs } from 'node:util';
-import { FLUX1_DEV, hiddenSize, type Precision, parseSize, tokenGrid, type WeightClass } from '@flux-srpo/core';
-import { createWebGpuBackend } from '@flux-srpo/runtime';
+import { FLUX1_DEV, type Precision, parseSize, tokenCount, type WeightClass } from '@flux-srpo/core';
+import { createWebGpuBackend, openBundle } from '@flux-srpo/runtime';
 import { installDawn } from '@flux-srpo/runtime/node';
 import { generateOnce, modeOf, plannedByDevice } from './support/generation.ts';
+import { PROFILED_STEPS, profileKernels } from './support/kernel-profile.ts';
 import { timeMatMul } from './support/matmul.ts';
 import { modelFiles } from './support/model-files.ts';
+import { profileLines } from './support/profile-lines.ts';
+import { stepFlops } from './support/step-flops.ts';
 
 const { values } = parseArgs({
   allowNegative: true,
@@ -33,9 +40,13 @@ const { values } = parseArgs({
     budget: { type: 'string', default: '16e9' },
     matmul: { type: 'string', default: '4096' },
     'self-test': { type: 'boolean', default: true },
+    profile: { type: 'boolean', default: false },
+    teraflops: { type: 'string', default: '100' },
+    gigabytes: { type: 'string', default: '1000' },
   },
 });
 await installDawn();
+const profile = values.profile ? profileKernels() : undefined;
 
 const backend = await createWebGpuBackend({
   precision: values.precision as 'auto' | Precision,
@@ -50,6 +61,8 @@ const machine = {
 line({ what: 'adapter', ...machine, precision, selfTest });
 await ceiling(precision, Number(values.matmul));
 const files = await modelFiles(values.bundle, FLUX1_DEV, values.dtype as WeightClass);
+const bundle = await openBundle(files);
+const { transformer } = bundle.manifest.config;
 for (const size of values.size) await generate(size);
 // Dawn keeps the process alive.
 process.exit(0);
@@ -73,9 +86,8 @@ async function generate(size: string): Promise<void> {
   };
   const { timings, plan, counted, areFinite } = await generateOnce(files, backend, generation, note);
   if (!areFinite) throw new Error('the pipeline gave numbers that are not finite');
-  const grid = tokenGrid(generation.size);
   const seconds = median(timings.steps.slice(1)) / 1000;
-  const teraflops = stepFlops(grid.height * grid.width + textTokens) / seconds / 1e12;
+  const teraflops = stepFlops(transformer, tokenCount(generation.size) + textTokens) / seconds / 1e12;
   line({
     what: 'step',
     ...machine,
@@ -90,20 +102,15 @@ async function generate(size: string): Promise<void> {
     planned: plannedByDevice(plan),
     counted,
   });
+  if (profile === undefined) return;
+  await generateOnce(files, backend, { ...generation, steps: PROFILED_STEPS }, note, profile.onTensor);
+  const bounds = { teraflops: Number(values.teraflops), gigabytes: Number(values.gigabytes) };
+  const about = { size: generation.size, textTokens, precision, machine: bounds };
+  for (const each of await profileLines(bundle, await profile.times(), about)) line({ size, ...each });
 }
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-/**
- * Operations of all blocks: 12·H² weights per token in either kind of block, then scores and mixing
- * over all pairs of tokens.
- */
-function stepFlops(tokens: number): number {
-  const { num_layers, num_single_layers } = FLUX1_DEV.transformer;
-  const width = hiddenSize(FLUX1_DEV.transformer);
-  return (num_layers + num_single_layers) * (2 * tokens * 12 * width ** 2 + 4 * tokens ** 2 * width);
 }
 
 function note(text: string): void {

@@ -14,7 +14,7 @@
 import { parseArgs } from 'node:util';
 import { FLUX1_DEV, type Precision, parseSize, tokenGrid, type WeightClass } from '@flux-srpo/core';
 import { buildGraph, CLASS_MAPS, type ClassOf, HALF_GRAPHS, planParts, resolveClass } from '@flux-srpo/export';
-import { type Dispatch, graphDispatches } from './support/graph-dispatches.ts';
+import { stepCensus, sumByKernel, sumOf } from './support/census.ts';
 
 const { values } = parseArgs({
   options: {
@@ -28,60 +28,30 @@ const { values } = parseArgs({
   },
 });
 const MATRIX = new Set(['MatMulNBitsWideTile', 'MatMul', 'FlashAttention']);
-/** What runs at each step, but for the step cache. */
-const STEP_GRAPHS = ['embed_image', 'double_block', 'join_streams', 'single_block', 'final_layer'];
-
-interface Counted extends Dispatch {
-  part: string;
-  /** Least milliseconds. */
-  ms: number;
-}
-
 const grid = tokenGrid(parseSize(values.size));
 const imageTokens = grid.height * grid.width;
 const textTokens = Number(values.tokens);
 const sizes = { S_img: imageTokens, S_txt: textTokens, S: imageTokens + textTokens };
 const classOf: ClassOf = (slot) => resolveClass(CLASS_MAPS[values.dtype as WeightClass], slot).used;
 
-const byGraph = new Map(
-  STEP_GRAPHS.map((graph) => {
-    const precision: Precision = values.precision === 'f16' && HALF_GRAPHS.includes(graph) ? 'f16' : 'f32';
-    return [graph, graphDispatches(buildGraph(graph, FLUX1_DEV, classOf, precision).bytes, sizes)];
-  }),
-);
-const dispatches = planParts(FLUX1_DEV).flatMap(({ name, graph }) =>
-  (byGraph.get(graph ?? '') ?? []).map((dispatch) => ({ ...dispatch, part: name, ms: leastMs(dispatch) })),
+const precisionOf = (graph: string): Precision =>
+  values.precision === 'f16' && HALF_GRAPHS.includes(graph) ? 'f16' : 'f32';
+const dispatches = await stepCensus(
+  planParts(FLUX1_DEV),
+  (graph) => buildGraph(graph, FLUX1_DEV, classOf, precisionOf(graph)).bytes,
+  sizes,
+  { teraflops: Number(values.teraflops), gigabytes: Number(values.gigabytes) },
 );
 
 const { dtype, size, precision } = values;
 const step = sumOf(dispatches);
 const matrix = sumOf(dispatches.filter(({ kernel }) => MATRIX.has(kernel)));
 line({ what: 'step', dtype, precision, size, textTokens, ...step, otherShare: share(step.ms - matrix.ms) });
-const kernels = [...new Set(dispatches.map(({ kernel }) => kernel))].map((kernel) => ({
-  kernel,
-  ...sumOf(dispatches.filter((each) => each.kernel === kernel)),
-}));
-for (const each of kernels.sort((a, b) => b.ms - a.ms)) line({ what: 'kernel', ...each, share: share(each.ms) });
+for (const each of sumByKernel(dispatches)) line({ what: 'kernel', ...each, share: share(each.ms) });
 // Blocks of a kind are alike.
 const perPart = dispatches.filter(({ part }) => !/\.[1-9]/.test(part));
 for (const each of perPart.toSorted((a, b) => b.ms - a.ms).slice(0, 10)) line({ what: 'costliest', ...each });
 if (values.list) for (const each of dispatches) line({ what: 'dispatch', ...each });
-
-function leastMs({ operations, read, written }: Dispatch): number {
-  const computing = operations / (Number(values.teraflops) * 1e9);
-  const moving = (read + written) / (Number(values.gigabytes) * 1e6);
-  return Math.max(computing, moving);
-}
-
-function sumOf(group: readonly Counted[]) {
-  const sum = (pick: (each: Counted) => number): number => group.reduce((all, each) => all + pick(each), 0);
-  return {
-    dispatches: group.length,
-    teraflop: sum(({ operations }) => operations) / 1e12,
-    gigabytes: sum(({ read, written }) => read + written) / 1e9,
-    ms: sum(({ ms }) => ms),
-  };
-}
 
 function share(ms: number): number {
   return Number((ms / step.ms).toFixed(4));

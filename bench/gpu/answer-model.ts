@@ -2,6 +2,8 @@ import { parseSize, tokenCount } from '@flux-srpo/core';
 import { type Backend, type Bundle, createPipeline, createWebGpuBackend, openBundle } from '@flux-srpo/runtime';
 import { folderBundle } from '@flux-srpo/runtime/node';
 import { PROMPT, SEED } from '../support/generation.ts';
+import { PROFILED_STEPS, profileKernels } from '../support/kernel-profile.ts';
+import { profileLines } from '../support/profile-lines.ts';
 import { stepFlops } from '../support/step-flops.ts';
 import type { ModelQuestion, Tell } from './questions.ts';
 import { timeBlocks } from './time-blocks.ts';
@@ -12,12 +14,16 @@ const STEPS = { least: 2, most: 4 };
 /** Seconds of a picture beside its steps are not known before the first one. */
 const GUESSED_REST_SECONDS = 20;
 
+/** Least times are said for it, as in SPEED.md's census. */
+const MACHINE = { teraflops: 100, gigabytes: 1000 };
+
 /** Times blocks, where weights are resident, and whole pictures, as far as time goes. */
 export async function answerModel(question: ModelQuestion, tell: Tell): Promise<void> {
-  const { ask: _, bundle: folder, sizes, secondsLeft, textTokens, budget, ...about } = question;
+  const { ask: _, bundle: folder, sizes, secondsLeft, textTokens, budget, isProfiled = false, ...about } = question;
   const { precision, highestRung, weights } = question;
   const deadline = performance.now() / 1000 + secondsLeft;
   const bundle = await openBundle(folderBundle(folder));
+  const profile = isProfiled ? profileKernels() : undefined;
   const backend = await createWebGpuBackend({
     precision,
     selfTest: false,
@@ -75,6 +81,16 @@ export async function answerModel(question: ModelQuestion, tell: Tell): Promise<
       areFinite,
       timings,
     });
+  }
+  const size = sizes[0]!;
+  const seconds = PROFILED_STEPS * (expected.get(size) ?? 1) + rest;
+  if (profile !== undefined && deadline - performance.now() / 1000 > seconds) {
+    await pipeline.generate(
+      { prompt: PROMPT, size: parseSize(size), steps: PROFILED_STEPS, seed: SEED, maxSequenceLength: textTokens },
+      { onTensor: profile.onTensor },
+    );
+    const more = { size: parseSize(size), textTokens, precision, machine: MACHINE };
+    for (const line of await profileLines(bundle, await profile.times(), more)) note({ size, ...line });
   }
   await pipeline.dispose();
 }

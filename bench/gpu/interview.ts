@@ -96,6 +96,7 @@ export async function interview(options: InterviewOptions, tellAll: Tell): Promi
     kernels: Kernels,
     weights: ModelQuestion['weights'],
     sizes: readonly string[] = SIZES[scale],
+    isProfiled = false,
   ): Promise<void> => {
     const textTokens = TEXT_TOKENS[scale];
     const about = { dtype, ...kernels, weights, sizes };
@@ -105,6 +106,7 @@ export async function interview(options: InterviewOptions, tellAll: Tell): Promi
       bundle: bundleOf(dtype),
       textTokens,
       budget,
+      isProfiled,
       secondsLeft: Math.min(MOST_SECONDS.model, secondsLeft()),
     };
     await put({ ask: 'model', ...about, ...more });
@@ -113,7 +115,7 @@ export async function interview(options: InterviewOptions, tellAll: Tell): Promi
   const hasLower = rung !== 'no-subgroups';
   const floats: Kernels = { precision: 'f32', highestRung: rung };
 
-  await model('q4m', best, 'resident');
+  await model('q4m', best, 'resident', SIZES[scale], true);
   await askTorch();
   if (hasLower) await model('q4m', without, 'resident');
   if (hasHalves) await model('q4m', floats, 'resident');

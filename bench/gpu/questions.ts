@@ -23,6 +23,8 @@ export interface ModelQuestion extends Kernels {
   textTokens: number;
   /** Bytes of device memory to plan with where weights are resident. */
   budget: number;
+  /** Asks for the times of the kernels too, at the first size. */
+  isProfiled?: boolean;
   /** Seconds until the bench ends. */
   secondsLeft: number;
 }

@@ -1,3 +1,4 @@
+import type { ProfileLine } from '../support/profile-lines.ts';
 import type { Line } from './questions.ts';
 
 /** What was measured, for people: a row a line, in columns. */
@@ -17,6 +18,17 @@ export function table(lines: readonly Line[]): string {
       const decibels = `${(line.decibels as number).toFixed(1)} dB`;
       return [
         [nameOf(line), decibels, `${line.isRight ? 'right' : 'WRONG'}: at least ${line.least} dB`, memoryOf(line)],
+      ];
+    }
+    if (line.what === 'kernel') {
+      const { kernel, ms, share, leastMs } = line as unknown as ProfileLine;
+      return [
+        [
+          `kernel ${kernel}`,
+          `${ms.toPrecision(3)} ms`,
+          `${(100 * share).toFixed(1)} %`,
+          `at least ${leastMs.toPrecision(3)} ms`,
+        ],
       ];
     }
     if (line.what === 'agreement')

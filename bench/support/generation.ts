@@ -59,6 +59,7 @@ export async function generateOnce(
   backend: Backend,
   { size, textTokens, steps, memoryBudget }: Generation,
   onNote: (note: string) => void,
+  onTensor: (name: string) => void = () => undefined,
 ): Promise<GenerationReport> {
   const peaks: GenerationReport['counted'] = {};
   const bundle = await openBundle(files);
@@ -73,7 +74,8 @@ export async function generateOnce(
         if (now !== done) onNote(now);
         done = now;
       },
-      onTensor: (_name, _shape, data) => {
+      onTensor: (name, _shape, data) => {
+        onTensor(name);
         areFinite &&= data.every(Number.isFinite);
       },
     });

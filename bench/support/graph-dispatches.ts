@@ -81,8 +81,11 @@ function outputsOf(
       return [{ dims: dims.slice(0, -1), width }];
     case 'Split':
       return node.output.map(() => ({ dims: [dims[0]! / node.output.length], width }));
-    case 'Slice':
-      return [{ dims: [1, sizes.S_img!, dims[2]!], width }];
+    case 'Slice': {
+      // Of the last axis a part that the graph knows; of the tokens, the image's.
+      const isOfColumns = integersOf(3)[0] === -1;
+      return [{ dims: isOfColumns ? [...dims.slice(0, -1), integersOf(2)[0]!] : [1, sizes.S_img!, dims[2]!], width }];
+    }
     case 'Pad': {
       const pads = integersOf(1);
       return [{ dims: dims.map((dim, i) => dim + pads[i]! + pads[dims.length + i]!), width }];
