@@ -44,10 +44,10 @@ beforeAll(async () => {
   files = await convertInMemory(await synthesizeFolder(readNodeFixture, fixture), { dtype: 'q8' });
 });
 
-async function open(memoryBudget?: number): Promise<void> {
+async function open(memoryBudget?: number, keepsWeights?: boolean): Promise<void> {
   fault = { runsLeft: 0, runs: 0 };
   const backend = breakable(await createNodeBackend({ threads: 1 }), fault);
-  pipeline = await createPipeline({ bundle: await openInMemory(files), backend, memoryBudget });
+  pipeline = await createPipeline({ bundle: await openInMemory(files), backend, memoryBudget, keepsWeights });
 }
 
 const counts = () => held(pipeline.backend.ledger.snapshot());
@@ -128,6 +128,20 @@ it.each([RELEASE_BUDGET, STREAMED_BUDGET])(
     expect(counts()).toEqual(NOTHING);
   },
 );
+
+it('holds no phase’s weights beside another’s for one picture, however much memory there is', async () => {
+  await open();
+  const before = await pictures();
+  const kept = pipeline.backend.ledger.snapshot().peakWeightBytes;
+  await pipeline.dispose();
+  await open(undefined, false);
+  expect(await pictures()).toEqual(before);
+  expect(counts()).toEqual(NOTHING);
+  const { denoise } = pipeline.plan(REQUEST).phases;
+  // The denoiser's are the most. The ledger also counts the prompt and the rope tables, 9 KB.
+  expect(pipeline.backend.ledger.snapshot().peakWeightBytes).toBeLessThan(denoise.weights + 10_000);
+  expect(denoise.weights + 10_000).toBeLessThan(kept);
+});
 
 it('draws the same picture however weights are held, with the weights that the plan says', async () => {
   const drawn: Uint8Array[][] = [];

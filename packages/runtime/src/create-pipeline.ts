@@ -26,6 +26,7 @@ export class Pipeline {
   readonly bundle: Bundle;
   readonly backend: Backend;
   #plan: (request: ResolvedRequest) => MemoryPlan;
+  readonly #keepsWeights: boolean | undefined;
   /** What was tried. Absent where the caller has set a bound. */
   readonly #tried: MemoryTarget | undefined;
   readonly #state: PipelineState;
@@ -36,6 +37,7 @@ export class Pipeline {
     this.bundle = bundle;
     this.backend = backend;
     this.#tried = tried;
+    this.#keepsWeights = memory.keepsWeights;
     this.#plan = requestPlanner(backend, bundle, { ...memory, ...(tried && { memoryTarget: tried.bytes }) });
     const phases = new Phases(backend, bundle);
     this.#state = { bundle, ledger: backend.ledger, phases, prompts: new PromptEncoder(bundle, tokenizers) };
@@ -101,7 +103,7 @@ export class Pipeline {
   /** Where a device gave less than in the trial, this session and later ones plan for less. */
   async #planForLess(error: unknown): Promise<never> {
     if (isFluxError(error, 'device/out-of-memory') && this.#tried?.bytes !== undefined) {
-      this.#plan = requestPlanner(this.backend, this.bundle, {});
+      this.#plan = requestPlanner(this.backend, this.bundle, { keepsWeights: this.#keepsWeights });
       await this.#tried.refuse();
     }
     throw error;

@@ -18,6 +18,12 @@ export interface PipelineOptions {
    */
   memoryTarget?: number | undefined;
   /**
+   * Whether weights may stay for the next picture, where all of them fit. `false`: each goes once it
+   * has run for the last time, which a program that draws once has no reason not to ask for.
+   * @default true
+   */
+  keepsWeights?: boolean | undefined;
+  /**
    * As it was asked of the backend. `f16` is refused for a bundle without graphs in half precision;
    * `auto` runs the float32 graphs of such a bundle.
    */

@@ -75,7 +75,7 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
     process.stderr.write('--guidance changes nothing: this model has no input for guidance\n');
   }
   const { notes, ...means } = await openBackend(computing, bundle);
-  const pipeline = await createPipeline({ bundle, ...means });
+  const pipeline = await createPipeline({ bundle, ...means, keepsWeights: false });
   const tensors = values['save-latents'] === undefined ? undefined : new TensorFile(values['save-latents']);
   if (process.stderr.isTTY && !values.json) for (const note of notes) process.stderr.write(`${note}\n`);
   const bar = progressBar('generate', values.json);

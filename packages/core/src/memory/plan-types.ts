@@ -24,6 +24,8 @@ export interface PlanInput {
    * `DEFAULT_MEMORY_BUDGET`.
    */
   target?: number | undefined;
+  /** Whether weights may stay for a next picture. `false`: there is none. Default true. */
+  keepsWeights?: boolean | undefined;
   /** WebGPU limits of the adapter. Nothing is refused for a limit that is not given. */
   limits?: { maxBufferSize?: number; maxStorageBufferBindingSize?: number } | undefined;
   /** Run the graphs in half precision, which needs an adapter with `shader-f16`. Default false. */

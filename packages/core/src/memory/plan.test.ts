@@ -62,6 +62,13 @@ describe('a plan', () => {
     expect(modes(4 * GB)).toEqual([false, 'streamed', 'streamed', 'streamed']);
   });
 
+  it('keeps nothing for a next picture where there is none, and decodes whole all the same', () => {
+    const { keep, phases, decodeTile, peak } = plan({ budget: 30 * GB, keepsWeights: false });
+    expect([keep, decodeTile, peak]).toEqual([false, undefined, phases.decode.bytes]);
+    const { text, modulation, denoise } = plan({ budget: 8 * GB }).phases;
+    expect(phases).toMatchObject({ text, modulation, denoise });
+  });
+
   it('changes its mind exactly at the budget', () => {
     const everything = plan({ budget: 1000 * GB }).peak;
     expect(plan({ budget: everything }).keep).toBe(true);

@@ -8,7 +8,7 @@ import { refuse } from './refusals.ts';
 
 /** How each phase's weights are held within the budget. Refusals do not say yet what fits. */
 export function planResidency(input: PlanInput): MemoryPlan {
-  const { target = DEFAULT_MEMORY_BUDGET, budget = target, packing } = input;
+  const { target = DEFAULT_MEMORY_BUDGET, budget = target, packing, keepsWeights = true } = input;
   const held = input.parts.map((part) => ({ ...part, bytes: Math.ceil(part.bytes * (packing ?? 1)) }));
   const parts = byPhase((phase) => held.filter((part) => part.phase === phase));
   const copied = byPhase((phase) => (packing === undefined ? 0 : largest(input.parts, phase)));
@@ -28,7 +28,7 @@ export function planResidency(input: PlanInput): MemoryPlan {
   const resident = byPhase((phase) => phasePlan(phase, 'resident', sum(parts[phase])));
   const workBytes = work.text.bytes + work.denoise.bytes + work.decode.bytes;
   const keptBytes = sum(held) + Math.max(...Object.values(copied)) + workBytes;
-  if (keptBytes <= budget) {
+  if (keepsWeights && keptBytes <= budget) {
     const refusals = refuse(resident, keptBytes, input);
     return { keep: true, ...decodeTile, phases: resident, peak: keptBytes, readPerStep: 0, refusals };
   }
