@@ -9,6 +9,7 @@ import {
   startFaultServer,
 } from '../../../../test/support/fault-server.ts';
 import { memoryBundle } from '../../../../test/support/memory-bundle.ts';
+import { memoryStore } from '../test-support/memory-store.ts';
 import { openBundle } from './bundle.ts';
 import { type HttpBundleOptions, httpBundle } from './bundle-files.ts';
 import type { ChunkStore } from './chunk-cache.ts';
@@ -57,18 +58,6 @@ beforeEach(() => {
   for (const each of [server, mirror]) Object.assign(each, { fault: () => false, sent: 0, mostAtOnce: 0, asked: [] });
 });
 afterAll(() => Promise.all([server.close(), mirror.close()]));
-
-function memoryStore() {
-  const chunks = new Map<string, Uint8Array<ArrayBuffer>>();
-  const store: ChunkStore = {
-    keys: async () => new Set(chunks.keys()),
-    get: async (sha256) => chunks.get(sha256),
-    has: async (sha256) => chunks.has(sha256),
-    put: async (sha256, bytes) => void chunks.set(sha256, bytes.slice()),
-    alone: (_sha256, work) => work(),
-  };
-  return { chunks, store };
-}
 
 /** Spoils every answer for the weights. */
 const onWeights =

@@ -2,6 +2,7 @@ import type { Progress } from '@flux-srpo/core';
 import { describe, expect, it } from 'vitest';
 import { blobBundle } from '../../../../test/support/blob-bundle.ts';
 import { memoryBundle } from '../../../../test/support/memory-bundle.ts';
+import { memoryStore } from '../test-support/memory-store.ts';
 import { openBundle } from './bundle.ts';
 import type { ChunkStore } from './chunk-cache.ts';
 import { keepAll } from './keep-all.ts';
@@ -17,20 +18,6 @@ const files = await memoryBundle({
     },
   },
 });
-
-function memoryStore() {
-  const chunks = new Map<string, Uint8Array<ArrayBuffer>>();
-  const store: ChunkStore = {
-    keys: async () => new Set(chunks.keys()),
-    get: async (sha256) => chunks.get(sha256),
-    has: async (sha256) => chunks.has(sha256),
-    put: async (sha256, bytes) => {
-      chunks.set(sha256, bytes.slice());
-    },
-    alone: (_sha256, work) => work(),
-  };
-  return { chunks, store };
-}
 
 async function keep(store: ChunkStore, signal = new AbortController().signal): Promise<Progress[]> {
   const events: Progress[] = [];
