@@ -1,3 +1,4 @@
+import type { ModelActions } from './models/model-actions.ts';
 import type { Language } from './pictures/as-code.ts';
 import type { Picture } from './pictures/picture.ts';
 import type { ServerSettings } from './server.ts';
@@ -14,6 +15,7 @@ export interface Actions {
   cancel(id?: number): void;
   cancelOpening(): void;
   open(address: string): void;
+  models: ModelActions;
   editServer(change: Partial<ServerSettings>): void;
   /** Draws on the server that was typed. */
   useServer(): void;

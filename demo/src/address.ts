@@ -20,8 +20,9 @@ export function modelOfAddress(): string {
 /** Puts the model into the address, so that a reload opens it again. */
 export function showInAddress(model: string): void {
   const url = new URL(location.href);
-  if (model === EMBEDDED) url.searchParams.delete('model');
-  else url.searchParams.set('model', model);
+  // A folder of the disk can be read again after a click only.
+  if (model.startsWith('opfs:')) url.searchParams.set('model', model);
+  else url.searchParams.delete('model');
   history.replaceState(null, '', url);
 }
 

@@ -1,28 +1,28 @@
-import type { FluxSrpo, LoadedModel } from 'flux-srpo';
+import type { FluxSrpo, LoadedModel, ModelFolder, ModelStorage } from 'flux-srpo';
 import { randomSeed } from 'flux-srpo/wire';
 import type { Actions } from './actions.ts';
 import { EMBEDDED, modelOfAddress, showInAddress } from './address.ts';
 import { ask } from './ask.ts';
+import { createModels } from './models/models.ts';
 import { keepBackend } from './offline.ts';
 import { createGallery } from './pictures/gallery.ts';
 import { fileName } from './pictures/picture.ts';
+import { reportOf } from './report.ts';
 import { formOf } from './request.ts';
 import { advance, startProgress } from './run-progress.ts';
-import { createRunner, messageOf } from './runner.ts';
+import { createRunner } from './runner.ts';
 import { toHash } from './settings-hash.ts';
 import { localSource, type Source, serverSource } from './source.ts';
 import type { Store } from './store.ts';
 import { words } from './words.ts';
 
-/** What the page can do: it opens models and hands presses of the button to the runner. */
-export type App = ReturnType<typeof createApp>;
 
 interface Opened extends Source {
   flux: FluxSrpo;
   model: LoadedModel;
 }
 
-export function createApp(store: Store) {
+export function createApp(store: Store, storage: ModelStorage) {
   let opened: Opened | undefined;
   const gallery = createGallery(store);
   const runner = createRunner(store, () => opened!, gallery.add);
@@ -59,7 +59,7 @@ export function createApp(store: Store) {
       });
       signal.throwIfAborted();
       opened = { ...source, flux, model };
-      store.set({ stage: { at: 'ready', model }, host, outcome: { text: '', notes: [] } });
+      store.set({ stage: { at: 'ready', model }, address, host, outcome: { text: '', notes: [] } });
       if (host === undefined) showInAddress(address);
       void keepBackend(model.backend);
       await before?.flux.dispose();
@@ -73,7 +73,18 @@ export function createApp(store: Store) {
     }
   }
 
-  const open = (address: string): Promise<void> => openSource(localSource(address));
+  const open = (address: string, folder?: ModelFolder) => openSource(localSource(address, folder));
+  /** Gives the model back, so that it can be deleted. The page then says what happened. */
+  async function close(): Promise<void> {
+    runner.stop();
+    await opened?.flux.dispose();
+    opened = undefined;
+    store.set({
+      stage: { at: 'failed', address: EMBEDDED, error: new Error(words.models.cleared) },
+      address: undefined,
+    });
+  }
+  const models = createModels(store, storage, open, close);
 
   /** Prompts leave only for a server that the person has agreed to, this visit. */
   let agreed: string | undefined;
@@ -123,6 +134,7 @@ export function createApp(store: Store) {
     },
     // What went wrong, the page shows.
     open: (address) => void open(address).catch(ignore),
+    models: models.actions,
     editServer: (change) => store.set({ server: { ...store.state.server, ...change } }),
     useServer() {
       store.set({ serverError: undefined });
@@ -134,19 +146,7 @@ export function createApp(store: Store) {
       title?.scrollIntoView({ block: 'start' });
       title?.focus();
     },
-    copyReport() {
-      const { stage, probe, shown, outcome } = store.state;
-      const error = stage.at === 'failed' ? stage.error : outcome.error;
-      // Without the hash, which may hold a prompt.
-      const report = [
-        location.href.replace(/#.*/, ''),
-        navigator.userAgent,
-        ...(error === undefined ? [] : [messageOf(error)]),
-        ...(shown[0]?.timings === undefined ? [] : [JSON.stringify(shown[0].timings)]),
-        probe?.summary ?? '',
-      ];
-      actions.copyText(report.join('\n'));
-    },
+    copyReport: () => actions.copyText(reportOf(store.state)),
     askToTell: () => void Notification.requestPermission().then(() => store.set({})),
     choose: gallery.choose,
     compare: gallery.compare,
@@ -174,9 +174,8 @@ export function createApp(store: Store) {
   return {
     open,
     loadGallery: gallery.load,
+    loadModels: models.load,
     actions,
-    /** The address of the model that draws, or of the one that could not be opened. */
-    current: () => opened?.address ?? addressOf(store),
   };
 }
 
@@ -185,7 +184,3 @@ const ANNOUNCE_MS = 5000;
 
 /** What goes wrong with it, loading says. */
 function ignore(): void {}
-
-function addressOf({ state: { stage } }: Store): string {
-  return stage.at === 'opening' || stage.at === 'failed' ? stage.address : EMBEDDED;
-}

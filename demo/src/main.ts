@@ -5,7 +5,7 @@ import { createApp } from './app.ts';
 import { listenToDrops } from './drops.ts';
 import { element } from './elements.ts';
 import { listenToKeys } from './keys.ts';
-import { connectModels } from './models/connect-models.ts';
+import { NO_MODELS } from './models/models-state.ts';
 import { keepForOffline } from './offline.ts';
 import { NO_SERVER } from './server.ts';
 import { fromHash } from './settings-hash.ts';
@@ -18,6 +18,9 @@ import { formView } from './views/form.ts';
 import { frameView } from './views/frame.ts';
 import { galleryView } from './views/gallery.ts';
 import { headerView } from './views/header.ts';
+import { modelsView } from './views/models.ts';
+import { ownModelView } from './views/own-model.ts';
+import { recipeView } from './views/recipe.ts';
 import { serverView } from './views/server.ts';
 
 /** The page: one state, one render, and what changes the state. */
@@ -26,28 +29,38 @@ const places = {
   header: element('header', HTMLDivElement),
   maker: element('maker', HTMLElement),
   gallery: element('gallery', HTMLElement),
+  models: element('model-rows', HTMLDivElement),
+  recipe: element('recipe-panel', HTMLDetailsElement),
+  own: element('import-panel', HTMLDetailsElement),
   server: element('server-panel', HTMLDetailsElement),
   diagnostics: element('diagnostics', HTMLDetailsElement),
   footer: element('foot', HTMLDivElement),
 };
 
 function show(state: State): void {
+  const { activeElement } = document;
   render(headerView(state, app.actions), places.header);
   render(html`${formView(state, app.actions)}${frameView(state, app.actions)}`, places.maker);
+  render(modelsView(state, app.actions), places.models);
+  render(recipeView(state, app.actions), places.recipe);
+  render(ownModelView(state, app.actions), places.own);
   render(serverView(state, app.actions), places.server);
   render(diagnosticsView(state, app.actions), places.diagnostics);
   render(galleryView(state, app.actions), places.gallery);
   render(footerView(state), places.footer);
-  keepFocus();
+  passFocus(activeElement);
   showInTab(state);
 }
 
-/** A button that had the focus and is gone gives it to the one that goes on. */
-function keepFocus(): void {
-  const { activeElement } = document;
-  if (activeElement instanceof HTMLElement && activeElement.id === 'cancel' && activeElement.hidden) {
-    document.querySelector<HTMLElement>('#generate')?.focus();
-  }
+/** What had the focus and cannot keep it gives it to the first of `data-then` that can have it. */
+function passFocus(from: Element | null): void {
+  if (!(from instanceof HTMLElement) || canHaveFocus(from)) return;
+  const next = from.dataset.then?.split(' ').map((id) => document.getElementById(id));
+  next?.find((each) => each !== null && canHaveFocus(each))?.focus();
+}
+
+function canHaveFocus(element: HTMLElement): boolean {
+  return element.isConnected && !element.hidden && !element.matches(':disabled');
 }
 
 const store = createStore(
@@ -56,6 +69,7 @@ const store = createStore(
     form: { ...EMPTY_FORM, ...fromHash(location.hash) },
     shown: [],
     gallery: { pictures: [], isKept: true },
+    models: NO_MODELS,
     language: 'library',
     server: NO_SERVER,
     outcome: { text: '', notes: [] },
@@ -63,13 +77,13 @@ const store = createStore(
   },
   show,
 );
-const app = createApp(store);
+// What may compute an imported model is another thing than what may compute the embedded one.
+const { storage } = createFluxSrpo({ model: EMBEDDED, backend: BACKEND });
+const app = createApp(store, storage);
 listenToKeys(app.actions);
 void keepForOffline();
 listenToDrops(app.actions);
 
-// What may compute an imported model is another thing than what may compute the embedded one.
-const { storage } = createFluxSrpo({ model: EMBEDDED, backend: BACKEND });
 const opening = app.open(modelOfAddress());
 void app.loadGallery();
-await connectModels(app, storage, opening);
+await app.loadModels(opening);

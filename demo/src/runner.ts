@@ -88,7 +88,7 @@ export function createRunner(
 
   async function takePictures(
     client: FluxSrpo,
-    { data, device, timings, ...response }: ImageResponse,
+    { data, device, timings, memory, ...response }: ImageResponse,
     request: Job['request'],
     known: Pick<Picture, 'seconds' | 'bundle' | 'host'>,
   ): Promise<Picture[]> {
@@ -115,6 +115,7 @@ export function createRunner(
           device: device === 'webgpu' || device === 'wasm' ? device : 'remote',
           ...known,
           ...(timings === undefined ? {} : { timings }),
+          ...(memory === undefined ? {} : { memory }),
         }),
       ];
     });

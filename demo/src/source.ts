@@ -1,21 +1,22 @@
-import { createFluxSrpo, type FluxSrpo } from 'flux-srpo';
+import { createFluxSrpo, type FluxSrpo, type ModelFolder } from 'flux-srpo';
 import { BACKEND, EMBEDDED } from './address.ts';
 import type { ServerSettings } from './server.ts';
 
 /** Something that draws: a model on this machine, or a server. */
 export interface Source {
-  /** URL of a bundle, `opfs:<id>`, or the endpoint of a server. */
+  /** URL of a bundle, `opfs:<id>`, `folder:<name>`, or the endpoint of a server. */
   address: string;
   /** Of a server: where prompts go. */
   host?: string;
   create(): FluxSrpo;
 }
 
-export function localSource(address: string): Source {
+/** @param folder of this machine, in place of the address */
+export function localSource(address: string, folder?: ModelFolder): Source {
   return {
     address,
     // The embedded model is small enough for a CPU.
-    create: () => createFluxSrpo({ model: address, backend: BACKEND, allowWasm: address === EMBEDDED }),
+    create: () => createFluxSrpo({ model: folder ?? address, backend: BACKEND, allowWasm: address === EMBEDDED }),
   };
 }
 

@@ -7,6 +7,7 @@ import type {
   ProbeReport,
   SizePreset,
 } from 'flux-srpo';
+import type { Models } from './models/models-state.ts';
 import type { Language } from './pictures/as-code.ts';
 import type { Picture } from './pictures/picture.ts';
 import type { RunProgress } from './run-progress.ts';
@@ -15,10 +16,13 @@ import type { ServerSettings } from './server.ts';
 /** All that the page shows. Views are functions of it. */
 export interface State {
   stage: Stage;
+  /** Address of what draws. Absent: nothing yet. */
+  address?: string | undefined;
   form: FormValues;
   /** What the frame shows where nothing is drawn: a picture, a batch, or two to compare. */
   shown: readonly Picture[];
   gallery: Gallery;
+  models: Models;
   /** Of the code that is shown. */
   language: Language;
   server: ServerSettings;
@@ -101,4 +105,9 @@ export const EMPTY_FORM: FormValues = {
 export function modelOf(stage: Stage): LoadedModel | undefined {
   if (stage.at === 'ready' || stage.at === 'running') return stage.model;
   return stage.at === 'opening' ? stage.before : undefined;
+}
+
+/** Address of the model that draws, or of the one that is opened or could not be. */
+export function addressOf({ stage, address }: State): string | undefined {
+  return address ?? (stage.at === 'opening' || stage.at === 'failed' ? stage.address : undefined);
 }

@@ -1,14 +1,17 @@
 import { formatBytes, type ImageSize } from 'flux-srpo';
-import { formatSeconds } from './units.ts';
+import { formatCount, formatSeconds } from './units.ts';
 
-/** Every word of the page that is not the library's, in one place, so that it can be translated. */
+/**
+ * Every word of the page that is not the library's, in one place, so that it can be translated.
+ * Title and heading are in index.html too, which shows them before this file is here.
+ */
 export const words = {
   title: 'FLUX.1 SRPO in this tab',
   opening: 'Opening the model…',
   first: {
     here: (name: string) => `${name}. The model runs on this machine: neither prompt nor picture leaves the tab.`,
     server: (host: string) => `Prompts go to ${host}, and its pictures come back.`,
-    failed: 'The model could not be opened.',
+    failed: 'No model is open.',
   },
   verdict: {
     asking: 'Asking what this machine can do…',
@@ -145,6 +148,215 @@ export const words = {
     negative: 'Negative prompt: this model takes none.',
     oneOf: (place: number, count: number) => `It is picture ${place} of ${count}. All of them are drawn again.`,
   },
+  models: {
+    title: 'Models',
+    room: (taken: number, free: number) =>
+      `Models take ${formatBytes(taken)} here; the browser offers this page ${formatBytes(free)} more.`,
+    embedded: 'The embedded model',
+    withPage: (kept: number | undefined) =>
+      `Comes with this page${kept === undefined ? '' : `, ${formatBytes(kept)} of it kept in this browser`}`,
+    ofOtherPage: (size: string) => `Kept by another page of this site, ${size}`,
+    unreadable: (size: string, why: string) => `Cannot be used, ${size}: ${why}. It can only be deleted.`,
+    unfinished: (size: string, how: string, what: string) => `Not finished, ${size} kept. ${how}${what}`,
+    sameFiles:
+      'Choose the same files or URLs and the same settings, and the import continues where it stopped, also after a reload.',
+    goesOn: 'It can go on where it stopped, also after a reload.',
+    wasFrom: (names: readonly string[], storedAs: string) => ` It was ${names.join(', ')}, stored as ${storedAs}.`,
+    use: 'Use this model',
+    inUse: 'In use',
+    proceed: 'Continue',
+    proceedWith: (id: string) => `Continue with ${id}`,
+    remove: 'Delete…',
+    removeNamed: (title: string) => `Delete ${title}`,
+    keptFiles: 'the kept files of the embedded model',
+    askRemove: (title: string, size: string, isKept: boolean) =>
+      `Delete ${title}, ${size}? To use it again, it must be ${isKept ? 'fetched' : 'imported'} again.`,
+    keepIt: 'Keep it',
+    removeIt: 'Delete it',
+    removed: (title: string) => `Deleted: ${title}.`,
+    verify: 'Check the files',
+    verifyNamed: (title: string) => `Check the files of ${title}`,
+    stopVerify: 'Stop checking',
+    sound: (title: string, size: string) => `Checked ${title}: all ${size} are as they should be.`,
+    damaged: (title: string, count: number, bytes: number, isRepairable: boolean) =>
+      `${title} is damaged: ${formatCount(count, 'piece')}, ${formatBytes(bytes)}. ${isRepairable ? 'Using the model fetches them again.' : 'Delete it and import it again.'}`,
+    folder: (name: string) => `Folder ${name}`,
+    folderAbout: (isKept: boolean) =>
+      `Read from this machine’s disk, not copied.${isKept ? '' : ' This browser does not remember it: choose it again at the next visit.'}`,
+    forget: 'Forget',
+    forgetNamed: (name: string) => `Forget the folder ${name}; its files stay`,
+    openFolder: 'Open a bundle’s folder…',
+    clear: 'Delete everything kept…',
+    askClear: (bytes: number, pictures: number) =>
+      `Delete everything that this page keeps in this browser? That is ${formatBytes(bytes)} of models, ${formatCount(pictures, 'picture')}, remembered folders, and the page itself for visits without a network. This cannot be undone.`,
+    clearIt: 'Delete everything',
+    cleared: 'Everything that this page kept in this browser is deleted. Opening a model fetches it again.',
+    makeToken: 'Then make a token with read access in your account there, and enter it above.',
+  },
+  recipe: {
+    title: 'Get SRPO',
+    about:
+      'The weights are read from the hub on which they are published, converted on this machine and stored in this browser. Nothing is uploaded. Keep this tab open meanwhile; it stays usable.',
+    choice: 'What to get',
+    figures: (read: number, written: number, least: number, memory: number) =>
+      `Reads ${formatBytes(read)}, stores ${formatBytes(written)}, needs ${formatBytes(least)} to ${formatBytes(memory)} of memory.`,
+    from: 'From',
+    lora: (strength: number, source: string) => `LoRA at strength ${strength}: ${source}`,
+    room: 'Room',
+    stored: (bytes: number, free: number) =>
+      `${formatBytes(bytes)} are stored. ${bytes > free ? 'That does not fit: the' : 'The'} browser offers this page ${formatBytes(free)} more.`,
+    notes: 'Notes',
+    machine: 'Machine',
+    unknown: 'Checking what it takes says whether this machine can draw with it.',
+    runs: {
+      wasm: 'The CPU of this machine computes it, which is slow.',
+      webgpu: 'This machine has a graphics processor for it. The check says whether its limits are enough.',
+      none: 'This machine cannot draw with it: the browser gives this page no graphics processor.',
+    },
+    unchecked: 'Nobody has compared this list of files with the hub yet.',
+    licence: 'Licence',
+    accept: 'I have read this licence and accept it.',
+    more: 'More: access token, mirror, name',
+    token: 'Access token of the hub, if it asks for one',
+    hub: 'Hub or mirror',
+    start: 'Get it',
+    anyway: 'Get it all the same.',
+  },
+  own: {
+    title: 'Import a model of your own',
+    about:
+      'Take published files of FLUX.1 SRPO, FLUX.1 [dev] or a fine-tune of it: safetensors or GGUF, as a diffusers folder or as single files for transformer, T5, CLIP and VAE. They are converted on this machine, and the result is stored in this browser. Nothing is uploaded.',
+    drop: 'Drop a folder or files here, or',
+    folder: 'Choose a folder…',
+    files: 'Choose files…',
+    chosen: 'Chosen files',
+    remove: 'Remove',
+    removeNamed: (name: string) => `Remove ${name}`,
+    whatIs: (name: string) => `What ${name} is`,
+    info: 'Name, licence, sizes and defaults of the model',
+    folderAbout: (role: string, count: number, bytes: number) =>
+      `${role}, ${formatCount(count, 'file')}, ${formatBytes(bytes)}`,
+    leftOut: (names: readonly string[], more: number) =>
+      `Left out, being neither weights nor part of a model’s folder: ${names.join(', ')}${more === 0 ? '' : ` and ${more} more`}.`,
+    roles: {
+      transformer: 'Transformer',
+      t5: 'T5 encoder',
+      clip: 'CLIP encoder',
+      vae: 'VAE',
+      checkpoint: 'Several of these in one file',
+      folder: 'Diffusers folder',
+      tokenizers: 'Tokenizers',
+      safetyChecker: 'Safety checker',
+    },
+    urls: 'From URLs',
+    urlsAbout:
+      'Each server must answer range requests and let other sites read its files (CORS), as model hubs do. A file of the hub may be written hf:owner/name/path. For a model in shards, give the URL of its index. The files come straight to this tab.',
+    urlOf: {
+      transformer: 'Transformer',
+      t5: 'T5 encoder',
+      clip: 'CLIP encoder',
+      vae: 'VAE',
+      checkpoint: 'A file that holds several of these',
+      tokenizers: 'Folder with tokenizer/ and tokenizer_2/',
+    },
+    aUrl: 'a URL',
+    token: 'Access token of the hub, if its files need one',
+    storedAs: 'Stored as',
+    // Sizes are those of FLUX.1 with both text encoders. Decibels compare the embedded model's
+    // pictures with those from float32 (SPEED.md, "Quantization").
+    classes: {
+      q4m: {
+        label: '4 bits with offsets (recommended)',
+        note: 'FLUX.1 takes about 10.4 GB. Pictures differ from the original’s only in detail: 36.5 dB on the embedded model.',
+      },
+      q4k: {
+        label: '4 bits with exact offsets',
+        note: 'FLUX.1 takes about 11.3 GB. For GGUF files in Q4_K or Q4_1, whose codes it keeps; other sources gain nothing over the first.',
+      },
+      q4: {
+        label: '4 bits',
+        note: 'FLUX.1 takes about 10.4 GB. A little less exact (35.1 dB), a little less work for the GPU. A GGUF file in Q4_0 is stored unchanged.',
+      },
+      q8: {
+        label: '8 bits',
+        note: 'FLUX.1 takes about 18.1 GB. Pictures can hardly be told from the original’s: 54.4 dB on the embedded model. A GGUF file in Q8_0 is stored unchanged.',
+      },
+      f16: {
+        label: '16 bits',
+        note: 'FLUX.1 takes about 33.7 GB. Weights are only rounded to half precision. Each step reads three times as much as with 4 bits.',
+      },
+      f32: {
+        label: '32 bits',
+        note: 'FLUX.1 takes about 67.3 GB. Nothing is rounded. Meant for comparisons: few machines can run it.',
+      },
+    },
+    unnamedNotice: 'The licences of the imported files apply to what was made of them.',
+    twice: (role: string, one: string, other: string) =>
+      `${role} must be given once, got ${one} and ${other}; remove one, or change what it is.`,
+    notJson: (name: string) => `${name} must be JSON; remove it or choose another.`,
+    tooMany: (most: number) => `a model’s folder has at most ${most} files; drop that folder alone`,
+    start: 'Import',
+    anyway: 'Import it all the same.',
+  },
+  job: {
+    tokenNote: (host: string) =>
+      `Sent to ${host} alone, in a header, and never to where it redirects. It is not stored: closing the page forgets it.`,
+    theHub: 'the hub',
+    name: 'Name in this browser',
+    nameNote: 'Letters, digits, dots, hyphens and underscores.',
+    check: 'Check what it takes',
+    pause: 'Pause',
+    cancel: 'Cancel',
+    goOn: 'Go on',
+    reading: 'Reading the headers…',
+    obstacles: (what: readonly string[]) => `This machine cannot draw with it: ${what.join('; ')}.`,
+    startingOver: (why: string) => `Starting over: ${why}.`,
+    continuing: 'Going on where the last import stopped: checking the finished parts…',
+    progress: (done: number, total: number) => `${formatBytes(done)} of ${formatBytes(total)}`,
+    rate: (bytes: number) => `, ${formatBytes(bytes)} a second`,
+    left: (seconds: number) => `, about ${formatSeconds(seconds)} left`,
+    parts: (done: number, total: number, found: number) =>
+      `. Part ${done} of ${total}${found === 0 ? '' : `, ${found} of them from before`}.`,
+    percent: (fraction: number) => `${Math.floor(fraction * 100)} % done`,
+    notes: 'Notes on this import',
+    assumed: (what: string) => `The files do not say this, so it is assumed: ${what}`,
+    leftOut: (what: string) => `Left out: ${what}`,
+    otherSource: (why: string, taken: string) => `${why}. Taken in its place: ${taken}`,
+    imported: (name: string, size: string, wasContinued: boolean, lasts: boolean) =>
+      `Imported${wasContinued ? ', continued from where it had stopped' : ''}: ${name}, ${size}. It is in the list above.${lasts ? '' : ' The browser may clear it when the disk gets full.'}`,
+    kept: 'Finished parts are kept. Going on starts from there, now or after a reload, with the same choice and settings.',
+    paused: (kept: string) => `Paused. ${kept} To give the room back, delete it in the list above.`,
+    cancelled: 'Cancelled.',
+  },
+  forecast: {
+    reads: (name: string, weights: string, bytes: number, time: string) =>
+      `${name}: ${weights} parameters, ${formatBytes(bytes)} to read${time}.`,
+    time: (seconds: number, rate: number) =>
+      `, in about ${formatSeconds(seconds)} at the ${formatBytes(rate)} a second that were just measured`,
+    writes: (bytes: number, parts: number, url: string, room: string) =>
+      `Will write about ${formatBytes(bytes)} in ${parts} parts as ${url}. ${room}`,
+    fits: (free: number) => `It fits: the browser offers this page ${formatBytes(free)} more.`,
+    tooMuch: (free: number) =>
+      `It does not fit: the browser offers this page ${formatBytes(free)} more. Delete a stored model or choose fewer bits.`,
+    found: (bytes: number) =>
+      `An interrupted import left ${formatBytes(bytes)} of it: with the same files and settings this one continues from there, otherwise it starts over.`,
+    runs: {
+      wasm: 'The CPU of this machine computes it, which is slow.',
+      webgpu: 'This machine can run it.',
+    },
+    memory: ({ width, height }: ImageSize, memory: number, least: number) =>
+      ` A picture of ${width} × ${height} takes ${formatBytes(memory)} of memory, or ${formatBytes(least)} and more time.`,
+  },
+  nextSteps: {
+    'storage/quota-exceeded': 'Delete a stored model, or choose fewer bits.',
+    'storage/write-failed': 'Free some of the disk.',
+    'network/unreachable':
+      'Check the address and the connection. A server that does not let other sites read its files (CORS) cannot be used: download the file and choose it here.',
+    'format/': 'Choose another file, or download this one again.',
+    'network/truncated': 'Go on when the connection is back.',
+    'model/hash-mismatch': 'Start again, which reads the file again.',
+    'device/worker-failed': 'Reload the page and import again, which continues after the finished parts.',
+  },
   server: {
     title: 'Use a server instead',
     about:
@@ -172,9 +384,42 @@ export const words = {
       decode: 'Decoding',
       total: 'All',
     },
-    steps: (count: number, longest: string) => `${count} steps; the longest took ${longest}.`,
+    planPhase: {
+      text: 'Reading the prompt',
+      modulation: 'Preparing',
+      denoise: 'Denoising',
+      decode: 'Decoding',
+    },
+    steps: (count: number, longest: string) => `${formatCount(count, 'step')}; the longest took ${longest}.`,
     memory: (peak: string) => `Planned memory, ${peak} at most`,
     columns: ['Phase', 'At once', 'Weights', 'Work'],
+    counted: (counted: number, planned: number) =>
+      `The last picture took ${formatBytes(counted)} at most, as counted; ${formatBytes(planned)} were planned.`,
+    compute: 'What computes',
+    by: 'Device',
+    cpu: 'The processor, in WebAssembly',
+    gpu: (name: string) => `The graphics processor${name === '' ? '' : ` (${name})`}`,
+    runtime: 'Runtime',
+    onnx: (version: string, build: string) => `onnxruntime ${version}${build}`,
+    numbers: 'Numbers',
+    precision: {
+      f16: 'Half precision: the adapter has it, and its kernels gave right answers',
+      f32: '32 bits',
+      noHalves: '32 bits: the adapter has no half precision',
+      wrongHalves: '32 bits: kernels of half precision gave wrong answers',
+    },
+    selfTest: 'Self-test',
+    verdict: (kernels: number, error: number, rung: string, wasRemembered: boolean) =>
+      `${formatCount(kernels, 'kernel')} gave right answers, ${rung}. The largest error was ${error.toExponential(1)}.${wasRemembered ? ' Found on an earlier visit.' : ''}`,
+    rungs: {
+      matrices: 'with subgroup matrices',
+      subgroups: 'with subgroups',
+      'no-subgroups': 'without subgroups',
+    },
+    steppedDown: (what: string) => `Not used: ${what}`,
+    mended: (fault: string) => `Shaders are written around a fault of this browser: ${fault}.`,
+    untested: 'Not needed on the processor',
+    adapter: 'All that the browser tells of the machine',
     copy: 'Copy a report',
     note: 'The report has no prompt and no picture.',
   },

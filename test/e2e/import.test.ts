@@ -90,7 +90,7 @@ describe('the import panel', () => {
       new MutationObserver(() => {
         const part = Number(/Part (\d+) of/.exec(text.textContent)?.[1] ?? 0);
         if (part >= 5) document.getElementById('import-stop')!.click();
-      }).observe(text, { childList: true });
+      }).observe(text, { characterData: true, childList: true, subtree: true });
     });
     await button('Import').click();
     expect(await settled()).toBe('');

@@ -75,7 +75,7 @@ async function pauseAtPart(part: number): Promise<void> {
       observer.disconnect();
       document.getElementById('recipe-stop')!.click();
     });
-    observer.observe(text, { childList: true });
+    observer.observe(text, { characterData: true, childList: true, subtree: true });
   }, part);
 }
 

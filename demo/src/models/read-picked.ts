@@ -1,3 +1,5 @@
+import { words } from '../words.ts';
+
 /** A picked or dropped file and where it lay: `folder/below/name`, or `name` alone. */
 export interface Picked {
   path: string;
@@ -30,8 +32,7 @@ async function collect(entry: FileSystemEntry, picked: Picked[]): Promise<void> 
   if (entry.isFile) {
     const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
     picked.push({ path: entry.fullPath.replace(/^\//, ''), file });
-    if (picked.length > MAX_FILES)
-      throw new Error(`a model’s folder has at most ${MAX_FILES} files; drop that folder alone`);
+    if (picked.length > MAX_FILES) throw new Error(words.own.tooMany(MAX_FILES));
     return;
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();

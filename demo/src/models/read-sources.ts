@@ -1,24 +1,24 @@
 import type { BundleInfo, ImportFile, ImportFolder, ImportSources } from 'flux-srpo';
-import { FOLDER_ROLES, nameOf, ROLES } from './chosen-list.ts';
-import type { Chosen } from './sort-files.ts';
-import type { Urls } from './url-fields.ts';
+import { words } from '../words.ts';
+import type { OwnForm } from './models-state.ts';
+import { type Chosen, nameOf } from './sort-files.ts';
 
 /** What the library is asked to import: files, URLs, or both. */
-export function readSources(chosen: readonly Chosen[], urls: Urls): ImportSources {
+export function readSources(chosen: readonly Chosen[], urls: OwnForm['urls']): ImportSources {
   const given: [key: keyof ImportSources, value: ImportFile | ImportFolder, name: string][] = [];
   for (const entry of chosen) {
     if (entry.kind === 'file') given.push([entry.role, entry.file, nameOf(entry)]);
     else if (entry.kind === 'folder') given.push([entry.role, entry.files, nameOf(entry)]);
   }
-  for (const [key, url] of Object.entries(urls.files)) given.push([key as keyof ImportSources, url, url]);
-  if (urls.tokenizers !== undefined) given.push(['tokenizers', tokenizerUrls(urls.tokenizers), urls.tokenizers]);
+  for (const [key, text] of Object.entries(urls)) {
+    const url = text.trim();
+    if (key === 'tokenizers' && url !== '') given.push([key, tokenizerUrls(url), url]);
+    else if (url !== '') given.push([key as keyof ImportSources, url, url]);
+  }
   const sources = new Map<string, [ImportFile | ImportFolder, string]>();
   for (const [key, value, name] of given) {
     const other = sources.get(key)?.[1];
-    if (other !== undefined) {
-      const label = { ...ROLES, ...FOLDER_ROLES }[key];
-      throw new Error(`${label} must be given once, got ${other} and ${name}; remove one, or change what it is.`);
-    }
+    if (other !== undefined) throw new Error(words.own.twice(words.own.roles[key], other, name));
     sources.set(key, [value, name]);
   }
   return Object.fromEntries([...sources].map(([key, [value]]) => [key, value]));
@@ -45,6 +45,6 @@ export async function readInfo(chosen: readonly Chosen[]): Promise<Partial<Bundl
   try {
     return JSON.parse(await entry.file.text());
   } catch (cause) {
-    throw new Error(`${entry.file.name} must be JSON; remove it or choose another.`, { cause });
+    throw new Error(words.own.notJson(entry.file.name), { cause });
   }
 }

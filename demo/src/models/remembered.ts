@@ -1,5 +1,5 @@
 import type { WeightClass } from 'flux-srpo';
-import { WEIGHT_CLASSES } from './weight-classes.ts';
+import { words } from '../words.ts';
 
 /**
  * How an import was set up, so that the page can say after a reload what to choose again. Only
@@ -30,7 +30,7 @@ export function forget(id: string): void {
 
 function isRemembered(setup: unknown): setup is RememberedImport {
   const { dtype, names, recipe }: Record<string, unknown> = Object(setup);
-  const isClass = typeof dtype === 'string' && Object.hasOwn(WEIGHT_CLASSES, dtype);
+  const isClass = typeof dtype === 'string' && Object.hasOwn(words.own.classes, dtype);
   if (recipe !== undefined && typeof recipe !== 'string') return false;
   return isClass && Array.isArray(names) && names.every((name) => typeof name === 'string');
 }

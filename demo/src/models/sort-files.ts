@@ -11,10 +11,28 @@ export type Chosen =
   | { kind: 'folder'; role: FolderRole; name: string; files: Record<string, File> }
   | { kind: 'info'; file: File };
 
+export function nameOf(entry: Chosen): string {
+  return entry.kind === 'folder' ? entry.name : entry.file.name;
+}
+
+/**
+ * The choice with more files. A new entry replaces one of the same name, or a folder of the same
+ * kind. `leftOut` are paths of files that are of no use.
+ */
+export function addFiles(
+  before: readonly Chosen[],
+  picked: readonly Picked[],
+): { chosen: Chosen[]; leftOut: string[] } {
+  const { chosen, unknown } = sortFiles(picked);
+  const place = (entry: Chosen) => (entry.kind === 'folder' ? entry.role : entry.file.name);
+  const taken = new Set(chosen.map(place));
+  return { chosen: [...before.filter((entry) => !taken.has(place(entry))), ...chosen], leftOut: unknown };
+}
+
 const TOKENIZER = /(?:^|\/)(tokenizer(?:_2)?\/[^/]+)$/;
 
 /** Recognizes what was picked. `unknown` are paths of files that are of no use. */
-export function sortFiles(picked: readonly Picked[]): { chosen: Chosen[]; unknown: string[] } {
+function sortFiles(picked: readonly Picked[]): { chosen: Chosen[]; unknown: string[] } {
   const chosen: Chosen[] = [];
   const left = new Map(picked.map(({ path, file }) => [path, file]));
   /** Takes everything in the folder that has a file with the path `mark`. */

@@ -13,13 +13,13 @@ export function asCode(language: Language, given: ImageRequestNonStreaming, mode
     case 'library':
       return `import { createFluxSrpo } from 'flux-srpo';
 
-const flux = createFluxSrpo({ model: ${quote(model)}, allowWasm: true });
+const flux = createFluxSrpo({ model: ${source(model)}, allowWasm: true });
 const { data } = await flux.images.generate(${body});`;
     case 'fetch':
       return `import { createFluxSrpo } from 'flux-srpo';
 import { createLocalFetch } from 'flux-srpo/fetch';
 
-const flux = createFluxSrpo({ model: ${quote(model)}, allowWasm: true });
+const flux = createFluxSrpo({ model: ${source(model)}, allowWasm: true });
 const fetch = createLocalFetch(flux);
 const response = await fetch('http://local/v1/images/generations', {
   method: 'POST',
@@ -32,7 +32,7 @@ const { data } = await response.json();`;
 import { createLocalFetch } from 'flux-srpo/fetch';
 import OpenAI from 'openai';
 
-const flux = createFluxSrpo({ model: ${quote(model)}, allowWasm: true });
+const flux = createFluxSrpo({ model: ${source(model)}, allowWasm: true });
 const openai = new OpenAI({
   apiKey: 'none',
   baseURL: 'http://local/v1',
@@ -72,7 +72,7 @@ function aiSdk({ prompt, size, seed, n, model: id, ...rest }: ImageRequestNonStr
 import { createFluxSrpo } from 'flux-srpo';
 import { fluxSrpoImageModel } from 'flux-srpo/ai-sdk';
 
-const flux = createFluxSrpo({ model: ${quote(model)}, allowWasm: true });
+const flux = createFluxSrpo({ model: ${source(model)}, allowWasm: true });
 const { image } = await generateImage({
   model: fluxSrpoImageModel(flux, ${quote(id ?? '')}),
   ...${indent(JSON.stringify(options, null, 2))},
@@ -87,6 +87,8 @@ function cli(request: ImageRequestNonStreaming): string {
   return ['npx flux-srpo generate --model <folder of the bundle>', ...options, '--out picture.png'].join(' \\\n  ');
 }
 
+/** The model's address, or the call that gets a folder of the disk. */
+const source = (model: string) => (model.startsWith('folder:') ? 'await showDirectoryPicker()' : quote(model));
 const quote = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 const shell = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 const indent = (text: string) => text.replaceAll('\n', '\n  ');

@@ -1,4 +1,4 @@
-import type { ImageRequestNonStreaming, Timings } from 'flux-srpo';
+import type { CountedMemory, ImageRequestNonStreaming, Timings } from 'flux-srpo';
 
 /** A finished picture and all that is known of it. It is stored as it is, without `url`. */
 export interface Picture {
@@ -26,6 +26,7 @@ export interface Picture {
   /** Of the whole batch. */
   seconds: number;
   timings?: Timings;
+  memory?: CountedMemory;
 }
 
 export type StoredPicture = Omit<Picture, 'url'>;

@@ -15,6 +15,21 @@ export function problemView(id: string, error: unknown): TemplateResult {
   return html`<p id=${id} class="error" role="alert" ?hidden=${error === undefined}>${error === undefined ? nothing : messageOf(error)}</p>`;
 }
 
+/**
+ * The message with its code, the licence that it asks for, and what to do.
+ *
+ * @param next where the message does not say it
+ */
+export function errorText(error: unknown, next = ''): TemplateResult {
+  const licence = isFluxError(error) ? error.details.licence : undefined;
+  const link =
+    typeof licence === 'string' && /^https?:/.test(licence)
+      ? html`<a href=${licence} target="_blank" rel="noreferrer">${words.errors.licence}</a>. `
+      : nothing;
+  const steps = link === nothing && next === '' ? nothing : html`<span class="next">${link}${next}</span>`;
+  return html`${messageOf(error)}${steps}`;
+}
+
 /** Why there is no model, and each way on. */
 export function openingErrorView(
   { address, error }: Extract<Stage, { at: 'failed' }>,

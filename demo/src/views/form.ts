@@ -37,7 +37,7 @@ export function formView({ stage, form }: State, actions: Actions): TemplateResu
       <button id="generate" type="submit" class="primary" ?disabled=${!isOpen || waiting >= MAX_WAITING}>
         ${makeLabel(form, stage.at === 'running', waiting)}
       </button>
-      <button id="cancel" type="button" ?hidden=${stage.at !== 'running'} @click=${() => actions.cancel()}>
+      <button id="cancel" type="button" data-then="generate" ?hidden=${stage.at !== 'running'} @click=${() => actions.cancel()}>
         ${words.form.cancel}
       </button>
     </div>

@@ -34,7 +34,7 @@ export type {
   RecipeLicence,
   RecipeLora,
 } from '@flux-srpo/export';
-export type { Preview, Timings } from '@flux-srpo/runtime';
+export type { BackendInfo, Preview, Timings } from '@flux-srpo/runtime';
 export { createFluxSrpo } from './client/client.ts';
 export type { FluxSrpo } from './client/flux-srpo.ts';
 export type {
@@ -74,7 +74,8 @@ export type {
   UnreadableModel,
   Verification,
 } from './store/model-storage.ts';
+export type { ModelFolder } from './store/picked-folder.ts';
 export type { TransferProgress } from './store/transfer-progress.ts';
 export type { ImageRequest, RequestWarning, Transport } from './wire/request.ts';
-export type { ImageResponse, ResponseImage } from './wire/response.ts';
+export type { CountedMemory, ImageResponse, ResponseImage } from './wire/response.ts';
 export type { LocalBackend, LocalModel } from './worker/protocol.ts';

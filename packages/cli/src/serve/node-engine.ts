@@ -1,6 +1,7 @@
 import { encodePicture, type GenerateResult, type Pipeline, pictureSettings } from '@flux-srpo/runtime';
 import { type ImageEngine, Queue, type QueueState } from 'flux-srpo/fetch';
 import {
+  countedMemory,
   localResponse,
   type ModelFacts,
   modelFacts,
@@ -58,7 +59,7 @@ export function createNodeEngine(options: NodeEngineOptions): NodeEngine {
           ...partialWarnings(request, onPartialImage !== undefined),
         ];
         return localResponse(
-          { ...result, seed: result.request.seed, files },
+          { ...result, seed: result.request.seed, memory: countedMemory(result), files },
           { transport, model: model.model, device: pipeline.backend.name, warnings: said, publish },
         );
       },

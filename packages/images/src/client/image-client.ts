@@ -17,6 +17,7 @@ export interface RemoteModel extends ModelFacts {
   /** `unknown`: the server says which models it has, and no more. */
   licence: Manifest['licence'];
   examples: string[];
+  compute?: undefined;
   memory?: undefined;
   isKept?: undefined;
   notKept?: undefined;

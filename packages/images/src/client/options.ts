@@ -1,7 +1,8 @@
 import { type FluxError, InputError, type Precision, strict } from '@flux-srpo/core';
 import type { RemoteOptions } from '../remote/index.ts';
 import { checkOptions as checkRemoteOptions } from '../remote/options.ts';
-import { type ModelAddress, type ModelSource, readModelSource, readUrl } from '../store/model-source.ts';
+import { type ModelAddress, type ModelSource, readModel, readUrl } from '../store/model-source.ts';
+import type { ModelFolder } from '../store/picked-folder.ts';
 import type { LoadInput, LocalBackend } from '../worker/protocol.ts';
 import type { LocalEngineOptions } from './local-engine.ts';
 
@@ -9,9 +10,10 @@ import type { LocalEngineOptions } from './local-engine.ts';
 export interface FluxSrpoOptions {
   /**
    * URL of a bundle's folder, relative to the page, or `opfs:<id>` of an imported model; or the URL
-   * with the hash of its manifest and with mirrors. Not needed with `backend: 'remote'`.
+   * with the hash of its manifest and with mirrors; or a folder of this machine. Not needed with
+   * `backend: 'remote'`.
    */
-  model?: string | URL | ModelSource;
+  model?: string | URL | ModelSource | ModelFolder;
   /**
    * `webgpu` and `wasm` compute here, `remote` on a server. `auto` tries WebGPU, then wasm if
    * `allowWasm` is set, then the server if there is a `remote` and `fallback` allows it. @default
@@ -132,7 +134,7 @@ const bytes = strict.numeric('a number of bytes above 0', (count) => count > 0);
 type ReadOptions = Omit<FluxSrpoOptions, 'model'> & { model?: ModelAddress };
 
 const readOptions = strict.object<ReadOptions>({
-  model: strict.optional(readModelSource),
+  model: strict.optional(readModel),
   backend: strict.optional(strict.oneOf('auto', 'webgpu', 'wasm', 'remote')),
   allowWasm: strict.optional(strict.boolean),
   remote: strict.optional(remoteOptions),

@@ -19,6 +19,7 @@ import { cachesLast, offeredRoom, tooLittleRoom, whyNoCaches } from '../store/ca
 import { KeptChunks } from '../store/cache/kept-chunks.ts';
 import { findFile } from '../store/opfs/opfs-files.ts';
 import { openModelFolder, opfsModelId } from '../store/opfs/opfs-models.ts';
+import { pickedFile } from '../store/picked-folder.ts';
 import { readStoredManifest } from '../store/read-stored-manifest.ts';
 import type { LoadInput } from '../worker/protocol.ts';
 import { expectedMemory } from './expected-memory.ts';
@@ -49,10 +50,7 @@ async function find(input: LoadInput | undefined, signal: AbortSignal): Promise<
     return { ...environment, verdict: 'unsupported', reasons };
   }
   // Settled, so that one failure does not hide the other.
-  const [adapter, manifest] = await Promise.allSettled([
-    withTimeout(probeAdapter()),
-    readManifest(input.model, signal),
-  ]);
+  const [adapter, manifest] = await Promise.allSettled([withTimeout(probeAdapter()), readManifest(input, signal)]);
   signal.throwIfAborted();
   const found = adapter.status === 'fulfilled' ? { adapter: adapter.value } : {};
   const report = { ...environment, reasons, ...found };
@@ -95,8 +93,8 @@ async function find(input: LoadInput | undefined, signal: AbortSignal): Promise<
 }
 
 /** Why `load` would not keep the model, as far as a page can tell. */
-async function whyNotKept({ model, keep }: LoadInput, manifest: Manifest): Promise<StorageError | undefined> {
-  if (keep === false || opfsModelId(model) !== undefined) return undefined;
+async function whyNotKept({ model, keep, folder }: LoadInput, manifest: Manifest): Promise<StorageError | undefined> {
+  if (keep === false || folder !== undefined || opfsModelId(model) !== undefined) return undefined;
   const refusal = whyNoCaches(await cachesLast());
   if (refusal !== undefined) return refusal;
   const [room, missing] = await Promise.all([offeredRoom(), new KeptChunks(model).missing(manifest).catch(() => 0)]);
@@ -120,10 +118,14 @@ interface ReadManifest {
   identity: string;
 }
 
-async function readManifest(model: string, signal: AbortSignal): Promise<ReadManifest> {
+async function readManifest({ model, folder: picked }: LoadInput, signal: AbortSignal): Promise<ReadManifest> {
+  if (picked !== undefined) return readFile(await pickedFile(model, picked));
   const id = opfsModelId(model);
   if (id === undefined) return fetchManifest(new URL('manifest.json', folder(model)), signal);
-  const file = await findFile(await openModelFolder(id), 'manifest.json');
+  return readFile(await findFile(await openModelFolder(id), 'manifest.json'));
+}
+
+async function readFile(file: File | undefined): Promise<ReadManifest> {
   const manifest = await readStoredManifest(file);
   return { manifest, identity: await sha256Hex(new Uint8Array(await file!.arrayBuffer())) };
 }

@@ -1,5 +1,6 @@
 import { strict } from '@flux-srpo/core';
 import { ANY_PAGE, pageBase } from '../page-base.ts';
+import { type PickedFolder, readPickedFolder } from './picked-folder.ts';
 
 /** Where a bundle is, and what is known of it. */
 export interface ModelSource {
@@ -19,6 +20,8 @@ export interface ModelAddress {
   model: string;
   sha256?: string | undefined;
   mirrors?: readonly string[] | undefined;
+  /** A folder of this machine. `model` is what messages call it. */
+  folder?: PickedFolder;
 }
 
 /** More servers than anyone has. */
@@ -38,9 +41,13 @@ const readFields = strict.object<{ url: string; sha256?: string; mirrors?: strin
   mirrors: strict.optional(strict.list(readUrl, 0, MAX_MIRRORS)),
 });
 
-/** What `model` of the client and `storage.fetch` take. */
+/** What `storage.fetch` takes. */
 export const readModelSource: strict.Read<ModelAddress> = (value, path) => {
   if (typeof value !== 'object' || value === null || value instanceof URL) return { model: readUrl(value, path) };
   const { url, ...known } = readFields(value, path);
   return { model: url, ...known };
 };
+
+/** What `model` of the client takes. */
+export const readModel: strict.Read<ModelAddress> = (value, path) =>
+  readPickedFolder(value, path) ?? readModelSource(value, path);

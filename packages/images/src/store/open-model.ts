@@ -8,13 +8,14 @@ import { shareModel } from './model-lock.ts';
 import type { ModelAddress } from './model-source.ts';
 import { openOpfsBundle } from './opfs/opfs-bundle.ts';
 import { opfsModelId } from './opfs/opfs-models.ts';
+import { pickedBundle } from './picked-folder.ts';
 
 /** Where a model's files come from. */
 export interface OpenedModel {
   files: BundleFiles;
   /** Keeps fetched chunks; absent for an imported model, and where nothing is kept. */
   chunks?: KeptChunks;
-  /** Whether its files are in this browser's storage already. */
+  /** Whether its files are in this browser's storage already, or on this machine. */
   isImported: boolean;
   /** Why its files cannot be kept. Absent where that was not asked for. */
   refusal?: FluxError;
@@ -29,16 +30,18 @@ export interface OpenedModel {
 const UNCACHED = { cache: 'no-store' } as const;
 
 /**
- * Opens an imported model from OPFS, any other from its server, and locks what is stored of it
- * against changes by others.
+ * Opens a picked folder where it is, an imported model from OPFS, any other from its server, and
+ * locks what is stored of it against changes by others.
  */
 export async function openModel({
   model: url,
   sha256,
   mirrors,
+  folder,
   keep,
   cachesLast,
 }: ModelAddress & Pick<LoadInput, 'keep' | 'cachesLast'>): Promise<OpenedModel> {
+  if (folder !== undefined) return { files: pickedBundle(url, folder), isImported: true, release() {} };
   const id = opfsModelId(url);
   const refusal = keep === false ? undefined : whyNoCaches(cachesLast);
   if (id === undefined && (keep === false || refusal !== undefined)) {

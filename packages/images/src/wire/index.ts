@@ -27,6 +27,8 @@ export type {
   Transport,
 } from './request.ts';
 export {
+  type CountedMemory,
+  countedMemory,
   type ImageResponse,
   type LocalAnswer,
   type LocalRun,

@@ -1,5 +1,5 @@
 import { formatCount } from '@flux-srpo/core';
-import type { Timings } from '@flux-srpo/runtime';
+import type { GenerateResult, Timings } from '@flux-srpo/runtime';
 import { present } from './present.ts';
 import type { ImageRequest, RequestWarning, Transport } from './request.ts';
 
@@ -20,12 +20,27 @@ export interface ImageResponse {
   device?: 'webgpu' | 'wasm' | 'node';
   /** Milliseconds, for a local run. */
   timings?: Timings;
+  /** What of the device's memory the picture took, for a local run. */
+  memory?: CountedMemory;
   /** Steps that the step cache answered (`acceleration`). */
   skipped_steps?: number;
   /** Fields that were understood and had no effect. */
   warnings: RequestWarning[];
   /** One per picture, where a safety checker ran. A flagged one has no `url` and no `b64_json`. */
   has_nsfw_concepts?: boolean[];
+}
+
+/** Bytes of weights and work buffers, at most at once. */
+export interface CountedMemory {
+  /** As the memory plan said before the run. */
+  planned: number;
+  /** As they were taken. On the CPU what the runtime takes for its own work is not counted. */
+  counted: number;
+}
+
+/** The memory of a finished generation. */
+export function countedMemory({ plan, memory }: Pick<GenerateResult, 'plan' | 'memory'>): CountedMemory {
+  return { planned: plan.peak, counted: memory.peakBytes };
 }
 
 /** One picture of a response: its `url` or its `b64_json`. */
@@ -54,6 +69,7 @@ export interface LocalRun {
   /** Prompt tokens that did not fit, by encoder. */
   dropped: { clip: number; t5: number };
   timings: Timings;
+  memory: CountedMemory;
 }
 
 /** How a local run is to be answered. */
@@ -69,7 +85,7 @@ export interface LocalAnswer {
 
 /** The response of a local run, in page and Node: the one place that withholds pictures. */
 export function localResponse(run: LocalRun, answer: LocalAnswer): ImageResponse {
-  const { files, flagged, seed, skippedSteps, dropped, timings } = run;
+  const { files, flagged, seed, skippedSteps, dropped, timings, memory } = run;
   const { transport, model, device, warnings, publish } = answer;
   return present({
     created: unixSeconds(),
@@ -82,6 +98,7 @@ export function localResponse(run: LocalRun, answer: LocalAnswer): ImageResponse
     backend: 'local' as const,
     device,
     timings,
+    memory,
     skipped_steps: skippedSteps,
     warnings: [...warnings, ...promptWarnings(dropped)],
     has_nsfw_concepts: flagged,

@@ -1,6 +1,7 @@
 import { type Checkpoint, encodePicture, pictureSettings } from '@flux-srpo/runtime';
 import { type Remote, transfer } from 'comlink';
 import { openModel } from '../store/open-model.ts';
+import { countedMemory } from '../wire/response.ts';
 import { Gate } from './gate.ts';
 import { type HostOptions, type LoadedPipeline, loadModel } from './load-model.ts';
 import { createPause } from './pause.ts';
@@ -72,7 +73,15 @@ export function createHost(page: Remote<PageApi>, options: HostOptions = {}): Wo
           // A withheld picture stays here: not even its black stand-in crosses.
           files.push((flagged?.[i] ? new Uint8Array() : encodePicture(image, settings)) as Uint8Array<ArrayBuffer>);
         }
-        const output = { files, seed, skippedSteps, dropped, timings, ...(flagged === undefined ? {} : { flagged }) };
+        const output = {
+          files,
+          seed,
+          skippedSteps,
+          dropped,
+          timings,
+          memory: countedMemory(result),
+          ...(flagged === undefined ? {} : { flagged }),
+        };
         return transfer(
           output,
           files.map((file) => file.buffer),

@@ -97,6 +97,7 @@ async function start(
     licence: manifest.licence,
     examples: manifest.examples ?? [],
     backend: backend.name === 'webgpu' ? 'webgpu' : 'wasm',
+    compute: backend.info,
     fingerprint: pipeline.fingerprint,
     memory: modelMemory(pipeline),
     isKept: isImported || (chunks !== undefined && notKept === undefined),

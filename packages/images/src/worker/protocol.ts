@@ -7,7 +7,7 @@ import {
   toWireError,
   type WireError,
 } from '@flux-srpo/core';
-import type { Checkpoint, GenerateRequest, Preview } from '@flux-srpo/runtime';
+import type { BackendInfo, Checkpoint, GenerateRequest, Preview } from '@flux-srpo/runtime';
 import { type Endpoint, expose, type Remote, type TransferHandler, transferHandlers, wrap } from 'comlink';
 import type { ModelAddress } from '../store/model-source.ts';
 import type { ModelFacts } from '../wire/model.ts';
@@ -85,6 +85,8 @@ export interface LocalModel extends ModelFacts {
   licence: Manifest['licence'];
   examples: string[];
   backend: LocalBackend;
+  /** The runtime and the GPU, and which of its kernels gave right answers. */
+  compute: BackendInfo;
   /** Models of one fingerprint draw the same bits from the same request. */
   fingerprint: string;
   /** What a picture of the default size takes here. */
