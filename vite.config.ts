@@ -66,7 +66,7 @@ export default defineConfig({
   },
   test: {
     projects: [
-      inNode('unit', ['packages/*/src/**/*.test.ts', 'models/*/scenes/**/*.test.ts'], UNIT_TEST_MS),
+      inNode('unit', ['{packages/*,demo}/src/**/*.test.ts', 'models/*/scenes/**/*.test.ts'], UNIT_TEST_MS),
       inNode('repository', ['test/repository/**/*.test.ts'], SLOW_TEST_MS),
       inNode('contract', ['test/contract/**/*.test.ts'], UNIT_TEST_MS),
       inNode('parity', ['test/parity/**/*.test.ts'], SLOW_TEST_MS),

@@ -26,6 +26,13 @@ export function showInAddress(model: string): void {
   history.replaceState(null, '', url);
 }
 
+/** This page, with the model of its address on the CPU. */
+export function onCpu(): string {
+  const url = new URL(location.href);
+  url.searchParams.set('backend', 'wasm');
+  return url.href;
+}
+
 function oneOf<Value extends string>(value: string | null, values: readonly Value[]): Value | undefined {
   return values.find((each) => each === value);
 }

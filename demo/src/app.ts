@@ -16,7 +16,6 @@ import { localSource, type Source, serverSource } from './source.ts';
 import type { Store } from './store.ts';
 import { words } from './words.ts';
 
-
 interface Opened extends Source {
   flux: FluxSrpo;
   model: LoadedModel;

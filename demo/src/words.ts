@@ -53,6 +53,8 @@ export const words = {
     queue: 'Queue another',
     full: 'The queue is full',
     cancel: 'Cancel',
+    /** Every second one is a key. */
+    keys: ['', 'Ctrl', ' + ', 'Enter', ' makes the picture, ', 'Esc', ' cancels.'],
   },
   size: { square: 'Square', landscape: 'Landscape', portrait: 'Portrait' },
   queue: {

@@ -1,14 +1,15 @@
-import { spawn } from 'node:child_process';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { startServer } from '../support/server.ts';
 import { axeViolations } from './support/axe.ts';
 import { done, draw, fill, launch, ready } from './support/maker.ts';
 import { shownPicture } from './support/shown-picture.ts';
 
 /** The page and the network: slow, none, and a server that draws. */
 
-const BIN = fileURLToPath(new URL('../../packages/cli/bin/flux-srpo.js', import.meta.url));
 const BUNDLE = fileURLToPath(new URL('../../models/tiny/bundle', import.meta.url));
 const KEY = 'sk-canary';
 
@@ -86,18 +87,64 @@ describe('the page', () => {
     await context.setOffline(false);
   });
 
+  it('keeps nothing of a version that came in half, and lets a new one take over when the old page is closed', async () => {
+    let isCut = true;
+    let version = '';
+    const host = await startHost(async (path, isForKeeping, response) => {
+      if (isCut && isForKeeping && path.endsWith('.css')) {
+        response.writeHead(200, { 'content-length': 1000 }).write('body');
+        response.destroy();
+      } else if (path.endsWith('/sw.js')) {
+        const script = await (await fetch(new URL(path, site))).text();
+        response.setHeader('content-type', 'text/javascript').end(script.replace('VERSION = "', `$&${version}`));
+      } else return false;
+      return true;
+    });
+    const { port } = host.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}${new URL(site).pathname}`;
+    const visit = async () => {
+      const visitor = await context.newPage();
+      await visitor.goto(url);
+      return visitor;
+    };
+    const kept = (visitor: Page) =>
+      visitor.evaluate(async () => {
+        const { active, waiting } = (await navigator.serviceWorker.getRegistration()) ?? {};
+        const names = (await caches.keys()).filter((name) => name.startsWith('flux-srpo-page '));
+        const counts = await Promise.all(names.map(async (name) => (await (await caches.open(name)).keys()).length));
+        const versions = names.map((name) => name.replace('flux-srpo-page ', '').slice(0, 3));
+        return { isActive: active?.state === 'activated', isWaiting: waiting !== null, versions, counts };
+      });
+    const first = await visit();
+    // One that is not installed has no registration.
+    await expect
+      .poll(() =>
+        first.evaluate(() => navigator.serviceWorker.getRegistration().then((found) => found?.active ?? null)),
+      )
+      .toBe(null);
+    await expect.poll(async () => (await kept(first)).counts).toEqual([0]);
+    isCut = false;
+    await first.reload();
+    await expect.poll(async () => (await kept(first)).isActive, { timeout: 30_000 }).toBe(true);
+    const old = await kept(first);
+    expect(old.counts[0]).toBeGreaterThan(5);
+
+    version = 'new';
+    await first.reload();
+    await expect.poll(async () => (await kept(first)).isWaiting, { timeout: 30_000 }).toBe(true);
+    expect((await kept(first)).versions.toSorted()).toEqual([...old.versions, 'new'].toSorted());
+    await first.close();
+    const next = await visit();
+    await expect.poll(async () => (await kept(next)).versions, { timeout: 30_000 }).toEqual(['new']);
+    expect(await kept(next)).toMatchObject({ isActive: true, isWaiting: false, counts: old.counts });
+    await next.close();
+    host.close();
+  });
+
   it('sends a prompt to a server only after a question, and then says who drew', async () => {
     const here = await shownPicture(page);
-    const options = ['--port', '0', '--cors', new URL(site).origin, '--api-key', KEY];
-    const server = spawn(process.execPath, [BIN, 'serve', '--model', BUNDLE, ...options]);
-    const url = await new Promise<string>((resolve) => {
-      let text = '';
-      server.stdout.on('data', (data) => {
-        text += data;
-        const address = / at (http:\S+)\/v1\n/.exec(text)?.[1];
-        if (address !== undefined) resolve(address);
-      });
-    });
+    const server = await startServer(BUNDLE, { options: ['--cors', new URL(site).origin, '--api-key', KEY] });
+    const url = `${server.url}/v1`;
     const sent: string[] = [];
     page.on('request', (request) => sent.push(request.postData() ?? ''));
     await page.click('#server-panel > summary');
@@ -127,6 +174,24 @@ describe('the page', () => {
     expect(kept).not.toContain(KEY);
     await page.getByRole('button', { name: 'Draw on this machine again' }).click();
     await page.getByText('neither prompt nor picture leaves the tab').waitFor();
-    server.kill('SIGINT');
+    await server.stop();
   });
 });
+
+/**
+ * The same site on a host of its own, which may answer otherwise.
+ *
+ * @param answer whether it has answered. `isForKeeping` is what the service worker asks for
+ */
+async function startHost(
+  answer: (path: string, isForKeeping: boolean, response: ServerResponse) => Promise<boolean>,
+): Promise<Server> {
+  const host = createServer(async ({ url = '/', headers }, response) => {
+    if (await answer(url, headers['cache-control'] === 'no-cache', response)) return;
+    const found = await fetch(new URL(url, site));
+    response.writeHead(found.status, { 'content-type': found.headers.get('content-type') ?? 'text/plain' });
+    response.end(Buffer.from(await found.arrayBuffer()));
+  });
+  await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
+  return host;
+}

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Browser, BrowserContext, Page } from 'playwright';
@@ -76,8 +76,8 @@ async function bundle(codes: ReadonlyMap<string, string>): Promise<Map<string, s
       {
         name: 'codes',
         enforce: 'pre',
-        resolveId: (id) => (codes.has(id) ? join(ROOT, `${id}.mjs`) : undefined),
-        load: (id) => codes.get(id.slice(ROOT.length).replace(/^\/|\.mjs$/g, '')),
+        resolveId: (id) => (codes.has(id) ? join(ROOT, id) : undefined),
+        load: (id) => codes.get(basename(id)),
       },
     ],
     build: {
@@ -98,7 +98,7 @@ describe('the code of a picture', () => {
   it('draws the same pixels in a page: this library, fetch, openai, AI SDK', async () => {
     const codes = new Map<string, string>();
     for (const [language, result] of Object.entries(IN_PAGE)) {
-      codes.set(language, `${await codeFor(language)}\nexport const picture = ${result};\n`);
+      codes.set(`code-${language}`, `${await codeFor(language)}\nexport const picture = ${result};\n`);
     }
     expect(await axeViolations(page)).toEqual([]);
     const files = await bundle(codes);
@@ -128,17 +128,18 @@ describe('the code of a picture', () => {
     const server = await startServer(BUNDLE);
     const curl = (await codeFor('curl')).replace('http://127.0.0.1:8080', server.url);
     const { stdout } = await promisify(execFile)('sh', ['-c', curl], { maxBuffer: 1e8 });
-    await server.stop();
     const [picture] = JSON.parse(stdout).data;
+    const drawnThere = Buffer.from(await (await fetch(picture.url)).arrayBuffer());
+    await server.stop();
     const out = join(work, 'house.png');
     const command = (await codeFor('cli'))
       .replace('npx flux-srpo', `'${process.execPath}' '${BIN}'`)
       .replace('<folder of the bundle>', `'${BUNDLE}'`)
       .replace('picture.png', `'${out}'`);
     await promisify(execFile)('sh', ['-c', command]);
-    const pngs = { curl: picture.b64_json, cli: (await readFile(out)).toString('base64') };
-    for (const [language, base64] of Object.entries(pngs)) {
-      const difference = await differenceOf(`data:image/png;base64,${base64}`);
+    const pngs = { curl: drawnThere, cli: await readFile(out) };
+    for (const [language, png] of Object.entries(pngs)) {
+      const difference = await differenceOf(`data:image/png;base64,${png.toString('base64')}`);
       console.log(`${language}: ${difference} of 255`);
       expect(difference).toBeLessThanOrEqual(MAX_DIFFERENCE);
     }

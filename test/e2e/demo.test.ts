@@ -42,6 +42,13 @@ describe.each([
       if (!isLocal || /house/.test(request.url() + (request.postData() ?? ''))) foreign.push(request.url());
     });
     expect(await page.textContent('#backend')).toBe(said);
+    const texts = await page.evaluateHandle(() => {
+      const stage = document.getElementById('stage')!;
+      const seen = new Set<string>();
+      const options = { childList: true, characterData: true, subtree: true };
+      new MutationObserver(() => seen.add(stage.textContent)).observe(stage, options);
+      return seen;
+    });
     const fractions = await page.evaluateHandle(() => {
       const bar = document.getElementById('bar') as HTMLProgressElement;
       const seen: number[] = [];
@@ -60,6 +67,12 @@ describe.each([
     expect(await page.getAttribute('#picture', 'alt')).toBe(caption(scene));
     expect(await page.getAttribute('#download', 'download')).toBe('flux-srpo-1.png');
     expect(foreign).toEqual([]);
+    const stages = await texts.evaluate((seen) => [...seen]);
+    // Phase, seconds a step and time left, in words; no names of parts such as double_block.1.
+    expect(stages.some((text) => /^Denoising, step \d+ of \d+ · .* a step · about .* left · \d+ s$/.test(text))).toBe(
+      true,
+    );
+    expect(stages.filter((text) => /[_]|\.[a-z\d]*[a-z]|block/.test(text))).toEqual([]);
     const shown = await fractions.jsonValue();
     expect(shown).toEqual(shown.toSorted((a, b) => a - b));
     expect([shown[0], shown.at(-1)]).toEqual([0, 1]);

@@ -260,7 +260,7 @@ describe('the import panel', () => {
     await row('damaged')
       .getByText(/Cannot be used, 1 B: manifest: the document must be JSON/)
       .waitFor();
-    expect(await row('left').textContent()).toMatch(/Not finished, 0 B kept.*also after a reload\.Continue/);
+    expect(await row('left').textContent()).toMatch(/Not finished, 0 B kept.*also after a reload\.\s+Continue/);
     for (const id of ['damaged', 'left']) {
       await button(`Delete ${id}`).click();
       await button('Delete it').click();
@@ -279,7 +279,7 @@ describe('the import panel', () => {
     await button('Delete the kept files of the embedded model').click();
     await button('Delete it').click();
     await page.getByText('Deleted: the kept files of the embedded model.').waitFor();
-    expect(await embedded.textContent()).toContain('Comes with this pageUse this model');
+    expect(await embedded.textContent()).toMatch(/Comes with this page\s+Use this model/);
     await embedded.getByRole('button').click();
     await page.waitForSelector('#generate:enabled');
     expect(page.url()).not.toContain('gone');

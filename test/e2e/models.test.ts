@@ -40,8 +40,21 @@ const stored = () =>
     const models = await folder.getDirectoryHandle('flux-srpo').catch(() => undefined);
     const files: string[] = [];
     if (models !== undefined) for await (const name of models.keys()) files.push(name);
-    const databases = (await indexedDB.databases()).map(({ name }) => name);
-    return [await caches.keys(), files, databases, Object.keys(localStorage)].flat();
+    const entries: string[] = [];
+    for (const { name } of await indexedDB.databases()) {
+      const database = await new Promise<IDBDatabase>((resolve, reject) => {
+        const request = indexedDB.open(name!);
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+      for (const store of database.objectStoreNames) {
+        const request = database.transaction(store).objectStore(store).count();
+        await new Promise((resolve) => Object.assign(request, { onsuccess: resolve }));
+        if (request.result > 0) entries.push(`${name}: ${store}`);
+      }
+      database.close();
+    }
+    return [await caches.keys(), files, entries, Object.keys(localStorage)].flat();
   });
 
 describe('the models of the page', () => {
@@ -86,12 +99,15 @@ describe('the models of the page', () => {
       }
     });
     const before = await page.textContent('#storage');
+    await page.fill('#prompt', 'typed before');
     await button('Open a bundle’s folder…').click();
     await row('folder:bundle').and(page.locator('[aria-current=true]')).waitFor();
+    // What was typed stays.
+    expect(await page.inputValue('#prompt')).toBe('typed before');
     await draw(page, WISH);
     expect(await shownPicture(page)).toEqual(drawn);
     expect((await page.textContent('#storage'))!.split(';')[0]).toBe(before!.split(';')[0]);
-    expect(page.url()).not.toContain('folder');
+    expect(new URL(page.url()).searchParams.get('model')).toBe(null);
     expect(await axeViolations(page)).toEqual([]);
 
     // On the next visit the browser wants to be asked again.
@@ -141,6 +157,7 @@ describe('the models of the page', () => {
     await expect.poll(stored).toEqual([]);
     expect(await page.evaluate(async () => (await navigator.serviceWorker.getRegistrations()).length)).toBe(0);
     expect(await page.locator('.thumb').count()).toBe(0);
+    expect(await page.textContent('#storage')).toMatch(/^Models take 0 B here;/);
     expect(await axeViolations(page)).toEqual([]);
     await button('Try again').click();
     await ready(page);

@@ -18,7 +18,7 @@ beforeAll(async () => {
   browser = await launch();
   context = await browser.newContext({
     viewport: { width: 1000, height: 900 },
-    permissions: ['clipboard-read', 'clipboard-write'],
+    permissions: ['clipboard-read', 'clipboard-write', 'notifications'],
   });
   page = await context.newPage();
   page.setDefaultTimeout(60_000);
@@ -53,12 +53,20 @@ describe('the page', () => {
   it('says before the first picture what this machine can do, and has nothing against it', async () => {
     await expect.poll(() => page.textContent('#verdict')).toMatch(/processor.* of memory for 112 × 80\.$/);
     expect(await page.inputValue('#prompt')).toBe('a red cat on the left in the snow, at night');
+    // Each size once, by what it is.
+    expect(await page.locator('#size option').allTextContents()).toEqual([
+      'Square 1:1 · 96 × 96',
+      'Portrait 5:7 · 80 × 112',
+      'Landscape 7:5 · 112 × 80',
+      'Another size…',
+    ]);
     expect(await axeViolations(page)).toEqual([]);
   });
 
   it('draws another picture each time, until the seed is kept, which shows', async () => {
     await draw(page, { prompt: 'a red house', steps: 2 });
     const first = await page.textContent('#stage');
+    expect(await page.textContent('#verdict')).toMatch(/ · [\d.]+ s a picture, as measured\.$/);
     await draw(page, {});
     expect(await page.textContent('#stage')).not.toBe(first);
     await page.click('#lock');
@@ -70,6 +78,25 @@ describe('the page', () => {
     expect(await shownPicture(page)).toEqual(kept);
     await page.click('#lock');
     expect(await page.inputValue('#seed')).toBe('');
+  });
+
+  it('tells in a hidden tab that the picture is done, where the browser may', async () => {
+    const told = await page.evaluateHandle(() => {
+      const titles: string[] = [];
+      globalThis.Notification = class extends Notification {
+        constructor(title: string) {
+          super(title);
+          titles.push(title);
+        }
+      };
+      return titles;
+    });
+    await draw(page, { prompt: 'a red house', steps: 1 });
+    expect(await told.jsonValue()).toEqual([]);
+    await page.evaluate(() => Object.defineProperty(document, 'hidden', { value: true, configurable: true }));
+    await draw(page, {});
+    expect(await told.jsonValue()).toEqual(['The picture is done']);
+    await page.evaluate(() => Object.defineProperty(document, 'hidden', { value: false }));
   });
 
   it('takes a size of its own and several pictures, and says what is no size', async () => {
@@ -166,6 +193,11 @@ describe('the page', () => {
     await draw(page, {});
     const drawn = await shownPicture(page);
     const png = await download();
+    // The name comes from the model. This one is not SRPO.
+    expect(pngText(png).get('parameters')).toMatch(/, Model: "tiny, [^"]*", Model hash: /);
+    await button('Copy picture').click();
+    await page.getByText('The picture is copied.').first().waitFor();
+    expect(await page.evaluate(async () => (await navigator.clipboard.read())[0]!.types)).toContain('image/png');
     expect(JSON.parse(pngText(png).get('flux-srpo')!)).toMatchObject({ seed: 77, steps: 4, acceleration: 'high' });
     await fill(page, { prompt: 'something else', steps: 9, seed: 5 });
     await page.selectOption('#acceleration', 'none');

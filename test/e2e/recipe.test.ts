@@ -207,6 +207,18 @@ describe('a recipe on a machine without WebGPU', () => {
     expect(await page.textContent('#about')).toContain('tiny');
     expect(await page.isEnabled('#generate')).toBe(true);
     expect(page.url()).not.toContain('model=');
+
+    // Where the address names it, each way on is shown.
+    await page.goto(`${site}?hub=${hub.endpoint}&model=opfs:srpo-q4`);
+    await page.waitForSelector('#error:not([hidden])');
+    expect(await page.textContent('#verdict')).toMatch(/^This machine cannot run the model: .*WebGPU/);
+    for (const name of ['Try again', 'Use the embedded model', 'Choose another model', 'Copy a report']) {
+      expect(await page.getByRole('button', { name }).isVisible()).toBe(true);
+    }
+    expect(await axeViolations(page)).toEqual([]);
+    await page.getByRole('link', { name: 'Use the processor instead' }).click();
+    await page.waitForSelector('#generate:enabled');
+    expect(await page.textContent('#about')).toContain('SRPO');
     await browser.close();
   });
 });

@@ -13,7 +13,7 @@ export function diagnosticsView(state: State, actions: Actions): TemplateResult 
   const { timings, memory } = lastPicture(state) ?? {};
   const { probe } = state;
   const compute = modelOf(state.stage)?.compute;
-  return html`<summary>${say.title}</summary>
+  return html`<summary id="diagnostics-title">${say.title}</summary>
     ${timings === undefined ? html`<p class="quiet">${say.none}</p>` : timingsView(timings)}
     ${probe?.memory === undefined ? nothing : memoryView(probe.memory)}
     ${memory === undefined ? nothing : html`<p id="counted" class="quiet">${say.counted(memory.counted, memory.planned)}</p>`}

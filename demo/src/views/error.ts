@@ -1,7 +1,7 @@
 import { isFluxError } from 'flux-srpo';
 import { html, nothing, type TemplateResult } from 'lit-html';
 import type { Actions } from '../actions.ts';
-import { EMBEDDED } from '../address.ts';
+import { BACKEND, EMBEDDED, onCpu } from '../address.ts';
 import { messageOf } from '../runner.ts';
 import type { Stage } from '../state.ts';
 import { words } from '../words.ts';
@@ -36,12 +36,12 @@ export function openingErrorView(
   actions: Actions,
 ): TemplateResult {
   const isOwn = address === EMBEDDED;
-  const lacksGpu = isFluxError(error, 'device/') && !new URLSearchParams(location.search).has('backend');
+  const lacksGpu = isFluxError(error, 'device/') && BACKEND === 'auto';
   return html`${errorView(error)}
     <div class="tools">
       <button type="button" @click=${() => actions.open(address)}>${words.errors.again}</button>
       ${isOwn ? nothing : html`<button type="button" @click=${() => actions.open(EMBEDDED)}>${words.errors.embedded}</button>`}
-      ${lacksGpu ? html`<a class="button" href="?backend=wasm">${words.errors.cpu}</a>` : nothing}
+      ${lacksGpu ? html`<a class="button" href=${onCpu()}>${words.errors.cpu}</a>` : nothing}
       <button type="button" @click=${actions.toModels}>${words.errors.models}</button>
       <button type="button" @click=${actions.copyReport}>${words.errors.report}</button>
     </div>`;

@@ -41,7 +41,7 @@ export function formView({ stage, form }: State, actions: Actions): TemplateResu
         ${words.form.cancel}
       </button>
     </div>
-    <p id="keys" class="quiet"><kbd>Ctrl</kbd> + <kbd>Enter</kbd> makes the picture, <kbd>Esc</kbd> cancels.</p>
+    <p id="keys" class="quiet">${words.form.keys.map((part, i) => (i % 2 === 0 ? part : html`<kbd>${part}</kbd>`))}</p>
     <div class="field">${sizeView(form, model, actions)}</div>
     ${model !== undefined && chosenSize(form, model) === 'custom' ? customView(form, actions) : nothing}
     <div class="row">

@@ -20,6 +20,8 @@ export interface PictureSettings {
   height: number;
   maxSequenceLength: number;
   model: string;
+  /** Its name for people, as its manifest has it. */
+  modelName: string;
   /** SHA-256 of the bundle's manifest. */
   bundle: string;
   sampler: 'euler';
@@ -41,6 +43,7 @@ export function pictureSettings(result: GenerateResult, index: number, bundle: B
     height: size.height,
     maxSequenceLength,
     model: bundle.manifest.model,
+    modelName: bundle.manifest.name,
     bundle: bundle.identity,
     sampler: 'euler',
     rng: 'torch-cpu',
@@ -52,7 +55,7 @@ export function pictureSettings(result: GenerateResult, index: number, bundle: B
  * same as JSON under `flux-srpo`. The same picture and settings give the same bytes.
  */
 export function encodePicture(image: GeneratedImage, settings: PictureSettings): Uint8Array {
-  const { prompt, steps, guidance, seed, width, height, model, bundle } = settings;
+  const { prompt, steps, guidance, seed, width, height, modelName, bundle } = settings;
   const fields = [
     `Steps: ${steps}`,
     'Sampler: Euler',
@@ -60,8 +63,16 @@ export function encodePicture(image: GeneratedImage, settings: PictureSettings):
     ...(guidance === undefined ? [] : [`Distilled CFG Scale: ${guidance}`]),
     `Seed: ${seed}`,
     `Size: ${width}x${height}`,
-    `Model: ${model}`,
+    `Model: ${quoted(modelName)}`,
     `Model hash: ${bundle.slice(0, 10)}`,
   ];
   return encodePng(image, { parameters: `${prompt}\n${fields.join(', ')}`, 'flux-srpo': JSON.stringify(settings) });
+}
+
+/**
+ * A value of the `parameters` text, in which commas and colons separate fields.
+ * @see https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/v1.10.1/modules/infotext_utils.py `quote`
+ */
+function quoted(text: string): string {
+  return /[,:\n]/.test(text) ? JSON.stringify(text) : text;
 }
