@@ -2,12 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Browser } from 'playwright';
+import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { codeBlocks } from '../support/docs.ts';
-import { AS_ASKED, firstPicture, launchChromium } from '../support/first-picture.ts';
+import { AS_ASKED, firstPicture, launchChromium, PROMPT, pressDraw } from '../support/first-picture.ts';
 import { installPacked } from '../support/packed.ts';
-import { buildProject, OFFLINE_PROJECTS, type Project, serveProject, writeProject } from '../support/project.ts';
+import { buildProject, EXAMPLES, type Project, SMALLEST, serveProject, writeProject } from '../support/project.ts';
 import { serveFolder } from '../support/serve-folder.ts';
 
 /** Sites that the tools of this workspace build from the tarball: production, below the root. */
@@ -34,23 +34,47 @@ async function write(project: Project): Promise<string> {
 }
 
 /** What the page draws. It asks nobody but its own server. */
-async function draw(url: string): Promise<object> {
-  const { shows, hosts } = await firstPicture(browser, url);
+async function draw(url: string, act?: (page: Page) => Promise<void>): Promise<object> {
+  const { shows, hosts } = await firstPicture(browser, url, act);
   expect(hosts).toEqual([new URL(url).host]);
   return shows;
 }
 
 describe('the packed library', () => {
-  it.each(OFFLINE_PROJECTS)('draws in a site of $name', async (project) => {
+  it.each(SMALLEST)('draws in a site of $name', async (project) => {
     const app = await write(project);
     await buildProject(app, TOOLS, project.unminimized);
     const site = await serveProject(project, app, TOOLS);
     expect(await draw(site.url).finally(site.close)).toEqual(AS_ASKED);
   });
 
+  it.each(EXAMPLES)('says what is wrong, stops when told and draws, in examples/$name', async (project) => {
+    const app = await write(project);
+    await buildProject(app, TOOLS);
+    const site = await serveProject(project, app, TOOLS);
+    const asPerson = async (page: Page) => {
+      const says = (text: string) => page.getByRole('status').filter({ hasText: text }).waitFor();
+      const isManifest = (address: URL) => address.pathname.endsWith('/manifest.json');
+      await page.route(isManifest, (route) => route.fulfill({ status: 404 }));
+      await page.fill('input', PROMPT);
+      await pressDraw(page);
+      await says('manifest.json is missing');
+      await page.unroute(isManifest);
+      await pressDraw(page);
+      await page.waitForFunction(() => document.querySelector('progress')!.value > 0);
+      await page.click('text=Cancel');
+      await says('Cancelled.');
+      expect(await page.locator('img[src]').count()).toBe(0);
+      await pressDraw(page);
+      await says('Done.');
+      expect(await page.evaluate(() => document.querySelector('progress')!.value)).toBe(1);
+    };
+    expect(await draw(site.url, asPerson).finally(site.close)).toEqual(AS_ASKED);
+  });
+
   it('draws by README’s first example as pasted', async () => {
     const [example] = await codeBlocks('README.md', 'ts');
-    const app = await write(OFFLINE_PROJECTS.find(({ name }) => name === 'vite')!);
+    const app = await write(EXAMPLES[0]!);
     await writeFile(join(app, 'main.js'), example!.code);
     await buildProject(app, TOOLS);
     // At the root, which the example's address of the model begins with.

@@ -1,4 +1,4 @@
-import { type Browser, chromium } from 'playwright';
+import { type Browser, chromium, type Page } from 'playwright';
 import { checkPicture, compare } from '../../models/tiny/scenes/check.ts';
 import { allScenes, caption } from '../../models/tiny/scenes/grammar.ts';
 import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
@@ -13,6 +13,9 @@ export function launchChromium(): Promise<Browser> {
 /** What the prompt of README's first example asks for. */
 export const PROMPT = 'a red house on the left in a meadow, on a sunny day';
 
+/** Presses the button of a site of examples/, whose form asks for `PROMPT` from the start. */
+export const pressDraw = (page: Page) => page.click('text=Draw');
+
 /** All of it is in the picture. */
 export const AS_ASKED = { kind: true, colour: true, position: true, time: true, ground: true };
 
@@ -20,9 +23,15 @@ export const AS_ASKED = { kind: true, colour: true, position: true, time: true, 
  * Opens a page that draws `PROMPT`; gives what of it the first picture shows, and the hosts that
  * the page asked. Rejects with the page's first error.
  *
+ * @param act what a person does there; nothing where the page draws by itself
+ *
  * Oracle: the rule-based checker of the scenes, which reads pixels and knows nothing of the model.
  */
-export async function firstPicture(browser: Browser, url: string): Promise<{ shows: object; hosts: string[] }> {
+export async function firstPicture(
+  browser: Browser,
+  url: string,
+  act?: (page: Page) => Promise<void>,
+): Promise<{ shows: object; hosts: string[] }> {
   const page = await browser.newPage();
   const hosts = new Set<string>();
   page.on('request', (request) => hosts.add(new URL(request.url()).host));
@@ -32,6 +41,7 @@ export async function firstPicture(browser: Browser, url: string): Promise<{ sho
     await page.addInitScript('crypto.getRandomValues = (array) => array.fill(1)');
     const failed = new Promise<never>((_resolve, reject) => page.once('pageerror', reject));
     await page.goto(url);
+    if (act !== undefined) await Promise.race([act(page), failed]);
     const shown = page.waitForSelector('img[src]').then((image) =>
       image.evaluate(async (image) => {
         const picture = image as HTMLImageElement;

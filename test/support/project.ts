@@ -2,26 +2,27 @@ import { exec, spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { serveFolder } from './serve-folder.ts';
 
 /**
- * The sites of test/ecosystem/projects: each is what a newcomer writes with one tool.
+ * The sites of examples/ and test/ecosystem/projects: each is what a newcomer writes with one tool.
  * docs/bundlers.md shows the same files.
  */
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const FOLDER = join(ROOT, 'test/ecosystem/projects');
 const BUNDLE = join(ROOT, 'models/tiny/bundle');
 
 /** 28 are the bundle's own. These are enough to see what the prompt asks for. */
 const STEPS = 8;
 
 export interface Project {
-  /** Its folder. */
+  /** Its folder, from the root of the repository. */
+  folder: string;
+  /** The folder's own name. */
   name: string;
   /** Whence the tool takes static files, or where it writes the site. */
   files: string;
@@ -36,20 +37,42 @@ export interface Project {
   unminimized?: string;
 }
 
-export const OFFLINE_PROJECTS: readonly Project[] = [
-  { name: 'vite', files: 'public', site: { folder: 'dist' }, links: ['vite'] },
-  { name: 'webpack', files: 'site', site: { folder: 'site' }, links: [], unminimized: '--no-optimization-minimize' },
-  { name: 'esbuild', files: 'site', site: { folder: 'site' }, links: [] },
-  { name: 'plain', files: 'site', site: { folder: 'site' }, links: [] },
+const project = (folder: string, rest: Omit<Project, 'folder' | 'name'>): Project => ({
+  folder,
+  name: basename(folder),
+  ...rest,
+});
+const OTHERS = 'test/ecosystem/projects';
+const byVite = { files: 'public', site: { folder: 'dist' } };
+const byCopying = { files: 'site', site: { folder: 'site' } };
+
+const VITE = project('examples/vite', { ...byVite, links: ['vite'] });
+const PLAIN = project('examples/plain', { ...byCopying, links: [] });
+
+/** What people copy: prompt, button, progress, picture, cancelling and errors. */
+export const EXAMPLES: readonly Project[] = [
+  VITE,
+  PLAIN,
+  project('examples/react', { ...byVite, links: ['vite', 'react', 'react-dom', '@vitejs/plugin-react'] }),
+  project('examples/svelte', { ...byVite, links: ['vite', 'svelte', '@sveltejs/vite-plugin-svelte'] }),
 ];
 
+/** The least that draws, with tools of this workspace. */
+export const SMALLEST: readonly Project[] = [
+  project(`${OTHERS}/webpack`, { ...byCopying, links: [], unminimized: '--no-optimization-minimize' }),
+  project(`${OTHERS}/esbuild`, { ...byCopying, links: [] }),
+];
+
+/** What docs/bundlers.md shows. */
 export const PROJECTS: readonly Project[] = [
-  ...OFFLINE_PROJECTS,
-  { name: 'rsbuild', files: 'public', site: { folder: 'dist' } },
-  { name: 'parcel', files: 'site', site: { folder: 'site' } },
-  { name: 'next', files: 'public', site: { server: ['node_modules/next/dist/bin/next', 'start'] } },
-  { name: 'sveltekit', files: 'static', site: { server: ['build/index.js'] } },
-  { name: 'nuxt', files: 'public', site: { server: ['.output/server/index.mjs'] } },
+  VITE,
+  PLAIN,
+  ...SMALLEST,
+  project(`${OTHERS}/rsbuild`, { files: 'public', site: { folder: 'dist' } }),
+  project(`${OTHERS}/parcel`, byCopying),
+  project(`${OTHERS}/next`, { files: 'public', site: { server: ['node_modules/next/dist/bin/next', 'start'] } }),
+  project(`${OTHERS}/sveltekit`, { files: 'static', site: { server: ['build/index.js'] } }),
+  project(`${OTHERS}/nuxt`, { files: 'public', site: { server: ['.output/server/index.mjs'] } }),
 ];
 
 export interface Site {
@@ -59,9 +82,9 @@ export interface Site {
 }
 
 /** Writes the project's files into `app`, and the embedded model to where they say. */
-export async function writeProject({ name, files }: Project, app: string): Promise<void> {
-  await cp(join(FOLDER, name), app, { recursive: true });
-  await cp(join(FOLDER, 'copy.mjs'), join(app, 'copy.mjs'));
+export async function writeProject({ folder, files }: Project, app: string): Promise<void> {
+  await cp(join(ROOT, folder), app, { recursive: true });
+  await cp(join(ROOT, PLAIN.folder, 'copy.mjs'), join(app, 'copy.mjs'));
   const models = join(app, files, 'models/tiny');
   await cp(BUNDLE, models, { recursive: true });
   const manifest = JSON.parse(await readFile(join(models, 'manifest.json'), 'utf8'));

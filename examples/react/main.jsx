@@ -1,0 +1,4 @@
+import { createRoot } from 'react-dom/client';
+import { Maker } from './maker.jsx';
+
+createRoot(document.getElementById('root')).render(<Maker />);

@@ -1,0 +1,10 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  plugins: [react()],
+  // Any path of any site.
+  base: './',
+  // The worker loads the runtime on demand, which a worker in one piece cannot do.
+  worker: { format: 'es' },
+});

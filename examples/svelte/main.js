@@ -1,0 +1,4 @@
+import { mount } from 'svelte';
+import Maker from './maker.svelte';
+
+mount(Maker, { target: document.body });

@@ -1,0 +1,10 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  plugins: [svelte()],
+  // Any path of any site.
+  base: './',
+  // The worker loads the runtime on demand, which a worker in one piece cannot do.
+  worker: { format: 'es' },
+});
