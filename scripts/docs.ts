@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { STATUSES } from 'flux-srpo/wire';
 import { HELP } from '../packages/cli/src/help.ts';
+import { browsersTable } from '../test/support/browser-cases.ts';
 import { clientsTable } from '../test/support/clients.ts';
 import { ROOT } from './lib/process.mjs';
 
@@ -13,7 +14,7 @@ import { ROOT } from './lib/process.mjs';
 
 const MADE = '<!-- Made by "npm run docs" from the code; edit that instead. -->';
 
-/** @param folder gets `api/*.md`, `errors.md`, `commands.md` and `clients.md` */
+/** @param folder gets `api/*.md`, `errors.md`, `commands.md`, `clients.md` and `browsers.md` */
 export function writeDocs(folder: string): void {
   const typedoc = join(ROOT, 'node_modules/typedoc/bin/typedoc');
   const options = ['--options', join(ROOT, 'docs/typedoc.json'), '--out', join(folder, 'api')];
@@ -21,6 +22,7 @@ export function writeDocs(folder: string): void {
   writeFileSync(join(folder, 'errors.md'), errorsPage());
   writeFileSync(join(folder, 'commands.md'), commandsPage());
   writeFileSync(join(folder, 'clients.md'), withTable('clients.md', clientsTable()));
+  writeFileSync(join(folder, 'browsers.md'), withTable('browsers.md', browsersTable()));
 }
 
 /** A page of docs/ that is written by hand but for one table: the lines between its two marks. */

@@ -78,6 +78,19 @@ const COMMANDS = {
     return runNode(script, args, onSoftwareGpu(Number(lanes)));
   },
 
+  /** One tier alone. With `--write` docs/browsers.md becomes what it finds. */
+  async 'test:browsers'() {
+    const { values } = parseArgs({
+      args: process.argv.slice(3),
+      options: { write: { type: 'boolean', default: false } },
+    });
+    findOrInstallChromium();
+    installBrowsers();
+    if (values.write) process.env.BROWSERS_WRITE = '1';
+    const code = printTally([await vitest('browsers')]);
+    return code === 0 && values.write ? COMMANDS.docs() : code;
+  },
+
   /** Builds with tools of others, which it fetches from the npm registry. */
   async 'test:ecosystem'() {
     findOrInstallChromium();

@@ -11,6 +11,8 @@ const RUNTIME = fileURLToPath(new URL('../../packages/images/node_modules/onnxru
  */
 export async function writePlainSite(app: string, site: string): Promise<void> {
   await cp(join(app, 'node_modules/flux-srpo/dist'), join(site, 'flux-srpo'), { recursive: true });
-  const wasm = 'ort-wasm-simd-threaded.wasm';
-  await cp(join(RUNTIME, wasm), join(site, 'flux-srpo/standalone', wasm));
+  for (const kind of ['', '.jspi', '.asyncify']) {
+    const wasm = `ort-wasm-simd-threaded${kind}.wasm`;
+    await cp(join(RUNTIME, wasm), join(site, 'flux-srpo/standalone', wasm));
+  }
 }

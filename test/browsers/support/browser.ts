@@ -1,3 +1,11 @@
+/** No script of the tests takes longer. */
+export const SCRIPT_MS = 5 * 60_000;
+
+export interface BrowserOptions {
+  /** Bytes that a site may keep. Default: the browser's own quota. */
+  room?: number;
+}
+
 /** A browser with one page open, whichever way it is driven. */
 export interface DrivenBrowser {
   /** As it names itself: `153.8.0`. */

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright';
 import { CHROMIUM_ARGS, findChromium } from '../../../scripts/lib/chromium.mjs';
-import { type DrivenBrowser, settled, unsettle } from './browser.ts';
+import { type BrowserOptions, type DrivenBrowser, settled, unsettle } from './browser.ts';
 
-export async function openChromium(): Promise<DrivenBrowser> {
+export async function openChromium({ room }: BrowserOptions = {}): Promise<DrivenBrowser> {
   const executablePath = findChromium();
   // With a profile of its own: a private window's HTTP cache takes no file of 14 MB.
   const profile = await mkdtemp(join(tmpdir(), 'flux-srpo-chromium-'));
@@ -14,9 +14,14 @@ export async function openChromium(): Promise<DrivenBrowser> {
     ...(executablePath === undefined ? {} : { executablePath }),
   });
   const page = await context.newPage();
+  const session = await context.newCDPSession(page);
   return {
     version: context.browser()!.version(),
-    goto: async (url) => void (await page.goto(url)),
+    async goto(url) {
+      const { origin } = new URL(url);
+      if (room !== undefined) await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: room });
+      await page.goto(url);
+    },
     run: async (body) => unsettle(await page.evaluate<string>(settled(body))),
     async close() {
       await context.close();

@@ -4,9 +4,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
-import { type DrivenBrowser, settled, unsettle } from './browser.ts';
+import { type BrowserOptions, type DrivenBrowser, settled, unsettle } from './browser.ts';
+import { stop } from './stop.ts';
 
-/** Nothing that a fresh profile would fetch, ask or restore. */
+/** WebGPU, and nothing that a fresh profile would fetch, ask or restore. */
 const PREFS = {
   'app.update.enabled': false,
   'browser.shell.checkDefaultBrowser': false,
@@ -15,23 +16,31 @@ const PREFS = {
   'network.captive-portal-service.enabled': false,
   'network.connectivity-service.enabled': false,
   'services.settings.server': 'data:,',
+  // Linux releases have it switched off, and refuse software adapters.
+  'dom.webgpu.enabled': true,
+  'dom.webgpu.workers.enabled': true,
+  'gfx.webgpu.ignore-blocklist': true,
 };
 
 /**
  * Opens Firefox with a profile of its own, driven through WebDriver BiDi.
  *
- * @param prefs more settings, by name
  * @see https://www.w3.org/TR/2025/WD-webdriver-bidi-20250911/
  */
-export async function openFirefox(path: string, prefs: Record<string, unknown> = {}): Promise<DrivenBrowser> {
+export async function openFirefox(path: string, { room }: BrowserOptions = {}): Promise<DrivenBrowser> {
   const profile = await mkdtemp(join(tmpdir(), 'flux-srpo-firefox-'));
-  const lines = Object.entries({ ...PREFS, ...prefs }).map(
+  const quota = room === undefined ? {} : { 'dom.quotaManager.temporaryStorage.fixedLimit': Math.floor(room / 1024) };
+  const lines = Object.entries({ ...PREFS, ...quota }).map(
     ([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});`,
   );
   await writeFile(join(profile, 'user.js'), lines.join('\n'));
   const child = spawn(path, ['--headless', '--no-remote', '--remote-debugging-port=0', '--profile', profile], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+  const clear = async () => {
+    await stop(child);
+    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  };
   try {
     const session = await connect(`${await addressOf(child)}/session`);
     const { capabilities } = (await session.send('session.new', { capabilities: {} })) as {
@@ -49,23 +58,13 @@ export async function openFirefox(path: string, prefs: Record<string, unknown> =
       },
       async close() {
         await session.send('browser.close', {}).catch(() => undefined);
-        await stop(child, profile);
+        await clear();
       },
     };
   } catch (error) {
-    await stop(child, profile);
+    await clear();
     throw error;
   }
-}
-
-async function stop(child: ChildProcess, profile: string): Promise<void> {
-  if (child.exitCode === null) {
-    const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
-    child.kill();
-    await once(child, 'exit');
-    clearTimeout(timer);
-  }
-  await rm(profile, { recursive: true, force: true, maxRetries: 5 });
 }
 
 /** The address that Firefox prints once it listens. */

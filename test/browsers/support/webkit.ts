@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import type { findWebKit } from '../../../scripts/lib/browsers.mjs';
 import { freePort } from '../../support/free-port.ts';
-import { type DrivenBrowser, settled, unsettle } from './browser.ts';
+import { type DrivenBrowser, SCRIPT_MS, settled, unsettle } from './browser.ts';
+import { openDisplay } from './display.ts';
+import { stop } from './stop.ts';
 
-/** No script of the tests takes longer. */
-const SCRIPT_MS = 5 * 60_000;
 const START_MS = 10_000;
 
 /**
@@ -18,26 +17,15 @@ export async function openWebKit({
   browser,
   xvfb,
 }: NonNullable<ReturnType<typeof findWebKit>>): Promise<DrivenBrowser> {
-  const children: ChildProcess[] = [];
-  const stop = async () => {
-    for (const child of children.reverse()) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      child.kill();
-      await once(child, 'exit');
-    }
+  const display = await openDisplay(xvfb);
+  let child: ChildProcess | undefined;
+  const end = async () => {
+    if (child !== undefined) await stop(child);
+    await display.close();
   };
   try {
-    let display = process.env.DISPLAY;
-    if (display === undefined) {
-      const server = spawn(xvfb!, ['-displayfd', '1', '-screen', '0', '800x600x24', '-nolisten', 'tcp'], {
-        stdio: ['ignore', 'pipe', 'ignore'],
-      });
-      children.push(server);
-      const [number] = (await once(server.stdout!, 'data')) as [Buffer];
-      display = `:${String(number).trim()}`;
-    }
     const port = await freePort();
-    children.push(spawn(driver, [`--port=${port}`], { stdio: 'ignore', env: { ...process.env, DISPLAY: display } }));
+    child = spawn(driver, [`--port=${port}`], { stdio: 'ignore', env: { ...process.env, DISPLAY: display.name } });
     const send = sender(`http://127.0.0.1:${port}`);
     const capabilities = { 'webkitgtk:browserOptions': { binary: browser, args: ['--automation'] } };
     const started = await untilUp(() => send('POST', '/session', { capabilities: { alwaysMatch: capabilities } }));
@@ -53,11 +41,11 @@ export async function openWebKit({
       },
       async close() {
         await send('DELETE', at).catch(() => undefined);
-        await stop();
+        await end();
       },
     };
   } catch (error) {
-    await stop();
+    await end();
     throw error;
   }
 }
