@@ -70,6 +70,7 @@ export default defineConfig({
       inNode('repository', ['test/repository/**/*.test.ts'], SLOW_TEST_MS),
       inNode('contract', ['test/contract/**/*.test.ts'], UNIT_TEST_MS),
       inNode('parity', ['test/parity/**/*.test.ts'], SLOW_TEST_MS),
+      inNode('fuzz', ['test/fuzz/**/*.test.ts'], SLOW_TEST_MS),
       inNode('cli', ['test/cli/**/*.test.ts'], SLOW_TEST_MS),
       // The tiers below run one file at a time: their files would share two cores and one software
       // GPU.

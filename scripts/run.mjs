@@ -57,7 +57,7 @@ const COMMANDS = {
     installBrowsers();
     const inPage = (/** @type {string} */ tier) => async () =>
       chromium === undefined ? couldNotRun(tier) : vitest(tier);
-    const inNode = ['unit', 'repository', 'contract', 'parity', 'cli'].map((tier) => () => vitest(tier));
+    const inNode = ['unit', 'repository', 'contract', 'parity', 'fuzz', 'cli'].map((tier) => () => vitest(tier));
     // Tiers of one list share something: a build of the package, or the software GPU's threads.
     return printTally(
       await sideBySide([

@@ -2,7 +2,13 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
-import { keepWorkerUrls, thirdPartyLicences, withoutSecondRuntime, withoutSharp } from './vite.plugins.ts';
+import {
+  billOfMaterials,
+  keepWorkerUrls,
+  thirdPartyLicences,
+  withoutSecondRuntime,
+  withoutSharp,
+} from './vite.plugins.ts';
 
 /** Modules of their own: what starts, and what it starts as threads. */
 const entries = {
@@ -21,7 +27,13 @@ const transformers = createRequire(new URL('../runtime/package.json', import.met
 export default defineConfig({
   // Its build for Node loads onnxruntime-node, which a machine with a GPU need not have.
   resolve: { alias: { '@huggingface/transformers': join(dirname(transformers), 'transformers.web.js') } },
-  plugins: [keepWorkerUrls(Object.keys(entries)), withoutSecondRuntime(), withoutSharp(), thirdPartyLicences()],
+  plugins: [
+    keepWorkerUrls(Object.keys(entries)),
+    withoutSecondRuntime(),
+    withoutSharp(),
+    billOfMaterials(),
+    thirdPartyLicences(),
+  ],
   ssr: { noExternal: true, external: ['onnxruntime-node', 'onnxruntime-web', 'webgpu'] },
   build: {
     target: 'node20',

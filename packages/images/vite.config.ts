@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 import manifest from './package.json' with { type: 'json' };
-import { keepWorkerUrls, thirdPartyLicences, withoutSecondRuntime } from './vite.plugins.ts';
+import { billOfMaterials, keepWorkerUrls, thirdPartyLicences, withoutSecondRuntime } from './vite.plugins.ts';
 
 /** Name in `dist` → source: what package.json exports. */
 const entries = Object.fromEntries(
@@ -16,7 +16,7 @@ const entries = Object.fromEntries(
  * brings WebAssembly files.
  */
 export default defineConfig({
-  plugins: [keepWorkerUrls(Object.keys(entries)), withoutSecondRuntime(), thirdPartyLicences()],
+  plugins: [keepWorkerUrls(Object.keys(entries)), withoutSecondRuntime(), billOfMaterials(), thirdPartyLicences()],
   build: {
     target: 'es2022',
     // Whoever bundles the library minifies it; whoever reads it can.

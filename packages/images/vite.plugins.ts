@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import sbom from 'rollup-plugin-sbom';
 import type { Plugin } from 'vite';
 
 /** What the builds of the library need beyond Vite. */
@@ -73,6 +74,22 @@ export function keepWasmUrls(): Plugin {
     transform: (code, id) =>
       id.includes('onnxruntime-web') ? code.replace(/new URL\(("[^"]+"),/g, 'new URL([$1][0],') : undefined,
   };
+}
+
+/**
+ * Lists the packages inside a build, and no others, in CycloneDX's form. Without the time, so that
+ * one source gives one file.
+ */
+export function billOfMaterials(): Plugin {
+  return sbom({
+    rootComponentType: 'library',
+    outDir: '.',
+    outFilename: 'sbom.cdx',
+    outFormats: ['json'],
+    saveTimestamp: false,
+    includeWellKnown: false,
+    // Vite takes plugins of Rollup, which its type does not say under `exactOptionalPropertyTypes`.
+  }) as unknown as Plugin;
 }
 
 /** Writes the licences of the packages inside a build beside it, as they ask for. */

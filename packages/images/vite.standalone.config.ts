@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
-import { keepWasmUrls, thirdPartyLicences, withoutSecondRuntime } from './vite.plugins.ts';
+import { billOfMaterials, keepWasmUrls, thirdPartyLicences, withoutSecondRuntime } from './vite.plugins.ts';
 
 /** The worker with every dependency inside, in one file, for pages without a bundler. */
 export default defineConfig({
-  plugins: [withoutSecondRuntime(), keepWasmUrls(), thirdPartyLicences()],
+  plugins: [withoutSecondRuntime(), keepWasmUrls(), billOfMaterials(), thirdPartyLicences()],
   build: {
     target: 'es2022',
     outDir: 'dist/standalone',

@@ -11,6 +11,7 @@ import { createLocalFetch } from 'flux-srpo/fetch';
 import type { ImageEvent } from 'flux-srpo/wire';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
+import wasmUrl from '../../packages/images/node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm?url';
 import { REAL_WORKER, rejection, SMALL, watchWorkers, workerUrl } from './support/page.ts';
 
 declare module 'vitest/browser' {
@@ -32,6 +33,21 @@ const listening = () =>
 let url: string;
 beforeAll(async () => {
   url = await commands.serveFixtureBundle('a-3x32');
+});
+
+it('runs the one runtime file whose hash the page names, and no other', async () => {
+  const bytes = await (await fetch(wasmUrl)).arrayBuffer();
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  const wasmSha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const options = { model: url, backend: 'wasm', wasmUrl } as const;
+  await using other = createFluxSrpo({ ...options, wasmSha256: '0'.repeat(64) });
+  expect(await rejection(other.load())).toMatchObject({
+    code: 'network/response-invalid',
+    details: { got: wasmSha256 },
+  });
+  await using pinned = createFluxSrpo({ ...options, wasmSha256 });
+  const { model } = await pinned.load();
+  expect((await pinned.images.generate({ model, ...SMALL })).data).toHaveLength(1);
 });
 
 describe('the client with its worker', () => {

@@ -1,6 +1,8 @@
 import { Session } from 'node:inspector';
 
-/** The blocks of our packages that ran since the last call, as V8 counts them. */
+const OURS = /\/(?:packages|demo)\//;
+
+/** The blocks of our code that ran since the last call, as V8 counts them. */
 export interface Coverage {
   /**
    * Keys made of a block and the order of magnitude of its count: a loop that ran 8 times differs
@@ -11,8 +13,8 @@ export interface Coverage {
 }
 
 /**
- * Block coverage of scripts under `packages/`, through the inspector of this process. Nothing is
- * instrumented.
+ * Block coverage of scripts under `packages/` and `demo/`, through the inspector of this process.
+ * Nothing is instrumented.
  */
 export function startCoverage(): Coverage {
   const session = new Session();
@@ -25,7 +27,7 @@ export function startCoverage(): Coverage {
       session.post('Profiler.takePreciseCoverage', (error, answer) => {
         if (error) throw error;
         for (const { scriptId, url, functions } of answer.result) {
-          if (!url.includes('/packages/')) continue;
+          if (!OURS.test(url)) continue;
           for (const { ranges } of functions) {
             for (const { startOffset, endOffset, count } of ranges) {
               if (count > 0) keys.push(`${scriptId}:${startOffset}-${endOffset}:${Math.ceil(Math.log2(count))}`);

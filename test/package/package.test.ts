@@ -61,6 +61,8 @@ describe('the packed library', () => {
     expect(files).toEqual(expect.arrayContaining(['README.md', 'LICENSE', join('dist', 'THIRD-PARTY.txt')]));
     const manifest = JSON.parse(await readFile(join(library, 'package.json'), 'utf8'));
     expect(manifest).not.toHaveProperty('private');
+    // Nothing runs at install, so `--ignore-scripts` changes nothing.
+    expect(manifest).not.toHaveProperty('scripts');
     expect(Object.keys(manifest.dependencies)).toEqual(['onnxruntime-web']);
     const imported = new Set<string>();
     for (const file of files.filter((name) => /\.(js|d\.ts)$/.test(name))) {
@@ -76,6 +78,22 @@ describe('the packed library', () => {
       'webgpu',
     ]);
   });
+
+  // Oracle: two tools that know nothing of each other look into each build.
+  it.each(['.', 'standalone', 'cli'])(
+    'lists in dist/%s the packages whose licences are beside the list',
+    async (build) => {
+      const folder = join(library, 'dist', build);
+      const { components } = JSON.parse(await readFile(join(folder, 'sbom.cdx.json'), 'utf8')) as {
+        components: { group?: string; name: string; version: string }[];
+      };
+      const listed = components.map(({ group, name, version }) => `${group ? `${group}/` : ''}${name} ${version}`);
+      const licences = await readFile(join(folder, 'THIRD-PARTY.txt'), 'utf8');
+      const licensed = [...licences.matchAll(/^(\S+ \d\S*) \(.+\)$/gm)].map(([, line]) => line);
+      expect(listed.length).toBeGreaterThan(3);
+      expect(listed.sort()).toEqual(licensed.sort());
+    },
+  );
 
   it('has an entry within its budget', async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [SIZES]);

@@ -1,9 +1,9 @@
 import { words } from '../words.ts';
-import { type Restored, sizeOf, textOf } from './restored.ts';
+import { isRecord, type Restored, sizeOf, someOf, textOf } from './restored.ts';
 
 interface Node {
-  class_type?: string;
-  inputs?: Record<string, unknown>;
+  type: string;
+  inputs: Record<string, unknown>;
 }
 
 /** Nodes whose settings this page has. */
@@ -14,24 +14,20 @@ const KNOWN =
  * The graph that ComfyUI writes under `prompt`: node by id, inputs as values or as `[id, output]`.
  * @see https://github.com/comfyanonymous/ComfyUI/blob/v0.3.64/nodes.py `SaveImage.save_images`
  */
-export function readComfy(graph: Record<string, Node>): Restored {
-  const nodes = Object.values(graph);
+export function readComfy(graph: Record<string, unknown>): Restored {
+  const nodes = new Map(Object.entries(graph).map(([id, node]) => [id, readNode(node)]));
+  const all = [...nodes.values()];
   const value = (name: string, type = /./) =>
-    nodes.find(
-      ({ class_type = '', inputs }) =>
-        type.test(class_type) && !Array.isArray(inputs?.[name]) && inputs?.[name] !== undefined,
-    )?.inputs?.[name];
-  const sampler = nodes.find(({ inputs }) => Array.isArray(inputs?.positive) || Array.isArray(inputs?.conditioning));
+    all.find((node) => type.test(node.type) && textOf(node.inputs[name]) !== undefined)?.inputs[name];
+  const sampler = all.find(({ inputs }) => Array.isArray(inputs.positive) || Array.isArray(inputs.conditioning));
   const prompt =
-    textFrom(graph, sampler?.inputs?.positive ?? sampler?.inputs?.conditioning) ??
-    value('text', /CLIPTextEncode/) ??
-    value('t5xxl');
-  const others = nodes.map(({ class_type = '' }) => class_type).filter((type) => !KNOWN.test(type));
+    textFrom(nodes, sampler?.inputs.positive ?? sampler?.inputs.conditioning) ??
+    textOf(value('text', /CLIPTextEncode/) ?? value('t5xxl'));
   const cfg = value('cfg', /KSampler/);
-  const unused = [...new Set(others)].map((type) => words.restored.unused(type));
+  const unused = someOf(all.map(({ type }) => type).filter((type) => !KNOWN.test(type)));
   return {
     form: {
-      ...(prompt === undefined ? {} : { prompt: String(prompt) }),
+      ...(prompt === undefined ? {} : { prompt }),
       ...sizeOf(value('width', /Latent/), value('height', /Latent/)),
       steps: textOf(value('steps')),
       guidance: textOf(value('guidance')),
@@ -42,15 +38,24 @@ export function readComfy(graph: Record<string, Node>): Restored {
   };
 }
 
+function readNode(node: unknown): Node {
+  const { class_type, inputs } = isRecord(node) ? node : {};
+  return { type: textOf(class_type) ?? '', inputs: isRecord(inputs) ? inputs : {} };
+}
+
 /** The prompt that a link leads to, through nodes that only pass conditioning on. */
-function textFrom(graph: Record<string, Node>, link: unknown, depth = 0): unknown {
-  if (!Array.isArray(link) || depth > 20) return undefined;
-  const { inputs = {} } = graph[String(link[0])] ?? {};
-  if (typeof inputs.text === 'string') return inputs.text;
-  if (typeof inputs.t5xxl === 'string') return inputs.t5xxl;
-  for (const next of Object.values(inputs)) {
-    const found = textFrom(graph, next, depth + 1);
-    if (found !== undefined) return found;
+function textFrom(nodes: ReadonlyMap<string, Node>, link: unknown): string | undefined {
+  const links = [link];
+  const seen = new Set<string>();
+  while (links.length > 0) {
+    const next = links.pop();
+    const id = Array.isArray(next) ? String(next[0]) : undefined;
+    if (id === undefined || seen.has(id)) continue;
+    seen.add(id);
+    const { inputs = {} } = nodes.get(id) ?? {};
+    for (const text of [inputs.text, inputs.t5xxl]) if (typeof text === 'string') return text;
+    // The first input is followed to its end before the second.
+    for (const value of Object.values(inputs).reverse()) links.push(value);
   }
   return undefined;
 }

@@ -1,6 +1,9 @@
 import type { FormValues } from '../state.ts';
 import { words } from '../words.ts';
-import { type Restored, sizeOf } from './restored.ts';
+import { type Restored, sizeOf, someOf } from './restored.ts';
+
+/** `Name: value` or `Name: "a, b"`. It takes time in proportion to the text, whatever that is. */
+const SETTING = /(?<![\w /-])([\w /-]+):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)/g;
 
 /**
  * The text of A1111: prompt, then "Negative prompt: …", then one line of settings.
@@ -11,12 +14,7 @@ export function readParameters(text: string): Restored {
   const last = /(?:^|, )Steps: \d+/.test(lines.at(-1) ?? '') ? (lines.pop() ?? '') : '';
   const negative = lines.findIndex((line) => line.startsWith('Negative prompt:'));
   const prompt = lines.slice(0, negative < 0 ? undefined : negative).join('\n');
-  const fields = new Map(
-    [...last.matchAll(/\s*([\w /-]+):\s*("(?:\\.|[^"])*"|[^,]*)(?:,|$)/g)].map(([, key, value]) => [
-      key,
-      value?.trim(),
-    ]),
-  );
+  const fields = new Map([...last.matchAll(SETTING)].map(([, key = '', value = '']) => [key.trim(), value.trim()]));
   const take = (key: string) => {
     const value = fields.get(key);
     fields.delete(key);
@@ -33,6 +31,6 @@ export function readParameters(text: string): Restored {
   };
   if (take('CFG scale') !== '1') fields.set('CFG scale', '');
   if (/^euler$/i.test(fields.get('Sampler') ?? '')) fields.delete('Sampler');
-  const unused = [...fields.keys()].map((key) => words.restored.unused(key ?? ''));
+  const unused = someOf(fields.keys());
   return { form, unused: negative < 0 ? unused : [words.restored.negative, ...unused] };
 }

@@ -2,17 +2,26 @@ import { words } from '../words.ts';
 import { readComfy } from './comfy.ts';
 import { readParameters } from './parameters.ts';
 import { readPngText } from './png-text.ts';
-import { type Restored, textOf } from './restored.ts';
+import { isRecord, type Restored, textOf } from './restored.ts';
 
 /** Reads a picture of this library, A1111 and its relatives, or ComfyUI; undefined says nothing. */
 export async function restore(file: Blob): Promise<Restored | undefined> {
   const texts = await readPngText(file);
-  const own = texts.get('flux-srpo');
-  const graph = texts.get('prompt');
+  const own = parseRecord(texts.get('flux-srpo'));
+  if (own !== undefined) return readOwn(own);
+  const graph = parseRecord(texts.get('prompt'));
+  if (graph !== undefined) return readComfy(graph);
   const parameters = texts.get('parameters');
-  if (own !== undefined) return readOwn(JSON.parse(own));
-  if (graph !== undefined) return readComfy(JSON.parse(graph));
   return parameters === undefined ? undefined : readParameters(parameters);
+}
+
+function parseRecord(json = ''): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** @see packages/runtime/src/encode-picture.ts `PictureSettings` */
@@ -21,10 +30,10 @@ function readOwn(settings: Record<string, unknown>): Restored {
   const unused = typeof index === 'number' && index > 0 ? [words.restored.oneOf(index + 1, Number(n))] : [];
   return {
     form: {
-      prompt: String(prompt),
+      prompt: textOf(prompt) ?? '',
       size: 'custom',
-      width: String(width),
-      height: String(height),
+      width: textOf(width) ?? '',
+      height: textOf(height) ?? '',
       steps: textOf(steps),
       guidance: textOf(guidance),
       n: textOf(n) ?? '1',

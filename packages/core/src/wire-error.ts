@@ -31,7 +31,7 @@ export function fromWireError(wire: WireError): Error {
   const { name, message, code, details = {}, stack } = wire;
   const cause = wire.cause && fromWireError(wire.cause);
   const error =
-    code === undefined
+    typeof code !== 'string'
       ? Object.assign(new Error(message, cause && { cause }), { name })
       : new (errorClass(code))(message, { code, details, cause });
   if (stack !== undefined) error.stack = stack;

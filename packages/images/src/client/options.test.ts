@@ -18,3 +18,19 @@ describe('the precision option', () => {
     );
   });
 });
+
+describe("the hash of the runtime's file", () => {
+  const wasmSha256 = 'a'.repeat(64);
+
+  it('reaches the worker with the address that it is of', () => {
+    const wasmUrl = 'https://models.example/ort.wasm';
+    expect(inputOf({ wasmUrl, wasmSha256 })).toMatchObject({ wasmUrl, wasmSha256 });
+  });
+
+  it('is refused without an address, and where it is no hash', () => {
+    expect(() => inputOf({ wasmSha256 })).toThrow(expect.objectContaining({ code: 'input/required' }));
+    expect(() => inputOf({ wasmUrl: '/ort.wasm', wasmSha256: 'sha256-abc' })).toThrow(
+      expect.objectContaining({ message: expect.stringContaining('64 lower-case hex digits') }),
+    );
+  });
+});

@@ -1,7 +1,7 @@
 import { type FluxError, InputError, type Precision, strict } from '@flux-srpo/core';
 import type { RemoteOptions } from '../remote/index.ts';
 import { checkOptions as checkRemoteOptions } from '../remote/options.ts';
-import { type ModelAddress, type ModelSource, readModel, readUrl } from '../store/model-source.ts';
+import { type ModelAddress, type ModelSource, readModel, readSha256, readUrl } from '../store/model-source.ts';
 import type { ModelFolder } from '../store/picked-folder.ts';
 import type { LoadInput, LocalBackend } from '../worker/protocol.ts';
 import type { LocalEngineOptions } from './local-engine.ts';
@@ -67,6 +67,10 @@ export interface FluxSrpoOptions {
   workerUrl?: string | URL;
   /** URL of onnxruntime-web's .wasm file, where the bundler does not place it. */
   wasmUrl?: string | URL;
+  /**
+   * SHA-256 of the file at `wasmUrl`, in lower-case hex. Another file is refused before it runs.
+   */
+  wasmSha256?: string;
   /**
    * Threads that wasm computes with. Several need a page that is cross-origin isolated; elsewhere
    * it is one.
@@ -146,6 +150,7 @@ const readOptions = strict.object<ReadOptions>({
   keep: strict.optional(strict.boolean),
   workerUrl: strict.optional(readUrl),
   wasmUrl: strict.optional(readUrl),
+  wasmSha256: strict.optional(readSha256),
   threads: strict.optional(strict.integer(1, MAX_THREADS)),
   shareGpu: strict.optional(strict.boolean),
   keepAwake: strict.optional(strict.boolean),
@@ -168,8 +173,9 @@ export function resolveOptions(given: FluxSrpoOptions): ResolvedOptions {
 }
 
 function resolveLocal(options: ReadOptions, backend: 'auto' | LocalBackend): LocalEngineOptions {
-  const { model, allowWasm, keep, memoryBudget, precision, threads, workerUrl, wasmUrl } = options;
+  const { model, allowWasm, keep, memoryBudget, precision, threads, workerUrl, wasmUrl, wasmSha256 } = options;
   if (model === undefined) throw required('model', 'unless backend is "remote"');
+  if (wasmSha256 !== undefined && wasmUrl === undefined) throw required('wasmUrl', 'with wasmSha256');
   const backends: LoadInput['backends'] =
     backend === 'auto' ? (allowWasm ? ['webgpu', 'wasm'] : ['webgpu']) : [backend];
   const defaultHangMs = backends.includes('wasm') ? WASM_HANG_TIMEOUT_MS : HANG_TIMEOUT_MS;
@@ -179,6 +185,7 @@ function resolveLocal(options: ReadOptions, backend: 'auto' | LocalBackend): Loc
       backends,
       keep,
       wasmUrl: wasmUrl && String(wasmUrl),
+      wasmSha256,
       threads,
       memoryBudget,
       precision,

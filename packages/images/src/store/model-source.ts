@@ -35,9 +35,11 @@ export const readUrl: strict.Read<string> = (value, path) => {
   return base === undefined ? String(value) : new URL(value, base).href;
 };
 
+export const readSha256 = strict.matching(/^[0-9a-f]{64}$/, '64 lower-case hex digits');
+
 const readFields = strict.object<{ url: string; sha256?: string; mirrors?: string[] }>({
   url: readUrl,
-  sha256: strict.optional(strict.matching(/^[0-9a-f]{64}$/, '64 lower-case hex digits')),
+  sha256: strict.optional(readSha256),
   mirrors: strict.optional(strict.list(readUrl, 0, MAX_MIRRORS)),
 });
 

@@ -125,11 +125,11 @@ async function closeAll(closers: Closer[]): Promise<void> {
 }
 
 async function createBackend(
-  { backends: [first, second], wasmUrl, threads, precision = 'auto' }: LoadInput,
+  { backends: [first, second], wasmUrl, wasmSha256, threads, precision = 'auto' }: LoadInput,
   hooks: BackendHooks,
   gpuOptions: WebGpuBackendOptions,
 ): Promise<{ backend: Backend; fallback?: WireError }> {
-  const options = { hooks, ...(wasmUrl !== undefined && { wasmUrl }) };
+  const options = { hooks, ...(wasmUrl !== undefined && { wasmUrl }), ...(wasmSha256 !== undefined && { wasmSha256 }) };
   if (first === 'wasm') return { backend: await createWasmBackend({ ...options, threads }) };
   try {
     return { backend: await createWebGpuBackend({ ...options, ...gpuOptions, precision }) };

@@ -68,6 +68,7 @@ export interface LoadInput extends ModelAddress {
   /** Whether a cache outlives the worker that fills it. Only a page can tell. */
   cachesLast?: boolean | undefined;
   wasmUrl?: string | undefined;
+  wasmSha256?: string | undefined;
   /** On wasm. */
   threads?: number | undefined;
   /** Bytes of device memory for weights and work buffers. */

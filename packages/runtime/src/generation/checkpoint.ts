@@ -34,21 +34,29 @@ export interface ComputedStep {
 /** @throws InputError for a checkpoint that cannot be of this request */
 export function assertGoesOn(checkpoint: Checkpoint, request: ResolvedRequest, config: TransformerConfig): void {
   const { n, size, steps, acceleration } = request;
-  const { step, latents, computed, prompt } = checkpoint;
+  // What was stored may be of another version, so its shape is not trusted.
+  const { step, latents, skipped, computed, prompt }: Partial<Checkpoint> = checkpoint ?? {};
   const numbers = n * tokenCount(size) * config.in_channels;
   const isOfRequest =
-    latents.length === numbers &&
-    step <= steps &&
-    prompt.promptEmbeds.length === request.maxSequenceLength * config.joint_attention_dim &&
-    prompt.pooled.length === config.pooled_projection_dim &&
-    (computed === undefined || (computed.latents.length === numbers && computed.step < step)) &&
-    (acceleration === 'none' || step === 0 || computed !== undefined);
+    isFilled(latents, numbers) &&
+    isCount(step, steps) &&
+    isCount(skipped, step) &&
+    isFilled(prompt?.promptEmbeds, request.maxSequenceLength * config.joint_attention_dim) &&
+    isFilled(prompt?.pooled, config.pooled_projection_dim) &&
+    (computed === undefined
+      ? acceleration === 'none' || step === 0
+      : isFilled(computed?.latents, numbers) && isCount(computed.step, step - 1));
   if (isOfRequest) return;
   throw new InputError(
     `a picture goes on with the request that it began with, got one of other size, steps or prompt length; draw it anew`,
     { code: 'input/conflict', details: { step, steps } },
   );
 }
+
+const isFilled = (array: unknown, length: number): boolean => array instanceof Float32Array && array.length === length;
+
+const isCount = (value: unknown, most: number): value is number =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most;
 
 /** Tells checkpoints to whoever keeps them. */
 export class Checkpoints {

@@ -16,7 +16,7 @@ import { createStage } from './stage.ts';
 import { closeStages, createStageContext } from './stage-context.ts';
 import { tryMemory } from './try-memory.ts';
 import { defaultVerdictStore } from './verdict-store.ts';
-import { explainWasm } from './wasm-file.ts';
+import { explainWasm, fetchWasm } from './wasm-file.ts';
 
 /**
  * onnxruntime-web: the wasm provider, and WebGPU through its JSPI build where the browser has it,
@@ -29,6 +29,8 @@ export type WebGpuBuild = 'jspi' | 'asyncify';
 export interface WasmBackendOptions {
   /** Where the `.wasm` file is served; default: beside the runtime's module. */
   wasmUrl?: string;
+  /** SHA-256 of the file at `wasmUrl`, in lower-case hex. Another file is never run. */
+  wasmSha256?: string;
   hooks?: BackendHooks;
   /**
    * Threads of one operator on the CPU. Several need a page that is cross-origin isolated;
@@ -71,7 +73,7 @@ interface WebModule extends OrtModule {
 
 /** onnxruntime-web on the CPU. */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
-  const ort = configure(await import('onnxruntime-web/wasm'), options, threadCount(options.threads));
+  const ort = await configure(await import('onnxruntime-web/wasm'), options, threadCount(options.threads));
   return createCpuBackend({
     name: 'wasm',
     precision: 'f32',
@@ -89,7 +91,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
   const adapter = reportAdapter(found);
   const shaderFix = await findShaderFix(found);
   const build = options.build ?? ('Suspending' in WebAssembly ? 'jspi' : 'asyncify');
-  const ort = configure(
+  const ort = await configure(
     build === 'jspi' ? await import('onnxruntime-web/jspi') : await import('onnxruntime-web/webgpu'),
     options,
     1,
@@ -170,9 +172,15 @@ function threadCount(asked = 1): number {
 }
 
 /** Must come before any session. */
-function configure(ort: WebModule, { wasmUrl }: WasmBackendOptions, threads: number): WebModule {
-  ort.env.wasm.numThreads = threads;
-  if (wasmUrl !== undefined) ort.env.wasm.wasmPaths = { wasm: wasmUrl };
+async function configure(
+  ort: WebModule,
+  { wasmUrl, wasmSha256 }: WasmBackendOptions,
+  threads: number,
+): Promise<WebModule> {
+  const { wasm } = ort.env;
+  wasm.numThreads = threads;
+  if (wasmUrl !== undefined) wasm.wasmPaths = { wasm: wasmUrl };
+  if (wasmUrl !== undefined && wasmSha256 !== undefined) wasm.wasmBinary = await fetchWasm(wasmUrl, wasmSha256);
   return ort;
 }
 

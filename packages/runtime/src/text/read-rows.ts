@@ -18,7 +18,7 @@ export async function readRows(
   const out = new Float32Array(ids.length * width);
   const cache = new Map<number, Float32Array>();
   for (const [i, id] of ids.entries()) {
-    if (id >= rows) {
+    if (!(Number.isInteger(id) && id >= 0 && id < rows)) {
       throw new ModelError(
         `token ids of ${tensor} must be below its ${rows} rows, got ${id}; convert with the model's own tokenizer`,
         {

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { FLUX1_DEV, isFluxError, parseManifest } from '@flux-srpo/core';
+import { FLUX1_DEV } from '@flux-srpo/core';
 import {
   type ByteSource,
   bytesSource,
@@ -8,24 +7,11 @@ import {
   readGguf,
   readSafetensors,
 } from '@flux-srpo/formats';
-import { decodeModel } from '@flux-srpo/formats/onnx';
-import { planParts } from '../../packages/export/src/graphs/index.ts';
-import { mergeLoras } from '../../packages/export/src/lora/merge-loras.ts';
-import { openLoras } from '../../packages/export/src/lora/open-loras.ts';
-import { Charsmap } from '../../packages/runtime/src/text/charsmap.ts';
-
-/**
- * A reader of foreign bytes. It answers or throws an error of ours; everything else is a finding.
- */
-export interface FuzzTarget {
-  readonly seeds: readonly Uint8Array[];
-  run(bytes: Uint8Array): Promise<void>;
-  /** Corrects the lengths, so that mistakes further inside are reached. */
-  readonly repair?: (bytes: Uint8Array) => Uint8Array;
-}
-
-const ROOT = new URL('../../', import.meta.url);
-const read = (path: string) => new Uint8Array(readFileSync(new URL(path, ROOT)));
+import { planParts } from '../../../packages/export/src/graphs/index.ts';
+import { mergeLoras } from '../../../packages/export/src/lora/merge-loras.ts';
+import { openLoras } from '../../../packages/export/src/lora/open-loras.ts';
+import { Charsmap } from '../../../packages/runtime/src/text/charsmap.ts';
+import { type FuzzTarget, isRefusal, read, require } from './target.ts';
 
 /** 64 MiB: no header may make a reader take so much. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;
@@ -44,18 +30,6 @@ function endless(bytes: Uint8Array): ByteSource {
       return out;
     },
   };
-}
-
-async function isRefusal(run: () => Promise<void> | void): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    if (!isFluxError(error)) throw error;
-  }
-}
-
-function require(condition: boolean, what: string): void {
-  if (!condition) throw new Error(what);
 }
 
 /** Sets the length of a safetensors header to where its JSON ends. */
@@ -85,16 +59,6 @@ const pair = (layer: string, ends: [string, string], at: number) => ({
 const LORA_CONFIG = { ...FLUX1_DEV, transformer: { ...FLUX1_DEV.transformer, num_layers: 1, num_single_layers: 1 } };
 const LORA_PLAN = planParts(LORA_CONFIG);
 
-/** The embedded model's manifest with only the files that it must have. */
-function smallManifest(): Uint8Array {
-  const manifest = JSON.parse(new TextDecoder().decode(read('models/tiny/bundle/manifest.json')));
-  const parts = manifest.parts.slice(0, 1);
-  const isNeeded = ({ path }: { path: string }) => path === parts[0].weights || /^(?:tokenizer|safety)/.test(path);
-  const files = manifest.files.filter(isNeeded);
-  const small = { ...manifest, graphs: {}, parts: [{ name: 'a', weights: parts[0].weights }], files, examples: ['a'] };
-  return new TextEncoder().encode(JSON.stringify(small));
-}
-
 function charsmapOf(model: Uint8Array): Uint8Array {
   return parseSentencePieces(model, 'fuzz').charsmap;
 }
@@ -109,7 +73,7 @@ function readCharsmap(bytes: Uint8Array): Charsmap | undefined {
   }
 }
 
-export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
+export const FILES: Readonly<Record<string, FuzzTarget>> = {
   safetensors: {
     seeds: [
       safetensors({ __metadata__: { a: 'b' }, x: { dtype: 'F32', shape: [1, 2], data_offsets: [0, 8] } }, 8),
@@ -205,13 +169,5 @@ export const TARGETS: Readonly<Record<string, FuzzTarget>> = {
         require(typeof (charsmap?.normalize('e\u0301 \ufb01 \uff21 \u2460 a\u0300\u0316') ?? '') ===
           'string', 'no text');
       }),
-  },
-  manifest: {
-    seeds: [smallManifest()],
-    run: (bytes) => isRefusal(() => void parseManifest(new TextDecoder().decode(bytes))),
-  },
-  onnx: {
-    seeds: ['join_streams', 'modulation_2', 'vae_out'].map((name) => read(`models/tiny/bundle/graphs/${name}.onnx`)),
-    run: (bytes) => isRefusal(() => void decodeModel(bytes)),
   },
 };
