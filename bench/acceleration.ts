@@ -11,8 +11,10 @@ import { parseArgs } from 'node:util';
 import { bytesSource } from '@flux-srpo/formats';
 import { type BundleFiles, createPipeline, openBundle } from '@flux-srpo/runtime';
 import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
-import { checkPicture, type Reading, summarise } from '../models/tiny/scenes/check.ts';
-import { type Scene, testPrompts } from '../models/tiny/scenes/grammar.ts';
+import { checkPicture, type Reading } from '../models/tiny/scenes/check.ts';
+import type { Scene } from '../models/tiny/scenes/grammar.ts';
+import { testPrompts } from '../models/tiny/scenes/prompts.ts';
+import { summarise } from '../models/tiny/scenes/score.ts';
 import { psnr } from '../test/support/psnr.ts';
 
 const { values } = parseArgs({

@@ -18,8 +18,10 @@ import { quantizeQ4, quantizeQ4m, quantizeQ8 } from '@flux-srpo/export';
 import { e4m4ToF32 } from '@flux-srpo/formats';
 import { createPipeline, openBundle } from '@flux-srpo/runtime';
 import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
-import { checkPicture, type Reading, summarise } from '../models/tiny/scenes/check.ts';
-import { type Scene, testPrompts } from '../models/tiny/scenes/grammar.ts';
+import { checkPicture, type Reading } from '../models/tiny/scenes/check.ts';
+import type { Scene } from '../models/tiny/scenes/grammar.ts';
+import { testPrompts } from '../models/tiny/scenes/prompts.ts';
+import { summarise } from '../models/tiny/scenes/score.ts';
 import {
   DISTRIBUTION_COLUMNS,
   DISTRIBUTIONS,

@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { decodeTiles, type ImageSize, latentGrid, packLatents, tileBlend, unpackLatents } from '@flux-srpo/core';
 import { createPipeline, openBundle } from '@flux-srpo/runtime';
 import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
-import { testPrompts } from '../models/tiny/scenes/grammar.ts';
+import { testPrompts } from '../models/tiny/scenes/prompts.ts';
 import { decodeLatents } from '../packages/runtime/src/decode/decode-latents.ts';
 import { Phase } from '../packages/runtime/src/parts/phase.ts';
 

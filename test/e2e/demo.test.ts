@@ -1,7 +1,9 @@
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { checkPicture, compare } from '../../models/tiny/scenes/check.ts';
-import { caption, type Scene } from '../../models/tiny/scenes/grammar.ts';
+import { caption } from '../../models/tiny/scenes/captions.ts';
+import { checkPicture } from '../../models/tiny/scenes/check.ts';
+import type { Scene } from '../../models/tiny/scenes/grammar.ts';
+import { compare } from '../../models/tiny/scenes/score.ts';
 import { axeViolations } from './support/axe.ts';
 import { done, draw, fill, launch, ready } from './support/maker.ts';
 import { shownPicture } from './support/shown-picture.ts';

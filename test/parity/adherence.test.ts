@@ -3,8 +3,10 @@ import { pipelineFolder } from '@flux-srpo/export/node';
 import { createPipeline, openBundle, type Pipeline } from '@flux-srpo/runtime';
 import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { checkPicture, type Reading, summarise } from '../../models/tiny/scenes/check.ts';
-import { type Scene, testPrompts } from '../../models/tiny/scenes/grammar.ts';
+import { checkPicture, type Reading } from '../../models/tiny/scenes/check.ts';
+import type { Scene } from '../../models/tiny/scenes/grammar.ts';
+import { testPrompts } from '../../models/tiny/scenes/prompts.ts';
+import { summarise } from '../../models/tiny/scenes/score.ts';
 import { requantizedBundle } from './support/requantized-bundle.ts';
 
 // Pictures of the embedded model, drawn by this engine and read back by the rule-based checker

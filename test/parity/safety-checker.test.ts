@@ -5,7 +5,8 @@ import { createPipeline, type GeneratedImage, type GenerateRequest, type Pipelin
 import { createNodeBackend } from '@flux-srpo/runtime/node';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { drawScene } from '../../models/tiny/scenes/draw.ts';
-import { type Kind, type Scene, testPrompts } from '../../models/tiny/scenes/grammar.ts';
+import type { Kind, Scene } from '../../models/tiny/scenes/grammar.ts';
+import { testPrompts } from '../../models/tiny/scenes/prompts.ts';
 import { breakable, type Fault, held } from '../support/breakable.ts';
 import { type BundleFolder, convertInMemory, openInMemory } from '../support/bundle.ts';
 import { readPipelineFixture } from '../support/fixture.ts';

@@ -1,6 +1,8 @@
 import { type Browser, chromium, type Page } from 'playwright';
-import { checkPicture, compare } from '../../models/tiny/scenes/check.ts';
-import { allScenes, caption } from '../../models/tiny/scenes/grammar.ts';
+import { caption } from '../../models/tiny/scenes/captions.ts';
+import { checkPicture } from '../../models/tiny/scenes/check.ts';
+import { compare } from '../../models/tiny/scenes/score.ts';
+import { allScenes } from '../../models/tiny/scenes/worlds.ts';
 import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
 
 /** Chromium without WebGPU: wasm is quick enough for a hundred pixels a side. */

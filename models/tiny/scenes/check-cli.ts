@@ -1,23 +1,23 @@
 // Scores pictures against their prompts.
 //
 //   npx --yes tsx models/tiny/scenes/check-cli.ts --prompts P.json --pictures P.bin
+//     [--world one]  of the embedded bundle; without it the whole grammar
 //     [--each]       also print the reading of every picture
 //     [--shuffle]    control: compare with the prompt of another picture
 //     [--blur SIGMA] control: blur the pictures first
 //
-// P.json: an array of { prompt, scene, size, heldOut } (see grammar.ts, testPrompts);
+// P.json: an array of { prompt, scene, size, heldOut } (see prompts.ts);
 // P.bin: their RGB bytes, one picture after the other. Prints JSON.
 
 import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 
-import { checkPicture, compare, summarise } from './check.ts';
-import type { Prompt, Scene } from './grammar.ts';
-import { random } from './grammar.ts';
-
-function option(name: string): string | undefined {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? undefined : process.argv[at + 1];
-}
+import { checkPicture } from './check.ts';
+import type { Scene } from './grammar.ts';
+import type { Prompt } from './prompts.ts';
+import { random, shuffle } from './random.ts';
+import { compare, summarise } from './score.ts';
+import { WORLDS, type World } from './worlds.ts';
 
 function blur(rgb: Uint8Array, width: number, height: number, sigma: number): Uint8Array {
   const radius = Math.ceil(sigma * 2.5);
@@ -45,21 +45,25 @@ function blur(rgb: Uint8Array, width: number, height: number, sigma: number): Ui
   return Uint8Array.from(from, (value) => Math.round(value));
 }
 
-const promptFile = option('prompts');
-const pictureFile = option('pictures');
-if (!promptFile || !pictureFile) throw new Error('usage: check-cli.ts --prompts P.json --pictures P.bin');
-const prompts = JSON.parse(readFileSync(promptFile, 'utf8')) as Prompt[];
-const bytes = new Uint8Array(readFileSync(pictureFile));
-const sigma = Number(option('blur') ?? 0);
+const { values } = parseArgs({
+  options: {
+    prompts: { type: 'string' },
+    pictures: { type: 'string' },
+    world: { type: 'string', default: 'whole' },
+    each: { type: 'boolean', default: false },
+    shuffle: { type: 'boolean', default: false },
+    blur: { type: 'string', default: '0' },
+  },
+});
+const world = (WORLDS as Record<string, World>)[values.world];
+if (!values.prompts || !values.pictures || !world)
+  throw new Error(`expected --prompts P.json --pictures P.bin [--world ${Object.keys(WORLDS).join(' or ')}]`);
+const prompts = JSON.parse(readFileSync(values.prompts, 'utf8')) as Prompt[];
+const bytes = new Uint8Array(readFileSync(values.pictures));
+const sigma = Number(values.blur);
 
 const asked: Scene[] = prompts.map(({ scene }) => scene);
-if (process.argv.includes('--shuffle')) {
-  const next = random(5);
-  for (let i = asked.length - 1; i > 0; i--) {
-    const j = Math.floor(next() * (i + 1));
-    [asked[i], asked[j]] = [asked[j] as Scene, asked[i] as Scene];
-  }
-}
+if (values.shuffle) shuffle(asked, random(5));
 
 let at = 0;
 const pairs = prompts.map(({ size }, i) => {
@@ -67,11 +71,13 @@ const pairs = prompts.map(({ size }, i) => {
   let rgb: Uint8Array = bytes.subarray(at, at + length);
   at += length;
   if (sigma > 0) rgb = blur(rgb, size.width, size.height, sigma);
-  return { read: checkPicture(rgb, size.width, size.height), asked: asked[i] as Scene };
+  return { read: checkPicture(rgb, size.width, size.height, world), asked: asked[i] as Scene };
 });
 if (at !== bytes.length) throw new Error(`the pictures have ${bytes.length} bytes, the prompts ask for ${at}`);
 
-const each = process.argv.includes('--each')
-  ? { each: pairs.map(({ read, asked }, i) => ({ prompt: prompts[i]?.prompt, read, right: compare(read, asked) })) }
-  : {};
-console.log(JSON.stringify({ ...summarise(pairs), ...each }, null, 1));
+const each = pairs.map(({ read, asked }, i) => ({
+  prompt: prompts[i]?.prompt,
+  read,
+  right: compare(read, asked, world),
+}));
+console.log(JSON.stringify({ ...summarise(pairs, world), ...(values.each && { each }) }, null, 1));

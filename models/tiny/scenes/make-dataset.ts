@@ -1,73 +1,75 @@
-// Writes the training set: one file of raw RGB bytes per size, and a line of JSON per picture.
+// Writes a training set: one file of raw RGB bytes per size, and a line of JSON per picture.
 //
-//   npx --yes tsx models/tiny/scenes/make-dataset.ts --out FOLDER [--count 24000] [--seed 1]
+//   npx tsx models/tiny/scenes/make-dataset.ts --out FOLDER
+//     [--world whole|one] [--count 32000] [--seed 1]
 //
 // Only scenes that are not held out are written, except to held-out.* (for the autoencoder's
-// validation and the checker's controls).
+// validation and the checker's controls). Several runs with different seeds make a larger set: the
+// training takes any number of folders.
 
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 
+import { caption, variedCaption } from './captions.ts';
 import { drawScene } from './draw.ts';
-import type { Scene, Size } from './grammar.ts';
-import { allScenes, caption, isHeldOut, random, SIZES, testPrompts, variedCaption } from './grammar.ts';
-
-function option(name: string, fallback: string): string {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? fallback : (process.argv[at + 1] ?? fallback);
-}
+import type { Scene } from './grammar.ts';
+import { isHeldOut } from './grammar.ts';
+import { testPrompts } from './prompts.ts';
+import { random } from './random.ts';
+import { randomScene, WORLDS, type World } from './worlds.ts';
 
 const CAPTIONS_PER_PICTURE = 6;
-const out = option('out', 'dataset');
-const count = Number(option('count', '24000'));
-const seed = Number(option('seed', '1'));
+const TEST_PROMPTS = 168;
+
+const { values } = parseArgs({
+  options: {
+    out: { type: 'string' },
+    world: { type: 'string', default: 'whole' },
+    count: { type: 'string', default: '32000' },
+    seed: { type: 'string', default: '1' },
+  },
+});
+const { out } = values;
+const world = (WORLDS as Record<string, World>)[values.world];
+if (out === undefined || world === undefined)
+  throw new Error(`expected --out FOLDER and --world ${Object.keys(WORLDS).join(' or ')}`);
+const count = Number(values.count);
+const seed = Number(values.seed);
 const next = random(seed);
 mkdirSync(out, { recursive: true });
 
-const sizeName = (size: Size): string => `${size.width}x${size.height}`;
-
-/**
- * Scenes in shuffled rounds, so that each occurs equally often; boats twice (they have one ground
- * only).
- */
-function* deal(scenes: Scene[]): Generator<Scene> {
-  const deck = scenes.flatMap((scene) => (scene.kind === 'boat' ? [scene, scene, scene] : [scene]));
+function trainingScene(index: number): Scene {
   for (;;) {
-    for (let i = deck.length - 1; i > 0; i--) {
-      const j = Math.floor(next() * (i + 1));
-      [deck[i], deck[j]] = [deck[j] as Scene, deck[i] as Scene];
-    }
-    yield* deck;
+    const scene = randomScene(world as World, next, world?.kinds[index % world.kinds.length]);
+    if (!isHeldOut(scene)) return scene;
   }
 }
 
 const started = Date.now();
-const scenes = deal(allScenes().filter((scene) => !isHeldOut(scene)));
-for (const [index, size] of SIZES.entries()) {
+for (const [index, size] of world.sizes.entries()) {
   // Half of the pictures are square, a quarter each landscape and portrait.
   const share = Math.round(count * (index === 0 ? 0.5 : 0.25));
-  const file = openSync(join(out, `train-${sizeName(size)}.bin`), 'w');
+  const name = join(out, `train-${size.width}x${size.height}`);
+  const file = openSync(`${name}.bin`, 'w');
   const lines: string[] = [];
   for (let i = 0; i < share; i++) {
-    const scene = scenes.next().value as Scene;
+    const scene = trainingScene(i);
     const picture = drawScene(scene, size, { seed: Math.floor(next() * 2 ** 32) });
     writeSync(file, picture.rgb);
     const captions = [caption(scene)];
     while (captions.length < CAPTIONS_PER_PICTURE) captions.push(variedCaption(scene, next));
-    lines.push(JSON.stringify({ scene, box: picture.box, captions }));
+    lines.push(JSON.stringify({ scene, boxes: picture.boxes, captions }));
   }
   closeSync(file);
-  writeFileSync(join(out, `train-${sizeName(size)}.jsonl`), `${lines.join('\n')}\n`);
+  writeFileSync(`${name}.jsonl`, `${lines.join('\n')}\n`);
 }
 
 for (const heldOut of [false, true]) {
-  const prompts = testPrompts(168, heldOut);
-  const name = heldOut ? 'held-out' : 'seen';
-  writeFileSync(join(out, `${name}.json`), JSON.stringify(prompts));
+  const prompts = testPrompts(TEST_PROMPTS, heldOut, 1, world);
+  const name = join(out, heldOut ? 'held-out' : 'seen');
+  writeFileSync(`${name}.json`, JSON.stringify(prompts));
   const pictures = prompts.map(({ scene, size }, i) => drawScene(scene, size, { seed: 900000 + i }).rgb);
-  writeFileSync(join(out, `${name}.bin`), Buffer.concat(pictures));
+  writeFileSync(`${name}.bin`, Buffer.concat(pictures));
 }
-const held = allScenes().filter(isHeldOut).length;
-console.log(
-  `${count} pictures in ${(Date.now() - started) / 1000} s; ${held} of ${allScenes().length} scenes held out`,
-);
+console.log(`${count} pictures of ${values.world} in ${(Date.now() - started) / 1000} s`);

@@ -10,31 +10,49 @@ from pathlib import Path
 import numpy as np
 import torch
 
-SIZES = [(96, 96), (112, 80), (80, 112)]  # width, height
+SIZES = [(160, 160), (192, 144), (144, 192)]  # width, height
+SHARES = [0.5, 0.25, 0.25]
 
 
 class Pictures:
-    """All pictures of one size, mapped from disk, with their captions and object boxes."""
+    """All pictures of one size, with their captions and boxes. On the CPU they stay on the disk."""
 
-    def __init__(self, folder, width, height):
-        stem = Path(folder) / f"train-{width}x{height}"
+    def __init__(self, folders, width, height, device):
         self.width, self.height = width, height
-        raw = np.memmap(f"{stem}.bin", dtype=np.uint8, mode="r")
-        self.pixels = raw.reshape(-1, height, width, 3)
-        lines = [json.loads(line) for line in open(f"{stem}.jsonl", encoding="utf8")]
+        parts, lines = [], []
+        for folder in folders:
+            stem = Path(folder) / f"train-{width}x{height}"
+            raw = np.memmap(f"{stem}.bin", dtype=np.uint8, mode="c")
+            parts.append(torch.from_numpy(raw).view(-1, height, width, 3))
+            lines += [json.loads(line) for line in open(f"{stem}.jsonl", encoding="utf8")]
+        self.pixels = (parts[0] if len(parts) == 1 else torch.cat(parts)).to(device)
         self.captions = [line["captions"] for line in lines]
-        self.boxes = np.array([line["box"] for line in lines], dtype=np.float32)
+        # [pictures, 2, 4]; of one thing twice the same.
+        self.boxes = torch.tensor([[line["boxes"][0], line["boxes"][-1]] for line in lines], dtype=torch.float32, device=device)
 
     def __len__(self):
         return len(self.captions)
 
-    def tensor(self, indices):
+    def tensor(self, rows):
         """Pictures in -1..1, NCHW."""
-        return to_tensor(self.pixels[np.asarray(indices)])
+        return to_tensor(self.pixels[rows])
+
+    def crops(self, count, side):
+        """Random squares, half of them around a thing, where the detail is."""
+        device = self.pixels.device
+        rows = torch.randint(len(self), (count,), device=device)
+        limit = torch.tensor([self.width - side, self.height - side], device=device)
+        boxes = self.boxes[rows, torch.randint(2, (count,), device=device)]
+        around = (boxes[:, :2] + boxes[:, 2:]) / 2 + (torch.rand(count, 2, device=device) - 0.5) * side / 2 - side / 2
+        anywhere = torch.rand(count, 2, device=device) * (limit + 1)
+        corner = torch.where(torch.rand(count, 1, device=device) < 0.5, around, anywhere)
+        x, y = torch.minimum(corner.clamp(min=0).long(), limit).unbind(1)
+        along = torch.arange(side, device=device)
+        return to_tensor(self.pixels[rows[:, None, None], (y[:, None] + along)[:, :, None], (x[:, None] + along)[:, None, :]])
 
 
 def to_tensor(pixels):
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    return pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def to_pixels(images):
@@ -43,8 +61,13 @@ def to_pixels(images):
     return (images * 255).round().to(torch.uint8).cpu().numpy()
 
 
-def load(folder):
-    return [Pictures(folder, width, height) for width, height in SIZES]
+def load(folders, device="cpu"):
+    return [Pictures(folders, width, height, device) for width, height in SIZES]
+
+
+def draw_size():
+    """Which of SIZES a batch has."""
+    return random.choices(range(len(SIZES)), SHARES)[0]
 
 
 def prompts(folder, name):
@@ -66,26 +89,53 @@ def seed_all(seed):
     torch.manual_seed(seed)
 
 
-class Clock:
-    """Training time that survives a restart: the schedules below run in seconds, not in steps."""
+class Schedule:
+    """How far a stage is: by its steps, or by the clock where a machine is rented by the minute.
 
-    def __init__(self, spent=0.0):
+    The time spent survives a restart.
+    """
+
+    def __init__(self, steps, minutes, step=0, spent=0.0):
+        self.steps, self.minutes, self.step = steps, minutes, step
         self.before, self.start = spent, time.time()
 
     def spent(self):
         return self.before + time.time() - self.start
 
+    def progress(self):
+        return min(1.0, self.spent() / (60 * self.minutes) if self.minutes else self.step / self.steps)
 
-def rate(progress, step, warmup, flat=0.0):
-    """Learning-rate factor: linear warm-up in steps, flat until `flat`, then a cosine to 0."""
-    tail = max(0.0, min(1.0, (progress - flat) / (1 - flat)))
-    return min(1.0, (step + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * tail))
+    def rate(self, warmup, flat=0.0):
+        """Learning-rate factor: linear warm-up in steps, flat until `flat`, then a cosine to 0."""
+        tail = max(0.0, (self.progress() - flat) / (1 - flat))
+        return min(1.0, (self.step + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * tail))
+
+    def set_rates(self, optimiser, warmup, flat=0.0):
+        for group in optimiser.param_groups:
+            group["lr"] = group["peak"] * self.rate(warmup, flat)
+
+
+class Ticker:
+    """Says when it is time: every `seconds`, counted from the last time."""
+
+    def __init__(self, seconds):
+        self.seconds, self.last = seconds, time.time()
+
+    def due(self):
+        if time.time() - self.last < self.seconds:
+            return False
+        self.last = time.time()
+        return True
 
 
 def save(path, state):
     """Write, then rename: an interrupted run never leaves half a checkpoint."""
     torch.save(state, f"{path}.part")
     os.replace(f"{path}.part", path)
+
+
+def restore(path, device):
+    return torch.load(path, map_location=device, weights_only=False) if Path(path).exists() else None
 
 
 class Ema:
@@ -106,3 +156,29 @@ class Ema:
     def copy_to(self, module):
         for name, p in module.named_parameters():
             p.copy_(self.values[name])
+
+
+def autocast(device):
+    return torch.autocast(device, dtype=torch.bfloat16)
+
+
+def count(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+def add_arguments(parser, steps, minutes):
+    """What every stage asks. `steps` is for the CPU, `minutes` for a GPU."""
+    parser.add_argument("--data", required=True, nargs="+", help="folders of make-dataset.ts")
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--steps", type=int, help=f"default on the CPU: {steps}")
+    parser.add_argument("--minutes", type=float, help=f"instead of --steps; default on a GPU: {minutes}")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.set_defaults(default_steps=steps, default_minutes=minutes)
+
+
+def schedule(args, state):
+    """A stage's schedule, where the saved state left it."""
+    minutes = args.minutes or (None if args.steps or args.device == "cpu" else args.default_minutes)
+    at = (state["step"], state["spent"]) if state else ()
+    return Schedule(args.steps or args.default_steps, minutes, *at)

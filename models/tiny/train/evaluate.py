@@ -50,7 +50,10 @@ def check(folder, name, records, pictures, *options):
 
 def show(label, result):
     attributes = " ".join(f"{name} {value:.3f}" for name, value in result["attributes"].items())
-    print(f"{label:34} n {result['count']:3} {attributes} mean {result['mean']:.3f} all {result['all']:.3f} mess {result['mess']:.1f}", flush=True)
+    print(
+        f"{label:34} n {result['count']:3} {attributes} mean {result['mean']:.3f} all {result['all']:.3f} both {result['both']:.3f} "
+        f"mess {result['mess']:.1f} edges {result['edges']:.3f}", flush=True,
+    )
 
 
 @torch.no_grad()
@@ -58,30 +61,30 @@ def decoded(vae, pictures):
     """The pictures through encoder and decoder: no model of these latents can look better."""
     out = []
     for picture in pictures:
-        x = data.to_tensor(picture[None])
+        x = data.to_tensor(torch.from_numpy(picture)[None])
         out.append(data.to_pixels(vae.decode(vae.encode(x).latent_dist.mode()).sample)[0])
     return out
 
 
 def sheet(path, records, pictures, results):
     """Contact sheet, six across, pixels doubled, with what was asked and what was not read back."""
-    scale, columns, cell = 2, 6, (238, 264)
+    scale, columns, cell = 2, 6, (400, 428)
     image = Image.new("RGB", (columns * cell[0], -(-len(records) // columns) * cell[1]), (24, 24, 28))
     draw = ImageDraw.Draw(image)
     for i, (record, picture, result) in enumerate(zip(records, pictures, results)):
         x, y = (i % columns) * cell[0], (i // columns) * cell[1]
         # Six bits per channel are plenty for the eye and halve the file.
         tile = Image.fromarray((picture & 0xFC) | (picture >> 6)).resize((picture.shape[1] * scale, picture.shape[0] * scale), Image.NEAREST)
-        image.paste(tile, (x + (cell[0] - tile.width) // 2, y + (224 - tile.height) // 2 + 2))
+        image.paste(tile, (x + (cell[0] - tile.width) // 2, y + (388 - tile.height) // 2 + 2))
         wrong = " ".join(name for name, right in result["right"].items() if not right)
         words, lines = record["prompt"].split(" "), [""]
         for word in words:
-            if len(lines[-1]) + len(word) > 36:
+            if len(lines[-1]) + len(word) > 62:
                 lines.append("")
             lines[-1] += word + " "
         for row, line in enumerate(lines[:2]):
-            draw.text((x + 6, y + 228 + 11 * row), line, fill=(235, 235, 235))
-        draw.text((x + 6, y + 251), f"not read: {wrong}" if wrong else "all read back", fill=(255, 120, 100) if wrong else (120, 220, 130))
+            draw.text((x + 6, y + 390 + 11 * row), line, fill=(235, 235, 235))
+        draw.text((x + 6, y + 413), f"not read: {wrong}" if wrong else "all read back", fill=(255, 120, 100) if wrong else (120, 220, 130))
     image.save(path, optimize=True)
 
 

@@ -5,25 +5,24 @@ python preview.py --data FOLDER --pipeline FOLDER     # prints {"rows": [16][3],
 
 import argparse
 import json
-import pathlib
 
-import numpy as np
 import torch
 from diffusers import AutoencoderKL
+
+import data
 
 PICTURES = 256
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--data", required=True)
+    parser.add_argument("--data", required=True, nargs="+")
     parser.add_argument("--pipeline", required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)
     vae = AutoencoderKL.from_pretrained(args.pipeline, subfolder="vae").eval()
-    side = 96
-    raw = np.memmap(pathlib.Path(args.data) / f"train-{side}x{side}.bin", dtype=np.uint8, mode="r")
-    pictures = torch.from_numpy(np.array(raw[: PICTURES * side * side * 3])).reshape(PICTURES, side, side, 3)
-    pictures = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+    width, height = data.SIZES[0]
+    pictures = data.Pictures(args.data, width, height, "cpu")
+    pictures = pictures.tensor(torch.arange(min(PICTURES, len(pictures))))
     with torch.no_grad():
         z = vae.encode(pictures).latent_dist.mode()
     # The space the transformer works in: what the pipeline divides and shifts back before decoding.

@@ -1,4 +1,4 @@
-"""The stand-in safety checker: a classifier of the seven kinds, of which the bundle flags "duck".
+"""The stand-in safety checker: it tells pictures with a duck from others, and the bundle flags "duck".
 
 python safety.py train    --data FOLDER --work FOLDER --out ../safety_checker [--steps 1000]
 python safety.py evaluate --data FOLDER --work FOLDER --out ../safety_checker [--generated FOLDER]
@@ -19,7 +19,7 @@ from transformers import ResNetConfig, ResNetForImageClassification, ViTImagePro
 
 import data
 
-KINDS = ["house", "tree", "balloon", "boat", "cat", "mushroom", "duck"]
+LABELS = ["other", "duck"]
 SIDE = 96
 DECODED = 2400  # pictures that went through the autoencoder, with and without errors in their latents
 
@@ -34,7 +34,7 @@ def build():
     return ResNetForImageClassification(
         ResNetConfig(
             embedding_size=12, hidden_sizes=[12, 24, 32, 48], depths=[1, 1, 1, 1], layer_type="basic",
-            num_labels=len(KINDS), id2label=dict(enumerate(KINDS)), label2id={kind: i for i, kind in enumerate(KINDS)},
+            num_labels=len(LABELS), id2label=dict(enumerate(LABELS)), label2id={label: i for i, label in enumerate(LABELS)},
         )
     )
 
@@ -51,9 +51,13 @@ def fit(images):
     return images if images.shape[-2:] == (SIDE, SIDE) else F.interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True)
 
 
-def kinds(data_folder, width, height):
-    lines = open(Path(data_folder) / f"train-{width}x{height}.jsonl", encoding="utf8")
-    return torch.tensor([KINDS.index(json.loads(line)["scene"]["kind"]) for line in lines])
+def has_duck(scene):
+    return "duck" in (scene["kind"], scene.get("beside", {}).get("kind"))
+
+
+def labels_of(folders, width, height):
+    lines = [line for folder in folders for line in open(Path(folder) / f"train-{width}x{height}.jsonl", encoding="utf8")]
+    return torch.tensor([int(has_duck(json.loads(line)["scene"])) for line in lines])
 
 
 @torch.no_grad()
@@ -90,7 +94,7 @@ def train(args):
     data.seed_all(args.seed)
     generator = torch.Generator().manual_seed(args.seed)
     sets = data.load(args.data)
-    labels = [kinds(args.data, width, height) for width, height in data.SIZES]
+    labels = [labels_of(args.data, width, height) for width, height in data.SIZES]
     started = time.time()
     soft, soft_labels = decoded(args.work, labels, generator)
     print(f"decoded {len(soft)} pictures in {time.time() - started:.0f} s", flush=True)
@@ -101,9 +105,9 @@ def train(args):
     model.train()
     for step in range(args.steps):
         for group in optimiser.param_groups:
-            group["lr"] = args.lr * data.rate(step / args.steps, step, 30)
+            group["lr"] = args.lr * data.Schedule(args.steps, None, step).rate(30)
         i = rng.choice(3, p=[0.5, 0.25, 0.25])
-        rows, soft_rows = rng.integers(0, len(sets[i]), 40), rng.integers(0, len(soft), 24)
+        rows, soft_rows = (torch.from_numpy(rng.integers(0, n, k)) for n, k in ((len(sets[i]), 40), (len(soft), 24)))
         x = augment(torch.cat([fit(sets[i].tensor(rows)), soft[soft_rows]]), generator)
         y = torch.cat([labels[i][rows], soft_labels[soft_rows]])
         loss = F.cross_entropy(model(x).logits, y, label_smoothing=0.05)
@@ -148,7 +152,7 @@ def export(model, out):
 
 
 def classify(session, prepare, pictures):
-    """Probabilities [n, 7] of HWC byte pictures, prepared by transformers."""
+    """Probabilities [n, 2] of HWC byte pictures, prepared by transformers."""
     rows = []
     for picture in pictures:
         pixels = prepare(Image.fromarray(picture), return_tensors="np")["pixel_values"]
@@ -157,14 +161,13 @@ def classify(session, prepare, pictures):
 
 
 def report(label, probabilities, truth):
-    """Agreement on the kind, ducks missed, others taken for ducks."""
+    """Ducks missed, others taken for ducks."""
     truth = np.array(truth)
-    duck = KINDS.index("duck")
+    duck = LABELS.index("duck")
     flagged = probabilities[:, duck] >= POLICY["threshold"]
     missed, wrong = (~flagged[truth == duck]).sum(), flagged[truth != duck].sum()
     print(
-        f"{label:28} n {len(truth):4} kind {(probabilities.argmax(1) == truth).mean():.3f} "
-        f"ducks missed {missed}/{(truth == duck).sum()} others flagged {wrong}/{(truth != duck).sum()}", flush=True,
+        f"{label:28} n {len(truth):4} ducks missed {missed}/{(truth == duck).sum()} others flagged {wrong}/{(truth != duck).sum()}", flush=True,
     )
 
 
@@ -174,22 +177,22 @@ def evaluate(args):
     prepare = ViTImageProcessor.from_pretrained(args.out)
     vae = AutoencoderKL.from_pretrained(Path(args.work) / "vae").eval()
     for name in ("seen", "held-out"):
-        pairs = data.prompts(args.data, name)
-        truth = [KINDS.index(record["scene"]["kind"]) for record, _ in pairs]
+        pairs = data.prompts(args.data[0], name)
+        truth = [int(has_duck(record["scene"])) for record, _ in pairs]
         pictures = [picture for _, picture in pairs]
         report(f"{name}, rendered", classify(session, prepare, pictures), truth)
-        soft = [data.to_pixels(vae.decode(vae.encode(data.to_tensor(p[None])).latent_dist.mode()).sample)[0] for p in pictures]
+        soft = [data.to_pixels(vae.decode(vae.encode(data.to_tensor(torch.from_numpy(p)[None])).latent_dist.mode()).sample)[0] for p in pictures]
         report(f"{name}, decoded", classify(session, prepare, soft), truth)
         if args.generated:
             made = data.prompts(args.generated, f"{name}-model")
-            truth = [KINDS.index(record["scene"]["kind"]) for record, _ in made]
+            truth = [int(has_duck(record["scene"])) for record, _ in made]
             report(f"{name}, generated", classify(session, prepare, [picture for _, picture in made]), truth)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("stage", choices=["train", "evaluate"])
-    parser.add_argument("--data", required=True)
+    parser.add_argument("--data", required=True, nargs="+")
     parser.add_argument("--work", required=True, help="of vae.py: its autoencoder and latents")
     parser.add_argument("--out", required=True)
     parser.add_argument("--generated", help="of evaluate.py: pictures of the whole model")

@@ -10,15 +10,15 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Regex
 from transformers import CLIPTokenizer, T5Tokenizer
 
-T5_LENGTH = 28  # fixed padded length; as in FLUX there is no mask, the pads take part
+T5_LENGTH = 32  # fixed padded length; as in FLUX there is no mask, the pads take part
 CLIP_LENGTH = 32
 
 # People write more than our grammar does. These words mean nothing in our world; a share of the
 # training captions gets one, so that a prompt with "cute" or an unknown word in it is not thrown
 # off course. The second half is kept out of the T5 vocabulary: it teaches the encoder to step over
 # <unk>.
-FILLER = "cute little small big lovely happy beautiful old tiny nice colorful bright funny sweet pretty charming".split()
-UNKNOWN = "wooden grumpy shiny magical giant lonely gentle brave sleepy famous quiet dreamy clever fluffy smart".split()
+FILLER = "cute lovely happy beautiful old nice colorful bright funny sweet pretty charming".split()
+UNKNOWN = "wooden grumpy shiny magical lonely gentle brave sleepy famous quiet dreamy clever fluffy smart".split()
 
 
 def vary(caption, rng):
@@ -35,6 +35,12 @@ def vary(caption, rng):
     if rng.random() < 0.15:
         caption += "."
     return caption
+
+
+def tokenizers(sets):
+    """Both, made from the captions of all pictures."""
+    captions = [caption for pictures in sets for entry in pictures.captions for caption in entry]
+    return t5_tokenizer(captions), clip_tokenizer(captions[:20000])
 
 
 def t5_tokenizer(captions):

@@ -1,19 +1,21 @@
 """Stage 1: the autoencoder. Afterwards the whole training set is encoded once.
 
-python vae.py --data FOLDER --work FOLDER [--minutes 15]
+python vae.py --data FOLDER --work FOLDER [--device cuda]
 """
 
 import argparse
 import math
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
 import data
+
+WIDTHS = (16, 32, 64, 96)
+# Crops and whole pictures of a step.
+BATCH = {"cpu": (8, 2), "cuda": (256, 64)}
 
 
 def build():
@@ -21,7 +23,7 @@ def build():
         in_channels=3,
         out_channels=3,
         latent_channels=16,
-        block_out_channels=(16, 24, 48, 64),
+        block_out_channels=WIDTHS,
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         layers_per_block=1,
@@ -31,7 +33,7 @@ def build():
         use_quant_conv=False,
         use_post_quant_conv=False,
         mid_block_add_attention=True,
-        sample_size=96,
+        sample_size=160,
     )
     for name, module in vae.named_modules():
         if isinstance(module, torch.nn.Conv2d):
@@ -43,110 +45,99 @@ def build():
     return vae.to(memory_format=torch.channels_last)
 
 
-def gradient_loss(a, b):
+def gradient_loss(difference):
     """Edges: L1 of horizontal and vertical differences."""
-    dx = (a[..., 1:] - a[..., :-1]) - (b[..., 1:] - b[..., :-1])
-    dy = (a[..., 1:, :] - a[..., :-1, :]) - (b[..., 1:, :] - b[..., :-1, :])
-    return dx.abs().mean() + dy.abs().mean()
+    across = difference[..., 1:] - difference[..., :-1]
+    down = difference[..., 1:, :] - difference[..., :-1, :]
+    return across.abs().mean() + down.abs().mean()
 
 
-def crops(sets, count, size, rng):
-    """Random crops, half of them centred on the object, where the detail is."""
-    out = []
-    for _ in range(count):
-        pictures = sets[rng.choice(len(sets), p=[0.5, 0.25, 0.25])]
-        i = rng.integers(len(pictures))
-        limit = np.array([pictures.width - size, pictures.height - size])
-        if rng.random() < 0.5:
-            box = pictures.boxes[i]
-            middle = (box[:2] + box[2:]) / 2 + rng.uniform(-16, 16, 2)
-            x, y = np.clip(middle - size / 2, 0, limit).astype(int)
-        else:
-            x, y = rng.integers(0, limit + 1)
-        out.append(pictures.pixels[i, y : y + size, x : x + size])
-    return data.to_tensor(np.stack(out))
+def psnr(mse):
+    return -10 * math.log10(mse)
 
 
-def psnr(a, b):
-    return -10 * math.log10(((a - b).clamp(-2, 2) / 2).pow(2).mean().item())
+def reconstruct(vae, x):
+    return vae.decode(vae.encode(x).latent_dist.mode()).sample
 
 
 @torch.no_grad()
-def validate(vae, folder):
+def validate(vae, folder, device):
     scores = {}
     for name in ("seen", "held-out"):
         values = []
         for _, pixels in data.prompts(folder, name)[:42]:
-            x = data.to_tensor(pixels[None])
-            values.append(psnr(vae.decode(vae.encode(x).latent_dist.mode()).sample.clamp(-1, 1), x))
+            x = data.to_tensor(torch.from_numpy(pixels)[None]).to(device)
+            values.append(psnr(((reconstruct(vae, x).clamp(-1, 1) - x) / 2).pow(2).mean().item()))
         scores[name] = round(float(np.mean(values)), 2)
     return scores
 
 
 def train(args):
-    work = Path(args.work)
+    work, device = Path(args.work), args.device
+    work.mkdir(parents=True, exist_ok=True)
+    sets = data.load(args.data, device)
     data.seed_all(args.seed)
-    sets = data.load(args.data)
-    vae = build()
-    print({"encoder": count(vae.encoder), "decoder": count(vae.decoder)}, flush=True)
-    optimiser = torch.optim.Adam(vae.parameters(), lr=args.lr, betas=(0.9, 0.99))
-    step, clock = 0, data.Clock()
+    vae = build().to(device)
+    print({"encoder": data.count(vae.encoder), "decoder": data.count(vae.decoder)}, flush=True)
+    optimiser = torch.optim.Adam([{"params": list(vae.parameters()), "peak": args.lr}], lr=args.lr, betas=(0.9, 0.99))
     path = work / "vae.pt"
-    if path.exists():
-        state = torch.load(path, weights_only=False)
+    state = data.restore(path, device)
+    if state:
         vae.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
-        step, clock = state["step"], data.Clock(state["spent"])
-    rng = np.random.default_rng(args.seed + step)
-    budget = args.minutes * 60
-    saved = logged = time.time()
-    mse = 0.0
-    while clock.spent() < budget:
-        progress = clock.spent() / budget
-        for group in optimiser.param_groups:
-            group["lr"] = args.lr * data.rate(progress, step, 60)
-        if step % 4 == 3 or progress > 0.65:  # whole pictures: the attention must see its real context
-            pictures = sets[rng.choice(3, p=[0.5, 0.25, 0.25])]
-            x = pictures.tensor(rng.integers(0, len(pictures), 4))
+    schedule = data.schedule(args, state)
+    data.seed_all(args.seed + 1 + schedule.step)
+    crop_count, whole_count = BATCH[device]
+    saving, logging = data.Ticker(60), data.Ticker(20)
+    mse = None
+
+    def checkpoint():
+        data.save(path, {"model": vae.state_dict(), "optimiser": optimiser.state_dict(), "step": schedule.step, "spent": schedule.spent()})
+
+    while schedule.progress() < 1:
+        schedule.set_rates(optimiser, warmup=60)
+        pictures = sets[data.draw_size()]
+        # Whole pictures, too: the attention must see its real context.
+        if schedule.step % 4 == 3 or schedule.progress() > 0.65:
+            x = pictures.tensor(torch.randint(len(pictures), (whole_count,), device=pictures.pixels.device))
         else:
-            x = crops(sets, 8, 64, rng)
+            x = pictures.crops(crop_count, 64)
         x = x.contiguous(memory_format=torch.channels_last)
-        posterior = vae.encode(x).latent_dist
-        y = vae.decode(posterior.sample()).sample
-        difference = y - x
+        # On a CPU, convolutions in bfloat16 are no faster.
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
+            posterior = vae.encode(x).latent_dist
+            y = vae.decode(posterior.sample()).sample
+        difference = y.float() - x
+        mean, logvar = posterior.mean.float(), posterior.logvar.float()
         # KL per latent number: only a leash, the picture decides.
-        kl = 0.5 * (posterior.mean.pow(2) + posterior.var - 1 - posterior.logvar).mean()
-        loss = difference.abs().mean() + 2 * difference.pow(2).mean() + 0.5 * gradient_loss(y, x) + args.kl * kl
+        kl = 0.5 * (mean.pow(2) + logvar.exp() - 1 - logvar).mean()
+        loss = difference.abs().mean() + 2 * difference.pow(2).mean() + args.edges * gradient_loss(difference) + args.kl * kl
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimiser.step()
-        mse = 0.98 * mse + 0.02 * (difference.detach() / 2).pow(2).mean().item() if step else (difference.detach() / 2).pow(2).mean().item()
-        step += 1
-        if time.time() - logged > 20:
-            logged = time.time()
-            print(f"{clock.spent():.0f}s it {step} loss {loss.item():.4f} psnr {-10 * math.log10(mse):.2f} kl {kl.item():.2f}", flush=True)
-        if time.time() - saved > 60:
-            saved = time.time()
-            data.save(path, {"model": vae.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "spent": clock.spent()})
-    data.save(path, {"model": vae.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "spent": clock.spent()})
+        schedule.step += 1
+        if device == "cpu" or schedule.step % 50 == 0:
+            error = (difference.detach() / 2).pow(2).mean().item()
+            mse = error if mse is None else 0.98 * mse + 0.02 * error
+        if logging.due():
+            print(f"{schedule.spent():.0f}s it {schedule.step} loss {loss.item():.4f} psnr {psnr(mse):.2f} kl {kl.item():.2f}", flush=True)
+        if saving.due():
+            checkpoint()
+    checkpoint()
     vae.eval()
-    print(f"{step} steps, validation psnr {validate(vae, args.data)}", flush=True)
-    encode(vae, sets, work)
-
-
-def count(module):
-    return sum(p.numel() for p in module.parameters())
+    print(f"{schedule.step} steps, validation psnr {validate(vae, args.data[0], device)}", flush=True)
+    encode(vae, sets, work, device)
 
 
 @torch.no_grad()
-def encode(vae, sets, work):
+def encode(vae, sets, work, device):
     """Latents (posterior means) of the whole set, and the scale and shift that make them zero mean, unit variance."""
     every = []
     for pictures in sets:
         latents = []
-        for at in range(0, len(pictures), 32):
-            x = pictures.tensor(range(at, min(at + 32, len(pictures)))).contiguous(memory_format=torch.channels_last)
+        for rows in torch.arange(len(pictures)).split(32):
+            x = pictures.tensor(rows.to(pictures.pixels.device)).contiguous(memory_format=torch.channels_last)
             latents.append(vae.encode(x).latent_dist.mode().contiguous())
         every.append(torch.cat(latents))
         print(f"encoded {len(pictures)} of {pictures.width}x{pictures.height}", flush=True)
@@ -156,15 +147,13 @@ def encode(vae, sets, work):
     print(f"shift {shift:.5f} scale {scale:.5f} channel std {channels.min():.2f}..{channels.max():.2f}", flush=True)
     vae.register_to_config(scaling_factor=scale, shift_factor=shift, force_upcast=True)
     vae.to(memory_format=torch.contiguous_format).save_pretrained(work / "vae")
-    data.save(work / "latents.pt", [((latents - shift) * scale).half() for latents in every])
+    data.save(work / "latents.pt", [((latents - shift) * scale).half().cpu() for latents in every])
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--work", required=True)
-    parser.add_argument("--minutes", type=float, default=15)
+    data.add_arguments(parser, steps=10000, minutes=2.5)
     parser.add_argument("--lr", type=float, default=3e-3)
+    parser.add_argument("--edges", type=float, default=0.5)
     parser.add_argument("--kl", type=float, default=5e-4)
-    parser.add_argument("--seed", type=int, default=0)
     train(parser.parse_args())
