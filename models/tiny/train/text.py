@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Regex
 from transformers import CLIPTokenizer, T5Tokenizer
 
-T5_LENGTH = 32  # fixed padded length; as in FLUX there is no mask, the pads take part
+T5_LENGTH = 28  # fixed padded length; as in FLUX there is no mask, the pads take part
 CLIP_LENGTH = 32
 
 # People write more than our grammar does. These words mean nothing in our world; a share of the
