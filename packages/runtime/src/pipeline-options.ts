@@ -18,8 +18,8 @@ export interface PipelineOptions {
    */
   memoryTarget?: number | undefined;
   /**
-   * Whether weights may stay for the next picture, where all of them fit. `false`: each goes once it
-   * has run for the last time, which a program that draws once has no reason not to ask for.
+   * Whether weights may stay for the next picture, where all of them fit. `false`, for a program
+   * that draws once: each part's weights go when it has run for the last time.
    * @default true
    */
   keepsWeights?: boolean | undefined;

@@ -4,6 +4,7 @@ import { writeWeights } from '../bundle/write-weights.ts';
 import { buildGraph, type ClassOf, type PartPlan } from '../graphs/index.ts';
 import type { RowQuantizer } from '../quantize/row-quantizer.ts';
 import type { FinishedPart, Journal } from '../resume/journal.ts';
+import { PartMemory } from '../weights/part-memory.ts';
 import { planPart } from '../weights/plan-part.ts';
 import { type ConvertProgress, type PartWork, ProgressMeter } from './convert-progress.ts';
 import { partWork, sourceBytes } from './part-work.ts';
@@ -26,12 +27,14 @@ export async function convertParts(context: PartsContext): Promise<FinishedPart[
   const { plan, binding, checkpoints, writer, journal, signal, onProgress } = context;
   const work = plan.map((part) => partWork(part, binding.parts.get(part.name)!, checkpoints));
   const meter = new ProgressMeter(work);
+  const memory = new PartMemory();
   const parts: FinishedPart[] = [];
   for (const [i, part] of plan.entries()) {
     signal?.throwIfAborted();
     const found = await journal?.find(part.name, signal);
     if (found?.file !== undefined) writer.adopt(found.file);
-    const finished = found ?? (await convertPart(part, work[i]!, meter, context));
+    const finished = found ?? (await convertPart(part, work[i]!, meter, memory, context));
+    memory.reuse();
     if (found === undefined && finished.file !== undefined) await journal?.add(finished);
     parts.push(finished);
     onProgress?.(meter.advance(work[i]!, found !== undefined));
@@ -43,12 +46,14 @@ async function convertPart(
   part: PartPlan,
   work: PartWork,
   meter: ProgressMeter,
+  memory: PartMemory,
   context: PartsContext,
 ): Promise<FinishedPart> {
   const { writer, config, classOf, checkpoints, onProgress } = context;
   let bytes = 0;
   const { tensors, fallbacks, blocks } = await planPart(part, context.binding.parts.get(part.name)!, {
     ...context,
+    memory,
     onSlot(slot) {
       bytes += sourceBytes(slot, checkpoints);
       // The last slot's event is the part's own, once it is written.

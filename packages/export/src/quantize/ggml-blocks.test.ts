@@ -112,6 +112,9 @@ describe('ggml blocks taken over', () => {
       }
       const tensors = ({ codes, scales, offsets }: KeptBlocks) => ({ codes, scales, offsets });
       expect(tensors(parts)).toEqual(tensors(whole));
+      const inUsed = new KeptBlocks(blockClass, type, [rows, columns], (size) => new Uint8Array(size).fill(0xa5));
+      inUsed.add(file, columns, 0);
+      expect(tensors(inUsed), 'in memory with old bytes').toEqual(tensors(whole));
 
       const cut = keep(blockClass, type, [rows, to - from], file, columns, from);
       for (const [name, perBlock] of [

@@ -35,16 +35,27 @@ export class KeptBlocks {
   readonly #width: number;
   #row = 0;
 
-  /** @param type one that the class can hold @param shape [N, K] */
-  constructor(blockClass: BlockClass, type: GgmlTypeName, [outFeatures, inFeatures]: readonly [number, number]) {
+  /**
+   * @param type one that the class can hold
+   * @param shape [N, K]
+   * @param take gives memory for the results. All of it is written once all rows are added
+   */
+  constructor(
+    blockClass: BlockClass,
+    type: GgmlTypeName,
+    [outFeatures, inFeatures]: readonly [number, number],
+    take: (bytes: number) => Uint8Array<ArrayBuffer> = (bytes) => new Uint8Array(bytes),
+  ) {
     const hasOffsets = type === 'Q4_1' || type === 'Q4_K';
     this.#kernel = HELD[blockClass][type]!;
     this.#type = type;
     this.#outFeatures = outFeatures;
     this.#blocks = inFeatures / QUANT_BLOCK;
     this.#width = storedWidth(inFeatures, blockClass) / QUANT_BLOCK;
-    this.codes = new Uint8Array(outFeatures * this.#width * (blockClass === 'q8' ? 32 : 16));
-    this.scales = new (hasOffsets ? Float32Array : Uint16Array)(outFeatures * this.#width);
+    const count = outFeatures * this.#width;
+    this.codes = take(count * (blockClass === 'q8' ? 32 : 16));
+    const { buffer, byteOffset } = take(count * (hasOffsets ? 4 : 2));
+    this.scales = new (hasOffsets ? Float32Array : Uint16Array)(buffer, byteOffset, count);
     if (hasOffsets) this.offsets = new Float32Array(outFeatures * this.#blocks);
   }
 

@@ -5,6 +5,7 @@ import type { MergedSlot } from '../lora/merged-slot.ts';
 import { canHold, KeptBlocks } from '../quantize/ggml-blocks.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import { blockTensors, storedCodes, storedFloats, storedHalves, storedOffsetBlocks } from './block-tensors.ts';
+import type { PartMemory } from './part-memory.ts';
 import type { SlotStorage } from './plan-storage.ts';
 import { readAhead } from './slot-reader.ts';
 
@@ -12,12 +13,13 @@ import { readAhead } from './slot-reader.ts';
  * Stores a slot's quantized blocks as they are: same codes and scales, in MatMulNBits' order.
  * Undefined where that cannot be: the file has no blocks, the class cannot hold them, a cut goes
  * through a block, or a LoRA changes the numbers. Such weights are dequantized and quantized again.
- * The codes are held from then on.
+ * `memory` holds the codes from then on.
  */
 export async function keepBlocks(
   bound: MergedSlot,
   checkpoint: Checkpoint,
   weightClass: WeightClass,
+  memory: PartMemory,
   signal?: AbortSignal,
 ): Promise<SlotStorage | undefined> {
   const { slot, tensor, rowLength, columns, deltas } = bound;
@@ -29,11 +31,11 @@ export async function keepBlocks(
   if (from % QUANT_BLOCK !== 0 || to % QUANT_BLOCK !== 0) return undefined;
 
   const shape = slot.shape as readonly [number, number];
-  const kept = new KeptBlocks(weightClass, type, shape);
+  const kept = new KeptBlocks(weightClass, type, shape, (bytes) => memory.take(bytes));
   const read = ([start, end]: Range) => checkpoint.readBlockRows(tensor, rowLength, start, end, signal);
   for await (const blocks of readAhead(bound, read, signal)) kept.add(blocks, rowLength, from);
   const { codes, scales, offsets } = kept;
-  const bad = firstNotFinite(scales) ?? (offsets && firstNotFinite(offsets));
+  const { bad, hasSubnormal } = scales instanceof Uint16Array ? inspectHalves(scales) : inspectFloats(scales, offsets!);
   if (bad !== undefined) {
     throw new FormatError(`${slot.name} must have finite block scales, got ${bad}; the checkpoint is damaged`, {
       code: 'format/value-invalid',
@@ -45,21 +47,29 @@ export async function keepBlocks(
   }
   const numbers = [storedCodes(codes)];
   if (weightClass === 'q4k') numbers.push(storedHalves(scales), storedHalves(new Uint16Array(scales.length)));
-  else numbers.push(scales.some(isSubnormal) ? storedFloats(f16ToF32(scales), 'F32') : storedHalves(scales));
+  else numbers.push(hasSubnormal ? storedFloats(f16ToF32(scales), 'F32') : storedHalves(scales));
   return { tensors: blockTensors(slot, weightClass, numbers) };
 }
 
-/** @param numbers float32, or the bits of halves */
-function firstNotFinite(numbers: Float32Array | Uint16Array): number | undefined {
-  const isHalf = numbers instanceof Uint16Array;
-  for (let i = 0; i < numbers.length; i++) {
-    const x = numbers[i]!;
-    if (isHalf ? (x & 0x7c00) === 0x7c00 : !Number.isFinite(x)) return isHalf ? f16ToF32(Uint16Array.of(x))[0]! : x;
-  }
-  return undefined;
+/** What the runtime cannot take: a number that is not finite, and scales that it may take for 0. */
+interface Inspected {
+  readonly bad?: number | undefined;
+  readonly hasSubnormal: boolean;
 }
 
-/** The runtime may take such a scale for 0. */
-function isSubnormal(half: number): boolean {
-  return (half & 0x7c00) === 0 && (half & 0x3ff) !== 0;
+/** @param bits of halves */
+function inspectHalves(bits: Uint16Array): Inspected {
+  let hasSubnormal = false;
+  // One loop: there is a scale for each 18 bytes of the source.
+  for (let i = 0; i < bits.length; i++) {
+    const exponent = bits[i]! & 0x7c00;
+    if (exponent === 0x7c00) return { bad: f16ToF32(bits.subarray(i, i + 1))[0], hasSubnormal };
+    if (exponent === 0 && (bits[i]! & 0x3ff) !== 0) hasSubnormal = true;
+  }
+  return { hasSubnormal };
+}
+
+function inspectFloats(scales: Float32Array, offsets: Float32Array): Inspected {
+  const isBad = (x: number): boolean => !Number.isFinite(x);
+  return { bad: scales.find(isBad) ?? offsets.find(isBad), hasSubnormal: false };
 }

@@ -6,6 +6,7 @@ import type { RowQuantizer } from '../quantize/row-quantizer.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import type { StoredTensor } from './block-tensors.ts';
 import { keepBlocks } from './kept-blocks.ts';
+import type { PartMemory } from './part-memory.ts';
 import { planStorage } from './plan-storage.ts';
 import { slotPieces } from './slot-reader.ts';
 
@@ -33,6 +34,8 @@ export interface PlanContext {
   readonly checkpoints: Readonly<Record<Component, Checkpoint>>;
   readonly classOf: ClassOf;
   readonly quantizer: RowQuantizer | undefined;
+  /** Holds the quantized weights of the part that is planned. */
+  readonly memory: PartMemory;
   readonly signal: AbortSignal | undefined;
   /** Called after each slot that was read. */
   onSlot(slot: MergedSlot): void;
@@ -44,16 +47,16 @@ export async function planPart(
   slots: readonly MergedSlot[],
   context: PlanContext,
 ): Promise<StoredPart> {
-  const { checkpoints, classOf, quantizer, signal, onSlot } = context;
+  const { checkpoints, classOf, quantizer, memory, signal, onSlot } = context;
   const tensors: StoredTensor[] = [];
   const fallbacks: QuantizationFallback[] = [];
   const blocks: BlockOrigin[] = [];
   for (const bound of slots) {
     const checkpoint = checkpoints[bound.component];
     const weightClass = classOf(bound.slot, graph);
-    const kept = await keepBlocks(bound, checkpoint, weightClass, signal);
+    const kept = await keepBlocks(bound, checkpoint, weightClass, memory, signal);
     const storage =
-      kept ?? (await planStorage(bound.slot, weightClass, slotPieces(bound, checkpoint, signal), quantizer));
+      kept ?? (await planStorage(bound.slot, weightClass, slotPieces(bound, checkpoint, signal), quantizer, memory));
     tensors.push(...storage.tensors);
     if (isBlockClass(weightClass) && bound.slot.kind === 'linear') {
       const { dtype } = checkpoint.tensors.get(bound.tensor)!;

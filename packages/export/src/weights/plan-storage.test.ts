@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { WeightSlot } from '../graphs/index.ts';
 import type { Checkpoint } from '../sources/checkpoint.ts';
 import { arrayOf } from '../tensors/numbers.ts';
+import { PartMemory } from './part-memory.ts';
 import type { Pieces } from './pieces.ts';
 import { planStorage } from './plan-storage.ts';
 import { slotPieces } from './slot-reader.ts';
@@ -17,8 +18,20 @@ function inPieces(rowsAtOnce: number): Pieces {
   };
 }
 
+/** Memory with old bytes in it, other ones each time: they show where a result is not written. */
+function usedMemory(): PartMemory {
+  const memory = new PartMemory();
+  memory.take(70 * 64 * 8);
+  memory.reuse();
+  memory.take(70 * 64 * 8).fill(++uses);
+  memory.reuse();
+  return memory;
+}
+
+let uses = 0;
+
 async function allBytes(weightClass: WeightClass, pieces: Pieces): Promise<Record<string, number[]>> {
-  const { tensors } = await planStorage(SLOT, weightClass, pieces);
+  const { tensors } = await planStorage(SLOT, weightClass, pieces, undefined, usedMemory());
   const stored: Record<string, number[]> = {};
   for (const tensor of tensors) {
     const bytes: number[] = [];

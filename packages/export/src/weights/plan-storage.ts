@@ -6,6 +6,7 @@ import { largestMagnitude } from '../quantize/staging.ts';
 import { blockTensors, type StoredTensor } from './block-tensors.ts';
 import { inOrder, transposed } from './float-pieces.ts';
 import { notFinite } from './not-finite.ts';
+import { PartMemory } from './part-memory.ts';
 import type { Pieces } from './pieces.ts';
 import { quantizeTensor } from './quantize-tensor.ts';
 
@@ -24,15 +25,17 @@ const F16_OVERFLOW = 65520;
  * not overflow, and a block's scale must not be subnormal. Quantized weights are held in memory
  * from then on; `bytes` of the others reads them again.
  * @param weightClass the class of the graph's inputs
+ * @param memory holds quantized weights
  */
 export async function planStorage(
   slot: WeightSlot,
   weightClass: WeightClass,
   pieces: Pieces,
   quantizer: RowQuantizer = IN_PROCESS,
+  memory = new PartMemory(),
 ): Promise<SlotStorage> {
   if (isBlockClass(weightClass)) {
-    const numbers = await quantizeTensor(slot, weightClass, pieces, quantizer);
+    const numbers = await quantizeTensor(slot, weightClass, pieces, quantizer, memory);
     return { tensors: blockTensors(slot, weightClass, numbers) };
   }
   const [{ name, dims }] = weightInputs(slot, weightClass) as [WeightInput];
