@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createApp, ImageStore, type Listening, listen } from '@flux-srpo/cli';
+import { createApp, type Listening, listen, MemoryPictures } from '@flux-srpo/cli';
 import { isFluxError } from '@flux-srpo/core';
 import type { ErrorCode, ImageRequest } from 'flux-srpo';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -294,7 +294,7 @@ describe('streamed from serve', { timeout: 30_000 }, () => {
   let server: Listening;
   beforeAll(async () => {
     opened = await openEngine(await tinyBundle());
-    server = await listen(createApp({ engine: opened.engine, images: new ImageStore() }), '127.0.0.1', 0);
+    server = await listen(createApp({ engine: opened.engine, images: new MemoryPictures() }), '127.0.0.1', 0);
   }, 60_000);
   afterAll(async () => {
     await server?.close();

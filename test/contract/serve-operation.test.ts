@@ -5,11 +5,11 @@ import {
   createApp,
   createMetrics,
   createNodeEngine,
-  ImageStore,
   KeyRing,
   type Listening,
   type ListenOptions,
   listen,
+  MemoryPictures,
   type Metrics,
   type NodeEngine,
 } from '@flux-srpo/cli';
@@ -41,13 +41,13 @@ afterAll(() => pipeline?.dispose());
 
 interface Open extends Listening, AsyncDisposable {
   engine: NodeEngine;
-  images: ImageStore;
+  images: MemoryPictures;
   metrics: Metrics;
   stopping: AbortController;
 }
 
 async function open(app: Partial<AppOptions> = {}, options: ListenOptions = {}, maxWaiting = 2): Promise<Open> {
-  const images = new ImageStore({ maxCount: 10 });
+  const images = new MemoryPictures({ maxCount: 10 });
   const stopping = new AbortController();
   const metrics: Metrics = createMetrics({ queue: () => engine.queue, images });
   const engine = createNodeEngine({
@@ -243,7 +243,7 @@ describe('serve among clients that behave badly', { timeout: 60_000 }, () => {
     expect([...seen.keys()].filter((what) => !known.includes(what))).toEqual([]);
     expect([...seen.values()].reduce((sum, count) => sum + count, 0)).toBe(REQUESTS);
     expect(seen.get('drawn')).toBeGreaterThanOrEqual(10);
-    expect(server.images.count).toBeLessThanOrEqual(10);
+    expect((await server.images.usage()).count).toBeLessThanOrEqual(10);
     expect(await server.metrics.text()).toMatch(/^flux_srpo_queue\{state="running"\} 0$/m);
   });
 });

@@ -1,11 +1,15 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   createApp,
   createNodeEngine,
-  ImageStore,
+  FolderPictures,
   KeyRing,
   type Listening,
   listen,
+  MemoryPictures,
   type NodeEngine,
 } from '@flux-srpo/cli';
 import { createPipeline, type Pipeline } from '@flux-srpo/runtime';
@@ -23,14 +27,14 @@ const ENDLESS = { ...REQUEST, num_inference_steps: 1000, size: '256x256' };
 let files: BundleFolder;
 let pipeline: Pipeline;
 let engine: NodeEngine;
-let images: ImageStore;
+let images: MemoryPictures;
 let server: Listening;
 let now = 0;
 
 beforeAll(async () => {
   files = await tinyBundle();
   pipeline = await createPipeline({ bundle: await openInMemory(files), backend: await createNodeBackend() });
-  images = new ImageStore({ lifetimeMs: 1000, now: () => now });
+  images = new MemoryPictures({ lifetimeMs: 1000, now: () => now });
   engine = createNodeEngine({ pipeline, publish: (png) => images.add(png), maxWaiting: 2 });
   server = await listen(createApp({ engine, images, hosts: ['127.0.0.1'] }), '127.0.0.1', 0);
 }, 60_000);
@@ -126,7 +130,26 @@ describe('serve', { timeout: 30_000 }, () => {
     expect((await fetch(url)).status).toBe(200);
     now += 1;
     expect(await code(await fetch(url))).toEqual([404, 'image_not_found']);
-    expect(images.bytes).toBe(0);
+    expect((await images.usage()).bytes).toBe(0);
+  });
+
+  it('serves a picture that another server has drawn into a folder that both have', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'flux-srpo-images-'));
+    const drawing = await FolderPictures.open(folder);
+    const drawer = createNodeEngine({ pipeline, publish: (png) => drawing.add(png) });
+    const app = createApp({ engine: drawer, images: drawing });
+    const other = createApp({ engine, images: await FolderPictures.open(folder) });
+    try {
+      const headers = { 'content-type': 'application/json' };
+      const body = JSON.stringify(REQUEST);
+      const answer = await app.request('/v1/images/generations', { method: 'POST', headers, body });
+      const [{ url }] = (await answer.json()).data;
+      const pictures = await Promise.all([app, other].map(async (one) => (await one.request(url)).arrayBuffer()));
+      expect(pictures[0]!.byteLength).toBeGreaterThan(1000);
+      expect(pictures[1]).toEqual(pictures[0]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('keeps an idle connection longer than proxies and clients do', async () => {
@@ -255,7 +278,7 @@ describe('serve with a key and an origin', () => {
 
   it('asks for no key for health and for pictures, whose addresses are secrets', async () => {
     expect((await app().request('/health')).status).toBe(200);
-    expect((await app().request(images.add(Uint8Array.of(1)))).status).toBe(200);
+    expect((await app().request(await images.add(Uint8Array.of(1)))).status).toBe(200);
   });
 
   it('allows the page that was named, before it asks for a key, and no other', async () => {

@@ -104,6 +104,8 @@ ${COMPUTING}  --save-latents <file>         every tensor on the way, as float32 
 ${COMPUTING}  --allow-host <name>           answer to this name too, as host.docker.internal; may be given several times (default: where only
                                 this machine can reach it, localhost and its addresses; else every name)
   --public-url <url>            how clients reach it through a proxy; pictures' addresses begin with it
+  --images <folder>             keep the pictures behind addresses there, and serve all that are there: for several servers
+                                (default: in memory)
   --image-lifetime <seconds>    how long a picture's address works (default 3600)
   --grace <seconds>             how long a running request may go on after Ctrl-C or SIGTERM (default 10)
   --log                         print a line of JSON for each request, without prompts and addresses of pictures

@@ -8,10 +8,11 @@ import { openModel } from '../open-model.ts';
 import { integerOption, parseOptions, required, UsageError } from '../options.ts';
 import { createApp } from '../serve/app.ts';
 import type { Exchange } from '../serve/exchange.ts';
-import { ImageStore } from '../serve/image-store.ts';
+import { FolderPictures } from '../serve/folder-pictures.ts';
 import { readKeyFile } from '../serve/key-file.ts';
 import { type Key, KeyRing } from '../serve/key-ring.ts';
 import { listen } from '../serve/listen.ts';
+import { MemoryPictures } from '../serve/memory-pictures.ts';
 import { createMetrics } from '../serve/metrics.ts';
 import { createNodeEngine } from '../serve/node-engine.ts';
 
@@ -27,6 +28,7 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
     cors: { type: 'string', multiple: true, default: [] },
     queue: { type: 'string', default: '8' },
     ...COMPUTING_OPTIONS,
+    images: { type: 'string' },
     'image-lifetime': { type: 'string', default: '3600' },
     'public-url': { type: 'string' },
     'allow-host': { type: 'string', multiple: true, default: [] },
@@ -48,16 +50,19 @@ export async function runServe(args: string[], signal: AbortSignal): Promise<voi
   const graceMs = 1000 * integerOption(values.grace, 'grace', 0, 24 * 3600);
   const given = await readGivenKeys(values['api-key'] ?? process.env[API_KEY_VARIABLE], values.keys);
 
+  const images =
+    values.images === undefined
+      ? new MemoryPictures({ lifetimeMs })
+      : await FolderPictures.open(values.images, { lifetimeMs });
   const bundle = await openModel(model);
   const { notes, ...means } = await openBackend(computing, bundle);
   const pipeline = await createPipeline({ bundle, ...means });
   try {
-    const images = new ImageStore({ lifetimeMs });
     const stopping = new AbortController();
     const metrics = values.metrics ? createMetrics({ queue: () => engine.queue, images }) : undefined;
     const engine = createNodeEngine({
       pipeline,
-      publish: (png) => (publicUrl?.origin ?? '') + images.add(png),
+      publish: async (png) => (publicUrl?.origin ?? '') + (await images.add(png)),
       maxWaiting,
       stopping: stopping.signal,
       onDrawn: (result) => metrics?.drawn(result.images.length, result.timings.steps),

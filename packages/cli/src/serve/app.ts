@@ -11,15 +11,15 @@ import {
 import { type Context, Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { note } from './exchange.ts';
-import type { ImageStore } from './image-store.ts';
 import type { KeyRing, KeyUse } from './key-ring.ts';
 import type { Metrics } from './metrics.ts';
 import type { NodeEngine } from './node-engine.ts';
+import type { PictureStore } from './picture-store.ts';
 
 export interface AppOptions {
   engine: NodeEngine;
   /** Where the engine publishes pictures. */
-  images: ImageStore;
+  images: PictureStore;
   /** Absent: no key is asked for. */
   keys?: KeyRing | undefined;
   /** Origins of pages that may call, or `*`. Empty: none. */
@@ -116,8 +116,8 @@ export function createApp(options: AppOptions): Hono<Env> {
   app.get('/v1/models/:id{.+}', (c) =>
     whileThere(c, () => answerModels(c.req.raw, engine, context(), c.req.param('id'))),
   );
-  app.get('/images/:file{[A-Za-z0-9_-]+\\.png}', (c) => {
-    const png = images.get(c.req.param('file').slice(0, -'.png'.length));
+  app.get('/images/:file{[A-Za-z0-9_-]+\\.png}', async (c) => {
+    const png = await images.get(c.req.param('file').slice(0, -'.png'.length));
     if (png === undefined) {
       return protocolError(404, 'image_not_found', 'there is no such picture; its address may have expired', context());
     }

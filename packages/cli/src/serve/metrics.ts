@@ -1,7 +1,7 @@
 import type { QueueState } from 'flux-srpo/fetch';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Exchange } from './exchange.ts';
-import type { ImageStore } from './image-store.ts';
+import type { PictureStore } from './picture-store.ts';
 
 /** From a small model on a GPU to FLUX.1 on a CPU, in seconds. */
 const STEP_SECONDS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300];
@@ -21,7 +21,7 @@ export interface Metrics {
 }
 
 /** @param now what is read each time that `/metrics` is asked for */
-export function createMetrics(now: { queue(): QueueState; images: ImageStore }): Metrics {
+export function createMetrics(now: { queue(): QueueState; images: PictureStore }): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -64,16 +64,16 @@ export function createMetrics(now: { queue(): QueueState; images: ImageStore }):
     name: 'flux_srpo_kept_pictures',
     help: 'Pictures whose addresses work.',
     registers,
-    collect() {
-      this.set(now.images.count);
+    async collect() {
+      this.set((await now.images.usage()).count);
     },
   });
   new Gauge({
     name: 'flux_srpo_kept_picture_bytes',
-    help: 'Memory of the pictures whose addresses work.',
+    help: 'Bytes of the pictures whose addresses work.',
     registers,
-    collect() {
-      this.set(now.images.bytes);
+    async collect() {
+      this.set((await now.images.usage()).bytes);
     },
   });
   return {

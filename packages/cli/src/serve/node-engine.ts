@@ -16,7 +16,7 @@ export interface NodeEngineOptions {
   /** Not the engine's own: whoever made it disposes it. */
   pipeline: Pipeline;
   /** Makes the address of a picture for `url` answers. @default a `blob:` URL of this process */
-  publish?: ((png: Uint8Array<ArrayBuffer>) => string) | undefined;
+  publish?: ((png: Uint8Array<ArrayBuffer>) => string | Promise<string>) | undefined;
   /** Requests that may wait for the one that runs. @default 8 */
   maxWaiting?: number | undefined;
   /** Aborts when those that wait are to be sent away, with the error that they get. */

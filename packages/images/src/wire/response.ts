@@ -80,19 +80,21 @@ export interface LocalAnswer {
   /** Warnings about the request. */
   warnings: readonly RequestWarning[];
   /** Makes the address of a picture. Not called for a withheld one. */
-  publish: (png: Uint8Array<ArrayBuffer>) => string;
+  publish: (png: Uint8Array<ArrayBuffer>) => string | Promise<string>;
 }
 
 /** The response of a local run, in page and Node: the one place that withholds pictures. */
-export function localResponse(run: LocalRun, answer: LocalAnswer): ImageResponse {
+export async function localResponse(run: LocalRun, answer: LocalAnswer): Promise<ImageResponse> {
   const { files, flagged, seed, skippedSteps, dropped, timings, memory } = run;
   const { transport, model, device, warnings, publish } = answer;
   return present({
     created: unixSeconds(),
-    data: files.map((png, i) => {
-      if (flagged?.[i] === true) return {};
-      return transport === 'url' ? { url: publish(png) } : { b64_json: toBase64(png) };
-    }),
+    data: await Promise.all(
+      files.map(async (png, i) => {
+        if (flagged?.[i] === true) return {};
+        return transport === 'url' ? { url: await publish(png) } : { b64_json: toBase64(png) };
+      }),
+    ),
     seed,
     model,
     backend: 'local' as const,
