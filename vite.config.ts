@@ -108,6 +108,7 @@ export default defineConfig({
       },
       oneAtATime(inNode('package', ['test/package/**/*.test.ts'], SLOW_TEST_MS)),
       oneAtATime(inNode('browsers', ['test/browsers/**/*.test.ts'], SLOW_TEST_MS)),
+      oneAtATime(inNode('endure', ['test/endure/**/*.test.ts'], SLOW_TEST_MS)),
       oneAtATime(inNode('ecosystem', ['test/ecosystem/**/*.test.ts'], SLOW_TEST_MS)),
       withSite(oneAtATime(inNode('e2e', ['test/e2e/**/*.test.ts'], SLOW_TEST_MS))),
     ],

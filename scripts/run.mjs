@@ -61,7 +61,7 @@ const COMMANDS = {
     // Tiers of one list share something: a build of the package, or the software GPU's threads.
     return printTally(
       await sideBySide([
-        [lint, typecheck, ...inNode, inPage('package'), inPage('browsers'), inPage('e2e')],
+        [lint, typecheck, ...inNode, inPage('package'), inPage('browsers'), inPage('endure'), inPage('e2e')],
         [() => vitest('gpu'), vitestOnSoftwareGpu, inPage('browser')],
       ]),
     );

@@ -98,7 +98,8 @@ export function slice(range: Exchange['range'], bytes: Uint8Array): Uint8Array {
   return range === undefined ? bytes : bytes.subarray(range.start, range.end);
 }
 
-function writeHead(response: ServerResponse, range: Exchange['range'], bytes: Uint8Array): void {
+/** The head of the right answer. */
+export function writeHead(response: ServerResponse, range: Exchange['range'], bytes: Uint8Array): void {
   const { start, end } = range ?? { start: 0, end: bytes.length };
   response.writeHead(range === undefined ? 200 : 206, {
     'content-length': end - start,

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright';
 import { CHROMIUM_ARGS, findChromium } from '../../../scripts/lib/chromium.mjs';
-import { type BrowserOptions, type DrivenBrowser, settled, unsettle } from './browser.ts';
+import { settled, unsettle } from '../../support/in-page.ts';
+import type { BrowserOptions, DrivenBrowser } from './browser.ts';
 
 export async function openChromium({ room }: BrowserOptions = {}): Promise<DrivenBrowser> {
   const executablePath = findChromium();

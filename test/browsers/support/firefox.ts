@@ -4,7 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
-import { type BrowserOptions, type DrivenBrowser, settled, unsettle } from './browser.ts';
+import { settled, unsettle } from '../../support/in-page.ts';
+import type { BrowserOptions, DrivenBrowser } from './browser.ts';
 import { stop } from './stop.ts';
 
 /** WebGPU, and nothing that a fresh profile would fetch, ask or restore. */

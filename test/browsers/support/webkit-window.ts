@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import type { findWebKit } from '../../../scripts/lib/browsers.mjs';
-import { type DrivenBrowser, SCRIPT_MS, settled, unsettle } from './browser.ts';
+import { settled, unsettle } from '../../support/in-page.ts';
+import { type DrivenBrowser, SCRIPT_MS } from './browser.ts';
 import { openDisplay } from './display.ts';
 import { stop } from './stop.ts';
 

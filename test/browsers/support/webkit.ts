@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { findWebKit } from '../../../scripts/lib/browsers.mjs';
 import { freePort } from '../../support/free-port.ts';
-import { type DrivenBrowser, SCRIPT_MS, settled, unsettle } from './browser.ts';
+import { settled, unsettle } from '../../support/in-page.ts';
+import { type DrivenBrowser, SCRIPT_MS } from './browser.ts';
 import { openDisplay } from './display.ts';
 import { stop } from './stop.ts';
 

@@ -26,18 +26,23 @@ async function withLock<T>(url: string, mode: LockMode, work: () => Promise<T>):
       code: 'storage/unavailable',
     });
   }
+  const name = `flux-srpo:${url}`;
   const patience = AbortSignal.timeout(LOCK_WAIT_MS);
   let isHeld = false;
   try {
-    return await navigator.locks.request(`flux-srpo:${url}`, { mode, signal: patience }, () => {
+    return await navigator.locks.request(name, { mode, signal: patience }, () => {
       isHeld = true;
       return work();
     });
   } catch (error) {
     if (isHeld || !patience.aborted) throw error;
+  }
+  // A busy machine may have been late with a lock that nobody has.
+  return await navigator.locks.request(name, { mode, ifAvailable: true }, (lock) => {
+    if (lock !== null) return work();
     throw new InputError(`the model ${url} is in use here or in another tab; wait for it or unload it there`, {
       code: 'input/conflict',
       details: { model: url },
     });
-  }
+  });
 }

@@ -35,7 +35,8 @@ export async function runTask<Name extends keyof Tasks>(
       worker.addEventListener('error', crash);
       worker.addEventListener('messageerror', crash);
       worker.addEventListener('message', ({ data }: MessageEvent<TaskAnswer<Name>>) => {
-        if (data.type === 'progress') tellProgress?.(data.progress);
+        if (data.type === 'alive') whenFree(data.lock, abort.signal, () => reject(goneWorker()));
+        else if (data.type === 'progress') tellProgress?.(data.progress);
         else if (data.type === 'notice') tellNotice?.(data.notice);
         else if (data.type === 'result') resolve(data.result);
         else reject(fromWireError(data.error));
@@ -49,6 +50,19 @@ export async function runTask<Name extends keyof Tasks>(
     // locks go with it.
     worker.terminate();
   }
+}
+
+/** Calls `act` when nobody holds this Web Lock any more, unless the signal has aborted. */
+function whenFree(lock: string, signal: AbortSignal, act: () => void): void {
+  navigator.locks?.request(lock, { signal }, act).catch(() => undefined);
+}
+
+/** Browsers tell no page that they have taken its worker away, as they do for want of memory. */
+function goneWorker(): DeviceError {
+  return new DeviceError('the import worker was ended from outside; the same call goes on where it was', {
+    code: 'device/worker-failed',
+    details: { event: 'gone' },
+  });
 }
 
 function startWorker(url: string | URL | undefined): Worker {

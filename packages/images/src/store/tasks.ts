@@ -31,6 +31,8 @@ export interface TaskMessage {
 
 /** What the worker sends; its last message is a result or a failure. */
 export type TaskAnswer<Name extends keyof Tasks> =
+  /** It holds this Web Lock as long as it lives. */
+  | { type: 'alive'; lock: string }
   | { type: 'progress'; progress: Tasks[Name]['progress'] }
   | { type: 'notice'; notice: ConvertNotice }
   | { type: 'result'; result: Tasks[Name]['result'] }

@@ -1,4 +1,5 @@
 import { toWireError } from '@flux-srpo/core';
+import { takeLock } from '../../client/web-lock.ts';
 import type { TaskAnswer, TaskCall, TaskMessage, Tasks } from '../tasks.ts';
 import { foreseeImport, importModel } from './import-model.ts';
 
@@ -33,6 +34,11 @@ async function run({ task, input }: TaskCall): Promise<Tasks[keyof Tasks]['resul
 
 self.addEventListener('message', ({ data }: MessageEvent<TaskCall | TaskMessage>) => {
   if ('paused' in data) return setPaused(data.paused);
+  const lock = `flux-srpo:task ${Math.random()}`;
+  takeLock(lock).then(
+    () => post({ type: 'alive', lock }),
+    () => undefined,
+  );
   run(data).then(
     (result) => post({ type: 'result', result }),
     (error: unknown) => post({ type: 'failure', error: toWireError(error) }),
