@@ -48,6 +48,7 @@ export function createRunner(
         flux: client,
         address,
         host,
+        service,
         model: { model },
       } = current();
       const response = await client.images.generate(
@@ -68,7 +69,7 @@ export function createRunner(
         client,
         response,
         { ...request, seed: response.seed ?? request.seed },
-        { seconds, bundle: address, ...(host === undefined ? {} : { host }) },
+        { seconds, bundle: address, ...(host && { host }), ...(service && { service }) },
       );
       const isWithheld = response.data.length > pictures.length;
       const notes = response.warnings.map(({ field, reason }) => `${field}: ${reason}`);
@@ -90,7 +91,7 @@ export function createRunner(
     client: FluxSrpo,
     { data, device, timings, memory, ...response }: ImageResponse,
     request: Job['request'],
-    known: Pick<Picture, 'seconds' | 'bundle' | 'host'>,
+    known: Pick<Picture, 'seconds' | 'bundle' | 'host' | 'service'>,
   ): Promise<Picture[]> {
     const model = modelOf(store.state.stage);
     const pictures = data.map(async ({ url, b64_json }, index): Promise<Picture[]> => {

@@ -8,6 +8,7 @@ export interface Source {
   address: string;
   /** Of a server: where prompts go. */
   host?: string;
+  service?: ServerSettings['service'];
   create(): FluxSrpo;
 }
 
@@ -25,6 +26,7 @@ export function serverSource({ baseURL, service, key, model }: ServerSettings): 
   return {
     address: url.href,
     host: url.host,
+    service,
     create: () =>
       createFluxSrpo({
         backend: 'remote',

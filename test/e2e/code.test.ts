@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { withoutSecondRuntime } from '../../packages/images/vite.plugins.ts';
 import { startServer } from '../support/server.ts';
 import { axeViolations } from './support/axe.ts';
-import { draw, launch, ready } from './support/maker.ts';
+import { draw, launch, openMore, ready } from './support/maker.ts';
 import { shownPicture } from './support/shown-picture.ts';
 
 /** Each code that the page gives for a picture is run as it was given, and draws that picture. */
@@ -18,7 +18,7 @@ import { shownPicture } from './support/shown-picture.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BIN = join(ROOT, 'packages/cli/bin/flux-srpo.js');
 const BUNDLE = join(ROOT, 'models/tiny/bundle');
-/** Of 255, in a picture of two steps: onnxruntime-node and onnxruntime-web round differently. */
+/** Of 255, in a picture of six steps: onnxruntime-node and onnxruntime-web round differently. */
 const MAX_DIFFERENCE = 3;
 /** Those that run in a page, with what they end in. */
 const IN_PAGE = { library: 'data[0]', fetch: 'data[0]', openai: 'data[0]', 'ai-sdk': 'image' };
@@ -40,7 +40,9 @@ beforeAll(async () => {
   page.setDefaultTimeout(60_000);
   await page.goto(site);
   await ready(page);
-  await draw(page, { prompt: "a red house isn't blue", steps: 2, seed: 3 });
+  await openMore(page);
+  await page.selectOption('#acceleration', 'high');
+  await draw(page, { prompt: "a red house isn't blue", steps: 6, seed: 3 });
   drawn = await shownPicture(page);
   await page.click('#code > summary');
 });

@@ -1,10 +1,20 @@
 import type { ImageRequestNonStreaming } from 'flux-srpo';
+import type { Picture } from './picture.ts';
 
 export const LANGUAGES = ['library', 'fetch', 'openai', 'ai-sdk', 'curl', 'cli'] as const;
 export type Language = (typeof LANGUAGES)[number];
 
-/** Code that draws exactly this picture. @param model address of the bundle */
-export function asCode(language: Language, given: ImageRequestNonStreaming, model: string): string {
+/** What drew a picture. */
+export type Place = Pick<Picture, 'bundle' | 'host' | 'service'>;
+
+/** What the code for a picture can be written for: no command asks a server, and curl only speaks plainly. */
+export function languagesOf({ host, service }: Place): Language[] {
+  if (host === undefined) return [...LANGUAGES];
+  return LANGUAGES.filter((language) => language !== 'cli' && (language !== 'curl' || service !== 'fal'));
+}
+
+/** Code that draws exactly this picture. */
+export function asCode(language: Language, given: ImageRequestNonStreaming, place: Place): string {
   const request = Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined && value !== null),
   );
@@ -13,13 +23,13 @@ export function asCode(language: Language, given: ImageRequestNonStreaming, mode
     case 'library':
       return `import { createFluxSrpo } from 'flux-srpo';
 
-const flux = createFluxSrpo({ model: ${source(model)}, allowWasm: true });
+const flux = createFluxSrpo(${optionsOf(place)});
 const { data } = await flux.images.generate(${body});`;
     case 'fetch':
       return `import { createFluxSrpo } from 'flux-srpo';
 import { createLocalFetch } from 'flux-srpo/fetch';
 
-const flux = createFluxSrpo({ model: ${source(model)}, allowWasm: true });
+const flux = createFluxSrpo(${optionsOf(place)});
 const fetch = createLocalFetch(flux);
 const response = await fetch('http://local/v1/images/generations', {
   method: 'POST',
@@ -32,7 +42,7 @@ const { data } = await response.json();`;
 import { createLocalFetch } from 'flux-srpo/fetch';
 import OpenAI from 'openai';
 
-const flux = createFluxSrpo({ model: ${source(model)}, allowWasm: true });
+const flux = createFluxSrpo(${optionsOf(place)});
 const openai = new OpenAI({
   apiKey: 'none',
   baseURL: 'http://local/v1',
@@ -41,9 +51,9 @@ const openai = new OpenAI({
 });
 const { data } = await openai.images.generate(${body});`;
     case 'ai-sdk':
-      return aiSdk(given, model);
+      return aiSdk(given, place);
     case 'curl':
-      return `curl http://127.0.0.1:8080/v1/images/generations \\
+      return `curl ${place.host === undefined ? 'http://127.0.0.1:8080/v1' : place.bundle.replace(/\/$/, '')}/images/generations \\
   -H 'content-type: application/json' \\
   -d ${shell(JSON.stringify(request))}`;
     case 'cli':
@@ -51,7 +61,7 @@ const { data } = await openai.images.generate(${body});`;
   }
 }
 
-function aiSdk({ prompt, size, seed, n, model: id, ...rest }: ImageRequestNonStreaming, model: string): string {
+function aiSdk({ prompt, size, seed, n, model: id, ...rest }: ImageRequestNonStreaming, place: Place): string {
   const isPixels = /^\d+x\d+$/.test(size ?? '');
   const { num_inference_steps, guidance_scale, acceleration, enable_safety_checker } = rest;
   const fields = {
@@ -72,7 +82,7 @@ function aiSdk({ prompt, size, seed, n, model: id, ...rest }: ImageRequestNonStr
 import { createFluxSrpo } from 'flux-srpo';
 import { fluxSrpoImageModel } from 'flux-srpo/ai-sdk';
 
-const flux = createFluxSrpo({ model: ${source(model)}, allowWasm: true });
+const flux = createFluxSrpo(${optionsOf(place)});
 const { image } = await generateImage({
   model: fluxSrpoImageModel(flux, ${quote(id ?? '')}),
   ...${indent(JSON.stringify(options, null, 2))},
@@ -80,15 +90,21 @@ const { image } = await generateImage({
 }
 
 function cli(request: ImageRequestNonStreaming): string {
-  const { prompt, size, num_inference_steps: steps, guidance_scale: guidance, seed, n } = request;
-  const options = Object.entries({ prompt, size, steps, guidance, seed, n })
+  const { prompt, size, num_inference_steps: steps, guidance_scale: guidance, acceleration, seed, n } = request;
+  const options = Object.entries({ prompt, size, steps, guidance, acceleration, seed, n })
     .filter(([, value]) => value !== undefined && value !== null)
     .map(([name, value]) => `--${name} ${typeof value === 'number' ? value : shell(String(value))}`);
   return ['npx flux-srpo generate --model <folder of the bundle>', ...options, '--out picture.png'].join(' \\\n  ');
 }
 
-/** The model's address, or the call that gets a folder of the disk. */
-const source = (model: string) => (model.startsWith('folder:') ? 'await showDirectoryPicker()' : quote(model));
+/** The options of a client that draws there. A folder of the disk is asked for. */
+function optionsOf({ bundle, host, service = 'flux-srpo' }: Place): string {
+  if (host !== undefined) {
+    return `{\n  backend: 'remote',\n  remote: { baseURL: ${quote(bundle)}, service: ${quote(service)} },\n}`;
+  }
+  return `{ model: ${bundle.startsWith('folder:') ? 'await showDirectoryPicker()' : quote(bundle)}, allowWasm: true }`;
+}
+
 const quote = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 const shell = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 const indent = (text: string) => text.replaceAll('\n', '\n  ');

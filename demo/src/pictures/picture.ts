@@ -1,4 +1,5 @@
 import type { CountedMemory, ImageRequestNonStreaming, Timings } from 'flux-srpo';
+import type { ServerSettings } from '../server.ts';
 
 /** A finished picture and all that is known of it. It is stored as it is, without `url`. */
 export interface Picture {
@@ -15,7 +16,7 @@ export interface Picture {
   index: number;
   width: number;
   height: number;
-  /** Address of the model, for `createFluxSrpo`. */
+  /** Address of the model, for `createFluxSrpo`, or of the server. */
   bundle: string;
   /** Human name of the model. */
   modelName: string;
@@ -23,6 +24,8 @@ export interface Picture {
   device: 'webgpu' | 'wasm' | 'remote';
   /** The server that drew it. */
   host?: string;
+  /** What that server speaks. */
+  service?: ServerSettings['service'];
   /** Of the whole batch. */
   seconds: number;
   timings?: Timings;

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html';
 import { live } from 'lit-html/directives/live.js';
 import type { Actions } from '../actions.ts';
-import { asCode, LANGUAGES, type Language } from '../pictures/as-code.ts';
+import { asCode, type Language, languagesOf } from '../pictures/as-code.ts';
 import { fileName, type Picture } from '../pictures/picture.ts';
 import { describeSize } from '../sizes.ts';
 import type { State } from '../state.ts';
@@ -51,12 +51,15 @@ function factsView(picture: Picture): TemplateResult {
   return html`<dl>${facts.filter(([, value]) => value !== '').map(([term, value]) => html`<dt>${term}</dt><dd>${value}</dd>`)}</dl>`;
 }
 
-function codeView({ request, width, height, bundle }: Picture, { language }: State, actions: Actions): TemplateResult {
-  const code = asCode(language, { ...request, size: `${width}x${height}` }, bundle);
+function codeView(picture: Picture, state: State, actions: Actions): TemplateResult {
+  const { request, width, height } = picture;
+  const languages = languagesOf(picture);
+  const language = languages.find((each) => each === state.language) ?? languages[0]!;
+  const code = asCode(language, { ...request, size: `${width}x${height}` }, picture);
   const choose = ({ target }: Event) => actions.speak((target as HTMLSelectElement).value as Language);
   return html`<div class="joined code-head">
-      <select aria-label=${words.tools.language} .value=${live(language)} @change=${choose}>
-        ${LANGUAGES.map((each) => html`<option value=${each}>${words.languages[each]}</option>`)}
+      <select aria-label=${words.tools.language} @change=${choose}>
+        ${languages.map((each) => html`<option value=${each} .selected=${live(each === language)}>${words.languages[each]}</option>`)}
       </select>
       <button type="button" class="small" @click=${() => actions.copyText(code)}>${words.tools.copyCode}</button>
     </div>

@@ -84,6 +84,7 @@ Says first what a file is that convert does not take, and which parts of a cut G
   --size <size>                 WIDTHxHEIGHT in multiples of 16, or a preset name of the bundle
   --steps <n>                   denoising steps (default: the bundle's)
   --guidance <x>                distilled guidance (default: the bundle's)
+  --acceleration <how>          none, regular or high: skips steps in which little changes (default none)
   --seed <n>                    0 … 2^53 - 1; random when absent
   --n <count>                   pictures of one batch of noise (default 1)
   --max-sequence-length <n>     T5 tokens, padding included (default: the bundle's)

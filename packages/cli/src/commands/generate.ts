@@ -1,4 +1,5 @@
 import {
+  ACCELERATIONS,
   formatCount,
   type ImageSize,
   InputError,
@@ -35,6 +36,7 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
     size: { type: 'string' },
     steps: { type: 'string' },
     guidance: { type: 'string' },
+    acceleration: { type: 'string' },
     seed: { type: 'string' },
     n: { type: 'string' },
     'max-sequence-length': { type: 'string' },
@@ -66,6 +68,10 @@ export async function runGenerate(args: string[], signal: AbortSignal): Promise<
     size: sizeOption(values.size, bundle.manifest),
     steps: integer('steps', LIMITS.num_inference_steps),
     guidance: bounded('guidance', strict.number(...LIMITS.guidance_scale)),
+    acceleration:
+      values.acceleration === undefined
+        ? undefined
+        : strict.oneOf(...ACCELERATIONS)(values.acceleration, '--acceleration'),
     seed: integer('seed', LIMITS.seed),
     n: integer('n', LIMITS.n),
     maxSequenceLength: integer('max-sequence-length', LIMITS.max_sequence_length),
