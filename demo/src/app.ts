@@ -1,4 +1,4 @@
-import type { FluxSrpo, LoadedModel, ModelFolder, ModelStorage } from 'flux-srpo';
+import type { FluxSrpo, LoadedModel, ModelFolder, ModelStorage, ProbeReport } from 'flux-srpo';
 import { randomSeed } from 'flux-srpo/wire';
 import type { Actions } from './actions.ts';
 import { EMBEDDED, modelOfAddress, showInAddress } from './address.ts';
@@ -45,8 +45,14 @@ export function createApp(store: Store, storage: ModelStorage) {
     };
     show();
     const flux = source.create();
-    // Before the model is there, the page says whether it can draw here.
-    if (host === undefined) flux.probe({ signal }).then((probe) => store.set({ probe }), ignore);
+    // Before a first model is there, the page says whether it can draw here. What was found of one
+    // that cannot be opened says nothing of the present one.
+    let probe: ProbeReport | undefined;
+    const hear = (found: ProbeReport) => {
+      probe = found;
+      if (before === undefined || opened?.flux === flux) store.set({ probe });
+    };
+    if (host === undefined) flux.probe({ signal }).then(hear, ignore);
     const isLatest = () => store.state.stage.at === 'opening' && store.state.stage.cancel === cancel;
     try {
       const model = await flux.load({
@@ -58,7 +64,13 @@ export function createApp(store: Store, storage: ModelStorage) {
       });
       signal.throwIfAborted();
       opened = { ...source, flux, model };
-      store.set({ stage: { at: 'ready', model }, address, host, outcome: { text: '', notes: [] } });
+      store.set({
+        stage: { at: 'ready', model },
+        address,
+        host,
+        ...(probe && { probe }),
+        outcome: { text: '', notes: [] },
+      });
       if (host === undefined) showInAddress(address);
       void keepBackend(model.backend);
       await before?.flux.dispose();

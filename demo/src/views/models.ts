@@ -42,8 +42,8 @@ export function modelsView(state: State, actions: Actions): TemplateResult {
         (row) => rowView(row, state, actions),
       )}
     </ul>
-    <div class="tools">${pickView(actions)}<button type="button" class="small" @click=${actions.models.clear}>${words.models.clear}</button></div>
     <p id="storage" class="quiet">${words.models.room(takenRoom(stored), freeRoom(models))}</p>
+    <div class="tools">${pickView(actions)}<button type="button" class="small" @click=${actions.models.clear}>${words.models.clear}</button></div>
     <p id="models-status" role="status">${text}</p>
     <p id="models-error" class="error" role="alert" ?hidden=${error === undefined}>${error === undefined ? nothing : errorText(error)}</p>`;
 }
@@ -99,7 +99,7 @@ function pickView({ models: { pickFolder, useFiles } }: Actions): TemplateResult
 function verifyView(model: StoredModel, title: string, { models: { verifying } }: State, { models }: Actions) {
   const isChecked = verifying?.id === model.id;
   const act = () => (isChecked ? models.stopVerify() : models.verify(model, title));
-  return html`<button type="button" aria-label=${isChecked ? nothing : words.models.verifyNamed(title)} ?disabled=${verifying !== undefined && !isChecked} @click=${act}>${isChecked ? words.models.stopVerify : words.models.verify}</button>`;
+  return html`<button type="button" class="small" aria-label=${isChecked ? nothing : words.models.verifyNamed(title)} ?disabled=${verifying !== undefined && !isChecked} @click=${act}>${isChecked ? words.models.stopVerify : words.models.verify}</button>`;
 }
 
 function rowView(
@@ -115,11 +115,18 @@ function rowView(
       <div>${title}</div>
       <div class="quiet">${about}</div>
     </div>
-    ${canUse ? html`<button type="button" class="use" title=${title} ?disabled=${isCurrent} @click=${() => use(url)}>${isCurrent ? words.models.inUse : words.models.use}</button>` : nothing}
-    ${unfinished === undefined ? nothing : html`<button type="button" aria-label=${words.models.proceedWith(unfinished.id)} @click=${() => proceed(unfinished)}>${words.models.proceed}</button>`}
-    ${stored?.state === 'complete' ? verifyView(stored, title, state, actions) : nothing}
-    ${folder === undefined ? nothing : html`<button type="button" data-then="models-title" aria-label=${words.models.forgetNamed(folder.name)} @click=${() => forgetFolder(folder)}>${words.models.forget}</button>`}
-    ${stored === undefined || removable === undefined ? nothing : html`<button type="button" aria-label=${words.models.removeNamed(removable)} @click=${() => remove(stored, removable)}>${words.models.remove}</button>`}
+    <div class="acts">
+      ${canUse ? html`<button type="button" class="small use" title=${title} ?disabled=${isCurrent} @click=${() => use(url)}>${isCurrent ? words.models.inUse : words.models.use}</button>` : nothing}
+      ${unfinished && actView(words.models.proceed, words.models.proceedWith(unfinished.id), () => proceed(unfinished))}
+      ${stored?.state === 'complete' ? verifyView(stored, title, state, actions) : nothing}
+      ${folder && actView(words.models.forget, words.models.forgetNamed(folder.name), () => forgetFolder(folder))}
+      ${stored && removable && actView(words.models.remove, words.models.removeNamed(removable), () => remove(stored, removable))}
+    </div>
     ${refused?.url === url ? html`<p class="error" role="alert">${errorText(refused.error, nextStep(refused.error))}</p>` : nothing}
   </li>`;
+}
+
+/** @param name what it is for, to screen readers */
+function actView(label: string, name: string, act: () => void): TemplateResult {
+  return html`<button type="button" class="small" data-then="models-title" aria-label=${name} @click=${act}>${label}</button>`;
 }
