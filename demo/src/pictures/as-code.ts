@@ -1,13 +1,13 @@
 import type { ImageRequestNonStreaming } from 'flux-srpo';
 import type { Picture } from './picture.ts';
 
-export const LANGUAGES = ['library', 'fetch', 'openai', 'ai-sdk', 'curl', 'cli'] as const;
+const LANGUAGES = ['library', 'fetch', 'openai', 'ai-sdk', 'curl', 'cli'] as const;
 export type Language = (typeof LANGUAGES)[number];
 
 /** What drew a picture. */
 export type Place = Pick<Picture, 'bundle' | 'host' | 'service'>;
 
-/** What the code for a picture can be written for: no command asks a server, and curl only speaks plainly. */
+/** What the code can be written for. Of a server's picture, not what cannot ask that server. */
 export function languagesOf({ host, service }: Place): Language[] {
   if (host === undefined) return [...LANGUAGES];
   return LANGUAGES.filter((language) => language !== 'cli' && (language !== 'curl' || service !== 'fal'));
