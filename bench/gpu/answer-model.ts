@@ -95,7 +95,7 @@ export async function answerModel(question: ModelQuestion, tell: Tell): Promise<
   await pipeline.dispose();
 }
 
-/** The largest budget, in tenths of what resident weights take, with which they are streamed. */
+/** The largest budget, in hundredths of what resident weights take, that makes them stream. */
 async function streamingBudget(
   backend: Backend,
   bundle: Bundle,
@@ -110,9 +110,9 @@ async function streamingBudget(
   const planner = async (memoryBudget: number) =>
     (await createPipeline({ bundle, backend, memoryBudget })).plan(request);
   const { bytes } = (await planner(budget)).phases.denoise;
-  for (let tenths = 9; tenths > 0; tenths--) {
-    const plan = await planner((bytes * tenths) / 10);
-    if (plan.phases.denoise.mode === 'streamed' && plan.refusals.length === 0) return (bytes * tenths) / 10;
+  for (let hundredths = 99; hundredths > 0; hundredths--) {
+    const plan = await planner((bytes * hundredths) / 100);
+    if (plan.phases.denoise.mode === 'streamed' && plan.refusals.length === 0) return (bytes * hundredths) / 100;
   }
   throw new Error('no budget makes the weights stream');
 }

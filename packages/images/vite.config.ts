@@ -13,7 +13,7 @@ const entries = Object.fromEntries(
 
 /**
  * The published package: one entry per subpath. Everything is inside but onnxruntime-web, which
- * brings WebAssembly files.
+ * brings WebAssembly files, and what has native parts for Node.
  */
 export default defineConfig({
   plugins: [keepWorkerUrls(Object.keys(entries)), withoutSecondRuntime(), billOfMaterials(), thirdPartyLicences()],
@@ -24,7 +24,7 @@ export default defineConfig({
     sourcemap: false,
     lib: { entry: entries, formats: ['es'] },
     rolldownOptions: {
-      external: [/^onnxruntime-web(\/|$)/],
+      external: [/^onnxruntime-(web|node)(\/|$)/, /^node:/, 'webgpu'],
       output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
     },
   },

@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createWebGpuBackend } from '@flux-srpo/runtime';
-import { createNodeBackend } from '@flux-srpo/runtime/node';
+import { createNodeBackend, renewRuntime } from '@flux-srpo/runtime/node';
 import { decode } from 'fast-png';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runServe } from '../../packages/cli/src/commands/serve.ts';
@@ -11,6 +11,7 @@ import { SMALL, tinyBundle } from '../support/engine.ts';
 import { writeFiles } from '../support/write-files.ts';
 import { lanes, missing } from './support/adapter.ts';
 import { withEngine } from './support/small-engine.ts';
+import { cacheWithVerdict } from './support/verdict.ts';
 
 /*
  * A server that computes on this machine's GPU. Oracle: onnxruntime-node's picture. All in one
@@ -28,7 +29,7 @@ const isRepeated = lanes !== undefined && lanes !== 8;
 let files: BundleFolder;
 let onCpu: Uint8Array;
 
-const openGpu = () => createWebGpuBackend({ precision: 'f32', selfTest: false });
+const openGpu = () => createWebGpuBackend({ precision: 'f32', selfTest: false, renewRuntime });
 
 const pixelsOf = ({ data }: { data: { b64_json?: string }[] }): Uint8Array =>
   decode(Buffer.from(data[0]!.b64_json!, 'base64')).data as Uint8Array;
@@ -54,22 +55,6 @@ afterEach(() => {
   vi.restoreAllMocks();
   vi.unstubAllEnvs();
 });
-
-/** A folder in which this adapter's verdict is known: asking its kernels takes a minute. */
-async function cacheWithVerdict(): Promise<string> {
-  const cache = await mkdtemp(join(tmpdir(), 'flux-srpo-cache-'));
-  const verdict = { rung: 'no-subgroups', precision: 'f16', errors: {}, programs: [], steppedDown: [] };
-  await mkdir(join(cache, 'flux-srpo'));
-  const store = {
-    get: async (key: string) => {
-      await writeFile(join(cache, 'flux-srpo/verdicts.json'), JSON.stringify({ [key]: verdict }));
-      return verdict;
-    },
-    set: async () => undefined,
-  };
-  await (await createWebGpuBackend({ selfTest: { store } })).dispose();
-  return cache;
-}
 
 /** The command in this process, until `work` is done. */
 async function whileServing(options: readonly string[], work: (url: string) => Promise<void>): Promise<string> {
@@ -102,7 +87,7 @@ async function whileServing(options: readonly string[], work: (url: string) => P
 }
 
 it('serve --device webgpu answers with the picture of the CPU', async () => {
-  vi.stubEnv('XDG_CACHE_HOME', await cacheWithVerdict());
+  vi.stubEnv('XDG_CACHE_HOME', await cacheWithVerdict(files));
   const said = await whileServing(['--device', 'webgpu', '--precision', 'f32'], async (url) => {
     const response = await fetch(`${url}/v1/images/generations`, {
       method: 'POST',
@@ -166,6 +151,18 @@ describe('the engine of serve', () => {
       });
       await expect(engine.images.generate(REQUEST)).rejects.toMatchObject({ code: 'device/out-of-memory' });
       expect(refused).toHaveBeenCalled();
+      expectThePicture(pixelsOf(await engine.images.generate(REQUEST)));
+    });
+  });
+
+  // In Node before 24 a run that fails leaves onnxruntime-web's instance unusable.
+  it('says that a run failed, and draws the next picture with a runtime that is sound', async () => {
+    await withEngine(files, await openGpu(), async (engine) => {
+      const failing = vi.spyOn(GPUDevice.prototype, 'createBindGroup').mockImplementationOnce(() => {
+        throw new Error('planted');
+      });
+      await expect(engine.images.generate(REQUEST)).rejects.toMatchObject({ code: 'inference/run' });
+      expect(failing).toHaveBeenCalled();
       expectThePicture(pixelsOf(await engine.images.generate(REQUEST)));
     });
   });

@@ -52,7 +52,9 @@ describe('the packed library', () => {
     );
     expect(esm).toEqual([]);
     const entries = 'entrypoints' in analysis ? Object.keys(analysis.entrypoints) : [];
-    expect(entries).toEqual(expect.arrayContaining(['.', './fetch', './ai-sdk', './remote', './wire', './worker']));
+    expect(entries).toEqual(
+      expect.arrayContaining(['.', './fetch', './ai-sdk', './node', './remote', './wire', './worker']),
+    );
   });
 
   it('holds nothing of the workspace: no sources, no private package, no second runtime', async () => {
@@ -107,7 +109,7 @@ describe('the packed library', () => {
   )(
     'type-checks in a strict project with ES2022, %s, %s resolution, examples of the docs included',
     async (compiler, resolution) => {
-      const entries = ['', '/fetch', '/ai-sdk', '/remote', '/wire', '/worker'];
+      const entries = ['', '/fetch', '/ai-sdk', '/node', '/remote', '/wire', '/worker'];
       await writeFile(
         join(app, 'entries.ts'),
         entries.map((entry, i) => `export * as entry${i} from 'flux-srpo${entry}';`).join('\n'),

@@ -91,7 +91,8 @@ function readModule(path: string, entries: ReadonlyMap<string, string>): Module 
           add(module.passesOn, moduleSpecifier, (propertyName ?? name).text, name.text);
       }
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-      add(module.imports, node.arguments[0]!, '*', '');
+      // What is put together when it runs is no module of this repository.
+      if (ts.isStringLiteral(node.arguments[0]!)) add(module.imports, node.arguments[0], '*', '');
     } else if (ts.isImportTypeNode(node) && node.qualifier !== undefined) {
       add(module.imports, (node.argument as ts.LiteralTypeNode).literal, node.qualifier.getText(), '');
     } else if (ts.canHaveModifiers(node) && node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)) {

@@ -1,8 +1,13 @@
-import { join } from 'node:path';
 import { type DeviceError, isFluxError, requiredLimits } from '@flux-srpo/core';
 import { type Backend, type Bundle, createWebGpuBackend, halfGraphsOf } from '@flux-srpo/runtime';
-import { createNodeBackend, fileVerdictStore, findGpu, gpuName, installDawn } from '@flux-srpo/runtime/node';
-import { cacheFolder } from './cache-folder.ts';
+import {
+  createNodeBackend,
+  findGpu,
+  gpuName,
+  installDawn,
+  nodeVerdictStore,
+  renewRuntime,
+} from '@flux-srpo/runtime/node';
 import type { Computing } from './computing-options.ts';
 import { cpuMemory } from './cpu-memory.ts';
 
@@ -50,7 +55,8 @@ async function onGpu({ precision, budget }: Computing, bundle: Bundle | undefine
   await installDawn();
   const backend = await createWebGpuBackend({
     precision,
-    selfTest: { store: fileVerdictStore(join(cacheFolder(), 'verdicts.json')) },
+    selfTest: { store: nodeVerdictStore() },
+    renewRuntime,
     ...(bundle && { requiredLimits: requiredLimits(bundle.manifest), halfGraphs: halfGraphsOf(bundle) }),
   });
   return {

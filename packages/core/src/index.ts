@@ -16,9 +16,17 @@ export { presetSizes, requestDefaults } from './manifest/request-fields.ts';
 export * from './manifest/weight-class.ts';
 export * from './memory/budget.ts';
 export { decodeTiles, type Tile, tileBlend, tileStride } from './memory/decode-tiles.ts';
-export { type MemoryTrial, mayTryMemory, memoryKey, memoryTrial, triedTarget } from './memory/memory-trial.ts';
+export {
+  type AdapterNames,
+  adapterIdentity,
+  type MemoryTrial,
+  mayTryMemory,
+  memoryKey,
+  memoryTrial,
+  triedTarget,
+} from './memory/memory-trial.ts';
 export * from './memory/part-sizes.ts';
-export { type Means, planPicture, requiredLimits } from './memory/picture-plan.ts';
+export { type Means, mayUseHalves, planPicture, requiredLimits } from './memory/picture-plan.ts';
 export * from './memory/plan.ts';
 export * from './memory/plan-types.ts';
 export { assertPlanned } from './memory/refusals.ts';

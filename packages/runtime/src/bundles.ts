@@ -3,3 +3,4 @@ export { type KeepableBundle, openBundle } from './bundle/bundle.ts';
 export { type BundleFiles, httpBundle } from './bundle/bundle-files.ts';
 export type { ChunkStore } from './bundle/chunk-cache.ts';
 export { keepAll } from './bundle/keep-all.ts';
+export { readManifest } from './bundle/read-manifest.ts';

@@ -1,4 +1,4 @@
-import { isFluxError, type MemoryPlan, PARTS } from '@flux-srpo/core';
+import { adapterIdentity, isFluxError, type MemoryPlan, PARTS } from '@flux-srpo/core';
 import type { Bundle } from './bundle/bundle.ts';
 import { assertGoesOn } from './generation/checkpoint.ts';
 import type { GenerateOptions, GenerateResult } from './generation/contract.ts';
@@ -44,11 +44,14 @@ export class Pipeline {
     this.#guard = new SafetyGuard(backend, bundle);
   }
 
-  /** Pipelines of one fingerprint draw the same bits from the same request. */
+  /**
+   * Pipelines of one fingerprint compute the same latents, to the bit, from the same request. The
+   * pixels too where their plans decode in the same tiles (`decodeTile`).
+   */
   get fingerprint(): string {
     const { name, info } = this.backend;
     const { precision, runtimeVersion, adapter, selfTest, shaderFix } = info;
-    const gpu = adapter && [adapter.vendor, adapter.architecture, adapter.device, adapter.description];
+    const gpu = adapter && adapterIdentity(adapter);
     return JSON.stringify([this.bundle.identity, name, runtimeVersion, precision, gpu, selfTest?.rung, shaderFix]);
   }
 

@@ -1,4 +1,5 @@
 export { folderBundle } from './bundle/folder-bundle.ts';
 export { type FoundGpu, findGpu, gpuName, installDawn } from './ort/dawn.ts';
-export { fileVerdictStore } from './ort/file-verdict-store.ts';
 export { createNodeBackend } from './ort/node.ts';
+export { nodeVerdictStore } from './ort/node-verdict-store.ts';
+export { renewRuntime } from './ort/renew-runtime.ts';

@@ -2,6 +2,7 @@ import { fromWireError, parseManifest, type WireError } from '@flux-srpo/core';
 import { createRemote } from 'flux-srpo/remote';
 import { parseRequest } from 'flux-srpo/wire';
 import { resolveOptions } from '../../../packages/images/src/client/options.ts';
+import { pageHome } from '../../../packages/images/src/client/page-home.ts';
 import { assertGoesOn, type Checkpoint } from '../../../packages/runtime/src/generation/checkpoint.ts';
 import { type GenerateRequest, resolveRequest } from '../../../packages/runtime/src/request.ts';
 import { type FuzzTarget, isRefusal, jsonBytes, parseJson, read, require, textBytes } from './target.ts';
@@ -92,7 +93,7 @@ export const REQUESTS: Readonly<Record<string, FuzzTarget>> = {
     ],
     run: async (bytes) => {
       const { options = {}, request, from, error } = (parseJson(bytes)?.json ?? {}) as Record<string, unknown>;
-      await isRefusal(() => void resolveOptions(options as object));
+      await isRefusal(() => void resolveOptions(options as object, pageHome));
       await isRefusal(() => {
         const resolved = resolveRequest(request as GenerateRequest, MANIFEST);
         assertGoesOn(withArrays(from) as Checkpoint, resolved, MANIFEST.config.transformer);

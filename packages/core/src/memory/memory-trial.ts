@@ -1,7 +1,7 @@
 import type { Manifest } from '../manifest/manifest.ts';
 import { DEFAULT_MEMORY_BUDGET } from './budget.ts';
 import { partSizes } from './part-sizes.ts';
-import { type Means, planPicture } from './picture-plan.ts';
+import { type Means, mayUseHalves, planPicture } from './picture-plan.ts';
 
 /*
  * A browser does not tell how much memory a GPU has. Where it is worth it, and where asking is not
@@ -31,8 +31,7 @@ export function memoryTrial(manifest: Manifest, means: Omit<Means, 'memoryBudget
   const size = manifest.sizes[manifest.defaults.size];
   const { keep, peak } = planPicture(manifest, size, { ...means, memoryTarget: Number.POSITIVE_INFINITY });
   if (!keep || peak <= DEFAULT_MEMORY_BUDGET) return undefined;
-  const f16 = means.precision !== 'f32' && means.adapter?.features.includes('shader-f16') === true;
-  const parts = partSizes(manifest, f16).map(({ bytes }) => Math.ceil(bytes / 4) * 4);
+  const parts = partSizes(manifest, mayUseHalves(means)).map(({ bytes }) => Math.ceil(bytes / 4) * 4);
   const pieces = [...parts];
   for (let work = peak - parts.reduce((sum, bytes) => sum + bytes, 0); work > 0; work -= WORK_PIECE) {
     pieces.push(Math.ceil(Math.min(WORK_PIECE, work) / 4) * 4);
@@ -67,12 +66,20 @@ export function mayTryMemory(
   return !/AppleWebKit|Mobile|Android/.test(userAgent);
 }
 
+/** All that browsers say of which adapter it is. */
+export interface AdapterNames {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+}
+
+/** Tells one adapter from another, as far as its names do. */
+export function adapterIdentity({ vendor, architecture, device, description }: AdapterNames): string[] {
+  return [vendor, architecture, device, description];
+}
+
 /** Where a target is remembered: per adapter, bundle and precision. */
-export function memoryKey(
-  adapter: { vendor: string; architecture: string; device: string; description: string },
-  bundle: string,
-  precision: string,
-): string {
-  const { vendor, architecture, device, description } = adapter;
-  return `flux-srpo memory 1 ${JSON.stringify([vendor, architecture, device, description, bundle, precision])}`;
+export function memoryKey(adapter: AdapterNames, bundle: string, precision: string): string {
+  return `flux-srpo memory 1 ${JSON.stringify([...adapterIdentity(adapter), bundle, precision])}`;
 }

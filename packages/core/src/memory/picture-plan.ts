@@ -17,14 +17,15 @@ export interface Means {
   precision?: 'auto' | Precision | undefined;
 }
 
-export function planPicture(
-  manifest: Manifest,
-  size: ImageSize,
-  { adapter, memoryBudget, memoryTarget, precision }: Means,
-): MemoryPlan {
-  const f16 =
-    precision !== 'f32' && manifest.graphs_f16 !== undefined && adapter?.features.includes('shader-f16') === true;
-  return plannedPicture(manifest, size, { f16, limits: adapter?.limits, budget: memoryBudget, target: memoryTarget });
+/** Whether this machine computes in halves, as far as its adapter says. */
+export function mayUseHalves({ adapter, precision }: Means): boolean {
+  return precision !== 'f32' && adapter?.features.includes('shader-f16') === true;
+}
+
+export function planPicture(manifest: Manifest, size: ImageSize, means: Means): MemoryPlan {
+  const { adapter, memoryBudget: budget, memoryTarget: target } = means;
+  const f16 = manifest.graphs_f16 !== undefined && mayUseHalves(means);
+  return plannedPicture(manifest, size, { f16, limits: adapter?.limits, budget, target });
 }
 
 /** Least limits a device needs for the model's smallest preset, by WebGPU name. */

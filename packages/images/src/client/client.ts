@@ -4,10 +4,12 @@ import type { ImageRequest } from '../wire/request.ts';
 import type { ImageResponse } from '../wire/response.ts';
 import { askConsent, mayFallBack } from './fallback.ts';
 import type { FluxSrpo } from './flux-srpo.ts';
+import type { Home } from './home.ts';
 import type { Call, GenerateOptions } from './image-client.ts';
 import type { ImageStream } from './image-stream.ts';
 import type { LocalClient } from './local-client.ts';
 import { type FluxSrpoOptions, resolveOptions } from './options.ts';
+import { pageHome } from './page-home.ts';
 import { Queue } from './queue.ts';
 import type { RemoteClient } from './remote-client.ts';
 import { reporting } from './reporting.ts';
@@ -17,7 +19,12 @@ import { reporting } from './reporting.ts';
  * nothing before the first call.
  */
 export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
-  const { local, remote, fallback, maxQueue } = resolveOptions(options);
+  return createClient(options, pageHome);
+}
+
+/** The same, wherever it lives. */
+export function createClient(options: FluxSrpoOptions, home: Home): FluxSrpo {
+  const { local, remote, fallback, maxQueue } = resolveOptions(options, home);
   const queue = new Queue(maxQueue);
   const disposal = new AbortController();
   let here: LocalClient | undefined;
@@ -130,7 +137,7 @@ export function createFluxSrpo(options: FluxSrpoOptions): FluxSrpo {
     async probe(options_ = {}) {
       const { signal } = begin(options_);
       const { probe } = await import('../probe/probe.ts');
-      return probe(local?.input, signal);
+      return probe(local?.input, signal, home);
     },
     async load(options_ = {}) {
       const call = begin(options_);

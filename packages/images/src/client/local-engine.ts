@@ -6,16 +6,16 @@ import type { LoadInput, LocalModel } from '../worker/protocol.ts';
 import { endsWorker, isRecoverable } from '../worker/recovery.ts';
 import { workerFailure } from '../worker/worker-failure.ts';
 import { type Patience, WorkerLink } from '../worker/worker-link.ts';
-import { assertPage } from './assert-page.ts';
 import { CallProgress } from './call-progress.ts';
 import { GpuTurn } from './gpu-turn.ts';
+import type { Home } from './home.ts';
 import type { GenerateOptions } from './image-client.ts';
 import { keepAwake } from './keep-awake.ts';
 import { KeptSteps } from './kept-steps.ts';
 
 export interface LocalEngineOptions {
   input: LoadInput;
-  startWorker: () => Worker;
+  home: Home;
   /** Absent where a bundler has placed the worker's module. */
   workerUrl?: string | undefined;
   patience: Patience;
@@ -182,9 +182,10 @@ export class LocalEngine {
   }
 
   #start(): Worker {
-    assertPage();
+    const { home, workerUrl } = this.#options;
+    home.assertCanCompute();
     try {
-      return this.#options.startWorker();
+      return home.startWorker(workerUrl);
     } catch (cause) {
       throw new DeviceError(
         "the page may not start the worker; its script must be of the page's own origin and allowed by worker-src",

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type FluxSrpoOptions, resolveOptions } from './options.ts';
+import { pageHome } from './page-home.ts';
 
 const model = 'https://models.example/tiny/';
-const inputOf = (options: FluxSrpoOptions) => resolveOptions({ model, ...options }).local?.input;
+const inputOf = (options: FluxSrpoOptions) => resolveOptions({ model, ...options }, pageHome).local?.input;
 
 describe('the precision option', () => {
   it('reaches the worker as it was given', () => {

@@ -4,6 +4,7 @@ import { checkOptions as checkRemoteOptions } from '../remote/options.ts';
 import { type ModelAddress, type ModelSource, readModel, readSha256, readUrl } from '../store/model-source.ts';
 import type { ModelFolder } from '../store/picked-folder.ts';
 import type { LoadInput, LocalBackend } from '../worker/protocol.ts';
+import type { Home } from './home.ts';
 import type { LocalEngineOptions } from './local-engine.ts';
 
 /** Where the model is, what may compute it, and whether a server may. */
@@ -159,12 +160,12 @@ const readOptions = strict.object<ReadOptions>({
 });
 
 /** @throws InputError that names the option */
-export function resolveOptions(given: FluxSrpoOptions): ResolvedOptions {
+export function resolveOptions(given: FluxSrpoOptions, home: Home): ResolvedOptions {
   const options = readOptions(given, '');
   const { backend = 'auto', fallback = 'when-unsupported', maxQueue = MAX_QUEUE, remote } = options;
   if (backend === 'remote' && remote === undefined) throw required('remote', 'with backend "remote"');
   return {
-    ...(backend === 'remote' ? {} : { local: resolveLocal(options, backend) }),
+    ...(backend === 'remote' ? {} : { local: resolveLocal(options, backend, home) }),
     ...(remote === undefined ? {} : { remote }),
     // Whoever names a local backend has chosen.
     fallback: backend === 'auto' && remote !== undefined ? fallback : 'never',
@@ -172,7 +173,7 @@ export function resolveOptions(given: FluxSrpoOptions): ResolvedOptions {
   };
 }
 
-function resolveLocal(options: ReadOptions, backend: 'auto' | LocalBackend): LocalEngineOptions {
+function resolveLocal(options: ReadOptions, backend: 'auto' | LocalBackend, home: Home): LocalEngineOptions {
   const { model, allowWasm, keep, memoryBudget, precision, threads, workerUrl, wasmUrl, wasmSha256 } = options;
   if (model === undefined) throw required('model', 'unless backend is "remote"');
   if (wasmSha256 !== undefined && wasmUrl === undefined) throw required('wasmUrl', 'with wasmSha256');
@@ -190,11 +191,7 @@ function resolveLocal(options: ReadOptions, backend: 'auto' | LocalBackend): Loc
       memoryBudget,
       precision,
     },
-    startWorker: () => {
-      // The literal form is what bundlers look for.
-      if (workerUrl === undefined) return new Worker(new URL('../worker.ts', import.meta.url), { type: 'module' });
-      return new Worker(workerUrl, { type: 'module' });
-    },
+    home,
     workerUrl: workerUrl && String(workerUrl),
     shareGpu: options.shareGpu ?? false,
     keepAwake: options.keepAwake ?? true,

@@ -1,6 +1,5 @@
 import {
   assertPlanned,
-  DeviceError,
   isFluxError,
   MAX_MANIFEST_BYTES,
   type Manifest,
@@ -13,8 +12,8 @@ import {
   type StorageError,
 } from '@flux-srpo/core';
 import { sha256Hex } from '@flux-srpo/formats';
-import { probeAdapter } from '@flux-srpo/runtime/device';
-import { assertPage } from '../client/assert-page.ts';
+import { readManifest as readBundleManifest } from '@flux-srpo/runtime/bundle';
+import type { Home } from '../client/home.ts';
 import { cachesLast, offeredRoom, tooLittleRoom, whyNoCaches } from '../store/cache/cache-room.ts';
 import { KeptChunks } from '../store/cache/kept-chunks.ts';
 import { findFile } from '../store/opfs/opfs-files.ts';
@@ -26,16 +25,13 @@ import { expectedMemory } from './expected-memory.ts';
 import type { Findings, ProbeReport } from './probe-report.ts';
 import { probeSummary } from './probe-summary.ts';
 
-/** A machine that has named no adapter by then has none worth waiting for. */
-const ADAPTER_TIMEOUT_MS = 700;
-
 /** Asks the adapter and reads the manifest. @param input absent where nothing is computed here */
-export async function probe(input: LoadInput | undefined, signal: AbortSignal): Promise<ProbeReport> {
-  const findings = await find(input, signal);
+export async function probe(input: LoadInput | undefined, signal: AbortSignal, home: Home): Promise<ProbeReport> {
+  const findings = await find(input, signal, home);
   return { ...findings, summary: probeSummary(findings) };
 }
 
-async function find(input: LoadInput | undefined, signal: AbortSignal): Promise<Findings> {
+async function find(input: LoadInput | undefined, signal: AbortSignal, home: Home): Promise<Findings> {
   const environment = await probeEnvironment();
   const reasons: ProbeReport['reasons'] = [];
   const note = (error: unknown): void => {
@@ -44,13 +40,13 @@ async function find(input: LoadInput | undefined, signal: AbortSignal): Promise<
   };
   if (input === undefined) return { ...environment, verdict: 'unsupported', reasons };
   try {
-    assertPage();
+    home.assertCanCompute();
   } catch (error) {
     note(error);
     return { ...environment, verdict: 'unsupported', reasons };
   }
   // Settled, so that one failure does not hide the other.
-  const [adapter, manifest] = await Promise.allSettled([withTimeout(probeAdapter()), readManifest(input, signal)]);
+  const [adapter, manifest] = await Promise.allSettled([home.probeAdapter(), readManifest(input, signal, home)]);
   signal.throwIfAborted();
   const found = adapter.status === 'fulfilled' ? { adapter: adapter.value } : {};
   const report = { ...environment, reasons, ...found };
@@ -62,7 +58,7 @@ async function find(input: LoadInput | undefined, signal: AbortSignal): Promise<
   const { model, name, licence, sizes, defaults } = read;
   const size = sizes[defaults.size];
   const asked = { ...found, memoryBudget: input.memoryBudget, precision: input.precision };
-  const { basis, ...target } = await expectedMemory(read, identity, asked);
+  const { basis, ...target } = await expectedMemory(read, identity, asked, home.verdicts);
   const means: Means = { ...asked, ...target };
   const facts = {
     model: { model, name, licence },
@@ -84,7 +80,7 @@ async function find(input: LoadInput | undefined, signal: AbortSignal): Promise<
       note(error);
     }
   }
-  const notKept = await whyNotKept(input, read);
+  const notKept = home.openFiles?.(input.model) === undefined ? await whyNotKept(input, read) : undefined;
   if (notKept !== undefined) note(notKept);
   if (notKept !== undefined && input.keep === true) return { ...report, ...facts, verdict: 'unsupported' };
   const backend = input.backends.find((name) => name === 'wasm' || hasGpu);
@@ -118,8 +114,14 @@ interface ReadManifest {
   identity: string;
 }
 
-async function readManifest({ model, folder: picked }: LoadInput, signal: AbortSignal): Promise<ReadManifest> {
+async function readManifest(
+  { model, folder: picked }: LoadInput,
+  signal: AbortSignal,
+  home: Home,
+): Promise<ReadManifest> {
   if (picked !== undefined) return readFile(await pickedFile(model, picked));
+  const files = home.openFiles?.(model);
+  if (files !== undefined) return parsed((await readBundleManifest(files)).bytes);
   const id = opfsModelId(model);
   if (id === undefined) return fetchManifest(new URL('manifest.json', folder(model)), signal);
   return readFile(await findFile(await openModelFolder(id), 'manifest.json'));
@@ -149,6 +151,10 @@ async function fetchManifest(url: URL, signal: AbortSignal): Promise<ReadManifes
     tooLarge: (max) =>
       new ModelError(`${url} must be at most ${max} bytes, got more`, { code: 'model/manifest-invalid' }),
   });
+  return parsed(bytes);
+}
+
+async function parsed(bytes: Uint8Array): Promise<ReadManifest> {
   return { manifest: parseManifest(new TextDecoder().decode(bytes)), identity: await sha256Hex(bytes) };
 }
 
@@ -156,18 +162,4 @@ function folder(url: string): URL {
   const base = new URL(url);
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   return base;
-}
-
-function withTimeout<T>(work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout>;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new DeviceError(`WebGPU named no adapter within ${ADAPTER_TIMEOUT_MS} ms`, { code: 'device/no-webgpu' }),
-        ),
-      ADAPTER_TIMEOUT_MS,
-    );
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

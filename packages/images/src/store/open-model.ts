@@ -1,5 +1,6 @@
 import type { FluxError } from '@flux-srpo/core';
 import { type BundleFiles, httpBundle } from '@flux-srpo/runtime/bundle';
+import type { Home } from '../client/home.ts';
 import type { LoadInput } from '../worker/protocol.ts';
 import { openCacheBundle } from './cache/cache-bundle.ts';
 import { whyNoCaches } from './cache/cache-room.ts';
@@ -32,16 +33,16 @@ const UNCACHED = { cache: 'no-store' } as const;
 /**
  * Opens a picked folder where it is, an imported model from OPFS, any other from its server, and
  * locks what is stored of it against changes by others.
+ *
+ * @param openFiles is asked before those
  */
-export async function openModel({
-  model: url,
-  sha256,
-  mirrors,
-  folder,
-  keep,
-  cachesLast,
-}: ModelAddress & Pick<LoadInput, 'keep' | 'cachesLast'>): Promise<OpenedModel> {
+export async function openModel(
+  { model: url, sha256, mirrors, folder, keep, cachesLast }: ModelAddress & Pick<LoadInput, 'keep' | 'cachesLast'>,
+  openFiles?: Home['openFiles'],
+): Promise<OpenedModel> {
   if (folder !== undefined) return { files: pickedBundle(url, folder), isImported: true, release() {} };
+  const files = openFiles?.(url);
+  if (files !== undefined) return { files, isImported: true, release() {} };
   const id = opfsModelId(url);
   const refusal = keep === false ? undefined : whyNoCaches(cachesLast);
   if (id === undefined && (keep === false || refusal !== undefined)) {

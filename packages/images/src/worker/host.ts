@@ -35,7 +35,7 @@ export function createHost(page: Remote<PageApi>, options: HostOptions = {}): Wo
     load: (input) =>
       run(async (signal) => {
         const { onProgress } = page;
-        loaded ??= await loadModel(await openModel(input), input, {
+        loaded ??= await loadModel(await openModel(input, options.openFiles), input, {
           ...options,
           hooks,
           signal,

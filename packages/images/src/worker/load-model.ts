@@ -11,6 +11,7 @@ import {
   type Pipeline,
   type WebGpuBackendOptions,
 } from '@flux-srpo/runtime';
+import type { Home } from '../client/home.ts';
 import type { OpenedModel } from '../store/open-model.ts';
 import { modelFacts } from '../wire/model.ts';
 import type { LoadInput, LocalModel, ModelMemory } from './protocol.ts';
@@ -18,7 +19,11 @@ import { isUnsupported } from './recovery.ts';
 
 export interface HostOptions {
   /** `false` trusts the GPU without the known-answer tests. */
-  selfTest?: false;
+  selfTest?: WebGpuBackendOptions['selfTest'];
+  /** Bundles that no `fetch` reaches. */
+  openFiles?: Home['openFiles'];
+  /** Gives this thread `navigator.gpu`, where it has none of itself. */
+  installGpu?: () => Promise<void>;
 }
 
 export interface LoadingOptions extends HostOptions {
@@ -61,7 +66,7 @@ export async function loadModel(
 async function start(
   opened: OpenedModel,
   input: LoadInput,
-  { hooks, signal, onProgress, ...gpuOptions }: LoadingOptions,
+  { hooks, signal, onProgress, selfTest, installGpu }: LoadingOptions,
   closers: Closer[],
 ): Promise<LoadedPipeline> {
   const { files, chunks, isImported } = opened;
@@ -76,10 +81,10 @@ async function start(
   // Before the first byte of a file.
   await chunks?.begin(manifest);
   assertKept();
-  const { backend, fallback } = await createBackend(input, hooks, {
+  const { backend, fallback } = await createBackend(input, hooks, installGpu, {
     requiredLimits: requiredLimits(manifest),
     halfGraphs: halfGraphsOf(bundle),
-    ...gpuOptions,
+    ...(selfTest === undefined ? {} : { selfTest }),
   });
   closers.push(() => backend.dispose());
   const { memoryBudget, memoryTarget, precision } = input;
@@ -127,11 +132,13 @@ async function closeAll(closers: Closer[]): Promise<void> {
 async function createBackend(
   { backends: [first, second], wasmUrl, wasmSha256, threads, precision = 'auto' }: LoadInput,
   hooks: BackendHooks,
+  installGpu: HostOptions['installGpu'],
   gpuOptions: WebGpuBackendOptions,
 ): Promise<{ backend: Backend; fallback?: WireError }> {
   const options = { hooks, ...(wasmUrl !== undefined && { wasmUrl }), ...(wasmSha256 !== undefined && { wasmSha256 }) };
   if (first === 'wasm') return { backend: await createWasmBackend({ ...options, threads }) };
   try {
+    await installGpu?.();
     return { backend: await createWebGpuBackend({ ...options, ...gpuOptions, precision }) };
   } catch (error) {
     if (second === undefined || !isFluxError(error) || !isUnsupported(error)) throw error;

@@ -88,7 +88,10 @@ export interface LocalModel extends ModelFacts {
   backend: LocalBackend;
   /** The runtime and the GPU, and which of its kernels gave right answers. */
   compute: BackendInfo;
-  /** Models of one fingerprint draw the same bits from the same request. */
+  /**
+   * Models of one fingerprint compute the same latents, to the bit, from the same request. The
+   * pixels too where the decoder works on the whole picture, or in the same tiles.
+   */
   fingerprint: string;
   /** What a picture of the default size takes here. */
   memory: ModelMemory;
@@ -123,11 +126,13 @@ export function connectToWorker(endpoint: Endpoint, page: PageApi): Remote<Worke
   return wrap<WorkerApi>(endpoint);
 }
 
-/** The worker's end, in this dedicated worker. */
-export function connectToPage(createWorkerApi: (page: Remote<PageApi>) => WorkerApi): void {
-  carryErrors({ serialize: (thrown) => [toWireError((thrown as { value: unknown }).value), []] });
+/** The worker's end. @param endpoint of the page; absent: this dedicated worker's own */
+export function connectToPage(
+  createWorkerApi: (page: Remote<PageApi>) => WorkerApi,
   // Compiled with the types of a page, where `self` is no such endpoint.
-  const endpoint = self as unknown as Endpoint;
+  endpoint = self as unknown as Endpoint,
+): void {
+  carryErrors({ serialize: (thrown) => [toWireError((thrown as { value: unknown }).value), []] });
   expose(createWorkerApi(wrap<PageApi>(endpoint)), endpoint);
 }
 

@@ -13,7 +13,8 @@ export async function workerFailure(
   event: Event,
   { what, url, since }: { what: string; url?: string | undefined; since: number },
 ): Promise<DeviceError> {
-  const message = event instanceof ErrorEvent && event.message ? event.message : undefined;
+  // Node's events of a thread are no ErrorEvents.
+  const message = (event as Partial<ErrorEvent>).message || undefined;
   const wrong = message === undefined ? await whatIsWrong(url ?? failedSince(since)) : undefined;
   const reason = wrong?.text ?? message;
   const details = { event: event.type, ...wrong?.details };

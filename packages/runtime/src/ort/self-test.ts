@@ -1,4 +1,4 @@
-import { DeviceError, isFluxError, type Precision } from '@flux-srpo/core';
+import { adapterIdentity, DeviceError, isFluxError, type Precision } from '@flux-srpo/core';
 import { type AdapterReport, canUseHalves } from './adapter.ts';
 import type { Stage } from './backend.ts';
 import type { HalfGraphs } from './half-graphs.ts';
@@ -159,8 +159,8 @@ function describe({ kernel, error, tolerance, failure }: Finding): string {
 
 /** With the fix: a browser that no longer needs it is another machine. */
 function verdictKey({ adapter, rungs, runtimeVersion, shaderFix, halfGraphs }: SelfTestSubject): string {
-  const { vendor, architecture, device, description, subgroupMinSize, subgroupMaxSize, features } = adapter;
-  const identity = [vendor, architecture, device, description, subgroupMinSize, subgroupMaxSize, features];
+  const { subgroupMinSize, subgroupMaxSize, features } = adapter;
+  const identity = [...adapterIdentity(adapter), subgroupMinSize, subgroupMaxSize, features];
   const asked = [runtimeVersion, rungs, shaderFix, halfGraphs?.identity, ...identity];
   return `flux-srpo self-test ${SELF_TEST_VERSION} ${JSON.stringify(asked)}`;
 }

@@ -24,6 +24,11 @@ export function createStageContext(
   return { explainLoading, ort, mutex: mutexOf(ort), ledger: createLedger(), hooks, open: new Set() };
 }
 
+/** The same stages and counts, over another instance of the runtime. */
+export function renewedContext(context: StageContext, ort: OrtModule): StageContext {
+  return { ...context, ort, mutex: mutexOf(ort) };
+}
+
 export async function closeStages({ open }: StageContext): Promise<void> {
   await Promise.all([...open].map((stage) => stage.close()));
 }

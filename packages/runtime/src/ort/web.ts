@@ -13,7 +13,7 @@ import type { OrtModule } from './memory.ts';
 import { type SelfTestOptions, selfTest } from './self-test.ts';
 import { findShaderFix } from './shader-fix.ts';
 import { createStage } from './stage.ts';
-import { closeStages, createStageContext } from './stage-context.ts';
+import { closeStages, createStageContext, renewedContext, type StageContext } from './stage-context.ts';
 import { tryMemory } from './try-memory.ts';
 import { defaultVerdictStore } from './verdict-store.ts';
 import { explainWasm, fetchWasm } from './wasm-file.ts';
@@ -65,9 +65,14 @@ export interface WebGpuBackendOptions extends WasmBackendOptions {
    * @default where that is not known to end badly
    */
   memoryTrial?: boolean;
+  /**
+   * Imports onnxruntime-web anew, for stages that are opened after it broke. Absent: whoever gets
+   * `device/worker-failed` replaces the thread.
+   */
+  renewRuntime?: (build: WebGpuBuild) => Promise<WebModule>;
 }
 
-interface WebModule extends OrtModule {
+export interface WebModule extends OrtModule {
   readonly env: Env;
 }
 
@@ -97,19 +102,28 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
     1,
   );
   const runtimeVersion = versionOf(ort);
-  const context = createStageContext(ort, options.hooks ?? {}, () => explainWasm(options.wasmUrl));
+  let context = createStageContext(ort, options.hooks ?? {}, () => explainWasm(options.wasmUrl));
   const { ledger } = context;
+  const soundContext = async (): Promise<StageContext> => {
+    if (context.mutex.isPoisoned && options.renewRuntime !== undefined)
+      context = renewedContext(context, await configure(await options.renewRuntime(build), options, 1));
+    return context;
+  };
 
   const { requiredLimits = {} } = options;
   const rungs = rungsOf(adapter, options.highestRung);
   const openStage = async (label: string, rung: Rung, onProgram?: (name: string) => void) => {
+    const sound = await soundContext();
     const open = await openDevice({ label, ledger, rung, requiredLimits, shaderFix, onProgram });
-    const memory = createGpuMemory({ ort, open, isBrokenByFailure: build === 'asyncify' });
-    return createStage(context, label, memory);
+    const memory = createGpuMemory({ ort: sound.ort, open, isBrokenByFailure: build === 'asyncify' });
+    return createStage(sound, label, memory);
   };
 
   // The same module's CPU provider. A second module would be a second download.
-  const cpuMemory = () => createCpuMemory(ort, { executionProviders: ['wasm'] });
+  const openCpuStage = async (label: string) => {
+    const sound = await soundContext();
+    return createStage(sound, label, createCpuMemory(sound.ort, { executionProviders: ['wasm'] }));
+  };
 
   const verdict =
     options.selfTest === false
@@ -146,7 +160,7 @@ export async function createWebGpuBackend(options: WebGpuBackendOptions = {}): P
       ...(shaderFix === undefined ? {} : { shaderFix }),
       ...(verdict === undefined ? {} : { selfTest: verdict }),
     },
-    openStage: async (label, on) => (on === 'cpu' ? createStage(context, label, cpuMemory()) : openStage(label, rung)),
+    openStage: (label, on) => (on === 'cpu' ? openCpuStage(label) : openStage(label, rung)),
     dispose: () => closeStages(context),
   };
 }
