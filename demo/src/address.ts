@@ -8,6 +8,9 @@ export const EMBEDDED = new URL('./models/tiny/', document.baseURI).href;
 /** `?backend=wasm|webgpu` chooses what computes. */
 export const BACKEND = oneOf(query.get('backend'), ['wasm', 'webgpu']) ?? 'auto';
 
+/** `?threads=2`: those of wasm, where the page is isolated (`npm start -- --isolate`). */
+export const THREADS = Number(query.get('threads')) || 1;
+
 /** `?hub=<origin>` names a mirror of the hub. Forms show it, because tokens are sent to it. */
 export const HUB = query.get('hub') ?? 'https://huggingface.co';
 

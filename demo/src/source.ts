@@ -1,5 +1,5 @@
 import { createFluxSrpo, type FluxSrpo, type ModelFolder } from 'flux-srpo';
-import { BACKEND, EMBEDDED } from './address.ts';
+import { BACKEND, EMBEDDED, THREADS } from './address.ts';
 import type { ServerSettings } from './server.ts';
 
 /** Something that draws: a model on this machine, or a server. */
@@ -17,7 +17,10 @@ export function localSource(address: string, folder?: ModelFolder): Source {
   return {
     address,
     // The embedded model is small enough for a CPU.
-    create: () => createFluxSrpo({ model: folder ?? address, backend: BACKEND, allowWasm: address === EMBEDDED }),
+    create: () => {
+      const allowWasm = address === EMBEDDED;
+      return createFluxSrpo({ model: folder ?? address, backend: BACKEND, threads: THREADS, allowWasm });
+    },
   };
 }
 

@@ -28,31 +28,37 @@ export async function openWebKitWindow({
   const env = { ...process.env, ...Object.fromEntries(folders), HOME: home, DISPLAY: display.name };
   const page = await openChannel();
   let child: ChildProcess | undefined;
-  const { stdout } = await promisify(execFile)(browser, ['--version'], { env });
-  return {
-    version: /\d[\d.]*/.exec(stdout)![0],
-    async goto(url) {
-      const address = `${url}?channel=${encodeURIComponent(page.channel)}`;
-      if (child === undefined) {
-        child = spawn(browser, [address], { stdio: 'ignore', env });
-        child.once('exit', () => page.end(new Error('MiniBrowser has ended')));
-      } else {
-        // The old page never answers, so the next question is the new one's.
-        await page.hand(`(location.replace(${JSON.stringify(address)}), new Promise(() => {}))`);
-      }
-      await page.asks();
-    },
-    async run(body) {
-      await page.hand(settled(body));
-      return unsettle(await page.answer());
-    },
-    async close() {
-      if (child !== undefined) await stop(child);
-      await page.close();
-      await display.close();
-      await rm(home, { recursive: true, force: true, maxRetries: 5 });
-    },
+  const close = async () => {
+    if (child !== undefined) await stop(child);
+    await page.close();
+    await display.close();
+    await rm(home, { recursive: true, force: true, maxRetries: 5 });
   };
+  try {
+    const { stdout } = await promisify(execFile)(browser, ['--version'], { env });
+    return {
+      version: /\d[\d.]*/.exec(stdout)![0],
+      async goto(url) {
+        const address = `${url}?channel=${encodeURIComponent(page.channel)}`;
+        if (child === undefined) {
+          child = spawn(browser, [address], { stdio: 'ignore', env });
+          child.once('exit', () => page.end(new Error('MiniBrowser has ended')));
+        } else {
+          // The old page never answers, so the next question is the new one's.
+          await page.hand(`(location.replace(${JSON.stringify(address)}), new Promise(() => {}))`);
+        }
+        await page.asks();
+      },
+      async run(body) {
+        await page.hand(settled(body));
+        return unsettle(await page.answer());
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /** A server that a page asks for scripts (GET), and tells what they give (POST). */

@@ -10,6 +10,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Address of the built page, with a slash at its end. */
     site: string;
+    /** The folder that the page was built into. */
+    siteFolder: string;
   }
 }
 
@@ -25,6 +27,7 @@ export default async function serveSite({ provide }: TestProject): Promise<() =>
   await build({ root, configFile: join(root, 'vite.config.ts'), logLevel: 'error', build: { outDir } });
   process.env.NODE_ENV = NODE_ENV;
   const server = await serveFolder(host);
+  provide('siteFolder', outDir);
   provide('site', `${server.url}some/folder/`);
   return async () => {
     await server.close();
