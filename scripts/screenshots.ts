@@ -103,9 +103,25 @@ async function shootAll(page: Page, name: string): Promise<void> {
   }
 }
 
+/** Opens what is folded in the page, from the outside in. */
+async function unfold(page: Page): Promise<void> {
+  for (const summary of await page.locator('details:not([open]) > summary').all()) {
+    if (await summary.isVisible()) await summary.click();
+  }
+  if ((await page.locator('details:not([open]) > summary:visible').count()) > 0) await unfold(page);
+}
+
 /** Goes through every screen as a person would. */
 async function shootScreens(page: Page, url: string): Promise<void> {
   const isDone = () => page.waitForSelector('#cancel', { state: 'hidden' });
+  const press = (name: string) => page.getByRole('button', { name, exact: true }).click();
+  // The model's answer is held back, so that the page stays at opening it.
+  const isModel = (address: URL) => address.pathname.includes('/models/tiny/weights/');
+  await page.route(isModel, () => undefined);
+  await page.goto(`${url}?backend=wasm`);
+  await page.waitForSelector('#cancel-opening');
+  await shootAll(page, 'opening');
+  await page.unroute(isModel);
   await page.goto(`${url}?backend=wasm`);
   await page.waitForSelector('#generate:enabled');
   await shootAll(page, 'ready');
@@ -129,10 +145,21 @@ async function shootScreens(page: Page, url: string): Promise<void> {
   await page.click('#generate');
   await isDone();
   await shootAll(page, 'batch');
-  for (const panel of ['#recipe-panel', '#import-panel', '#server-panel', '#diagnostics']) {
-    await page.click(`${panel} > summary`);
-  }
-  await shootAll(page, 'panels');
+  await page.locator('.thumb').first().click();
+  await press('Compare');
+  await page.locator('.thumb').last().click();
+  await shootAll(page, 'compared');
+  await press('Delete all…');
+  await shootAll(page, 'asked');
+  await press('Keep them');
+  await unfold(page);
+  await shootAll(page, 'unfolded');
+  await page.fill('#prompt', 'a red house '.repeat(30));
+  await page.fill('#n', '1');
+  await page.fill('#steps', '1');
+  await page.click('#generate');
+  await isDone();
+  await shootAll(page, 'warned');
   await page.goto(`${url}?model=opfs:none`);
   await page.waitForSelector('#error:not([hidden])');
   await shootAll(page, 'failed');

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
+import { createGzip } from 'node:zlib';
 
 const TYPES: Record<string, string> = {
   '.html': 'text/html',
@@ -24,16 +25,22 @@ export interface StaticServer {
   close: () => Promise<void>;
 }
 
+export interface Serving {
+  /** 0 for a free one. */
+  port?: number;
+  /** Whole files with these names are compressed for clients that take gzip. */
+  gzip?: RegExp;
+}
+
 /**
  * A static file server with ranges and nothing else.
  *
  * @param headers on every answer
- * @param port 0 for a free one
  */
 export async function serveFolder(
   folder: string,
   headers: Record<string, string> = {},
-  port = 0,
+  { port = 0, gzip }: Serving = {},
 ): Promise<StaticServer> {
   const requests: string[] = [];
   const ranges: string[] = [];
@@ -48,6 +55,11 @@ export async function serveFolder(
     );
     if (size === undefined) return response.writeHead(404, headers).end();
     const type = { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', 'accept-ranges': 'bytes' };
+    const accepted = String(request.headers['accept-encoding'] ?? '');
+    if (gzip?.test(path) && accepted.includes('gzip') && request.headers.range === undefined) {
+      response.writeHead(200, { ...headers, 'content-type': type['content-type'], 'content-encoding': 'gzip' });
+      return createReadStream(file).pipe(createGzip()).pipe(response);
+    }
     const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
     const start = Number(range?.[1] ?? 0);
     const end = range?.[2] ? Math.min(Number(range[2]), size - 1) : size - 1;

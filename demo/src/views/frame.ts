@@ -3,7 +3,6 @@ import { html, nothing, type TemplateResult } from 'lit-html';
 import { keyed } from 'lit-html/directives/keyed.js';
 import { ref } from 'lit-html/directives/ref.js';
 import { repeat } from 'lit-html/directives/repeat.js';
-import { styleMap } from 'lit-html/directives/style-map.js';
 import type { Actions } from '../actions.ts';
 import { fileName, type Picture } from '../pictures/picture.ts';
 import { pixelsOf } from '../request.ts';
@@ -19,7 +18,7 @@ export function frameView(state: State, actions: Actions): TemplateResult {
   const progress = progressOf(state);
   const isSeveral = shown.length > 1 && stage.at !== 'running';
   return html`<section class="card" aria-label=${words.frame.title}>
-    <div id="frame" class=${isSeveral ? 'several' : ''} style=${styleMap(isSeveral ? {} : { 'aspect-ratio': ratioOf(state) })}>${contentView(state, actions)}</div>
+    <div id="frame" class=${isSeveral ? 'several' : ''} .style=${isSeveral ? '' : `aspect-ratio: ${ratioOf(state)}`}>${contentView(state, actions)}</div>
     <progress
       id="bar"
       class=${progress === undefined ? 'still' : ''}
@@ -75,7 +74,7 @@ function contentView({ stage, shown }: State, actions: Actions): TemplateResult 
   const [job] = stage.at === 'running' ? stage.jobs : [];
   if (job !== undefined && (job.previews.length > 0 || shown.length === 0)) return previewsView(job);
   if (shown.length > 0) {
-    return html`<div class="pictures" style=${styleMap({ '--columns': columns(shown.length) })}>${repeat(
+    return html`<div class="pictures" .style=${columns(shown.length)}>${repeat(
       shown,
       ({ id }) => id,
       (picture, place) => pictureView(picture, shown.length === 1, place === 0, actions),
@@ -87,7 +86,7 @@ function contentView({ stage, shown }: State, actions: Actions): TemplateResult 
 function previewsView({ previews, request }: Job): TemplateResult {
   if (request.enable_safety_checker) return html`<p id="empty" class="quiet">${words.frame.unseen}</p>`;
   if (previews.length === 0) return html`<p id="empty" class="quiet">${words.run.starting}</p>`;
-  return html`<div class="pictures" style=${styleMap({ '--columns': columns(request.n ?? 1) })}>
+  return html`<div class="pictures" .style=${columns(request.n ?? 1)}>
     ${previews.map((preview) => keyed(preview.image, html`<canvas id=${preview.image === 0 ? 'preview' : nothing} aria-hidden="true" ${ref(paint(preview))}></canvas>`))}
   </div>`;
 }
@@ -117,8 +116,9 @@ function pictureView(picture: Picture, isAlone: boolean, isFirst: boolean, actio
   </figure>`;
 }
 
-function columns(count: number): number {
-  return Math.ceil(Math.sqrt(count));
+/** Set as a property: a policy without inline styles refuses the attribute. */
+function columns(count: number): string {
+  return `--columns: ${Math.ceil(Math.sqrt(count))}`;
 }
 
 function queueView([, ...waiting]: readonly Job[], actions: Actions): TemplateResult {

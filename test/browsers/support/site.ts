@@ -46,7 +46,7 @@ export async function openSite(): Promise<Site> {
       try {
         return await run();
       } finally {
-        server = await serveFolder(site, CACHED, Number(new URL(url).port));
+        server = await serveFolder(site, CACHED, { port: Number(new URL(url).port) });
       }
     },
     async close() {
