@@ -1,8 +1,9 @@
 /// <reference types="vite/client" />
 import { createFluxSrpo } from 'flux-srpo';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
-import { LOCAL_BACKENDS, rejection, SMALLEST, watchListeners, watchWorkers } from './support/page.ts';
+import { LOCAL_BACKENDS, rejection, SMALLEST, watchListeners } from './support/page.ts';
+import { watchedFixture } from './support/watched-fixture.ts';
 
 declare module 'vitest/browser' {
   interface BrowserCommands {
@@ -19,15 +20,7 @@ const FULL_MS = 60 * 60_000;
  */
 const CYCLES = import.meta.env.VITE_TEST_FULL === '1' ? { wasm: 50, webgpu: 50 } : { wasm: 3, webgpu: 1 };
 
-let url: string;
-let workers: ReturnType<typeof watchWorkers>;
-beforeAll(async () => {
-  url = await commands.serveFixtureBundle('a-3x32');
-});
-beforeEach(() => {
-  workers = watchWorkers();
-});
-afterEach(() => workers.restore());
+const fixture = watchedFixture();
 
 /** Object URLs that have not been revoked. */
 function watchUrls(): { left: Set<string>; restore: () => void } {
@@ -61,10 +54,10 @@ describe.each(LOCAL_BACKENDS)('on %s', (backend, options) => {
     const startedWith = await commands.countWorkers();
     try {
       for (let i = 0; i < cycles; i++) {
-        await using flux = createFluxSrpo({ model: url, ...options });
+        await using flux = createFluxSrpo({ model: fixture.url, ...options });
         const { model } = await flux.load({ signal });
         const { data } = await flux.images.generate({ model, ...SMALLEST }, { signal });
-        expect([urls.left.size, workers.running.size]).toEqual([1, 1]);
+        expect([urls.left.size, fixture.workers.running.size]).toEqual([1, 1]);
         expect(await commands.countWorkers()).toBe(startedWith + 1);
         expect(listeners.left()).toContain('Worker message');
         await fetch(data[0]!.url!);
@@ -73,7 +66,7 @@ describe.each(LOCAL_BACKENDS)('on %s', (backend, options) => {
         await flux.unload();
       }
       expect([...urls.left]).toEqual([]);
-      expect([workers.started.length, workers.running.size]).toEqual([cycles, 0]);
+      expect([fixture.workers.started.length, fixture.workers.running.size]).toEqual([cycles, 0]);
       expect(listeners.left()).toEqual([]);
       await expect.poll(() => commands.countWorkers()).toBe(startedWith);
       if (backend === 'wasm') return;
@@ -91,18 +84,18 @@ describe.each(LOCAL_BACKENDS)('on %s', (backend, options) => {
 
   it('disposal may happen twice, and in the middle of everything', async () => {
     const startedWith = await commands.countWorkers();
-    const flux = createFluxSrpo({ model: url, ...options });
+    const flux = createFluxSrpo({ model: fixture.url, ...options });
     const { model } = await flux.load();
     const pending = [1, 2, 3].map(() => rejection(flux.images.generate({ model, ...SMALLEST })));
     await Promise.all([flux.dispose(), flux.dispose()]);
     for (const error of await Promise.all(pending)) expect((error as Error).name).toBe('AbortError');
-    expect(workers.running.size).toBe(0);
+    expect(fixture.workers.running.size).toBe(0);
     await expect.poll(() => commands.countWorkers()).toBe(startedWith);
   });
 });
 
 it('disposal of one picture is revokeImageUrl', async () => {
-  await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
+  await using flux = createFluxSrpo({ model: fixture.url, backend: 'wasm' });
   const { model } = await flux.load();
   const { data } = await flux.images.generate({ model, ...SMALLEST });
   flux.revokeImageUrl(data[0]!.url!);
@@ -115,7 +108,7 @@ it('calls that are aborted, left or cut off leave no listener behind', async () 
   const { signal } = new AbortController();
   const request = { ...SMALLEST, num_inference_steps: 50, partial_images: 1 };
   try {
-    const flux = createFluxSrpo({ model: url, backend: 'wasm' });
+    const flux = createFluxSrpo({ model: fixture.url, backend: 'wasm' });
     const controller = new AbortController();
     const either = AbortSignal.any([signal, controller.signal]);
     await rejection(flux.images.generate(request, { signal: either, onProgress: () => controller.abort() }));

@@ -1,18 +1,10 @@
 import { createFluxSrpo, type FluxSrpo, isFluxError, type Progress } from 'flux-srpo';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { commands } from 'vitest/browser';
-import { GPU_WORKER, REAL_WORKER, rejection, SMALL, SMALLEST, watchWorkers, workerUrl } from './support/page.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { orderGpu } from './support/gpu-control.ts';
+import { GPU_WORKER, REAL_WORKER, rejection, SMALL, SMALLEST, workerUrl } from './support/page.ts';
+import { watchedFixture } from './support/watched-fixture.ts';
 
-let url: string;
-beforeAll(async () => {
-  url = await commands.serveFixtureBundle('a-3x32');
-});
-
-let workers: ReturnType<typeof watchWorkers>;
-beforeEach(() => {
-  workers = watchWorkers();
-});
-afterEach(() => workers.restore());
+const fixture = watchedFixture();
 
 /** The real worker, which also throws or spins when a message tells it to. */
 const sabotaged = () =>
@@ -39,17 +31,17 @@ describe('a worker that fails in mid-run', () => {
     // model.
     ['hangs', 'hang', { hangTimeoutMs: 6000 }],
   ] as const)('once, because it %s, is replaced, and the picture is the same', async (_what, sabotage, options) => {
-    await using flux = createFluxSrpo({ model: url, backend: 'wasm', workerUrl: sabotaged(), ...options });
+    await using flux = createFluxSrpo({ model: fixture.url, backend: 'wasm', workerUrl: sabotaged(), ...options });
     const undisturbed = await base64(flux);
     const events: Progress[] = [];
     const disturbed = await base64(flux, (event) => {
       if (event.stage === 'denoise' && event.step === 5 && events.every(({ stage }) => stage !== 'restart')) {
-        workers.started.at(-1)!.postMessage({ sabotage });
+        fixture.workers.started.at(-1)!.postMessage({ sabotage });
       }
       events.push(event);
     });
     expect(disturbed).toBe(undisturbed);
-    expect([workers.started.length, workers.running.size]).toEqual([2, 1]);
+    expect([fixture.workers.started.length, fixture.workers.running.size]).toEqual([2, 1]);
 
     const restart = events.findIndex(({ stage }) => stage === 'restart');
     expect(events[restart]).toMatchObject({
@@ -73,71 +65,73 @@ describe('a worker that fails in mid-run', () => {
   });
 
   it('twice is reported, with its words; the next call starts anew', async () => {
-    await using flux = createFluxSrpo({ model: url, backend: 'wasm', workerUrl: sabotaged() });
+    await using flux = createFluxSrpo({ model: fixture.url, backend: 'wasm', workerUrl: sabotaged() });
     const restarts: Progress[] = [];
     const crash = (event: Progress): void => {
-      if (event.stage === 'denoise') workers.started.at(-1)!.postMessage({ sabotage: 'crash' });
+      if (event.stage === 'denoise') fixture.workers.started.at(-1)!.postMessage({ sabotage: 'crash' });
       if (event.stage === 'restart') restarts.push(event);
     };
     const error = await rejection(base64(flux, crash));
     expect(restarts).toHaveLength(1);
     expect(isFluxError(error, 'device/worker-failed')).toBe(true);
     expect((error as Error).message).toContain('boom');
-    expect([workers.started.length, workers.running.size]).toEqual([2, 0]);
+    expect([fixture.workers.started.length, fixture.workers.running.size]).toEqual([2, 0]);
     expect(await base64(flux)).not.toBe('');
   });
 
   it('rejects every pending call when it is dead silent from the start', async () => {
-    await using flux = createFluxSrpo({ model: url, workerUrl: workerUrl('for (;;) {}'), hangTimeoutMs: 600 });
+    await using flux = createFluxSrpo({ model: fixture.url, workerUrl: workerUrl('for (;;) {}'), hangTimeoutMs: 600 });
     const errors = await Promise.all([rejection(flux.load()), rejection(flux.load())]);
     for (const error of errors) {
       expect(isFluxError(error, 'device/worker-failed') && error.details.event).toBe('hang');
     }
-    expect(workers.running.size).toBe(0);
+    expect(fixture.workers.running.size).toBe(0);
   });
 });
 
-describe('a GPU that hangs while the worker answers', () => {
-  it('ends the call with device/hung, not tried again; the next call works', async () => {
-    // Long for one read of this model even on a busy machine, but short for a test.
-    const stallTimeoutMs = 15_000;
-    await using flux = createFluxSrpo({ model: url, backend: 'webgpu', workerUrl: GPU_WORKER, stallTimeoutMs });
+describe('a GPU that fails', () => {
+  // Long for one read of this model even on a busy machine, but short for a test.
+  const stallTimeoutMs = 15_000;
+  let flux: FluxSrpo;
+  beforeAll(() => {
+    flux = createFluxSrpo({ model: fixture.url, backend: 'webgpu', workerUrl: GPU_WORKER, stallTimeoutMs });
+  });
+  afterAll(() => flux.dispose());
+
+  it('because it hangs while the worker answers, ends the call with device/hung, not tried again', async () => {
     const { model } = await flux.load();
     let hungAt = 0;
     const onProgress = () => {
       if (hungAt > 0) return;
       hungAt = performance.now();
-      workers.started.at(-1)!.postMessage({ sabotage: 'hang-gpu' });
+      orderGpu('hang');
     };
     const error = await rejection(flux.images.generate({ model, ...SMALLEST }, { onProgress }));
     expect(isFluxError(error, 'device/hung') && error.details.event).toBe('stall');
     // A heartbeat less: the last sign of life may have come just before one.
     expect(performance.now() - hungAt).toBeGreaterThan((stallTimeoutMs * 5) / 6);
-    expect([workers.started.length, workers.running.size]).toEqual([1, 0]);
-    expect((await flux.images.generate({ model, ...SMALLEST })).data).toHaveLength(1);
+    expect([fixture.workers.started.length, fixture.workers.running.size]).toEqual([1, 0]);
   });
-});
 
-describe('a GPU that runs out of memory', () => {
-  it('gets a smaller plan: the picture goes on to the same pixels, and says so', async () => {
-    await using flux = createFluxSrpo({ model: url, backend: 'webgpu', workerUrl: GPU_WORKER });
+  // The call after the one that hung.
+  it('because it runs out of memory, gets a smaller plan: the picture goes on to the same pixels, and says so', async () => {
     const { model, memory } = await flux.load();
     const request = { model, ...SMALLEST, output_format: 'b64_json' } as const;
     const restarts: Progress[] = [];
     // The decoder's weights come next, and find no room.
     const onProgress = (event: Progress) => {
-      if (event.stage === 'denoise') workers.started[0]!.postMessage({ sabotage: 'fill-gpu' });
+      if (event.stage === 'denoise' && restarts.length === 0) orderGpu('fill');
       if (event.stage === 'restart') restarts.push(event);
     };
     const { data, warnings } = await flux.images.generate(request, { onProgress });
     expect(restarts).toMatchObject([{ reason: { code: 'device/out-of-memory' } }]);
     expect(warnings.map(({ field }) => field)).toEqual(['memoryBudget']);
     expect((await flux.load()).memory!.peak).toBeLessThan(memory!.peak);
-    expect(workers.started).toHaveLength(2);
+    expect(fixture.workers.started).toHaveLength(2);
 
     const undisturbed = await flux.images.generate(request);
     expect(undisturbed).toMatchObject({ data, warnings });
-    expect(workers.started).toHaveLength(2);
+    expect(fixture.workers.started).toHaveLength(2);
     await flux.unload();
     expect((await flux.load()).memory).toEqual(memory);
   });
@@ -145,20 +139,20 @@ describe('a GPU that runs out of memory', () => {
 
 describe('unload', () => {
   it('ends the worker, in its turn, and the next call starts another', async () => {
-    await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
+    await using flux = createFluxSrpo({ model: fixture.url, backend: 'wasm' });
     const { model } = await flux.load();
     const picture = flux.images.generate({ model, ...SMALL });
     await flux.unload();
     expect((await picture).data).toHaveLength(1);
-    expect(workers.running.size).toBe(0);
+    expect(fixture.workers.running.size).toBe(0);
     await flux.load();
-    expect([workers.started.length, workers.running.size]).toEqual([2, 1]);
+    expect([fixture.workers.started.length, fixture.workers.running.size]).toEqual([2, 1]);
   });
 });
 
 describe('probe', () => {
   it('says in under a second what this machine can do, and fetches only the manifest', async () => {
-    await using flux = createFluxSrpo({ model: url, allowWasm: true });
+    await using flux = createFluxSrpo({ model: fixture.url, allowWasm: true });
     // The first call loads the code of the probe from many modules. A bundler would have made one
     // small file of them.
     await flux.probe();
@@ -176,8 +170,8 @@ describe('probe', () => {
     for (const phase of ['text', 'modulation', 'denoise', 'decode']) expect(report.summary).toContain(`\n  ${phase} `);
     const fetched = performance.getEntriesByType('resource').map(({ name }) => name);
     // The first call's entry may come late, so this is a set.
-    expect(new Set(fetched)).toEqual(new Set([`${location.origin}${url}manifest.json`]));
-    expect(workers.started).toEqual([]);
+    expect(new Set(fetched)).toEqual(new Set([`${location.origin}${fixture.url}manifest.json`]));
+    expect(fixture.workers.started).toEqual([]);
   });
 
   it('names what is missing', async () => {

@@ -1,8 +1,11 @@
 /// <reference types="vite/client" />
 import { createFluxSrpo, type FluxSrpo, type Progress } from 'flux-srpo';
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { commands } from 'vitest/browser';
-import { GPU_WORKER, rejection, SMALL, SMALLEST, watchWorkers } from './support/page.ts';
+import { randomNumbers } from '../support/random-numbers.ts';
+import { orderGpu } from './support/gpu-control.ts';
+import { GPU_WORKER, rejection, SMALL, SMALLEST } from './support/page.ts';
+import { watchedFixture } from './support/watched-fixture.ts';
 
 // Oracle: the same request undisturbed, to the byte.
 
@@ -13,46 +16,27 @@ const FULL_MS = 60 * 60_000;
 
 const STEPS = 12;
 const REQUEST = { ...SMALL, num_inference_steps: STEPS, output_format: 'b64_json' } as const;
-const GPU_REQUEST = { ...SMALLEST, num_inference_steps: 6, output_format: 'b64_json' } as const;
+const QUICK_REQUEST = { ...SMALLEST, num_inference_steps: 6, output_format: 'b64_json' } as const;
 const GPU = { backend: 'webgpu', workerUrl: GPU_WORKER } as const;
 const GPU_LOCK = 'flux-srpo:gpu';
 
-let url: string;
-beforeAll(async () => {
-  url = await commands.serveFixtureBundle('a-3x32');
-});
-
-let workers: ReturnType<typeof watchWorkers>;
-beforeEach(() => {
-  workers = watchWorkers();
-});
+const fixture = watchedFixture();
 afterEach(async () => {
-  workers.restore();
-  await using flux = createFluxSrpo({ model: url });
+  await using flux = createFluxSrpo({ model: fixture.url });
   for (const { id } of await flux.images.pending()) await flux.images.forget(id);
 });
 
 type Listener = (progress: Progress) => void;
 
-async function base64(flux: FluxSrpo, request: typeof REQUEST | typeof GPU_REQUEST, onProgress?: Listener) {
+async function base64(flux: FluxSrpo, request: typeof REQUEST | typeof QUICK_REQUEST, onProgress?: Listener) {
   return (await flux.images.generate(request, { onProgress })).data[0]!.b64_json!;
 }
 
-async function undisturbed(): Promise<string> {
-  await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
-  return await base64(flux, REQUEST);
-}
-
-/** Seeded, so that a failure comes back. mulberry32, https://github.com/cprosche/mulberry32 */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+let expected: string;
+beforeAll(async () => {
+  await using flux = createFluxSrpo({ model: fixture.url, backend: 'wasm' });
+  expected = await base64(flux, REQUEST);
+});
 
 const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -62,7 +46,7 @@ function drawingPage(): HTMLIFrameElement {
   // Vitest wraps every dynamic import in a function of its own page.
   frame.srcdoc = `<script>__vitest_browser_runner__ = parent.__vitest_browser_runner__</script><script type="module">
     import { createFluxSrpo } from '${location.origin}/packages/images/src/index.ts';
-    const flux = createFluxSrpo({ model: '${location.origin}${url}', backend: 'wasm' });
+    const flux = createFluxSrpo({ model: '${location.origin}${fixture.url}', backend: 'wasm' });
     flux.images.generate(${JSON.stringify(REQUEST)}, { resume: true });
   </script>`;
   document.body.append(frame);
@@ -71,8 +55,7 @@ function drawingPage(): HTMLIFrameElement {
 
 describe('a picture that was begun with resume', () => {
   it('goes on in another page after its own has gone, and is stored no longer', async () => {
-    const expected = await undisturbed();
-    await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
+    await using flux = createFluxSrpo({ model: fixture.url, backend: 'wasm' });
     const frame = drawingPage();
     const [running] = await vi.waitFor(
       async () => {
@@ -102,7 +85,7 @@ describe('a picture that was begun with resume', () => {
   });
 
   it('is refused by another model, and stays for its own; an abort removes it', async () => {
-    const flux = createFluxSrpo({ model: url, backend: 'wasm' });
+    const flux = createFluxSrpo({ model: fixture.url, backend: 'wasm' });
     let draws = 0;
     const drawn = flux.images.generate(REQUEST, {
       resume: true,
@@ -121,7 +104,7 @@ describe('a picture that was begun with resume', () => {
     expect(await rejection(wrong.images.resume(picture!.id))).toMatchObject({ code: 'input/conflict' });
     expect(await wrong.images.pending()).toEqual([picture]);
 
-    await using right = createFluxSrpo({ model: url, backend: 'wasm' });
+    await using right = createFluxSrpo({ model: fixture.url, backend: 'wasm' });
     const given = new AbortController();
     const onProgress: Listener = ({ stage }) => stage === 'denoise' && given.abort();
     expect(await rejection(right.images.resume(picture!.id, { signal: given.signal, onProgress }))).toMatchObject({
@@ -131,7 +114,7 @@ describe('a picture that was begun with resume', () => {
   });
 
   it('is stored because it asked: nothing is of another', async () => {
-    await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
+    await using flux = createFluxSrpo({ model: fixture.url, backend: 'wasm' });
     await base64(flux, REQUEST);
     expect(await flux.images.pending()).toEqual([]);
   });
@@ -139,10 +122,9 @@ describe('a picture that was begun with resume', () => {
 
 describe('pause', () => {
   it('stops the steps, for longer than a hang may take, and resume ends in the same pixels', async () => {
-    const expected = await undisturbed();
     // Long for one run of this model even on a busy machine, but short for a test.
     const stallTimeoutMs = 6000;
-    await using flux = createFluxSrpo({ model: url, backend: 'wasm', stallTimeoutMs });
+    await using flux = createFluxSrpo({ model: fixture.url, backend: 'wasm', stallTimeoutMs });
     await flux.load();
     const events: Progress[] = [];
     let hasPaused = false;
@@ -161,12 +143,12 @@ describe('pause', () => {
     expect(events).toHaveLength(before);
     flux.resume();
     expect(await drawing).toBe(expected);
-    // One drew undisturbed. The one that was paused was not taken for hung and replaced.
-    expect(workers.started).toHaveLength(2);
+    // It was not taken for hung and replaced.
+    expect(fixture.workers.started).toHaveLength(1);
   });
 
   it('lets a call be aborted, and the next one waits for resume', async () => {
-    await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
+    await using flux = createFluxSrpo({ model: fixture.url, backend: 'wasm' });
     await flux.load();
     flux.pause();
     const given = new AbortController();
@@ -183,31 +165,37 @@ describe('pause', () => {
 describe('the screen', () => {
   it('is kept on while a picture is drawn, and no longer', async () => {
     const asked = vi.spyOn(navigator.wakeLock, 'request');
-    await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
-    await base64(flux, REQUEST);
+    await using flux = createFluxSrpo({ model: fixture.url, backend: 'wasm' });
+    await base64(flux, QUICK_REQUEST);
     expect(asked.mock.calls).toEqual([['screen']]);
     // Headless browsers may refuse. A lock that was given is given back.
     const lock = await (asked.mock.results[0]!.value as Promise<WakeLockSentinel>).catch(() => undefined);
     expect(lock?.released ?? true).toBe(true);
-    await using still = createFluxSrpo({ model: url, backend: 'wasm', keepAwake: false });
-    await base64(still, REQUEST);
+    await using still = createFluxSrpo({ model: fixture.url, backend: 'wasm', keepAwake: false });
+    await base64(still, QUICK_REQUEST);
     expect(asked).toHaveBeenCalledTimes(1);
     asked.mockRestore();
   });
 });
 
 describe('the GPU', () => {
+  /** Draws for both tests: its start compiles kernels for a quarter of a minute. */
+  let flux: FluxSrpo;
+  let undisturbed: string;
+  beforeAll(async () => {
+    flux = createFluxSrpo({ model: fixture.url, ...GPU });
+    undisturbed = await base64(flux, QUICK_REQUEST);
+  });
+  afterAll(() => flux.dispose());
   const isFree = () => navigator.locks.request(GPU_LOCK, { ifAvailable: true }, (lock) => lock !== null);
 
   it('is drawn on by one tab at a time; the others say that they wait; a paused one lets them', async () => {
-    await using flux = createFluxSrpo({ model: url, ...GPU });
-    await flux.load();
     const events: Progress[] = [];
     let drawing: Promise<string> | undefined;
     // As another tab of this origin holds it.
     await navigator.locks.request(GPU_LOCK, async () => {
       let hasPaused = false;
-      drawing = base64(flux, GPU_REQUEST, (event) => {
+      drawing = base64(flux, QUICK_REQUEST, (event) => {
         if (event.stage === 'denoise' && event.step === 1 && !hasPaused) {
           hasPaused = true;
           flux.pause();
@@ -221,14 +209,14 @@ describe('the GPU', () => {
     await vi.waitFor(() => expect(flux.isPaused).toBe(true), { timeout: 300_000 });
     expect(await isFree()).toBe(true);
     flux.resume();
-    expect(await drawing).not.toBe('');
+    expect(await drawing).toBe(undisturbed);
     expect(await isFree()).toBe(true);
     expect(events.filter(({ stage }) => stage === 'wait')).toHaveLength(1);
 
     // Whoever waits can be aborted, and leaves nothing in the queue.
     await navigator.locks.request(GPU_LOCK, async () => {
       const given = new AbortController();
-      const waiting = rejection(flux.images.generate(GPU_REQUEST, { signal: given.signal }));
+      const waiting = rejection(flux.images.generate(QUICK_REQUEST, { signal: given.signal }));
       await later(500);
       given.abort();
       expect(await waiting).toMatchObject({ name: 'AbortError' });
@@ -240,22 +228,20 @@ describe('the GPU', () => {
     timeout: FULL_MS,
   }, async () => {
     const random = randomNumbers(1);
-    await using flux = createFluxSrpo({ model: url, ...GPU });
-    const expected = await base64(flux, GPU_REQUEST);
     for (let loss = 0; loss < LOSSES; loss++) {
-      const lostIn = Math.floor(random() * GPU_REQUEST.num_inference_steps);
+      const lostIn = Math.floor(random() * QUICK_REQUEST.num_inference_steps);
       let begun = -1;
       let restart: Extract<Progress, { stage: 'restart' }> | undefined;
-      const drawn = await base64(flux, GPU_REQUEST, (event) => {
+      const drawn = await base64(flux, QUICK_REQUEST, (event) => {
         if (event.stage === 'restart') restart = event;
         if (restart !== undefined || event.stage !== 'denoise') return;
-        if (begun < lostIn && event.step === lostIn) workers.started.at(-1)!.postMessage({ sabotage: 'lose-gpu' });
+        if (begun < lostIn && event.step === lostIn) orderGpu('lose');
         begun = event.step;
       });
       expect(restart).toMatchObject({ reason: { code: 'device/lost' } });
       expect(restart!.steps).toBeGreaterThanOrEqual(begun);
-      expect(drawn).toBe(expected);
+      expect(drawn).toBe(undisturbed);
     }
-    expect(workers.started).toHaveLength(LOSSES + 1);
+    expect(fixture.workers.started).toHaveLength(LOSSES);
   });
 });

@@ -1,10 +1,11 @@
 import { startWorker } from '../../../packages/images/src/worker/start-worker.ts';
+import { GPU_CONTROL, type GpuHoldings, type GpuOrder } from './gpu-control.ts';
 
 /*
  * The library's own worker with three changes. It does not test the software GPU's kernels at each
  * start, which would take half a minute. It counts what it holds of the GPU. It hangs, loses or
- * fills the GPU when a message tells it to: a hung GPU takes work and answers nothing, a full one
- * refuses every further buffer.
+ * fills the GPU when it is told to: a hung GPU takes work and answers nothing, a full one refuses
+ * every further buffer.
  */
 
 /**
@@ -61,9 +62,13 @@ GPUQueue.prototype.onSubmittedWorkDone = function () {
   return isHung ? new Promise(() => undefined) : onSubmittedWorkDone.apply(this);
 };
 
-addEventListener('message', ({ data }) => {
-  if (data?.sabotage === 'hang-gpu') isHung = true;
-  if (data?.sabotage === 'fill-gpu') isFull = true;
-  if (data?.sabotage === 'lose-gpu') for (const device of devices) destroyDevice.call(device);
+const control = new BroadcastChannel(GPU_CONTROL);
+control.addEventListener('message', ({ data }: MessageEvent<GpuOrder>) => {
+  if (data === 'hang') isHung = true;
+  if (data === 'fill') isFull = true;
+  if (data === 'lose') for (const device of devices) destroyDevice.call(device);
+  if (data !== 'count') return;
+  const bytes = [...buffers.keys()].reduce((sum, { size }) => sum + size, 0);
+  control.postMessage({ devices: devices.size, buffers: buffers.size, bytes } satisfies GpuHoldings);
 });
 startWorker({ selfTest: false });
