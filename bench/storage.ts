@@ -1,17 +1,13 @@
-// What a browser's two storages take to write and read a bundle's chunks of 8 MiB: Cache storage,
-// where a chunk is an entry of its own, and the origin private file system, where it is a range of
-// a file. Medians, interleaved, in a worker of Chromium. One JSON line.
+// What it takes a browser to write and read a bundle's chunks of 8 MiB: as files of the origin
+// private file system, the way the library does it, as one long file, and as entries of Cache
+// storage. Medians, interleaved, in a worker of Chromium. One JSON line.
 //
 //   npx tsx bench/storage.ts [--chunks 32]
 
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { chromium } from 'playwright';
-import { CHROMIUM_ARGS, findChromium } from '../scripts/lib/chromium.mjs';
+import { openProfile } from './support/profile.ts';
 
 const { values } = parseArgs({ options: { chunks: { type: 'string', default: '32' } } });
 
@@ -24,30 +20,46 @@ onmessage = async ({ data: count }) => {
   const key = (i) => 'https://chunks.invalid/' + i;
   const cache = await caches.open('bench');
   const root = await navigator.storage.getDirectory();
-  const handle = await root.getFileHandle('bench', { create: true });
+  const folder = await root.getDirectoryHandle('bench', { create: true });
   const times = {};
   const time = async (name, act) => {
     const since = performance.now();
     await act();
     (times[name] ??= []).push(performance.now() - since);
   };
-  let access = await handle.createSyncAccessHandle();
+  const long = await (await root.getFileHandle('long', { create: true })).createSyncAccessHandle();
   for (let i = 0; i < count; i++) {
     await time('cache_put', () => cache.put(key(i), new Response(bytes)));
-    await time('file_write', () => access.write(bytes, { at: i * CHUNK }));
+    await time('file_put', async () => {
+      const file = await folder.getFileHandle('new ' + i, { create: true });
+      const access = await file.createSyncAccessHandle();
+      access.write(bytes, { at: 0 });
+      access.close();
+      await file.move(String(i));
+    });
+    await time('range_write', () => long.write(bytes, { at: i * CHUNK }));
+    await time('range_flush', () => long.flush());
   }
-  access.flush();
   const into = new Uint8Array(CHUNK);
-  for (let i = 0; i < count; i++) await time('file_sync_read', () => access.read(into, { at: i * CHUNK }));
-  access.close();
-  const file = await handle.getFile();
+  for (let i = 0; i < count; i++) await time('range_read', () => long.read(into, { at: i * CHUNK }));
+  long.close();
   for (let i = 0; i < count; i++) {
     await time('cache_read', async () => (await cache.match(key(i))).arrayBuffer());
-    await time('file_read', () => file.slice(i * CHUNK, (i + 1) * CHUNK).arrayBuffer());
+    await time('file_read', async () => {
+      const file = await folder.getFileHandle(String(i));
+      const access = await file.createSyncAccessHandle({ mode: 'read-only' });
+      access.read(into, { at: 0 });
+      access.close();
+    });
+    await time('file_read_as_blob', async () => {
+      const file = await folder.getFileHandle(String(i));
+      await (await file.getFile()).slice(0, CHUNK).arrayBuffer();
+    });
     await time('sha256', () => crypto.subtle.digest('SHA-256', bytes));
   }
   await caches.delete('bench');
-  await root.removeEntry('bench');
+  await root.removeEntry('long');
+  await root.removeEntry('bench', { recursive: true });
   const median = (list) => Math.round(list.sort((a, b) => a - b)[list.length >> 1] * 10) / 10;
   postMessage(Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)])));
 };`;
@@ -61,16 +73,8 @@ await new Promise<void>((resolve) => {
   server.listen(0, '127.0.0.1', resolve);
 });
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-const executablePath = findChromium();
-const profile = await mkdtemp(join(tmpdir(), 'flux-srpo-storage-'));
-// With a profile of its own: a private window keeps everything in memory.
-const browser = await chromium.launchPersistentContext(profile, {
-  args: CHROMIUM_ARGS,
-  ...(executablePath === undefined ? {} : { executablePath }),
-});
-const page = await browser.newPage();
-await page.goto(url);
-const milliseconds = await page.evaluate((count) => {
+const browser = await openProfile(url);
+const milliseconds = await browser.page.evaluate((count) => {
   const worker = new Worker('/worker.js');
   return new Promise((resolve, reject) => {
     worker.onmessage = ({ data }) => resolve(data);
@@ -78,7 +82,6 @@ const milliseconds = await page.evaluate((count) => {
     worker.postMessage(count);
   });
 }, Number(values.chunks));
-console.log(JSON.stringify({ version: browser.browser()!.version(), chunk_mib: 8, milliseconds }));
+console.log(JSON.stringify({ version: browser.version, chunk_mib: 8, milliseconds }));
 await browser.close();
-await rm(profile, { recursive: true, force: true, maxRetries: 5 });
 server.close();

@@ -2,7 +2,7 @@ import { type Manifest, parseManifest, parseSize, partSizes, planGeneration } fr
 import { createFluxSrpo, type FluxSrpoOptions, isFluxError } from 'flux-srpo';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
-import { GPU_WORKER, rejection, SMALLEST } from './support/page.ts';
+import { GPU_WORKER, readStored, rejection, SMALLEST, storedFolder, storedNames, writeStored } from './support/page.ts';
 
 declare module 'vitest/browser' {
   interface BrowserCommands {
@@ -15,14 +15,18 @@ declare module 'vitest/browser' {
 type Residency = 'keep' | 'release' | 'streamed';
 
 let url: string;
+/** What it is listed under. */
+let address: string;
 let manifest: Manifest;
 beforeAll(async () => {
   url = await commands.serveFixtureBundle('a-3x32');
+  address = location.origin + url;
   manifest = parseManifest(await (await fetch(`${url}manifest.json`)).text());
 });
 beforeEach(async () => {
   // Other test files load the same bundle, and it would be kept.
-  for (const name of await caches.keys()) await caches.delete(name);
+  const { storage } = createFluxSrpo({ model: url, backend: 'wasm' });
+  for (const { id } of await storage.list()) await storage.remove(id);
 });
 afterEach(() => commands.restoreNetwork());
 
@@ -87,10 +91,8 @@ describe('after load, without a network', () => {
   it('opens again, in a client of its own, a model whose server is gone', async () => {
     const options = { model: url, backend: 'wasm' } as const;
     const picture = await createAndLoad(options, 'a red house');
-    const [name, ...others] = await caches.keys();
-    expect([name, others]).toEqual([`flux-srpo ${location.origin}${url}`, []]);
     const chunks = new Set(manifest.files.flatMap((file) => file.chunks));
-    expect(await (await caches.open(name!)).keys()).toHaveLength(chunks.size + 1);
+    expect(await storedNames(address)).toHaveLength(chunks.size + 1);
     // The page's host keeps the worker's script; the test server forbids caching it.
     await commands.cutNetwork(`**${url}**`);
     expect(await createAndLoad(options, 'a red house')).toBe(picture);
@@ -102,12 +104,11 @@ describe('what is kept', () => {
   it('is checked when it is read: a chunk that has changed is fetched again', async () => {
     const options = { model: url, backend: 'wasm' } as const;
     const first = await createAndLoad(options, 'a red house');
-    const cache = await caches.open((await caches.keys())[0]!);
-    for (const request of await cache.keys()) {
-      if (request.url.endsWith('manifest.json')) continue;
-      const bytes = new Uint8Array(await (await cache.match(request))!.arrayBuffer());
+    const folder = await storedFolder(address);
+    for (const name of await storedNames(address)) {
+      const bytes = await readStored(folder, name);
       bytes[bytes.length >> 1]! ^= 1;
-      await cache.put(request, new Response(bytes));
+      await writeStored(folder, name, bytes);
     }
     expect(await createAndLoad(options, 'a red house')).toBe(first);
   });
@@ -115,18 +116,18 @@ describe('what is kept', () => {
   it('goes with clearKept, and nothing is kept with keep: false', async () => {
     await using flux = createFluxSrpo({ model: url, backend: 'wasm' });
     await flux.load();
-    expect(await caches.keys()).toHaveLength(1);
+    expect(await storedNames(address)).not.toEqual([]);
     await flux.clearKept();
-    expect(await caches.keys()).toEqual([]);
+    expect(await storedNames(address)).toEqual([]);
     await using other = createFluxSrpo({ model: url, backend: 'wasm', keep: false });
     expect(await other.load()).toMatchObject({ isKept: false });
-    expect(await caches.keys()).toEqual([]);
+    expect(await storedNames(address)).toEqual([]);
   });
 
   describe('where it does not fit', () => {
     // The real worker, in a browser whose storage is full.
     const full = `
-      import 'data:text/javascript,Cache.prototype.put = async () => { throw new DOMException("full", "QuotaExceededError") }';
+      import 'data:text/javascript,FileSystemSyncAccessHandle.prototype.write = () => { throw new DOMException("full", "QuotaExceededError") }';
       import '${location.origin}/packages/images/src/worker.ts?worker_file&type=module';
     `;
     const options = (): FluxSrpoOptions => ({
@@ -138,14 +139,14 @@ describe('what is kept', () => {
     it('loads without keeping, says why, and leaves nothing behind', async () => {
       await using flux = createFluxSrpo(options());
       expect(await flux.load()).toMatchObject({ isKept: false, notKept: { code: 'storage/quota-exceeded' } });
-      expect(await caches.keys()).toEqual([]);
+      expect(await storedNames(address)).toEqual([]);
     });
 
     it('is storage/quota-exceeded, which says what to do, where keeping was asked for', async () => {
       await using flux = createFluxSrpo({ ...options(), keep: true });
       const error = await rejection(flux.load());
       expect(isFluxError(error, 'storage/quota-exceeded') && error.message).toContain('keep: false');
-      expect(await caches.keys()).toEqual([]);
+      expect(await storedNames(address)).toEqual([]);
     });
   });
 });

@@ -136,15 +136,40 @@ describe('an import', () => {
     expect(model.state).toBe('complete');
   });
 
-  it('runs once at a time, and another tab is told so', async () => {
-    const outcomes = await Promise.allSettled([
-      importAs('twice', { folder: files }),
-      importAs('twice', { folder: files }),
-    ]);
-    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
-    const { reason } = outcomes.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
-    expect(isFluxError(reason, 'input/conflict')).toBe(true);
+  it('runs in one tab: another follows it, and goes on when it is closed; one of other files is refused', async () => {
+    const closing = new AbortController();
+    let [closed, followed, tookOver] = [0, 0, 0];
+    const onProgress = ({ parts }: ConvertProgress): void => {
+      if (parts.done < 9 || closed > 0) return;
+      closed = performance.now();
+      closing.abort();
+    };
+    const first = rejection(importAs('twice', { folder: files }, { signal: closing.signal, onProgress }));
+    const notices: string[] = [];
+    const second = importAs(
+      'twice',
+      { folder: files },
+      {
+        onNotice: ({ type }) => notices.push(type),
+        onProgress() {
+          if (closed === 0) followed++;
+          else if (tookOver === 0) tookOver = performance.now();
+        },
+      },
+    );
+    const other = rejection(importAs('twice', { folder: files }, { dtype: 'q4' }));
+    await first;
+    expect(await second).toMatchObject({ id: 'twice', state: 'complete' });
+    expect(isFluxError(await other, 'input/conflict')).toBe(true);
+    expect([followed > 0, notices.includes('continued')]).toEqual([true, true]);
+    expect(tookOver - closed).toBeLessThan(5_000);
     await expectSameBytes('twice');
+  });
+
+  it('that another tab finishes is finished in both', async () => {
+    const both = await Promise.all([importAs('both', { folder: files }), importAs('both', { folder: files })]);
+    expect(both[0]).toEqual(both[1]);
+    expect(await storage.list()).toEqual([both[0]]);
   });
 
   it('is foreseen from the headers: its size, what an interrupted one left, and its errors', async () => {

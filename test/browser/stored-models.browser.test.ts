@@ -1,13 +1,11 @@
 import { type Manifest, parseManifest } from '@flux-srpo/core';
+import { sha256Hex } from '@flux-srpo/formats';
 import { createFluxSrpo, type FluxSrpoOptions, isFluxError } from 'flux-srpo';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
-import { rejection, SMALLEST } from './support/page.ts';
+import { rejection, SMALLEST, writeStored } from './support/page.ts';
 
-/**
- * The list of everything that this origin keeps, and its removal: imported models in OPFS, kept
- * ones in Cache storage.
- */
+/** The list of everything that this origin keeps, and its removal. */
 
 let address: string;
 let manifestText: string;
@@ -56,7 +54,6 @@ describe('models that two tabs keep', () => {
     await second.dispose();
     await storage.remove(address);
     expect(await storage.list()).toEqual([]);
-    expect(await caches.keys()).toEqual([]);
   });
 });
 
@@ -78,33 +75,26 @@ describe('the list of stored models', () => {
     await using flux = createFluxSrpo({ ...options(), model: `${address}none/` });
     await rejection(flux.load());
     expect(await storage.list()).toEqual([]);
-    expect(await caches.keys()).toEqual([]);
   });
 
   it('has what cannot be read, with the reason, and lets it be removed', async () => {
     const models = await (await navigator.storage.getDirectory()).getDirectoryHandle('flux-srpo', { create: true });
     const folder = (name: string) => models.getDirectoryHandle(name, { create: true });
-    const write = async (parent: FileSystemDirectoryHandle, name: string, text: string) => {
-      const writable = await (await parent.getFileHandle(name, { create: true })).createWritable();
-      await writable.write(text);
-      await writable.close();
-    };
-    await write(await folder('bad'), 'manifest.json', '{"schema": 1, "parts"');
-    await write(await folder('newer'), 'manifest.json', JSON.stringify({ ...manifest, schema: 99 }));
+    await writeStored(await folder('bad'), 'manifest.json', '{"schema": 1, "parts"');
+    await writeStored(await folder('newer'), 'manifest.json', JSON.stringify({ ...manifest, schema: 99 }));
     await (await (await folder('odd')).getDirectoryHandle('manifest.json', { create: true })).getFileHandle('x', {
       create: true,
     });
-    await write(await folder('whole'), 'manifest.json', manifestText);
-    await write(await folder('left'), 'manifest.json', manifestText);
-    await write(await folder('left'), 'journal', 'a line');
+    await writeStored(await folder('without-files'), 'manifest.json', manifestText);
+    await writeStored(await folder('left'), 'manifest.json', manifestText);
+    await writeStored(await folder('left'), 'journal', 'a line');
     await folder('empty');
     await folder('not an id');
-    await write(models, 'stray.bin', '12345');
+    await writeStored(models, 'stray.bin', '12345');
     // What an interrupted check for room leaves. It is not a model's, and nobody needs it.
-    await write(models, 'room check', '12345');
-    const kept = await caches.open('flux-srpo https://example.com/model/');
-    await kept.put('https://chunks.invalid/manifest.json', new Response('{', { headers: { 'content-length': '1' } }));
-    await caches.open('something else');
+    await writeStored(models, 'room check 1', '12345');
+    const kept = await folder(encodeURIComponent('https://example.com/model/'));
+    await writeStored(kept, `${await sha256Hex(new TextEncoder().encode('{'))}.json`, '{');
 
     const listed = await storage.list();
     const seen = listed.map((entry) => [
@@ -122,15 +112,13 @@ describe('the list of stored models', () => {
       ['not an id', 'input/type', 0],
       ['odd', 'storage/unavailable', 0],
       ['stray.bin', 'model/manifest-invalid', 5],
-      ['whole', 'complete', length],
+      ['without-files', 'model/file-missing', length],
     ]);
     for (const { id } of listed) await storage.remove(id);
     expect(await storage.list()).toEqual([]);
     const names: string[] = [];
     for await (const name of models.keys()) names.push(name);
     expect(names).toEqual([]);
-    expect(await caches.keys()).toEqual(['something else']);
-    await caches.delete('something else');
   });
 
   it('is not needed to remove: what is not there is removed already, and a path is refused', async () => {

@@ -107,13 +107,13 @@ describe.each(BROWSERS)('%s', (name) => {
     const told = await run(`
       const { isKept, notKept } = await create({}).load();
       const { summary } = await create({}).probe();
-      return { isKept, notKept: notKept?.code, caches: (await caches.keys()).length, summary };`);
+      return { isKept, notKept: notKept?.code, stored: (await stored()).length, summary };`);
     const refused = 'storage/unavailable';
     if (isPrivate) {
-      expect(told).toEqual({ isKept: false, notKept: refused, caches: 0, summary: expect.stringContaining(refused) });
+      expect(told).toEqual({ isKept: false, notKept: refused, stored: 0, summary: expect.stringContaining(refused) });
       return { refused };
     }
-    expect(told).toEqual({ isKept: true, caches: 1, summary: expect.not.stringContaining(refused) });
+    expect(told).toEqual({ isKept: true, stored: 1, summary: expect.not.stringContaining(refused) });
     return 'yes';
   });
 
@@ -134,7 +134,7 @@ describe.each(BROWSERS)('%s', (name) => {
 
   tries('once', async () => {
     if (isPrivate) return { skipped: 'it keeps nothing' };
-    await run('await clearCaches()');
+    await run('await clearStored()');
     const asked = site.asked();
     const kept = await run(
       'return (await Promise.all([create({}).load(), create({}).load()])).map((model) => model.isKept)',
@@ -149,7 +149,7 @@ describe.each(BROWSERS)('%s', (name) => {
   tries('clear', async () => {
     if (isPrivate) return { skipped: 'it keeps nothing' };
     const left = await run(`
-      await clearCaches();
+      await clearStored();
       const other = create({});
       let cleared;
       const flux = create({});
@@ -157,17 +157,17 @@ describe.each(BROWSERS)('%s', (name) => {
         onProgress: ({ loaded, total }) => { if (loaded > total / 2) cleared ??= other.clearKept(); },
       });
       await cleared;
-      return { isKept, notKept: notKept?.code, caches: await caches.keys() };`);
-    expect(left).toEqual({ isKept: false, notKept: 'storage/unavailable', caches: [] });
+      return { isKept, notKept: notKept?.code, stored: await stored() };`);
+    expect(left).toEqual({ isKept: false, notKept: 'storage/unavailable', stored: [] });
     return 'yes';
   });
 
   tries('failure', async () => {
     const left = await run(`
-      await clearCaches();
+      await clearStored();
       const { code } = await failure(create({ model: './nothing/' }).load());
-      return { code, caches: await caches.keys() };`);
-    expect(left).toEqual({ code: 'model/not-found', caches: [] });
+      return { code, stored: await stored() };`);
+    expect(left).toEqual({ code: 'model/not-found', stored: [] });
     return 'yes';
   });
 
@@ -193,8 +193,8 @@ describe.each(BROWSERS)('%s', (name) => {
       const loaded = await narrow.run(`
         const flux = create({});
         const { isKept, notKept } = await flux.load();
-        return { isKept, code: notKept.code, caches: await caches.keys(), drawn: await draw(flux) };`);
-      expect(loaded).toEqual({ isKept: false, code: refused, caches: [], drawn: drawnByChromium });
+        return { isKept, code: notKept.code, stored: await stored(), drawn: await draw(flux) };`);
+      expect(loaded).toEqual({ isKept: false, code: refused, stored: [], drawn: drawnByChromium });
     } finally {
       await narrow.close();
     }

@@ -125,7 +125,7 @@ describe('the served page', () => {
       });
     const before = await stored();
     // The positive control: what is stored is seen, and that is the model.
-    expect(before.requests.length).toBeGreaterThan(10);
+    expect(before.files.length).toBeGreaterThan(10);
     await draw(page, { prompt: 'a red house', steps: 2, seed: 1 });
     expect(await stored()).toEqual(before);
     await page.check('#keep-pictures');

@@ -63,15 +63,17 @@ describe('the models of the page', () => {
     await expect.poll(() => status().textContent()).toMatch(/^Checked The embedded model: all [\d.]+ MB are as they/);
     // One byte of one chunk.
     await page.evaluate(async () => {
-      for (const name of await caches.keys()) {
-        const cache = await caches.open(name);
-        for (const request of await cache.keys()) {
-          const bytes = new Uint8Array(await (await cache.match(request))!.arrayBuffer());
-          if (!name.includes('/models/') || bytes.length < 100_000) continue;
-          bytes[1000]! ^= 1;
-          await cache.put(request, new Response(bytes));
-          return;
-        }
+      const models = await (await navigator.storage.getDirectory()).getDirectoryHandle('flux-srpo');
+      const folder = await models.getDirectoryHandle(encodeURIComponent(new URL('./models/tiny/', location.href).href));
+      for await (const handle of folder.values()) {
+        const file = await (handle as FileSystemFileHandle).getFile();
+        if (file.size < 100_000) continue;
+        const bytes = new Uint8Array(await file.arrayBuffer());
+        bytes[1000]! ^= 1;
+        const writable = await (handle as FileSystemFileHandle).createWritable();
+        await writable.write(bytes);
+        await writable.close();
+        return;
       }
     });
     await button('Check the files of The embedded model').click();

@@ -101,3 +101,33 @@ export function watchListeners(): { left: () => string[]; restore: () => void } 
     restore: () => Object.assign(EventTarget.prototype, { addEventListener, removeEventListener }),
   };
 }
+
+/** Names of what is stored of a model, by its `id` of `storage.list()`; empty where nothing is. */
+export async function storedNames(id: string): Promise<string[]> {
+  const folder = await storedFolder(id).catch(() => undefined);
+  const names: string[] = [];
+  if (folder !== undefined) for await (const name of folder.keys()) names.push(name);
+  return names;
+}
+
+/** The folder of a stored model. */
+export async function storedFolder(id: string): Promise<FileSystemDirectoryHandle> {
+  const name = id.includes('/') ? encodeURIComponent(id) : id;
+  return (await (await navigator.storage.getDirectory()).getDirectoryHandle('flux-srpo')).getDirectoryHandle(name);
+}
+
+/** Writes a file of the origin private file system, in place of one that is there. */
+export async function writeStored(
+  folder: FileSystemDirectoryHandle,
+  name: string,
+  data: string | Uint8Array<ArrayBuffer>,
+): Promise<void> {
+  const writable = await (await folder.getFileHandle(name, { create: true })).createWritable();
+  await writable.write(data);
+  await writable.close();
+}
+
+/** Bytes of a file that is stored of a model. */
+export async function readStored(folder: FileSystemDirectoryHandle, name: string): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await (await (await folder.getFileHandle(name)).getFile()).arrayBuffer());
+}

@@ -1,6 +1,5 @@
 import { DeviceError, isFluxError } from '@flux-srpo/core';
 import type { GenerateRequest } from '@flux-srpo/runtime';
-import { cachesLast } from '../store/cache/cache-room.ts';
 import type { LocalRun } from '../wire/response.ts';
 import type { LoadInput, LocalModel } from '../worker/protocol.ts';
 import { endsWorker, isRecoverable } from '../worker/recovery.ts';
@@ -125,9 +124,8 @@ export class LocalEngine {
   async #load(link: WorkerLink, options: GenerateOptions): Promise<LocalModel> {
     if (this.#model === undefined) {
       const { input } = this.#options;
-      const last = input.keep === false || (await cachesLast());
       const memoryTarget = this.#tooMuch && Math.floor(this.#tooMuch.peak / 2);
-      this.#model = await link.call((api) => api.load({ ...input, memoryTarget, cachesLast: last }), options);
+      this.#model = await link.call((api) => api.load({ ...input, memoryTarget }), options);
     }
     return this.#model;
   }

@@ -53,7 +53,7 @@ export interface FluxSrpoOptions {
    */
   precision?: 'auto' | Precision;
   /**
-   * Keeps the model's files in this browser's Cache storage: `load` fetches all of them, and
+   * Keeps the model's files in this browser's storage: `load` fetches all of them, and
    * generating needs no network from then on. Each file is checked whenever it is read. `clearKept`
    * removes the files. Left out, a model that does not fit is loaded all the same: `isKept` of what
    * `load` gives is `false`, and `notKept` says why. With `true`, `load` rejects with that reason

@@ -1,5 +1,6 @@
 import {
   assertPlanned,
+  type FluxError,
   isFluxError,
   MAX_MANIFEST_BYTES,
   type Manifest,
@@ -9,17 +10,15 @@ import {
   parseManifest,
   planPicture,
   readBounded,
-  type StorageError,
 } from '@flux-srpo/core';
 import { sha256Hex } from '@flux-srpo/formats';
 import { readManifest as readBundleManifest } from '@flux-srpo/runtime/bundle';
 import type { Home } from '../client/home.ts';
-import { cachesLast, offeredRoom, tooLittleRoom, whyNoCaches } from '../store/cache/cache-room.ts';
-import { KeptChunks } from '../store/cache/kept-chunks.ts';
-import { findFile } from '../store/opfs/opfs-files.ts';
-import { openModelFolder, opfsModelId } from '../store/opfs/opfs-models.ts';
-import { pickedFile } from '../store/picked-folder.ts';
-import { readStoredManifest } from '../store/read-stored-manifest.ts';
+import { KeptChunks } from '../store/kept-chunks.ts';
+import { openOpfsBundle } from '../store/opfs/opfs-bundle.ts';
+import { openModelsFolder, opfsModelId } from '../store/opfs/opfs-models.ts';
+import { pickedBundle } from '../store/picked-folder.ts';
+import { offeredRoom, tooLittleRoom } from '../store/room.ts';
 import type { LoadInput } from '../worker/protocol.ts';
 import { expectedMemory } from './expected-memory.ts';
 import type { Findings, ProbeReport } from './probe-report.ts';
@@ -89,12 +88,16 @@ async function find(input: LoadInput | undefined, signal: AbortSignal, home: Hom
 }
 
 /** Why `load` would not keep the model, as far as a page can tell. */
-async function whyNotKept({ model, keep, folder }: LoadInput, manifest: Manifest): Promise<StorageError | undefined> {
+async function whyNotKept({ model, keep, folder }: LoadInput, manifest: Manifest): Promise<FluxError | undefined> {
   if (keep === false || folder !== undefined || opfsModelId(model) !== undefined) return undefined;
-  const refusal = whyNoCaches(await cachesLast());
-  if (refusal !== undefined) return refusal;
-  const [room, missing] = await Promise.all([offeredRoom(), new KeptChunks(model).missing(manifest).catch(() => 0)]);
-  return room !== undefined && room < missing ? tooLittleRoom(missing, room) : undefined;
+  try {
+    const chunks = new KeptChunks(await openModelsFolder(), model);
+    const [room, missing] = await Promise.all([offeredRoom(), chunks.missing(manifest)]);
+    return room !== undefined && room < missing ? tooLittleRoom(missing, room) : undefined;
+  } catch (error) {
+    if (isFluxError(error, 'storage/')) return error;
+    throw error;
+  }
 }
 
 async function probeEnvironment(): Promise<Pick<ProbeReport, 'storage' | 'deviceMemory' | 'isCrossOriginIsolated'>> {
@@ -119,17 +122,13 @@ async function readManifest(
   signal: AbortSignal,
   home: Home,
 ): Promise<ReadManifest> {
-  if (picked !== undefined) return readFile(await pickedFile(model, picked));
-  const files = home.openFiles?.(model);
-  if (files !== undefined) return parsed((await readBundleManifest(files)).bytes);
-  const id = opfsModelId(model);
-  if (id === undefined) return fetchManifest(new URL('manifest.json', folder(model)), signal);
-  return readFile(await findFile(await openModelFolder(id), 'manifest.json'));
-}
-
-async function readFile(file: File | undefined): Promise<ReadManifest> {
-  const manifest = await readStoredManifest(file);
-  return { manifest, identity: await sha256Hex(new Uint8Array(await file!.arrayBuffer())) };
+  const id = picked === undefined ? opfsModelId(model) : undefined;
+  const files =
+    home.openFiles?.(model) ??
+    (picked && pickedBundle(model, picked)) ??
+    (id === undefined ? undefined : await openOpfsBundle(id));
+  if (files === undefined) return fetchManifest(new URL('manifest.json', folder(model)), signal);
+  return parsed((await readBundleManifest(files)).bytes);
 }
 
 async function fetchManifest(url: URL, signal: AbortSignal): Promise<ReadManifest> {

@@ -6,32 +6,52 @@ const SILENT_MS = 10_000;
 /**
  * Runs `work` while no other tab or worker of this origin runs work of the same name. The browser
  * takes the turn back from one that was closed or has crashed. One that is frozen keeps its turn,
- * but says nothing: then `work` runs all the same, so two may run at once.
+ * but says nothing: then one of those who wait goes on, so two may run at once.
+ *
+ * @param work what it tells, those who wait hear
+ * @param onNews hears it. Where it throws, the wait ends with that
  */
-export async function alone<T>(name: string, work: () => Promise<T>): Promise<T> {
+export async function alone<T, News = never>(
+  name: string,
+  work: (tell: (news: News) => void) => Promise<T>,
+  onNews?: (news: News) => void,
+): Promise<T> {
   const channel = new BroadcastChannel(name);
   const waiting = new AbortController();
-  let isMine = false;
-  let timer = setTimeout(() => waiting.abort(), SILENT_MS);
-  channel.onmessage = () => {
-    if (isMine) return;
+  let [isMine, isSilent] = [false, false];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const listen = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => waiting.abort(), SILENT_MS);
+    timer = setTimeout(() => {
+      isSilent = true;
+      waiting.abort();
+    }, SILENT_MS);
+  };
+  channel.onmessage = ({ data }: MessageEvent<{ news?: News }>) => {
+    if (isMine) return;
+    listen();
+    try {
+      if ('news' in data) onNews?.(data.news!);
+    } catch (error) {
+      waiting.abort(error);
+    }
   };
   let beats: ReturnType<typeof setInterval> | undefined;
+  listen();
   try {
     return await navigator.locks.request(name, { signal: waiting.signal }, () => {
       isMine = true;
       clearTimeout(timer);
-      beats = setInterval(() => channel.postMessage('working'), BEAT_MS);
-      return work();
+      beats = setInterval(() => channel.postMessage({}), BEAT_MS);
+      return work((news) => channel.postMessage({ news }));
     });
   } catch (error) {
-    if (isMine || !waiting.signal.aborted) throw error;
-    return await work();
+    if (isMine || !isSilent) throw error;
   } finally {
     clearTimeout(timer);
     clearInterval(beats);
     channel.close();
   }
+  // Of those who waited in vain, one at a time.
+  return await alone(`${name} again`, work, onNews);
 }

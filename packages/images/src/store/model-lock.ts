@@ -20,13 +20,21 @@ export function shareModel(url: string): Promise<() => void> {
   });
 }
 
+/** Whether another tab or worker has the model too, which is shared here. */
+export async function isUsedByOthers(url: string): Promise<boolean> {
+  const { held = [] } = await navigator.locks.query();
+  return held.filter(({ name }) => name === lockName(url)).length > 1;
+}
+
+const lockName = (url: string): string => `flux-srpo:${url}`;
+
 async function withLock<T>(url: string, mode: LockMode, work: () => Promise<T>): Promise<T> {
   if (globalThis.navigator?.locks === undefined) {
     throw new StorageError('models cannot be stored here: the browser offers storage only to pages with HTTPS', {
       code: 'storage/unavailable',
     });
   }
-  const name = `flux-srpo:${url}`;
+  const name = lockName(url);
   const patience = AbortSignal.timeout(LOCK_WAIT_MS);
   let isHeld = false;
   try {

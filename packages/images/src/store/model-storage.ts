@@ -10,8 +10,8 @@ export interface StoredEntry {
   /** For `remove`: the name of an imported model, the address of a kept one. */
   id: string;
   /**
-   * `imported`: converted by `storage.import`, in the origin private file system. `kept`: fetched
-   * from its server by `fetch`, or by `load` (`keep`), in Cache storage.
+   * `imported`: converted by `storage.import`. `kept`: fetched from its server by `fetch`, or by
+   * `load` (`keep`). Both are in the origin private file system.
    */
   kind: 'imported' | 'kept';
   /** For `createFluxSrpo({ model })`: `opfs:<id>`, or the address of a kept model. */
@@ -128,10 +128,11 @@ export interface ModelStorage {
   recipes(): Promise<RecipeEntry[]>;
   /**
    * Converts a checkpoint, or what a recipe names, into a stored model, in a worker. Memory stays
-   * bounded whatever the size. Rejects with `storage/quota-exceeded` where it does not fit, with
-   * `input/conflict` where there is a model of that id or another tab is importing it. Of a recipe,
-   * rejects with `input/licence` until its licence is accepted, and with `device/limit-too-small`
-   * where this machine could not draw.
+   * bounded whatever the size. Where another tab runs the same import, this one tells how far that
+   * is, and goes on when that tab is closed. Rejects with `storage/quota-exceeded` where it does
+   * not fit, with `input/conflict` where there is a model of that id or another tab imports
+   * another. Of a recipe, rejects with `input/licence` until its licence is accepted, and with
+   * `device/limit-too-small` where this machine could not draw.
    */
   import(sources: ImportSources | RecipeSources, options?: ImportOptions): Promise<CompleteModel>;
   /**

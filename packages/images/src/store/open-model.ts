@@ -2,9 +2,8 @@ import type { FluxError } from '@flux-srpo/core';
 import { type BundleFiles, httpBundle } from '@flux-srpo/runtime/bundle';
 import type { Home } from '../client/home.ts';
 import type { LoadInput } from '../worker/protocol.ts';
-import { openCacheBundle } from './cache/cache-bundle.ts';
-import { whyNoCaches } from './cache/cache-room.ts';
-import type { KeptChunks } from './cache/kept-chunks.ts';
+import { openKeptBundle } from './kept-bundle.ts';
+import type { KeptChunks } from './kept-chunks.ts';
 import { shareModel } from './model-lock.ts';
 import type { ModelAddress } from './model-source.ts';
 import { openOpfsBundle } from './opfs/opfs-bundle.ts';
@@ -37,26 +36,24 @@ const UNCACHED = { cache: 'no-store' } as const;
  * @param openFiles is asked before those
  */
 export async function openModel(
-  { model: url, sha256, mirrors, folder, keep, cachesLast }: ModelAddress & Pick<LoadInput, 'keep' | 'cachesLast'>,
+  { model: url, sha256, mirrors, folder, keep }: ModelAddress & Pick<LoadInput, 'keep'>,
   openFiles?: Home['openFiles'],
 ): Promise<OpenedModel> {
   if (folder !== undefined) return { files: pickedBundle(url, folder), isImported: true, release() {} };
   const files = openFiles?.(url);
   if (files !== undefined) return { files, isImported: true, release() {} };
   const id = opfsModelId(url);
-  const refusal = keep === false ? undefined : whyNoCaches(cachesLast);
-  if (id === undefined && (keep === false || refusal !== undefined)) {
-    const files = httpBundle(url, { mirrors });
-    return { files, isImported: false, ...(refusal === undefined ? {} : { refusal }), release() {} };
+  if (id === undefined && keep === false) {
+    return { files: httpBundle(url, { mirrors }), isImported: false, release() {} };
+  }
+  if (id === undefined) {
+    const kept = await openKeptBundle(url, httpBundle(url, { ...UNCACHED, mirrors }), sha256);
+    const release = kept.chunks === undefined ? () => undefined : await shareModel(url);
+    return { ...kept, isImported: false, release };
   }
   const release = await shareModel(url);
   try {
-    if (id !== undefined) return { files: await openOpfsBundle(id), isImported: true, release };
-    return {
-      ...(await openCacheBundle(url, httpBundle(url, { ...UNCACHED, mirrors }), sha256)),
-      isImported: false,
-      release,
-    };
+    return { files: await openOpfsBundle(id), isImported: true, release };
   } catch (error) {
     release();
     throw error;

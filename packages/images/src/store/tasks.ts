@@ -7,17 +7,11 @@ import type { TransferProgress } from './transfer-progress.ts';
 
 /** What the page and the worker of the storage send to each other. */
 
-export interface FetchInput {
-  address: ModelAddress;
-  /** Whether a cache outlives the worker that fills it. Only a page can tell. */
-  cachesLast: boolean;
-}
-
 /** What each task takes, tells and results in. */
 export interface Tasks {
   import: { input: ImportInput; progress: ConvertProgress; result: CompleteModel };
   foresee: { input: ImportInput; progress: never; result: ImportForecast };
-  fetch: { input: FetchInput; progress: TransferProgress; result: CompleteModel };
+  fetch: { input: ModelAddress; progress: TransferProgress; result: CompleteModel };
   verify: { input: { id: string }; progress: TransferProgress; result: Verification };
 }
 

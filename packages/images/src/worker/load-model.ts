@@ -79,7 +79,7 @@ async function start(
     if (input.keep === true && reason !== undefined) throw reason;
   };
   // Before the first byte of a file.
-  await chunks?.begin(manifest);
+  await chunks?.begin(manifest, input.keep === true);
   assertKept();
   const { backend, fallback } = await createBackend(input, hooks, installGpu, {
     requiredLimits: requiredLimits(manifest),

@@ -63,10 +63,8 @@ export type LocalBackend = 'webgpu' | 'wasm';
 export interface LoadInput extends ModelAddress {
   /** In order of preference. The next one is for machines that cannot do the one before it. */
   backends: readonly [LocalBackend, ...LocalBackend[]];
-  /** Whether its files are kept in Cache storage. Absent: where that is possible. */
+  /** Whether its files are kept in this browser. Absent: where that is possible. */
   keep?: boolean | undefined;
-  /** Whether a cache outlives the worker that fills it. Only a page can tell. */
-  cachesLast?: boolean | undefined;
   wasmUrl?: string | undefined;
   wasmSha256?: string | undefined;
   /** On wasm. */

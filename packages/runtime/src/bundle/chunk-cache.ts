@@ -105,10 +105,14 @@ export class ChunkCache {
 export interface ChunkStore {
   /** Hashes of all chunks that are kept. */
   keys(): Promise<Set<string>>;
-  get(sha256: string): Promise<Bytes | undefined>;
+  /**
+   * @param bytes of the chunk; fewer are given where what is kept is cut short
+   * @param into memory of as many or more, which may be used
+   */
+  get(sha256: string, bytes: number, into?: ArrayBuffer): Promise<Bytes | undefined>;
   /** Whether the chunk is kept now, by whoever on this machine. Not read, not checked. */
   has(sha256: string): Promise<boolean>;
-  /** Keeps a chunk that was checked. Where it cannot, it says so as `refusal`. */
+  /** Keeps a copy of a chunk that was checked. Where it cannot, it says so as `refusal`. */
   put(sha256: string, bytes: Uint8Array): Promise<void>;
   /** Runs `work`, which fetches this chunk, while nobody else on this machine does. */
   alone<T>(sha256: string, work: () => Promise<T>): Promise<T>;

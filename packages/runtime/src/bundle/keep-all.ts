@@ -62,14 +62,17 @@ export async function keepAll(
   /** All lanes end when one fails. */
   const failing = new AbortController();
   const either = AbortSignal.any([signal, failing.signal]);
-  /** @returns the file of the chunk that was fetched, undefined where none is left */
-  const fetchNext = async (): Promise<KeepableSource | undefined> => {
+  /**
+   * @param memory of a chunk's size, which a lane uses again: clean memory takes time
+   * @returns the file of the chunk that was fetched, undefined where none is left
+   */
+  const fetchNext = async (memory?: ArrayBuffer): Promise<KeepableSource | undefined> => {
     await whenResumed?.();
     either.throwIfAborted();
     const next = store.refusal === undefined ? missing.shift() : undefined;
     if (next === undefined) return undefined;
     const file = await source(next.path);
-    await file.keep(next.index, either);
+    await file.keep(next.index, either, memory);
     count(next);
     return file;
   };
@@ -91,8 +94,9 @@ export async function keepAll(
   const first = await fetchNext();
   const isWhole = first !== undefined && missing[0]?.path === first.name && (await fetchWhole(first));
   const lanes = Array.from({ length: isWhole ? 1 : CONCURRENT }, async () => {
+    const memory = new ArrayBuffer(manifest.chunk_bytes);
     try {
-      for (let file = await fetchNext(); file !== undefined; file = await fetchNext()) {
+      for (let file = await fetchNext(memory); file !== undefined; file = await fetchNext(memory)) {
         if (isWhole && missing[0]?.path === file.name) await fetchWhole(file);
       }
     } catch (error) {

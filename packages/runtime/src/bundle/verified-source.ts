@@ -22,7 +22,7 @@ export interface VerifiedSource extends ByteSource {
 /** A file whose chunks can be brought into the bundle's store before anyone reads them. */
 export interface KeepableSource extends VerifiedSource {
   /** Brings a chunk into the store, where it is not there. */
-  keep(index: number, signal?: AbortSignal): Promise<void>;
+  keep(index: number, signal?: AbortSignal, into?: ArrayBuffer): Promise<void>;
   /**
    * Brings all chunks into the store in one request, where the server has ignored ranges.
    *
@@ -52,20 +52,20 @@ export function verifiedSource(raw: BundleSource, file: BundleFile, reading: Chu
   }
 
   async function loadChunk(index: number, take: () => ArrayBuffer): Promise<Bytes> {
-    if (store === undefined) return fetchChunk(index, take);
+    // Small files would leave most of a chunk empty.
+    const into = file.chunks.length > 1 ? take() : undefined;
+    if (store === undefined) return fetchChunk(index, into);
     const expected = file.chunks[index]!;
     const kept = async () => {
-      const bytes = await store.get(expected);
+      const bytes = await store.get(expected, lengthOf(index), into);
       return bytes !== undefined && (await checks.hash(bytes, expected)) === expected ? bytes : undefined;
     };
     // Another tab may fetch it now. Then it is there when that one is done.
-    return (await kept()) ?? store.alone(expected, async () => (await kept()) ?? fetchChunk(index, take));
+    return (await kept()) ?? store.alone(expected, async () => (await kept()) ?? fetchChunk(index, into));
   }
 
-  async function fetchChunk(index: number, take: () => ArrayBuffer, signal?: AbortSignal): Promise<Bytes> {
+  async function fetchChunk(index: number, into?: ArrayBuffer, signal?: AbortSignal): Promise<Bytes> {
     const offset = index * chunkBytes;
-    // A store may hold on to what it is given, and small files would leave most of a chunk empty.
-    const into = store === undefined && file.chunks.length > 1 ? take() : undefined;
     for (let tries = 0; ; tries++) {
       const bytes = await raw.read(offset, lengthOf(index), signal, into);
       const got = await checks.hash(bytes, file.chunks[index]!);
@@ -134,11 +134,11 @@ export function verifiedSource(raw: BundleSource, file: BundleFile, reading: Chu
       if (isWithin) await eachPiece(offset, length, use, signal);
       else use(await source.read(offset, length, signal));
     },
-    async keep(index, signal) {
+    async keep(index, signal, into) {
       const sha256 = file.chunks[index]!;
       await store?.alone(sha256, async () => {
         signal?.throwIfAborted();
-        if (!(await store.has(sha256))) await fetchChunk(index, () => new ArrayBuffer(chunkBytes), signal);
+        if (!(await store.has(sha256))) await fetchChunk(index, into, signal);
       });
     },
     async keepWhole(onChunk, signal) {

@@ -1,11 +1,10 @@
 import { InputError } from '@flux-srpo/core';
 import { keepAll, openBundle } from '@flux-srpo/runtime/bundle';
-import { describeKeptModel } from '../cache/cache-models.ts';
-import { nothingLasts } from '../cache/cache-room.ts';
+import type { ModelAddress } from '../model-source.ts';
 import type { CompleteModel } from '../model-storage.ts';
 import { openModel } from '../open-model.ts';
 import { opfsModelId } from '../opfs/opfs-models.ts';
-import type { FetchInput } from '../tasks.ts';
+import { describeModel } from '../stored-models.ts';
 import type { TransferProgress } from '../transfer-progress.ts';
 
 /**
@@ -13,7 +12,7 @@ import type { TransferProgress } from '../transfer-progress.ts';
  * moment: the chunks that are there stay.
  */
 export async function fetchModel(
-  { address, cachesLast }: FetchInput,
+  address: ModelAddress,
   onProgress: (progress: TransferProgress) => void,
   whenResumed: () => Promise<void> | undefined,
 ): Promise<CompleteModel> {
@@ -23,14 +22,14 @@ export async function fetchModel(
       details: { field: 'url' },
     });
   }
-  const { files, chunks, refusal, release } = await openModel({ ...address, cachesLast });
+  const { files, chunks, refusal, release } = await openModel({ ...address, keep: true });
   try {
-    if (chunks === undefined) throw refusal ?? nothingLasts('this browser keeps no files');
+    if (chunks === undefined) throw refusal;
     const assertKept = (): void => {
       if (chunks.refusal !== undefined) throw chunks.refusal;
     };
     const bundle = await openBundle(files, { sha256: address.sha256, store: chunks });
-    await chunks.begin(bundle.manifest);
+    await chunks.begin(bundle.manifest, true);
     assertKept();
     await keepAll(bundle, chunks, {
       // Whoever stops it ends this worker.
@@ -40,7 +39,7 @@ export async function fetchModel(
     });
     await chunks.end(bundle.manifest);
     assertKept();
-    return (await describeKeptModel(address.model)) as CompleteModel;
+    return (await describeModel(address.model)) as CompleteModel;
   } finally {
     release();
   }

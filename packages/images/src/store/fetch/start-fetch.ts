@@ -1,4 +1,3 @@
-import { cachesLast } from '../cache/cache-room.ts';
 import { type ModelSource, readModelSource } from '../model-source.ts';
 import type { FetchOptions, ModelFetch } from '../model-storage.ts';
 import { runTask } from '../run-task.ts';
@@ -16,9 +15,7 @@ export function startFetch(
     send({ paused });
   };
   const fetching = async () => {
-    const address = readModelSource(source, 'url');
-    const input = { address, cachesLast: await cachesLast() };
-    return runTask('fetch', input, {
+    return runTask('fetch', readModelSource(source, 'url'), {
       signal,
       onProgress,
       workerUrl,

@@ -1,18 +1,34 @@
 import { InputError } from '@flux-srpo/core';
-import { type ConvertNotice, completeInfo, convertPipeline, measureRate } from '@flux-srpo/export';
+import {
+  type ConvertNotice,
+  type ConvertProgress,
+  completeInfo,
+  convertPipeline,
+  measureRate,
+} from '@flux-srpo/export';
+import { alone } from '../alone.ts';
 import { withModelAlone } from '../model-lock.ts';
 import type { CompleteModel, ImportForecast } from '../model-storage.ts';
 import { bytesOf, findFolder } from '../opfs/opfs-files.ts';
 import { isComplete, openModelsFolder, opfsUrl } from '../opfs/opfs-models.ts';
 import { opfsSink } from '../opfs/opfs-sink.ts';
 import { hasRoom } from '../opfs/opfs-write.ts';
+import { describeModel } from '../stored-models.ts';
 import type { TaskAnswer } from '../tasks.ts';
 import type { ImportInput } from './import-messages.ts';
 import { planForThisMachine, prepareImport, requireMachine } from './prepare-import.ts';
 
+/** What the tab that imports a model tells those that wait for it. */
+interface ImportNews {
+  /** What it imports, as `identify` gives it. */
+  what: string;
+  progress: ConvertProgress;
+}
+
 /**
  * Converts a checkpoint into a stored model. Only in a dedicated worker, which may be terminated at
- * any moment.
+ * any moment. Where another tab runs the same import, this one tells how far that is, and goes on
+ * when that tab is closed.
  */
 export async function importModel(
   input: ImportInput,
@@ -22,7 +38,16 @@ export async function importModel(
   const prepared = await prepareImport(input, true, onNotice);
   const { id, url, info, dtype, source, loras, safetyChecker } = prepared;
   if (input.choice?.anyway === false) await requireMachine(prepared);
-  return await withModelAlone(url, async () => {
+  const what = identify(input);
+  let hasFollowed = false;
+  const follow = (news: ImportNews): void => {
+    if (news.what !== what) throw conflict(id, `another tab imports another model as ${url}`);
+    hasFollowed = true;
+    post({ type: 'progress', progress: news.progress });
+  };
+  const convert = async (tell: (news: ImportNews) => void): Promise<CompleteModel> => {
+    const done = hasFollowed ? await describeModel(id) : undefined;
+    if (done?.state === 'complete') return done;
     const models = await openModelsFolder();
     await findUnfinished(models, id);
     const { manifest, bytes } = await convertPipeline(source, await opfsSink(models, id), {
@@ -30,11 +55,22 @@ export async function importModel(
       info,
       loras,
       safetyChecker,
-      onProgress: (progress) => post({ type: 'progress', progress }),
+      onProgress(progress) {
+        post({ type: 'progress', progress });
+        tell({ what, progress });
+      },
       onNotice,
     });
     return { id, kind: 'imported', url, state: 'complete', bytes, model: manifest.model, name: manifest.name };
-  });
+  };
+  return await alone(`flux-srpo import ${id}`, (tell) => withModelAlone(url, () => convert(tell)), follow);
+}
+
+/** Equal for two imports of the same files with the same settings. */
+function identify({ hub: { endpoint }, ...input }: ImportInput): string {
+  const named = (_key: string, value: unknown): unknown =>
+    value instanceof File ? [value.name, value.size, value.lastModified] : value;
+  return JSON.stringify({ ...input, endpoint }, named);
 }
 
 /** What `importModel` would do. Writes nothing that stays. */
@@ -67,8 +103,9 @@ async function findUnfinished(
 ): Promise<FileSystemDirectoryHandle | undefined> {
   const existing = await findFolder(models, id);
   if (existing === undefined || !(await isComplete(existing))) return existing;
-  throw new InputError(`there is a model ${opfsUrl(id)}; remove it first, or give another id`, {
-    code: 'input/conflict',
-    details: { id },
-  });
+  throw conflict(id, `there is a model ${opfsUrl(id)}; remove it first`);
+}
+
+function conflict(id: string, what: string): InputError {
+  return new InputError(`${what}, or give another id`, { code: 'input/conflict', details: { id } });
 }

@@ -1,7 +1,7 @@
 import { ModelError } from '@flux-srpo/core';
-import { blobSource } from '@flux-srpo/formats';
+import { type ByteSource, checkRange, truncated } from '@flux-srpo/formats';
 import type { BundleFiles } from '@flux-srpo/runtime';
-import { findFile } from './opfs-files.ts';
+import { findHandle, readFile } from './opfs-files.ts';
 import { openModelFolder, opfsUrl } from './opfs-models.ts';
 
 /** The files of an imported model. They are verified as they are read, like those of any bundle. */
@@ -11,12 +11,25 @@ export async function openOpfsBundle(id: string): Promise<BundleFiles> {
   return {
     name,
     async open(path) {
-      const file = await findFile(folder, path);
-      if (file !== undefined) return blobSource(file, path);
-      throw new ModelError(`${path} is missing in ${name}; remove the model and import it again`, {
-        code: 'model/file-missing',
-        details: { bundle: name, path },
-      });
+      const file = await findHandle(folder, path);
+      if (file === undefined) {
+        throw new ModelError(`${path} is missing in ${name}; remove the model and import it again`, {
+          code: 'model/file-missing',
+          details: { bundle: name, path },
+        });
+      }
+      const source: ByteSource = {
+        name: path,
+        size: (await file.getFile()).size,
+        async read(offset, length, signal, into) {
+          signal?.throwIfAborted();
+          checkRange(source, offset, length);
+          const bytes = await readFile(file, offset, length, into);
+          if (bytes.length === length) return bytes;
+          throw truncated(path, length, bytes.length);
+        },
+      };
+      return source;
     },
   };
 }

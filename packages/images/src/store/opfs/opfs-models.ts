@@ -1,16 +1,23 @@
-import { InputError, ModelError, StorageError } from '@flux-srpo/core';
-import { findFile, findFolder } from './opfs-files.ts';
+import { InputError, MAX_MANIFEST_BYTES, ModelError, StorageError } from '@flux-srpo/core';
+import { type Bytes, sha256Hex } from '@flux-srpo/formats';
+import { entriesOf, findFolder, findHandle, readFile } from './opfs-files.ts';
 
 /*
- * Where imported models are: each is a bundle in the folder `flux-srpo/<id>` of the origin private
- * file system. OPFS cannot rename folders, so a bundle counts as complete once its journal is
- * deleted. A folder with a journal is never loaded.
+ * Where models are: each has a folder in `flux-srpo` of the origin private file system.
+ *
+ * An imported one has the bundle's files under their own paths, in the folder `<id>`. OPFS cannot
+ * rename folders, so a bundle counts as complete once its journal is deleted. A folder with a
+ * journal is never loaded.
+ *
+ * A kept one has each chunk under its SHA-256, and the manifest under its own, in a folder that is
+ * named by its address. A file gets that name once it is written, so none is half of what it says.
  */
 
 const SCHEME = 'opfs:';
 const MODELS = 'flux-srpo';
 export const JOURNAL = 'journal';
 const ID = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/;
+const KEPT_MANIFEST = /^([0-9a-f]{64})\.json$/;
 
 /** The id in `opfs:<id>`; undefined for other addresses. */
 export function opfsModelId(url: string): string | undefined {
@@ -27,6 +34,30 @@ export function checkModelId(id: string): string {
     code: 'input/type',
     details: { field: 'id' },
   });
+}
+
+/** Whether an id of the list is a kept model's: an address. Names of folders never have a slash. */
+export function isKeptUrl(id: string): boolean {
+  return id.includes('/') && URL.canParse(id);
+}
+
+/** The folder of an entry of the list. */
+export function folderName(id: string): string {
+  return isKeptUrl(id) ? encodeURIComponent(id) : id;
+}
+
+/** The entry of the list that a folder of this name is. */
+export function idOfFolder(name: string): string {
+  try {
+    const url = decodeURIComponent(name);
+    return isKeptUrl(url) ? url : name;
+  } catch {
+    return name;
+  }
+}
+
+export function keptManifestName(sha256: string): string {
+  return `${sha256}.json`;
 }
 
 /** The folder of all models. `storage/unavailable` without OPFS: HTTP, private windows. */
@@ -55,5 +86,24 @@ export async function openModelFolder(id: string): Promise<FileSystemDirectoryHa
 }
 
 export async function isComplete(folder: FileSystemDirectoryHandle): Promise<boolean> {
-  return (await findFile(folder, 'manifest.json')) !== undefined && (await findFile(folder, JOURNAL)) === undefined;
+  return (await findHandle(folder, 'manifest.json')) !== undefined && (await findHandle(folder, JOURNAL)) === undefined;
+}
+
+/**
+ * The bytes of a model's manifest, no more than the longest one has. Undefined where there is none;
+ * of a kept model, also where it has changed.
+ */
+export async function storedManifest(folder: FileSystemDirectoryHandle, id: string): Promise<Bytes | undefined> {
+  const read = (file: FileSystemFileHandle): Promise<Bytes> => readFile(file, 0, MAX_MANIFEST_BYTES + 1);
+  if (!isKeptUrl(id)) {
+    const file = await findHandle(folder, 'manifest.json');
+    return file && read(file);
+  }
+  for (const [name] of await entriesOf(folder)) {
+    const sha256 = KEPT_MANIFEST.exec(name)?.[1];
+    const file = sha256 === undefined ? undefined : await findHandle(folder, name);
+    const bytes = file && (await read(file));
+    if (bytes !== undefined && (await sha256Hex(bytes)) === sha256) return bytes;
+  }
+  return undefined;
 }

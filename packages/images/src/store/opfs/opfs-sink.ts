@@ -13,7 +13,7 @@ export async function opfsSink(models: FileSystemDirectoryHandle, name: string):
   const guard = <T>(act: () => Promise<T>) => withStorageErrors(name, act);
   const [folder, journal] = await guard(async () => {
     const made = await models.getDirectoryHandle(name, { create: true });
-    return [made, await openForWriting(made, JOURNAL)] as const;
+    return [made, (await openForWriting(made, JOURNAL)).access] as const;
   });
   const retain = (paths: ReadonlySet<string>) => guard(() => removeOthers(folder, new Set([...paths, JOURNAL])));
 
@@ -29,7 +29,7 @@ export async function opfsSink(models: FileSystemDirectoryHandle, name: string):
       withStorageErrors(path, async () => {
         const [file, directory] = path.split('/').reverse() as [string, string?];
         const parent = directory === undefined ? folder : await folder.getDirectoryHandle(directory, { create: true });
-        const access = await openForWriting(parent, file);
+        const { access } = await openForWriting(parent, file);
         access.truncate(0);
         let at = 0;
         return {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { type SyncAccess, writeAll } from './opfs-write.ts';
+import type { SyncAccess } from './opfs-files.ts';
+import { writeAll } from './opfs-write.ts';
 
 const BYTES = new Uint8Array(1000);
 

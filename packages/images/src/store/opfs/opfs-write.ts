@@ -1,27 +1,26 @@
 import { formatBytes, isFluxError, retry, StorageError } from '@flux-srpo/core';
+import { alone } from '../alone.ts';
+import type { SyncAccess, SyncFile } from './opfs-files.ts';
 
 /** Writing in the origin private file system, synchronously: only dedicated workers can. */
-
-/** TypeScript has these in its library for workers, which excludes the one for pages. */
-export interface SyncAccess {
-  getSize(): number;
-  truncate(size: number): void;
-  read(buffer: Uint8Array, options: { at: number }): number;
-  write(buffer: Uint8Array, options: { at: number }): number;
-  flush(): void;
-  close(): void;
-}
-type SyncFile = FileSystemFileHandle & { createSyncAccessHandle(): Promise<SyncAccess> };
 
 /** Milliseconds before each further try: a worker just stopped may still have the file. */
 const DELAYS = [20, 100, 500, 2_000];
 
-export async function openForWriting(folder: FileSystemDirectoryHandle, name: string): Promise<SyncAccess> {
-  const file = (await folder.getFileHandle(name, { create: true })) as SyncFile;
-  return retry(() => file.createSyncAccessHandle(), {
+/** Does what another tab's use of a file forbids for the moment. */
+export function whenUnused<T>(act: () => Promise<T>): Promise<T> {
+  return retry(act, {
     pauseAfter: (error, tries) =>
       (error as DOMException).name === 'NoModificationAllowedError' ? DELAYS[tries - 1] : undefined,
   });
+}
+
+export async function openForWriting(
+  folder: FileSystemDirectoryHandle,
+  name: string,
+): Promise<{ file: SyncFile; access: SyncAccess }> {
+  const file = (await folder.getFileHandle(name, { create: true })) as SyncFile;
+  return { file, access: await whenUnused(() => file.createSyncAccessHandle()) };
 }
 
 /** Writes all of `bytes`. Some browsers do not throw, but take fewer or answer nonsense. */
@@ -30,7 +29,30 @@ export function writeAll(access: SyncAccess, bytes: Uint8Array, at: number, path
   if (taken !== bytes.length) throw storageFull(path, { expected: bytes.length, got: taken });
 }
 
-/** Name of the file that `hasRoom` makes. No model can have it: the blank is not allowed in ids. */
+/**
+ * Writes a file whole or not at all, in place of one that is there: under a name of its own first,
+ * so that no other tab is in the way, not even one that was frozen while it wrote the same. It is
+ * not flushed: what a power cut takes is found by its hash.
+ */
+export function writeFile(folder: FileSystemDirectoryHandle, name: string, bytes: Uint8Array): Promise<void> {
+  return withStorageErrors(name, async () => {
+    const temporary = `${name} ${crypto.randomUUID()}`;
+    const { file, access } = await openForWriting(folder, temporary);
+    try {
+      try {
+        writeAll(access, bytes, 0, name);
+      } finally {
+        access.close();
+      }
+      await file.move(name);
+    } catch (error) {
+      await folder.removeEntry(temporary).catch(() => undefined);
+      throw error;
+    }
+  });
+}
+
+/** How names of files begin that `hasRoom` makes. No model has one: no id has a blank. */
 export const ROOM_CHECK = 'room check';
 
 /**
@@ -39,11 +61,11 @@ export const ROOM_CHECK = 'room check';
  * worker at a time: the file of one would be taken from under the other.
  */
 export async function hasRoom(folder: FileSystemDirectoryHandle, bytes: number): Promise<boolean> {
-  return await navigator.locks.request('flux-srpo room check', () => tryRoom(folder, bytes));
+  return await alone(`flux-srpo ${ROOM_CHECK}`, () => tryRoom(folder, `${ROOM_CHECK} ${crypto.randomUUID()}`, bytes));
 }
 
-async function tryRoom(folder: FileSystemDirectoryHandle, bytes: number): Promise<boolean> {
-  const access = await withStorageErrors(ROOM_CHECK, () => openForWriting(folder, ROOM_CHECK));
+async function tryRoom(folder: FileSystemDirectoryHandle, name: string, bytes: number): Promise<boolean> {
+  const { access } = await withStorageErrors(name, () => openForWriting(folder, name));
   try {
     access.truncate(bytes);
     // Above the quota, browsers throw, or leave the file as short as it was.
@@ -54,7 +76,7 @@ async function tryRoom(folder: FileSystemDirectoryHandle, bytes: number): Promis
     // Shortened first, in case that the worker is stopped before the file is removed.
     access.truncate(0);
     access.close();
-    await folder.removeEntry(ROOM_CHECK).catch(() => undefined);
+    await folder.removeEntry(name).catch(() => undefined);
   }
 }
 
