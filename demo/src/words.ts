@@ -268,8 +268,8 @@ export const words = {
     // pictures with those from float32 (SPEED.md, "Quantization").
     classes: {
       q4m: {
-        label: '4 bits with offsets (recommended)',
-        note: 'FLUX.1 takes about 10.4 GB. Pictures differ from the original’s only in detail: 36.5 dB on the embedded model.',
+        label: '4 bits with offsets',
+        note: 'Recommended. FLUX.1 takes about 10.4 GB. Pictures differ from the original’s only in detail: 36.5 dB on the embedded model.',
       },
       q4k: {
         label: '4 bits with exact offsets',
