@@ -1,6 +1,7 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { CHROMIUM_ARGS, findChromium } from './scripts/lib/chromium.mjs';
+import { usedHeap } from './test/browser/support/heap-commands.ts';
 import {
   countWorkers,
   cutNetwork,
@@ -98,6 +99,7 @@ export default defineConfig({
               serveFixtureBundle,
               serveStandInHub,
               takeCounts,
+              usedHeap,
             },
             instances: [{ browser: 'chromium' }],
             provider: playwright({

@@ -2,12 +2,15 @@
 import { createFluxSrpo } from 'flux-srpo';
 import { describe, expect, it } from 'vitest';
 import { commands } from 'vitest/browser';
+import { gpuHoldings } from './support/gpu-control.ts';
 import { LOCAL_BACKENDS, rejection, SMALLEST, watchListeners } from './support/page.ts';
 import { watchedFixture } from './support/watched-fixture.ts';
 
 declare module 'vitest/browser' {
   interface BrowserCommands {
     countWorkers(): Promise<number>;
+    /** Bytes. */
+    usedHeap(): Promise<number>;
   }
 }
 
@@ -18,7 +21,14 @@ const FULL_MS = 60 * 60_000;
  * How often. A sample here; `npm run test:full` runs the count of test/README.md. The software GPU
  * takes seconds to begin.
  */
-const CYCLES = import.meta.env.VITE_TEST_FULL === '1' ? { wasm: 50, webgpu: 50 } : { wasm: 3, webgpu: 1 };
+const IS_FULL = import.meta.env.VITE_TEST_FULL === '1';
+const CYCLES = IS_FULL ? { wasm: 50, webgpu: 50 } : { wasm: 3, webgpu: 1 };
+/** Of the first client. */
+const PICTURES = IS_FULL ? { wasm: 200, webgpu: 50 } : { wasm: 8, webgpu: 5 };
+/** The first pictures fill pools and caches. */
+const WARM_UP = 3;
+/** Bytes a picture that the heap may grow by. The first ones are what the engine learns of code. */
+const MOST_GROWTH = IS_FULL ? 100_000 : 250_000;
 
 const fixture = watchedFixture();
 
@@ -38,10 +48,33 @@ function watchUrls(): { left: Set<string>; restore: () => void } {
   return { left, restore: () => Object.assign(URL, { createObjectURL, revokeObjectURL }) };
 }
 
+/** Slope of the line through the values, one a step, by least squares. */
+function slopeOf(values: readonly number[]): number {
+  const middle = (values.length - 1) / 2;
+  const square = values.reduce((sum, _, i) => sum + (i - middle) ** 2, 0);
+  return values.reduce((sum, value, i) => sum + (i - middle) * value, 0) / square;
+}
+
 describe.each(LOCAL_BACKENDS)('on %s', (backend, options) => {
   const cycles = CYCLES[backend];
+  const pictures = PICTURES[backend];
 
-  it(`${cycles} times over, what was made leaves no worker, object URL, listener or GPU buffer behind`, {
+  /** Draws pictures, each of another prompt, and asserts that none leaves more than the last. */
+  async function soak(draw: (prompt: string) => Promise<void>, held: () => unknown): Promise<void> {
+    for (let i = 0; i < WARM_UP; i++) await draw(`a cat ${i}`);
+    const before = await held();
+    const heap: number[] = [];
+    for (let i = 0; i < pictures; i++) {
+      await draw(`a boat ${i}`);
+      expect(await held()).toEqual(before);
+      heap.push(await commands.usedHeap());
+    }
+    const growth = slopeOf(heap);
+    console.log(`${backend}: ${heap.at(-1)} bytes of heap, ${growth.toFixed(0)} more a picture`);
+    expect(growth).toBeLessThan(MOST_GROWTH);
+  }
+
+  it(`${cycles} times over, once after ${pictures} pictures, what was made leaves nothing behind`, {
     timeout: FULL_MS,
   }, async () => {
     const urls = watchUrls();
@@ -61,6 +94,16 @@ describe.each(LOCAL_BACKENDS)('on %s', (backend, options) => {
         expect(await commands.countWorkers()).toBe(startedWith + 1);
         expect(listeners.left()).toContain('Worker message');
         await fetch(data[0]!.url!);
+        const draw = async (prompt: string) => {
+          const drawn = await flux.images.generate({ model, ...SMALLEST, prompt }, { signal });
+          flux.revokeImageUrl(drawn.data[0]!.url!);
+        };
+        const held = async () => ({
+          urls: urls.left.size,
+          listeners: listeners.left(),
+          gpu: backend === 'webgpu' && (await gpuHoldings()),
+        });
+        if (i === 0) await soak(draw, held);
         // `unload` comes before `dispose`, so that the worker can tell what it gave back. `dispose`
         // alone would end it, and the browser would take the rest.
         await flux.unload();
