@@ -173,12 +173,18 @@ def add_arguments(parser, steps, minutes):
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--steps", type=int, help=f"default on the CPU: {steps}")
     parser.add_argument("--minutes", type=float, help=f"instead of --steps; default on a GPU: {minutes}")
+    parser.add_argument("--share", type=float, default=1, help="of the default steps or minutes: 0.001 is a rehearsal")
+    parser.add_argument("--eager", action="store_true", help="do not compile, as on the CPU")
     parser.add_argument("--seed", type=int, default=0)
     parser.set_defaults(default_steps=steps, default_minutes=minutes)
 
 
+def compiled(module, args):
+    return torch.compile(module) if args.device == "cuda" and not args.eager else module
+
+
 def schedule(args, state):
     """A stage's schedule, where the saved state left it."""
-    minutes = args.minutes or (None if args.steps or args.device == "cpu" else args.default_minutes)
-    at = (state["step"], state["spent"]) if state else ()
-    return Schedule(args.steps or args.default_steps, minutes, *at)
+    minutes = args.minutes or (args.default_minutes * args.share if args.device == "cuda" and not args.steps else None)
+    steps = args.steps or max(1, round(args.default_steps * args.share))
+    return Schedule(steps, minutes, *((state["step"], state["spent"]) if state else ()))

@@ -48,10 +48,8 @@ def distil(args):
         ema.values = state["ema"]
     schedule = data.schedule(args, state)
     data.seed_all(args.seed + 101 + schedule.step)
-    if device == "cuda":
-        teacher.flux, compiled = torch.compile(teacher.flux), torch.compile(student.flux)
-    else:
-        compiled = student.flux
+    answer_flux = data.compiled(student.flux, args)
+    teacher.flux = data.compiled(teacher.flux, args)
     logging = data.Ticker(60)
     pool, mean = [], None
 
@@ -69,7 +67,7 @@ def distil(args):
         g = draw_guidance(batch_size, device)
         b = question.batch
         with data.autocast(device):
-            answer = compiled(
+            answer = answer_flux(
                 hidden_states=b.x, timestep=b.t, guidance=g, encoder_hidden_states=question.words, pooled_projections=question.pooled,
                 img_ids=b.places[0], txt_ids=b.places[1], return_dict=False,
             )[0]

@@ -73,11 +73,11 @@ def measure(student, questions):
     dots = np.zeros((2, 3))
     for question in questions:
         ones = torch.ones_like(question.batch.t)
-        moved = question.answer(student, ones * 4.5) - question.answer(student, ones)
+        moved = question.answer(student, ones * 4.5).float() - question.answer(student, ones).float()
         true = 3.5 * (question.vc - question.vu)
         for i, rows in enumerate((question.batch.t < 0.8, question.batch.t >= 0.8)):
             a, b = moved[rows].flatten(), true[rows].flatten()
-            dots[i] += [(a @ b).item(), (b @ b).item(), (a @ a).item()]
+            dots[i] += [(a * b).sum().item(), (b * b).sum().item(), (a * a).sum().item()]
     ab, bb, aa = dots.sum(0)
     low, high = dots[:, 0] / np.maximum(dots[:, 1], 1e-9)
     return ab / bb, ab / (aa * bb) ** 0.5, low, high

@@ -33,7 +33,7 @@ def pretrain(args):
         ema.values = state["ema"]
     schedule = data.schedule(args, state)
     data.seed_all(args.seed + 1 + schedule.step)
-    step_model = torch.compile(model) if device == "cuda" else model
+    step_model = data.compiled(model, args)
     ones = torch.ones(batch_size, device=device)
     saving, logging = data.Ticker(60), data.Ticker(30)
     mean = None

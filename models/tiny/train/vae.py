@@ -12,10 +12,13 @@ import torch
 from diffusers import AutoencoderKL
 
 import data
+from warm_start import decoder_of
 
-WIDTHS = (16, 32, 64, 96)
+WIDTHS = (16, 24, 48, 64)
 # Crops and whole pictures of a step.
 BATCH = {"cpu": (8, 2), "cuda": (256, 64)}
+# Steps in which only the encoder learns, after a warm start.
+ENCODER_FIRST = 300
 
 
 def build():
@@ -85,6 +88,8 @@ def train(args):
     if state:
         vae.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
+    elif args.warm:
+        vae.decoder.load_state_dict(decoder_of(args.warm))
     schedule = data.schedule(args, state)
     data.seed_all(args.seed + 1 + schedule.step)
     crop_count, whole_count = BATCH[device]
@@ -96,6 +101,8 @@ def train(args):
 
     while schedule.progress() < 1:
         schedule.set_rates(optimiser, warmup=60)
+        # A decoder that knows something waits for the encoder.
+        vae.decoder.requires_grad_(not args.warm or schedule.step >= ENCODER_FIRST)
         pictures = sets[data.draw_size()]
         # Whole pictures, too: the attention must see its real context.
         if schedule.step % 4 == 3 or schedule.progress() > 0.65:
@@ -156,4 +163,5 @@ if __name__ == "__main__":
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--edges", type=float, default=0.5)
     parser.add_argument("--kl", type=float, default=5e-4)
+    parser.add_argument("--warm", help="a bundle whose decoder is the beginning")
     train(parser.parse_args())
