@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import type { Browser, BrowserContext, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { axeViolations } from './support/axe.ts';
 import { layoutFaults } from './support/layout.ts';
 import { done, draw, fill, launch, ready } from './support/maker.ts';
 import { shownPicture } from './support/shown-picture.ts';
@@ -117,6 +118,7 @@ describe('the built page', () => {
     }
     await session.send('Page.setFontSizes', { fontSizes: { standard: 16, fixed: 13 } });
     expect(found).toEqual([]);
+    expect(await axeViolations(page)).toEqual([]);
   });
 
   it('moves nothing for people who want that', async () => {
