@@ -3,7 +3,7 @@ const ALIGN = 16;
 
 /**
  * Memory for what a part's slots become, used again for the next part. New memory for each slot
- * costs a fourth of a conversion that keeps blocks: the system has to clear it, and the garbage
+ * costs a fifth of a conversion that keeps blocks: the system has to clear it, and the garbage
  * collector comes each time that some of it has piled up.
  */
 export class PartMemory {
