@@ -211,7 +211,7 @@ describe('a recipe on a machine without WebGPU', () => {
     // Where the address names it, each way on is shown.
     await page.goto(`${site}?hub=${hub.endpoint}&model=opfs:srpo-q4`);
     await page.waitForSelector('#error:not([hidden])');
-    expect(await page.textContent('#verdict')).toMatch(/^This machine cannot run the model: .*WebGPU/);
+    await expect.poll(() => page.textContent('#verdict')).toMatch(/^This machine cannot run the model: .*WebGPU/);
     for (const name of ['Try again', 'Use the embedded model', 'Choose another model', 'Copy a report']) {
       expect(await page.getByRole('button', { name }).isVisible()).toBe(true);
     }
