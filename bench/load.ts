@@ -11,13 +11,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { FLUX1_DEV, type ModelConfig } from '@flux-srpo/core';
-import { synthesizeBundle } from '@flux-srpo/export';
-import { bundleFolder } from '@flux-srpo/export/node';
 import type { BundleFiles } from '@flux-srpo/runtime';
 import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
 import type { Input, Result } from './pages/load.worker.ts';
 import { runWorker } from './support/chromium.ts';
+import { writeFewBlocks } from './support/few-blocks.ts';
 import { type LoadRates, measureLoading } from './support/loading.ts';
 import { serveBench } from './support/serve.ts';
 
@@ -26,18 +24,10 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 
-/** FLUX.1's width with few blocks and small vocabularies: only blocks are measured. */
-const FEW_BLOCKS: ModelConfig = {
-  ...FLUX1_DEV,
-  transformer: { ...FLUX1_DEV.transformer, num_layers: 2, num_single_layers: 4 },
-  text_encoder: { ...FLUX1_DEV.text_encoder, num_hidden_layers: 1 },
-  text_encoder_2: { ...FLUX1_DEV.text_encoder_2, num_layers: 1, vocab_size: 128 },
-};
-
 const temporary = values.bundle === undefined ? await mkdtemp(join(tmpdir(), 'flux-srpo-load-')) : undefined;
 try {
   const folder = values.bundle ?? join(temporary as string, 'bundle');
-  if (temporary !== undefined) await synthesizeBundle(FEW_BLOCKS, await bundleFolder(folder), { dtype: 'q4' });
+  if (temporary !== undefined) await writeFewBlocks(folder);
   const files = folderBundle(folder);
   if (values.only !== 'chromium') {
     print('node', 'disk', await measureLoading(files, await createNodeBackend(), rounds));
