@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 /** What the tier `browsers` tries where, and what it found last: the table of docs/browsers.md. */
 
-export const BROWSERS = ['Chromium', 'Firefox', 'WebKitGTK', 'WebKitGTK, a private window'] as const;
+export const BROWSERS = ['Chromium', 'Firefox', 'WebKitGTK'] as const;
 export type BrowserName = (typeof BROWSERS)[number];
 
 /** The names of the tests. */

@@ -30,6 +30,8 @@ export interface Serving {
   port?: number;
   /** Whole files with these names are compressed for clients that take gzip. */
   gzip?: RegExp;
+  /** Awaited before a file is answered. @param path from the root, as `/a/b.json` */
+  beforeFile?: (path: string) => Promise<void> | undefined;
 }
 
 /**
@@ -40,7 +42,7 @@ export interface Serving {
 export async function serveFolder(
   folder: string,
   headers: Record<string, string> = {},
-  { port = 0, gzip }: Serving = {},
+  { port = 0, gzip, beforeFile }: Serving = {},
 ): Promise<StaticServer> {
   const requests: string[] = [];
   const ranges: string[] = [];
@@ -48,6 +50,7 @@ export async function serveFolder(
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     requests.push(path);
     ranges.push(`${path} ${request.headers.range ?? ''}`);
+    await beforeFile?.(path);
     const file = join(folder, normalize(path.endsWith('/') ? `${path}index.html` : path));
     const size = await stat(file).then(
       (found) => found.size,

@@ -17,6 +17,8 @@ export interface Site {
   pipeline: readonly string[];
   /** @returns what was asked of the model since then: path and range */
   asked(): () => string[];
+  /** Answers so many requests for the model's weights, and the others when the result is called. */
+  holdAfter(count: number): () => void;
   /** Runs while nothing is served. */
   without<T>(run: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -31,7 +33,10 @@ export async function openSite(): Promise<Site> {
   await writeBundle('a-3x32', join(site, 'model'));
   const pipeline = await writePipeline('a-3x32', join(site, 'pipeline'));
   await cp(fileURLToPath(new URL('page.html', import.meta.url)), join(site, 'index.html'));
-  let server = await serveFolder(site, CACHED);
+  let held: { answers: number; until: Promise<void> } | undefined;
+  const beforeFile = (path: string) =>
+    held !== undefined && path.startsWith('/model/weights/') && held.answers-- <= 0 ? held.until : undefined;
+  let server = await serveFolder(site, CACHED, { beforeFile });
   const { url } = server;
   return {
     url,
@@ -41,12 +46,23 @@ export async function openSite(): Promise<Site> {
       const before = ranges.length;
       return () => ranges.slice(before).filter((range) => range.startsWith('/model/'));
     },
+    holdAfter(answers) {
+      let goOn = () => {};
+      const until = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      held = { answers, until };
+      return () => {
+        held = undefined;
+        goOn();
+      };
+    },
     async without(run) {
       await server.close();
       try {
         return await run();
       } finally {
-        server = await serveFolder(site, CACHED, { port: Number(new URL(url).port) });
+        server = await serveFolder(site, CACHED, { port: Number(new URL(url).port), beforeFile });
       }
     },
     async close() {

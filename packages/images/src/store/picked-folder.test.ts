@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { pickedFile, readPickedFolder } from './picked-folder.ts';
+import { pickedBundle, readPickedFolder } from './picked-folder.ts';
 
 /** As an input element with `webkitdirectory` gives it. */
 function picked(path: string): File {
@@ -17,9 +17,10 @@ it('finds the bundle in the files of a picked folder, by its manifest', async ()
     'manifest.json',
     'old/x/manifest.json',
   ]);
-  const manifest = await pickedFile('folder:srpo', found!.folder!);
-  expect(await manifest.text()).toBe('home/srpo/manifest.json');
-  await expect(pickedFile('folder:srpo', found!.folder!, 'weights/b.bin')).rejects.toMatchObject({
+  const bundle = pickedBundle('folder:srpo', found!.folder!);
+  const manifest = await bundle.open('manifest.json');
+  expect(new TextDecoder().decode(await manifest.read(0, manifest.size))).toBe('home/srpo/manifest.json');
+  await expect(bundle.open('weights/b.bin')).rejects.toMatchObject({
     code: 'model/file-missing',
     message: 'weights/b.bin is missing in folder:srpo; choose the folder of the whole bundle',
   });

@@ -44,8 +44,7 @@ export function pickedBundle(name: string, folder: PickedFolder): BundleFiles {
   return { name, open: async (path) => blobSource(await pickedFile(name, folder, path), path) };
 }
 
-/** One file of it, by default the manifest. */
-export async function pickedFile(name: string, folder: PickedFolder, path = MANIFEST): Promise<File> {
+async function pickedFile(name: string, folder: PickedFolder, path: string): Promise<File> {
   const file = isHandle(folder) ? await readAllowed(name, folder, path) : folder.get(path);
   if (file !== undefined) return file;
   throw new ModelError(`${path} is missing in ${name}; choose the folder of the whole bundle`, {
