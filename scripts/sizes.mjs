@@ -23,6 +23,9 @@ const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
 
 const loaded = await loadConfigFromFile({ command: 'build', mode: 'production' }, join(library, 'vite.config.ts'));
 
+const isBillOfMaterials = (/** @type {unknown} */ plugin) =>
+  /** @type {{ name?: string } | undefined} */ (plugin)?.name === 'rollup-plugin-sbom';
+
 /**
  * Builds one entry by itself, because a page does not load the worker's share of a module.
  *
@@ -31,6 +34,8 @@ const loaded = await loadConfigFromFile({ command: 'build', mode: 'production' }
 async function bundle(name) {
   const result = await build({
     ...loaded?.config,
+    // What a build contains is of the published one, whose folder it looks for.
+    plugins: loaded?.config.plugins?.filter((plugin) => !isBillOfMaterials(plugin)) ?? [],
     root: library,
     configFile: false,
     logLevel: 'warn',

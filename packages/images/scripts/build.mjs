@@ -13,6 +13,8 @@ import manifest from '../package.json' with { type: 'json' };
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+// The bill of materials is of the package in this folder.
+process.chdir(root);
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 for (const configFile of ['vite.config.ts', 'vite.standalone.config.ts', 'vite.cli.config.ts']) {
   await build({ root, configFile: join(root, configFile), logLevel: 'warn' });

@@ -47,6 +47,7 @@ export function pack(folder) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const folder = resolve(process.argv[2] ?? '.');
   await import('./build.mjs');
-  process.stdout.write(`${pack(process.argv[2] ?? '.').path}\n`);
+  process.stdout.write(`${pack(folder).path}\n`);
 }

@@ -17,7 +17,7 @@ import type { Home } from '../client/home.ts';
 import { KeptChunks } from '../store/kept-chunks.ts';
 import { openOpfsBundle } from '../store/opfs/opfs-bundle.ts';
 import { openModelsFolder, opfsModelId } from '../store/opfs/opfs-models.ts';
-import { pickedBundle } from '../store/picked-folder.ts';
+import { pickedBundle } from '../store/picked-bundle.ts';
 import { offeredRoom, tooLittleRoom } from '../store/room.ts';
 import type { LoadInput } from '../worker/protocol.ts';
 import { expectedMemory } from './expected-memory.ts';

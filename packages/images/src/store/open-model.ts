@@ -8,7 +8,7 @@ import { shareModel } from './model-lock.ts';
 import type { ModelAddress } from './model-source.ts';
 import { openOpfsBundle } from './opfs/opfs-bundle.ts';
 import { opfsModelId } from './opfs/opfs-models.ts';
-import { pickedBundle } from './picked-folder.ts';
+import { pickedBundle } from './picked-bundle.ts';
 
 /** Where a model's files come from. */
 export interface OpenedModel {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { pickedBundle, readPickedFolder } from './picked-folder.ts';
+import { pickedBundle } from './picked-bundle.ts';
+import { readPickedFolder } from './picked-folder.ts';
 
 /** As an input element with `webkitdirectory` gives it. */
 function picked(path: string): File {

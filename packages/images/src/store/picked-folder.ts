@@ -1,7 +1,4 @@
-import { InputError, ModelError, StorageError } from '@flux-srpo/core';
-import { blobSource } from '@flux-srpo/formats';
-import type { BundleFiles } from '@flux-srpo/runtime';
-import { findFile } from './opfs/opfs-files.ts';
+import { InputError } from '@flux-srpo/core';
 
 /**
  * A bundle's folder on this machine, as the person chose it: what `showDirectoryPicker` gives, or
@@ -39,36 +36,7 @@ export function readPickedFolder(value: unknown, field: string): { model: string
   return { model: `folder:${name}`, folder: new Map(inside.map(([path, file]) => [path.slice(root.length), file])) };
 }
 
-/** The files of a picked folder. They are verified as they are read, like those of any bundle. */
-export function pickedBundle(name: string, folder: PickedFolder): BundleFiles {
-  return { name, open: async (path) => blobSource(await pickedFile(name, folder, path), path) };
-}
-
-async function pickedFile(name: string, folder: PickedFolder, path: string): Promise<File> {
-  const file = isHandle(folder) ? await readAllowed(name, folder, path) : folder.get(path);
-  if (file !== undefined) return file;
-  throw new ModelError(`${path} is missing in ${name}; choose the folder of the whole bundle`, {
-    code: 'model/file-missing',
-    details: { bundle: name, path },
-  });
-}
-
-async function readAllowed(name: string, folder: AskedHandle, path: string): Promise<File | undefined> {
-  if ((await folder.queryPermission?.({ mode: 'read' })) === 'prompt') {
-    throw new StorageError(
-      `the browser must allow the page to read ${name} again; call requestPermission of its handle in a click, or choose the folder again`,
-      { code: 'storage/unavailable', details: { reason: 'permission' } },
-    );
-  }
-  return findFile(folder, path);
-}
-
-/** What the platform's types lack. @see https://wicg.github.io/file-system-access/ */
-interface AskedHandle extends FileSystemDirectoryHandle {
-  queryPermission?(descriptor: { mode: 'read' }): Promise<PermissionState>;
-}
-
 /** By what it can do: a handle of another realm is of another class. */
-function isHandle(value: object): value is FileSystemDirectoryHandle {
+export function isHandle(value: object): value is FileSystemDirectoryHandle {
   return 'kind' in value && value.kind === 'directory' && 'getFileHandle' in value;
 }
