@@ -61,8 +61,8 @@ const COMMANDS = {
     // Tiers of one list share something: a build of the package, or the software GPU's threads.
     return printTally(
       await sideBySide([
-        [lint, typecheck, ...inNode, inPage('package'), inPage('browsers'), inPage('endure'), inPage('e2e')],
-        [() => vitest('gpu'), vitestOnSoftwareGpu, inPage('browser')],
+        [lint, typecheck, ...inNode, inPage('package'), inPage('browsers'), inPage('endure')],
+        [() => vitest('gpu'), vitestOnSoftwareGpu, inPage('browser'), inPage('e2e')],
       ]),
     );
   },
