@@ -39,7 +39,7 @@ const stored = () =>
     const folder = await navigator.storage.getDirectory();
     const models = await folder.getDirectoryHandle('flux-srpo').catch(() => undefined);
     const files: string[] = [];
-    if (models !== undefined) for await (const name of models.keys()) files.push(name);
+    if (models !== undefined) for await (const name of models.keys()) files.push(`flux-srpo/${name}`);
     const entries: string[] = [];
     for (const { name } of await indexedDB.databases()) {
       const database = await new Promise<IDBDatabase>((resolve, reject) => {
