@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { SyncAccess } from './opfs-files.ts';
-import { writeAll } from './opfs-write.ts';
+import { whenUnused, writeAll } from './opfs-write.ts';
 
 const BYTES = new Uint8Array(1000);
 
@@ -14,4 +14,14 @@ it('takes a write that is not whole for a full storage, though the browser throw
     const full = expect.objectContaining({ code: 'storage/quota-exceeded' });
     expect(() => writeAll(file(taken), BYTES, 0, 'weights/a')).toThrow(full);
   }
+});
+
+// As Chromium 156 names them.
+it.each(['NoModificationAllowedError', 'InvalidModificationError'])('tries again after %s', async (name) => {
+  let tries = 0;
+  const act = async () => {
+    if (++tries === 1) throw new DOMException('in use', name);
+    return tries;
+  };
+  expect(await whenUnused(act)).toBe(2);
 });

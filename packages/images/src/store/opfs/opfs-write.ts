@@ -7,11 +7,13 @@ import type { SyncAccess, SyncFile } from './opfs-files.ts';
 /** Milliseconds before each further try: a worker just stopped may still have the file. */
 const DELAYS = [20, 100, 500, 2_000];
 
-/** Does what another tab's use of a file forbids for the moment. */
+/** A file that is open elsewhere, and a folder in which one was made while it was removed. */
+const IN_USE: readonly string[] = ['NoModificationAllowedError', 'InvalidModificationError'];
+
+/** Does what another tab's use of a file or folder forbids for the moment. */
 export function whenUnused<T>(act: () => Promise<T>): Promise<T> {
   return retry(act, {
-    pauseAfter: (error, tries) =>
-      (error as DOMException).name === 'NoModificationAllowedError' ? DELAYS[tries - 1] : undefined,
+    pauseAfter: (error, tries) => (IN_USE.includes((error as DOMException).name) ? DELAYS[tries - 1] : undefined),
   });
 }
 
