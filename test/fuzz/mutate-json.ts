@@ -1,3 +1,5 @@
+import { jsonBytes, parseJson } from './targets/target.ts';
+
 /** Values at which readers of JSON tend to go wrong. */
 const ODD: readonly unknown[] = [
   null,
@@ -26,14 +28,10 @@ const ODD: readonly unknown[] = [
  * under another name. Undefined where the bytes are not JSON.
  */
 export function mutateJson(bytes: Uint8Array, below: (n: number) => number): Uint8Array | undefined {
-  let json: unknown;
-  try {
-    json = { whole: JSON.parse(new TextDecoder().decode(bytes)) };
-  } catch {
-    return undefined;
-  }
-  for (let left = 1 + below(3); left > 0; left--) change(json, below);
-  return new TextEncoder().encode(JSON.stringify((json as { whole?: unknown }).whole ?? null));
+  const parsed: { json?: unknown } | undefined = parseJson(bytes);
+  if (parsed === undefined) return undefined;
+  for (let left = 1 + below(3); left > 0; left--) change(parsed, below);
+  return jsonBytes(parsed.json ?? null);
 }
 
 /** Changes one place inside an array or an object. */

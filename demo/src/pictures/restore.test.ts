@@ -1,19 +1,12 @@
-import { deflateSync } from 'node:zlib';
 import { encodePng } from '@flux-srpo/formats';
 import { describe, expect, it } from 'vitest';
+import { withCompressedText } from '../../../test/support/compressed-png-text.ts';
 import { restore } from './restore.ts';
 
 const PIXEL = { width: 1, height: 1, rgb: new Uint8Array(3) };
 
-/** A picture with one more chunk, of a text in the form that PNG has for compressed ones. */
-function withCompressed(keyword: string, text: Buffer): Blob {
-  const data = Buffer.concat([Buffer.from(`${keyword}\0\0`, 'latin1'), deflateSync(text, { level: 1 })]);
-  const head = Buffer.alloc(8);
-  head.writeUInt32BE(data.length);
-  head.write('zTXt', 4, 'latin1');
-  const png = encodePng(PIXEL);
-  return new Blob([png.subarray(0, 8), head, data, Buffer.alloc(4), png.subarray(8)]);
-}
+const withCompressed = (keyword: string, text: Buffer) =>
+  new Blob([withCompressedText(encodePng(PIXEL), keyword, text)]);
 
 /** Files that strangers may have made to cost time or memory. A minute would fail the test. */
 describe('a hostile PNG', () => {

@@ -1,6 +1,6 @@
-import { deflateSync } from 'node:zlib';
 import { encodePng } from '@flux-srpo/formats';
 import { restore } from '../../../demo/src/pictures/restore.ts';
+import { withCompressedText } from '../../support/compressed-png-text.ts';
 import { type FuzzTarget, require, textBytes } from './target.ts';
 
 /** What people drop on the page. */
@@ -26,22 +26,13 @@ const GRAPH = {
   4: { class_type: 'CLIPTextEncode', inputs: { text: 'a' } },
 };
 
-/** A PNG file of texts alone, in compressed chunks. Their checksums are not looked at. */
-function compressed(keyword: string, text: string): Uint8Array {
-  const data = Buffer.concat([Buffer.from(`${keyword}\0\0`, 'latin1'), deflateSync(textBytes(text))]);
-  const head = Buffer.alloc(8);
-  head.writeUInt32BE(data.length);
-  head.write('zTXt', 4, 'latin1');
-  return new Uint8Array(Buffer.concat([encodePng(PIXEL, {}).subarray(0, 8), head, data, Buffer.alloc(4)]));
-}
-
 export const PAGE: Readonly<Record<string, FuzzTarget>> = {
   png: {
     seeds: [
       encodePng(PIXEL, { 'flux-srpo': JSON.stringify(OWN) }),
       encodePng(PIXEL, { parameters: PARAMETERS }),
       encodePng(PIXEL, { prompt: JSON.stringify(GRAPH) }),
-      compressed('parameters', PARAMETERS),
+      withCompressedText(encodePng(PIXEL), 'parameters', textBytes(PARAMETERS)),
     ],
     run: async (bytes) => {
       const found = await restore(new Blob([new Uint8Array(bytes)]));

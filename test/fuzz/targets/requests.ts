@@ -1,15 +1,14 @@
-import { fromWireError, parseManifest, type WireError } from '@flux-srpo/core';
+import { fromWireError, type WireError } from '@flux-srpo/core';
 import { createRemote } from 'flux-srpo/remote';
 import { parseRequest } from 'flux-srpo/wire';
 import { resolveOptions } from '../../../packages/images/src/client/options.ts';
 import { pageHome } from '../../../packages/images/src/client/page-home.ts';
 import { assertGoesOn, type Checkpoint } from '../../../packages/runtime/src/generation/checkpoint.ts';
 import { type GenerateRequest, resolveRequest } from '../../../packages/runtime/src/request.ts';
-import { type FuzzTarget, isRefusal, jsonBytes, parseJson, read, require, textBytes } from './target.ts';
+import { type FuzzTarget, isRefusal, jsonBytes, MANIFEST, parseJson, require, textBytes } from './target.ts';
 
 /** What callers and servers send. */
 
-const MANIFEST = parseManifest(new TextDecoder().decode(read('models/tiny/bundle/manifest.json')));
 /** The smallest PNG file that there is, in base64. */
 const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNiAAAABgADNjd8qAAAAABJRU5ErkJggg==';
 

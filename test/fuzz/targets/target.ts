@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isFluxError } from '@flux-srpo/core';
+import { isFluxError, parseManifest } from '@flux-srpo/core';
 
 /**
  * A reader of foreign bytes. It answers or throws an error of ours; everything else is a finding.
@@ -17,6 +17,9 @@ const ROOT = new URL('../../../', import.meta.url);
 
 /** A file of the repository. */
 export const read = (path: string) => new Uint8Array(readFileSync(new URL(path, ROOT)));
+
+/** The embedded model's. */
+export const MANIFEST = parseManifest(new TextDecoder().decode(read('models/tiny/bundle/manifest.json')));
 
 export const textBytes = (text: string) => new TextEncoder().encode(text);
 export const jsonBytes = (value: unknown) => textBytes(JSON.stringify(value));

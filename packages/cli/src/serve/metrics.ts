@@ -60,24 +60,20 @@ export function createMetrics(now: { queue(): QueueState; images: PictureStore }
       for (const [state, count] of Object.entries(now.queue())) this.set({ state }, count);
     },
   });
-  new Gauge({
-    name: 'flux_srpo_kept_pictures',
-    help: 'Pictures whose addresses work.',
-    registers,
-    async collect() {
-      this.set((await now.images.usage()).count);
-    },
-  });
-  new Gauge({
+  const kept = new Gauge({ name: 'flux_srpo_kept_pictures', help: 'Pictures whose addresses work.', registers });
+  const keptBytes = new Gauge({
     name: 'flux_srpo_kept_picture_bytes',
     help: 'Bytes of the pictures whose addresses work.',
     registers,
-    async collect() {
-      this.set((await now.images.usage()).bytes);
-    },
   });
   return {
-    text: () => registry.metrics(),
+    async text() {
+      // Asked once for both: a folder is read for the answer.
+      const { count, bytes } = await now.images.usage();
+      kept.set(count);
+      keptBytes.set(bytes);
+      return registry.metrics();
+    },
     contentType: registry.contentType,
     answered({ route, method, status, ms }) {
       requests.inc({ route, method, status });

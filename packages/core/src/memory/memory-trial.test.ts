@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Manifest } from '../manifest/manifest.ts';
-import { FLUX1_DEV } from '../model/flux1-dev.ts';
+import { twoPartManifest } from '../../../../test/support/two-part-manifest.ts';
 import { DEFAULT_MEMORY_BUDGET } from './budget.ts';
 import { mayTryMemory, memoryTrial, triedTarget } from './memory-trial.ts';
 import { planPicture } from './picture-plan.ts';
@@ -9,22 +8,7 @@ const GB = 1e9;
 const SIZE = { width: 512, height: 512 };
 
 /** FLUX.1 [dev] in two parts of round sizes. */
-const manifest = (denoiser: number) =>
-  ({
-    config: FLUX1_DEV,
-    tokenizers: { tokenizer: { folder: 't', max_length: 77 }, tokenizer_2: { folder: 't2', max_length: 512 } },
-    sizes: { square: SIZE },
-    defaults: { size: 'square' },
-    quantization: { recipe: { transformer: 'f32' }, fallbacks: [] },
-    parts: [
-      { name: 'double_block.0', graph: 'double_block', weights: 'weights/double' },
-      { name: 'vae_in', graph: 'vae_in', weights: 'weights/vae' },
-    ],
-    files: [
-      { path: 'weights/double', size: denoiser },
-      { path: 'weights/vae', size: GB / 5 },
-    ],
-  }) as unknown as Manifest;
+const manifest = (denoiser: number) => twoPartManifest(denoiser, GB / 5);
 
 describe('what is tried', () => {
   it('is every part and the work buffers: exactly what keeps everything', () => {

@@ -150,8 +150,8 @@ export function createClient(options: FluxSrpoOptions, home: Home): FluxSrpo {
     },
     async clearKept() {
       if (local === undefined) return;
-      const { forgetModel } = await import('../store/stored-models.ts');
-      if (!local.input.model.startsWith('opfs:')) await forgetModel(local.input.model);
+      const { forgetKept } = await import('../store/stored-models.ts');
+      await forgetKept(local.input.model);
     },
     revokeImageUrl(url) {
       URL.revokeObjectURL(url);

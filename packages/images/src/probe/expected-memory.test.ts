@@ -1,28 +1,15 @@
-import { DEFAULT_MEMORY_BUDGET, FLUX1_DEV, type Manifest, memoryKey } from '@flux-srpo/core';
+import { DEFAULT_MEMORY_BUDGET, memoryKey } from '@flux-srpo/core';
 import { memoryVerdictStore } from '@flux-srpo/runtime';
 import type { AdapterReport } from '@flux-srpo/runtime/device';
 import { describe, expect, it } from 'vitest';
+import { twoPartManifest } from '../../../../test/support/two-part-manifest.ts';
 import { expectedMemory } from './expected-memory.ts';
 
 const GB = 1e9;
 
 /** FLUX.1 [dev] in two parts, with more weights than are planned for without a trial. */
-const large = {
-  config: FLUX1_DEV,
-  tokenizers: { tokenizer: { folder: 't', max_length: 77 }, tokenizer_2: { folder: 't2', max_length: 512 } },
-  sizes: { square: { width: 512, height: 512 } },
-  defaults: { size: 'square' },
-  quantization: { recipe: { transformer: 'f32' }, fallbacks: [] },
-  parts: [
-    { name: 'double_block.0', graph: 'double_block', weights: 'weights/double' },
-    { name: 'vae_in', graph: 'vae_in', weights: 'weights/vae' },
-  ],
-  files: [
-    { path: 'weights/double', size: 5 * GB },
-    { path: 'weights/vae', size: GB / 5 },
-  ],
-} as unknown as Manifest;
-const small = { ...large, files: large.files.map((file) => ({ ...file, size: GB / 5 })) };
+const large = twoPartManifest(5 * GB, GB / 5);
+const small = twoPartManifest(GB / 5, GB / 5);
 
 const adapter: AdapterReport = {
   vendor: 'a vendor',

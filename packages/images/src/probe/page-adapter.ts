@@ -5,20 +5,11 @@ import { type AdapterReport, probeAdapter } from '@flux-srpo/runtime/device';
 const ADAPTER_TIMEOUT_MS = 700;
 
 /** The adapter that this page's browser offers. */
-export function probePageAdapter(): Promise<AdapterReport> {
-  return withTimeout(probeAdapter());
-}
-
-function withTimeout<T>(work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout>;
+export async function probePageAdapter(): Promise<AdapterReport> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new DeviceError(`WebGPU named no adapter within ${ADAPTER_TIMEOUT_MS} ms`, { code: 'device/no-webgpu' }),
-        ),
-      ADAPTER_TIMEOUT_MS,
-    );
+    const message = `WebGPU named no adapter within ${ADAPTER_TIMEOUT_MS} ms`;
+    timer = setTimeout(() => reject(new DeviceError(message, { code: 'device/no-webgpu' })), ADAPTER_TIMEOUT_MS);
   });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+  return Promise.race([probeAdapter(), late]).finally(() => clearTimeout(timer));
 }

@@ -31,6 +31,9 @@ it('refuses files without a manifest, and leaves other values to the addresses',
   expect(() => readPickedFolder([picked('a/b.bin')], 'model')).toThrowError(
     expect.objectContaining({ code: 'input/file-unsupported', details: { field: 'model' } }),
   );
+  for (const value of [[null], ['a/manifest.json'], [{ name: 'manifest.json' }], new Set([7])]) {
+    expect(() => readPickedFolder(value, 'model')).toThrowError(expect.objectContaining({ code: 'input/type' }));
+  }
   for (const value of ['/models/tiny/', new URL('http://a/b/'), { url: '/models/tiny/' }, null, undefined]) {
     expect(readPickedFolder(value, 'model')).toBe(undefined);
   }

@@ -1,4 +1,4 @@
-import { InputError } from '@flux-srpo/core';
+import { InputError, strict } from '@flux-srpo/core';
 
 /**
  * A bundle's folder on this machine, as the person chose it: what `showDirectoryPicker` gives, or
@@ -20,7 +20,9 @@ export function readPickedFolder(value: unknown, field: string): { model: string
   if (typeof value !== 'object' || value === null) return undefined;
   if (isHandle(value)) return { model: `folder:${value.name}`, folder: value };
   if (!(Symbol.iterator in value)) return undefined;
-  const files = [...(value as Iterable<File>)].map((file) => [file.webkitRelativePath || file.name, file] as const);
+  const given: unknown[] = [...(value as Iterable<unknown>)];
+  if (!given.every(isFile)) throw strict.refusal(field, 'a URL, or a folder or its files', value, 'input/type');
+  const files = given.map((file) => [file.webkitRelativePath || file.name, file] as const);
   const manifests = files.map(([path]) => path).filter((path) => path === MANIFEST || path.endsWith(`/${MANIFEST}`));
   // Of a bundle inside a bundle's folder, the outer one.
   const manifest = manifests.sort((a, b) => a.length - b.length)[0];
@@ -34,6 +36,10 @@ export function readPickedFolder(value: unknown, field: string): { model: string
   const inside = files.filter(([path]) => path.startsWith(root));
   const name = root.split('/').at(-2) ?? 'files';
   return { model: `folder:${name}`, folder: new Map(inside.map(([path, file]) => [path.slice(root.length), file])) };
+}
+
+function isFile(value: unknown): value is File {
+  return value instanceof Blob && 'name' in value;
 }
 
 /** By what it can do: a handle of another realm is of another class. */

@@ -93,6 +93,11 @@ export async function removeModel(id: string): Promise<void> {
   await withModelAlone(isKeptUrl(id) ? id : opfsUrl(id), () => forgetModel(id));
 }
 
+/** The same for a kept model, even while it is loaded. Models of other kinds are not touched. */
+export async function forgetKept(url: string): Promise<void> {
+  if (isKeptUrl(url)) await forgetModel(url);
+}
+
 /** Removes what is stored of a model, even while it is loaded. A kept one is then fetched. */
 export async function forgetModel(id: string): Promise<void> {
   if (isKeptUrl(id)) await removeOlder(id);

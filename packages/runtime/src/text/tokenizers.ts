@@ -65,23 +65,21 @@ async function loadTokenizer(bundle: Bundle, folder: string, needsBos: boolean):
     readJson(bundle, `${folder}/tokenizer.json`),
     readJson(bundle, `${folder}/tokenizer_config.json`),
   ]);
+  const foreign = (cause?: unknown): ModelError =>
+    new ModelError(
+      `${folder}/tokenizer.json must be a tokenizer of transformers, got something else; convert the model again`,
+      { code: 'model/tokenizer-invalid', details: { folder }, cause },
+    );
   let tokenizer: InstanceType<typeof PreTrainedTokenizer>;
   try {
     tokenizer = new PreTrainedTokenizer(json, config);
     useCharsmap(tokenizer._tokenizer.normalizer);
   } catch (cause) {
-    throw new ModelError(
-      `${folder}/tokenizer.json must be a tokenizer of transformers, got something else; convert the model again`,
-      {
-        code: 'model/tokenizer-invalid',
-        details: { folder },
-        cause,
-      },
-    );
+    throw foreign(cause);
   }
   const special = (name: 'bos' | 'eos' | 'pad'): number => {
     const id: unknown = tokenizer[`${name}_token_id`];
-    if (typeof id === 'number') return id;
+    if (isId(id)) return id;
     throw new ModelError(
       `${folder}/tokenizer_config.json must name a ${name}_token that the vocabulary has, got none; convert the model again`,
       { code: 'model/tokenizer-invalid', details: { folder, token: name } },
@@ -89,8 +87,17 @@ async function loadTokenizer(bundle: Bundle, folder: string, needsBos: boolean):
   };
   const ids: SpecialIds = { eos: special('eos'), pad: special('pad') };
   if (needsBos) ids.bos = special('bos');
-  return new PromptTokenizer((text) => tokenizer.encode(text, { add_special_tokens: false }), ids);
+  const encode = (text: string): number[] => {
+    const encoded = tokenizer.encode(text, { add_special_tokens: false });
+    // A vocabulary may have holes, or ids that are none.
+    if (!encoded.every(isId)) throw foreign();
+    return encoded;
+  };
+  return new PromptTokenizer(encode, ids);
 }
+
+/** Whether it can be a row of a table. How many rows that has, its reader knows. */
+const isId = (id: unknown): id is number => Number.isSafeInteger(id) && (id as number) >= 0;
 
 /** Lets a normalizer, or the steps of one, use the charsmap that it has. */
 function useCharsmap(normalizer: unknown): void {

@@ -34,7 +34,7 @@ async function run({ task, input }: TaskCall): Promise<Tasks[keyof Tasks]['resul
 
 self.addEventListener('message', ({ data }: MessageEvent<TaskCall | TaskMessage>) => {
   if ('paused' in data) return setPaused(data.paused);
-  const lock = `flux-srpo:task ${Math.random()}`;
+  const lock = `flux-srpo:task ${crypto.randomUUID()}`;
   takeLock(lock).then(
     () => post({ type: 'alive', lock }),
     () => undefined,
