@@ -4,7 +4,7 @@ import { installDawn } from '@flux-srpo/runtime/node';
 import { answerCeiling } from './answer-ceiling.ts';
 import { answerModel } from './answer-model.ts';
 import { answerPicture } from './answer-picture.ts';
-import type { Question, Tell } from './questions.ts';
+import type { Question, Rung, Tell } from './questions.ts';
 import { SMALL, writeSharedModel } from './shared-model.ts';
 
 /**
@@ -21,7 +21,7 @@ export async function answer(question: Question, folder: URL, tell: Tell): Promi
   }
   await installDawn();
   if (question.ask === 'adapter') tell({ what: 'adapter', ...(await probeAdapter()) });
-  if (question.ask === 'self-test') await answerSelfTest(tell);
+  if (question.ask === 'self-test') await answerSelfTest(question.highestRung, tell);
   if (question.ask === 'ceiling') await answerCeiling(question.size, tell);
   if (question.ask === 'picture') {
     const { ask: _, ...kernels } = question;
@@ -30,9 +30,12 @@ export async function answer(question: Question, folder: URL, tell: Tell): Promi
   if (question.ask === 'model') await answerModel(question, tell);
 }
 
-async function answerSelfTest(tell: Tell): Promise<void> {
+async function answerSelfTest(highestRung: Rung | undefined, tell: Tell): Promise<void> {
   const started = performance.now();
-  const { info } = await createWebGpuBackend({ selfTest: { store: memoryVerdictStore() } });
+  const { info } = await createWebGpuBackend({
+    selfTest: { store: memoryVerdictStore() },
+    ...(highestRung === undefined ? {} : { highestRung }),
+  });
   const { precision, runtimeVersion, build, shaderFix, selfTest } = info;
   const seconds = (performance.now() - started) / 1000;
   tell({ what: 'self-test', precision, runtimeVersion, build, shaderFix, ...selfTest, seconds });

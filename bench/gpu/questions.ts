@@ -32,7 +32,7 @@ export interface ModelQuestion extends Kernels {
 /** What one process is asked: a driver that dies takes one answer with it. */
 export type Question =
   | { ask: 'adapter' }
-  | { ask: 'self-test' }
+  | { ask: 'self-test'; highestRung?: Rung }
   | ({ ask: 'picture' } & Kernels)
   | { ask: 'ceiling'; size: number }
   | ModelQuestion

@@ -34,7 +34,16 @@ export interface AdapterReport {
   /** Absent where the browser does not tell. */
   readonly subgroupMinSize?: number;
   readonly subgroupMaxSize?: number;
+  /** `8x8x8 f16 to f16`, each size (M×N×K) that matrix units take. Absent where there are none. */
+  readonly subgroupMatrices?: readonly string[];
 }
+
+/** With the field of `chromium-experimental-subgroup-matrix`. */
+export type MatrixInfo = GPUAdapterInfo & {
+  readonly subgroupMatrixConfigs?: ReadonlyArray<
+    Readonly<Record<'componentType' | 'resultComponentType', string> & Record<'M' | 'N' | 'K', number>>
+  >;
+};
 
 /** What this machine offers, without making a device. */
 export async function probeAdapter(): Promise<AdapterReport> {
@@ -66,7 +75,10 @@ export async function requestAdapter(): Promise<GPUAdapter> {
 }
 
 export function reportAdapter(adapter: GPUAdapter): AdapterReport {
-  const { info } = adapter;
+  const info: MatrixInfo = adapter.info;
+  const matrices = [...(info.subgroupMatrixConfigs ?? [])].map(
+    ({ M, N, K, componentType, resultComponentType }) => `${M}x${N}x${K} ${componentType} to ${resultComponentType}`,
+  );
   return {
     vendor: info.vendor,
     architecture: info.architecture,
@@ -77,6 +89,7 @@ export function reportAdapter(adapter: GPUAdapter): AdapterReport {
     limits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
     ...(info.subgroupMinSize === undefined ? {} : { subgroupMinSize: info.subgroupMinSize }),
     ...(info.subgroupMaxSize === undefined ? {} : { subgroupMaxSize: info.subgroupMaxSize }),
+    ...(matrices.length > 0 && { subgroupMatrices: matrices }),
   };
 }
 

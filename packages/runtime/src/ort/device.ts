@@ -1,5 +1,5 @@
 import { DeviceError, type FluxError, InferenceError } from '@flux-srpo/core';
-import { assertLimits, LIMITS, requestAdapter } from './adapter.ts';
+import { assertLimits, LIMITS, type MatrixInfo, requestAdapter } from './adapter.ts';
 import { outOfMemory } from './device-errors.ts';
 import { countBuffers } from './gpu-buffers.ts';
 import { RUNG_FEATURES, type Rung } from './ladder.ts';
@@ -52,9 +52,20 @@ export async function openDevice(options: OpenDeviceOptions): Promise<OpenDevice
     .catch((cause: unknown) => {
       throw new DeviceError('the WebGPU adapter gave no device', { code: 'device/no-webgpu', cause });
     });
+  tellMatrices(device, adapter.info);
   if (shaderFix !== undefined) fixShaders(device);
   if (onProgram !== undefined) tellPrograms(device, onProgram);
   return watch(device, ledger);
+}
+
+/**
+ * The runtime asks the device which subgroup matrices there are. Dawn's device in Node (the package
+ * `webgpu` 0.6.2) answers with none, whatever its adapter has, and no kernel would use them.
+ */
+function tellMatrices(device: GPUDevice, adapterInfo: MatrixInfo): void {
+  const count = ({ subgroupMatrixConfigs = [] }: MatrixInfo): number => subgroupMatrixConfigs.length;
+  if (count(adapterInfo) > count(device.adapterInfo))
+    Object.defineProperty(device, 'adapterInfo', { value: adapterInfo, configurable: true });
 }
 
 /** The runtime labels each shader module with its program's name. */

@@ -159,8 +159,8 @@ function describe({ kernel, error, tolerance, failure }: Finding): string {
 
 /** With the fix: a browser that no longer needs it is another machine. */
 function verdictKey({ adapter, rungs, runtimeVersion, shaderFix, halfGraphs }: SelfTestSubject): string {
-  const { subgroupMinSize, subgroupMaxSize, features } = adapter;
-  const identity = [...adapterIdentity(adapter), subgroupMinSize, subgroupMaxSize, features];
+  const { subgroupMinSize, subgroupMaxSize, features, subgroupMatrices = [] } = adapter;
+  const identity = [...adapterIdentity(adapter), subgroupMinSize, subgroupMaxSize, features, ...subgroupMatrices];
   const asked = [runtimeVersion, rungs, shaderFix, halfGraphs?.identity, ...identity];
   return `flux-srpo self-test ${SELF_TEST_VERSION} ${JSON.stringify(asked)}`;
 }
