@@ -7,7 +7,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { explore } from './explore.ts';
+import { Explorer } from './explorer.ts';
 import { TARGETS } from './targets/index.ts';
 
 const { values, positionals } = parseArgs({
@@ -20,12 +20,12 @@ const { values, positionals } = parseArgs({
 });
 
 const names = positionals.length > 0 ? positionals : Object.keys(TARGETS);
+const seed = Number(values.seed);
+const seconds = Number(values.seconds);
+const explorer = new Explorer();
 for (const name of names) {
-  const target = TARGETS[name];
-  if (target === undefined) throw new Error(`targets are ${Object.keys(TARGETS).join(', ')}, got ${name}`);
-  const seed = Number(values.seed);
-  const end = performance.now() + 1000 * Number(values.seconds);
-  const { finding, slowest, ...counts } = await explore(target, seed, () => performance.now() >= end);
+  if (!Object.hasOwn(TARGETS, name)) throw new Error(`targets are ${Object.keys(TARGETS).join(', ')}, got ${name}`);
+  const { finding, slowest, ...counts } = await explorer.explore({ target: name, seed, seconds });
   console.log(
     JSON.stringify({ target: name, seed, ...counts, slowest_ms: Math.round(slowest), finding: finding?.error ?? null }),
   );
@@ -35,3 +35,4 @@ for (const name of names) {
   mkdirSync(values.findings, { recursive: true });
   writeFileSync(join(values.findings, `${name}-${seed}`), finding.bytes);
 }
+explorer.close();

@@ -8,7 +8,12 @@ export const CLIP = {
     pre_tokenizer: {
       type: 'Sequence',
       pretokenizers: [
-        { type: 'Split', pattern: { Regex: "'s|[a-z]+|\\d" }, behavior: 'Removed', invert: true },
+        {
+          type: 'Split',
+          pattern: { Regex: "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+" },
+          behavior: 'Removed',
+          invert: true,
+        },
         { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
       ],
     },
@@ -52,15 +57,40 @@ export const T5 = {
   config: { eos_token: '</s>', pad_token: '<pad>', unk_token: '<unk>', tokenizer_class: 'T5Tokenizer' },
 };
 
+/** Those, with the components of FLUX.1's own tokenizer. Its charsmap maps nothing. */
+export const PUBLISHED_T5 = {
+  ...T5,
+  json: {
+    ...T5.json,
+    normalizer: {
+      type: 'Sequence',
+      normalizers: [
+        { type: 'Precompiled', precompiled_charsmap: 'BAAAAAAAAAA=' },
+        { type: 'Strip', strip_left: false, strip_right: true },
+        { type: 'Replace', pattern: { Regex: ' {2,}' }, content: '▁' },
+      ],
+    },
+    pre_tokenizer: {
+      type: 'Sequence',
+      pretokenizers: [
+        { type: 'WhitespaceSplit' },
+        { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
+      ],
+    },
+  },
+};
+
 /** What `loadTokenizers` needs of a bundle. @param files each as JSON and its config */
 export function tokenizerBundle(files: { clip?: unknown; t5?: unknown }): Bundle {
   const entry = (folder: string) => ({ folder, max_length: 8 });
+  const read = async (path: string) => {
+    const [folder = '', file = ''] = path.split('/');
+    const { json, config } = ((folder === 'clip' ? files.clip : files.t5) ?? {}) as Record<string, unknown>;
+    return new TextEncoder().encode(JSON.stringify((file === 'tokenizer.json' ? json : config) ?? null));
+  };
   return {
     manifest: { tokenizers: { tokenizer: entry('clip'), tokenizer_2: entry('t5') } },
-    read: async (path: string) => {
-      const [folder = '', file = ''] = path.split('/');
-      const { json, config } = ((folder === 'clip' ? files.clip : files.t5) ?? {}) as Record<string, unknown>;
-      return new TextEncoder().encode(JSON.stringify((file === 'tokenizer.json' ? json : config) ?? null));
-    },
+    read,
+    source: async (path: string) => ({ size: (await read(path)).length }),
   } as unknown as Bundle;
 }

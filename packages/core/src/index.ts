@@ -45,6 +45,7 @@ export * from './positions/rope.ts';
 export * from './positions/t5-bucket.ts';
 export * from './positions/t5-position.ts';
 export * from './progress.ts';
+export * from './prompt.ts';
 export * from './retry.ts';
 export * from './retry-after.ts';
 export * from './sampling/mu.ts';

@@ -6,6 +6,7 @@ import {
   type Manifest,
   ModelError,
   randomSeed,
+  readPrompt,
   readSize,
   strict,
 } from '@flux-srpo/core';
@@ -33,7 +34,7 @@ export interface GenerateRequest {
 export type ResolvedRequest = { [Key in keyof GenerateRequest]-?: NonNullable<GenerateRequest[Key]> };
 
 const fields = strict.object<Pick<ResolvedRequest, 'prompt'> & Partial<ResolvedRequest>>({
-  prompt: strict.string,
+  prompt: readPrompt,
   size: strict.optional(readSize),
   steps: strict.optional(strict.integer(...LIMITS.num_inference_steps)),
   guidance: strict.optional(strict.number(...LIMITS.guidance_scale)),

@@ -36,10 +36,11 @@ export const PAGE: Readonly<Record<string, FuzzTarget>> = {
     ],
     run: async (bytes) => {
       const found = await restore(new Blob([new Uint8Array(bytes)]));
-      if (found === undefined) return;
+      if (found === undefined) return false;
       const values = Object.values(found.form);
       require(values.every((value) => value === undefined || typeof value === 'string'), `not texts: ${values}`);
       require(found.unused.length <= 14, `${found.unused.length} notes`);
+      return true;
     },
   },
 };

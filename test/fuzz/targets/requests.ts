@@ -5,7 +5,7 @@ import { resolveOptions } from '../../../packages/images/src/client/options.ts';
 import { pageHome } from '../../../packages/images/src/client/page-home.ts';
 import { assertGoesOn, type Checkpoint } from '../../../packages/runtime/src/generation/checkpoint.ts';
 import { type GenerateRequest, resolveRequest } from '../../../packages/runtime/src/request.ts';
-import { type FuzzTarget, isRefusal, jsonBytes, MANIFEST, parseJson, require, textBytes } from './target.ts';
+import { type FuzzTarget, isRead, jsonBytes, MANIFEST, parseJson, require, textBytes } from './target.ts';
 
 /** What callers and servers send. */
 
@@ -13,15 +13,27 @@ import { type FuzzTarget, isRefusal, jsonBytes, MANIFEST, parseJson, require, te
 const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNiAAAABgADNjd8qAAAAABJRU5ErkJggg==';
 
 const SERVICES = ['flux-srpo', 'openai', 'fal'] as const;
-const BODY = {
-  created: 1,
-  data: [{ b64_json: PNG, seed: 7, revised_prompt: 'a' }, { url: 'https://a.example/b.png' }],
-};
-const ANSWERS = [
-  { ...BODY, seed: 7, has_nsfw_concepts: [false, true], warnings: [{ field: 'n', reason: 'one' }] },
-  { images: [{ url: `data:image/png;base64,${PNG}` }, { url: 'https://a.example/b.png' }], seed: 7 },
-  { error: { message: 'no', type: 'invalid_request_error', param: 'n', code: 'out_of_range' } },
-  { detail: [{ loc: ['body', 'n'], msg: 'no', type: 'value_error' }] },
+type Service = (typeof SERVICES)[number];
+const PICTURE = 'https://a.example/b.png';
+const BODY = { created: 1, data: [{ b64_json: PNG, seed: 7, revised_prompt: 'a' }, { url: PICTURE }] };
+const OK = [
+  {
+    service: 'flux-srpo',
+    status: 200,
+    body: { ...BODY, seed: 7, has_nsfw_concepts: [false, true], warnings: [{ field: 'n', reason: 'one' }] },
+  },
+  { service: 'openai', status: 200, body: BODY },
+  {
+    service: 'fal',
+    status: 200,
+    body: { images: [{ url: `data:image/png;base64,${PNG}` }, { url: PICTURE }], seed: 7 },
+  },
+];
+const ERROR = { message: 'no', type: 'invalid_request_error', param: 'n', code: 'out_of_range' };
+const NOT_OK = [
+  { service: 'flux-srpo', status: 400, body: { error: ERROR } },
+  { service: 'openai', status: 400, body: { error: ERROR } },
+  { service: 'fal', status: 422, body: { detail: [{ loc: ['body', 'n'], msg: 'no', type: 'value_error' }] } },
 ];
 
 const event = (data: Record<string, unknown>) => `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
@@ -30,14 +42,20 @@ const partial = (image_index: number, partial_image_index: number) =>
 const completed = (image_index: number) =>
   event({ type: 'image_generation.completed', b64_json: PNG, image_index, created_at: 1, seed: 7 });
 
-/** A request to a server that answers with these bytes. */
-function ask(bytes: Uint8Array, contentType: string, stream: boolean): Promise<void> {
-  return isRefusal(async () => {
-    const service = SERVICES[(bytes.at(-1) ?? 0) % SERVICES.length]!;
-    // 400 for some, so that refusals are read too. None that would be asked again after a pause.
-    const status = bytes.length % 4 === 0 ? 400 : 200;
-    const headers = { 'content-type': contentType };
-    const fetch = async () => new Response(new Uint8Array(bytes), { status, headers });
+interface Answer {
+  service: Service;
+  status: number;
+  contentType: string;
+  body: Uint8Array | string;
+}
+
+/** A request to a server that answers so. */
+function ask({ service, status, contentType, body }: Answer, stream: boolean): Promise<boolean> {
+  return isRead(async () => {
+    const fetch = async (url: string | URL | Request) =>
+      String(url) === PICTURE
+        ? new Response(Buffer.from(PNG, 'base64'), { headers: { 'content-type': 'image/png' } })
+        : new Response(body as BodyInit, { status, headers: { 'content-type': contentType } });
     const remote = createRemote({
       baseURL: 'https://a.example/v1',
       service,
@@ -45,19 +63,38 @@ function ask(bytes: Uint8Array, contentType: string, stream: boolean): Promise<v
       imageOrigins: ['https://a.example'],
     });
     const request = { model: 'a', prompt: 'a', n: 2, output_format: 'b64_json' } as const;
-    const { data } = await remote.generate(
-      stream && service !== 'fal' ? { ...request, stream, partial_images: 2 } : request,
-    );
+    const { data } = await remote.generate(stream ? { ...request, stream, partial_images: 2 } : request);
     require(data.length <= 2, `${data.length} pictures`);
   });
 }
 
-/** Numbers that arrive as JSON, where structured clone has typed arrays. */
+/** A typed array, in JSON: how many zeros. */
+const floats = (count: number) => ({ floats: count });
+
 function withArrays(value: unknown): unknown {
-  if (Array.isArray(value)) return value.every((each) => typeof each === 'number') ? Float32Array.from(value) : value;
   if (typeof value !== 'object' || value === null) return value;
+  const { floats: count } = value as { floats?: unknown };
+  if (Number.isInteger(count) && (count as number) >= 0 && (count as number) < 1e5)
+    return new Float32Array(count as number);
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, withArrays(each)]));
 }
+
+const { in_channels, joint_attention_dim, pooled_projection_dim } = MANIFEST.config.transformer;
+/** Of a picture of one token, and a prompt of one. */
+const CHECKPOINT = {
+  step: 1,
+  skipped: 0,
+  latents: floats(in_channels),
+  prompt: { promptEmbeds: floats(joint_attention_dim), pooled: floats(pooled_projection_dim) },
+};
+const PIXELS = { prompt: 'a', size: { width: 16, height: 16 }, steps: 2, n: 1, maxSequenceLength: 1 };
+const FAILURE = {
+  name: 'DeviceError',
+  message: 'a',
+  code: 'device/lost',
+  details: {},
+  cause: { name: 'a', message: 'b' },
+};
 
 export const REQUESTS: Readonly<Record<string, FuzzTarget>> = {
   request: {
@@ -67,11 +104,7 @@ export const REQUESTS: Readonly<Record<string, FuzzTarget>> = {
       jsonBytes({ model: 'a', prompt: 'a', image_size: { width: 48, height: 80 }, stream: true, partial_images: 2 }),
       jsonBytes({ model: 'a', prompt: 'a', acceleration: 'high', enable_safety_checker: null, output_format: 'png' }),
     ],
-    run: (bytes) =>
-      isRefusal(() => {
-        const body = parseJson(bytes);
-        if (body !== undefined) parseRequest(body.json as Parameters<typeof parseRequest>[0]);
-      }),
+    run: (bytes) => isRead(() => void parseRequest(parseJson(bytes)?.json)),
   },
   /** What crosses between page and worker, and what an earlier page has left in IndexedDB. */
   worker: {
@@ -79,38 +112,60 @@ export const REQUESTS: Readonly<Record<string, FuzzTarget>> = {
     seeds: [
       jsonBytes({
         options: { model: { url: '/a', sha256: 'a'.repeat(64), mirrors: ['/b'] }, backend: 'wasm', threads: 2 },
-        request: { prompt: 'a', size: { width: 16, height: 16 }, steps: 2, n: 1, maxSequenceLength: 1 },
-        from: { step: 1, skipped: 0, latents: [1], prompt: { promptEmbeds: [1], pooled: [1] } },
-        error: {
-          name: 'DeviceError',
-          message: 'a',
-          code: 'device/lost',
-          details: {},
-          cause: { name: 'a', message: 'b' },
-        },
+        request: PIXELS,
+        from: CHECKPOINT,
+        error: FAILURE,
+      }),
+      jsonBytes({
+        options: { model: 'opfs:a', fallback: 'never', maxQueue: 1, keep: false },
+        request: { ...PIXELS, acceleration: 'high' },
+        from: { ...CHECKPOINT, computed: { step: 0, latents: floats(in_channels) } },
+        error: FAILURE,
       }),
     ],
     run: async (bytes) => {
       const { options = {}, request, from, error } = (parseJson(bytes)?.json ?? {}) as Record<string, unknown>;
-      await isRefusal(() => void resolveOptions(options as object, pageHome));
-      await isRefusal(() => {
+      if (typeof error === 'object' && error !== null)
+        require(fromWireError(error as WireError) instanceof Error, 'no error');
+      const areOptions = await isRead(() => void resolveOptions(options as object, pageHome));
+      const goesOn = await isRead(() => {
         const resolved = resolveRequest(request as GenerateRequest, MANIFEST);
         assertGoesOn(withArrays(from) as Checkpoint, resolved, MANIFEST.config.transformer);
       });
-      if (typeof error === 'object' && error !== null)
-        require(fromWireError(error as WireError) instanceof Error, 'no error');
+      return areOptions && goesOn;
     },
   },
   answer: {
     isJson: true,
-    seeds: ANSWERS.map(jsonBytes),
-    run: (bytes) => ask(bytes, 'application/json', false),
+    seeds: OK.map(jsonBytes),
+    refused: NOT_OK.map(jsonBytes),
+    run: (bytes) => {
+      const { service, status, body } = (parseJson(bytes)?.json ?? { body: bytes }) as Partial<Answer>;
+      const answer = {
+        service: SERVICES.find((each) => each === service) ?? 'flux-srpo',
+        // None that would be asked again after a pause.
+        status: status === 400 || status === 422 ? status : 200,
+        contentType: 'application/json',
+        body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body ?? null),
+      };
+      return ask(answer, false);
+    },
   },
+  /** Behind one digit: which of the services that stream. */
   stream: {
     seeds: [
-      textBytes(`: hello\n\n${partial(0, 0)}${partial(0, 1)}${completed(0)}${completed(1)}data: [DONE]\n\n`),
-      textBytes(`${partial(0, 0)}event: error\ndata: {"type":"error","error":{"message":"no","code":"a"}}\n\n`),
+      ...[0, 1].map((service) =>
+        textBytes(
+          `${service}: hello\n\n${partial(0, 0)}${partial(0, 1)}${completed(0)}${completed(1)}data: [DONE]\n\n`,
+        ),
+      ),
     ],
-    run: (bytes) => ask(bytes, 'text/event-stream', true),
+    refused: [
+      textBytes(`0${partial(0, 0)}event: error\ndata: {"type":"error","error":{"message":"no","code":"a"}}\n\n`),
+    ],
+    run: (bytes) => {
+      const service = SERVICES[(bytes[0] ?? 0) % 2]!;
+      return ask({ service, status: 200, contentType: 'text/event-stream', body: bytes.slice(1) }, true);
+    },
   },
 };

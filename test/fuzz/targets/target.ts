@@ -1,12 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { isFluxError, parseManifest } from '@flux-srpo/core';
 
-/**
- * A reader of foreign bytes. It answers or throws an error of ours; everything else is a finding.
- */
+/** A reader of foreign bytes. */
 export interface FuzzTarget {
+  /** Inputs that are read. */
   readonly seeds: readonly Uint8Array[];
-  run(bytes: Uint8Array): Promise<void>;
+  /** Inputs that are refused, as an error that a server answers with. */
+  readonly refused?: readonly Uint8Array[];
+  /**
+   * Whether the input was read. False where it was refused with an error of ours; any other error
+   * is a finding.
+   */
+  run(bytes: Uint8Array): Promise<boolean>;
   /** Corrects the lengths, so that mistakes further inside are reached. */
   readonly repair?: (bytes: Uint8Array) => Uint8Array;
   /** Mistakes are mostly of its shape: bytes that are no JSON are refused before anything else. */
@@ -33,11 +38,14 @@ export function parseJson(bytes: Uint8Array): { json: unknown } | undefined {
   }
 }
 
-export async function isRefusal(run: () => Promise<void> | void): Promise<void> {
+/** Whether `read` ends without an error of ours. */
+export async function isRead(read: () => Promise<void> | void): Promise<boolean> {
   try {
-    await run();
+    await read();
+    return true;
   } catch (error) {
-    if (!isFluxError(error)) throw error;
+    if (isFluxError(error)) return false;
+    throw error;
   }
 }
 

@@ -37,6 +37,8 @@ describe('readClassifierConfig', () => {
       { image_processor_type: 'ConvNextImageProcessor' },
       'image_processor_type',
     ],
+    ['a preparation that fills up to a size', {}, { do_pad: true, pad_size: { width: 1e9, height: 1e9 } }, 'do_pad'],
+    ['a preparation that swaps colours', {}, { do_flip_channel_order: true }, 'do_flip_channel_order'],
     ['no preparation', {}, { image_processor_type: undefined }, 'image_processor_type'],
   ])('refuses %s', (_, config, preprocessor, field) => {
     const refused = (() => {

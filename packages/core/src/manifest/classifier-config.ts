@@ -22,6 +22,12 @@ const PLAIN_PREPARATIONS = [
   'ViTImageProcessor',
 ];
 
+/**
+ * Steps that some processors have besides. transformers.js does them where they are asked for, also
+ * where they take all memory.
+ */
+const OTHER_STEPS = ['do_pad', 'do_thumbnail', 'do_crop_margin', 'do_flip_channel_order'];
+
 /** The largest classifier: 150 million float32 weights in memory. ViT-base has 86 million. */
 export const MAX_CLASSIFIER_BYTES = 600 * 1024 * 1024;
 
@@ -60,6 +66,10 @@ export function readClassifierConfig(
       `one of ${PLAIN_PREPARATIONS.join(', ')}`,
       preparation,
     );
+  }
+  for (const step of OTHER_STEPS) {
+    const asked = preprocessor[step] ?? false;
+    if (asked !== false) throw classifierRefusal('preprocessor_config.json', step, 'false', asked);
   }
   return { labels };
 }

@@ -1,4 +1,4 @@
-import { ACCELERATIONS, InputError, LIMITS, readSize, strict } from '@flux-srpo/core';
+import { ACCELERATIONS, InputError, LIMITS, readPrompt, readSize, strict } from '@flux-srpo/core';
 import {
   type CheckedRequest,
   FILE_FORMATS,
@@ -15,7 +15,7 @@ const { optional } = strict;
 
 const FIELDS: strict.Fields<CheckedRequest> = {
   model: optional(strict.string),
-  prompt: rules.prompt,
+  prompt: readPrompt,
   size: optional(rules.size),
   image_size: optional(readSize),
   num_inference_steps: optional(strict.integer(...LIMITS.num_inference_steps)),

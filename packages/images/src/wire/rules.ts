@@ -1,22 +1,7 @@
-import { InputError, isSizePreset, MAX_PROMPT_CHARACTERS, parseSize, SIZE_PRESETS, strict } from '@flux-srpo/core';
+import { InputError, isSizePreset, parseSize, SIZE_PRESETS, strict } from '@flux-srpo/core';
 import type { ImageRequest } from './request.ts';
 
 /** Readers for fields that need more than a plain type and a range. */
-
-export const prompt: strict.Read<string> = (value, field) => {
-  const text = strict.string(value, field);
-  if (text.length > MAX_PROMPT_CHARACTERS) {
-    throw new InputError(`${field} must be at most ${MAX_PROMPT_CHARACTERS} characters, got ${text.length}`, {
-      code: 'input/prompt-too-long',
-      details: { field, max: MAX_PROMPT_CHARACTERS },
-    });
-  }
-  if (text.isWellFormed()) return text;
-  throw new InputError(`${field} must be well-formed Unicode, got a lone surrogate`, {
-    code: 'input/out-of-range',
-    details: { field },
-  });
-};
 
 /**
  * @param elsewhere values of the same field in other services. They are understood, and refused

@@ -89,6 +89,9 @@ describe('loadClassifier', () => {
     ['labels without the flagged one', { config: { id2label: { 0: 'cat' } } }, 'format/config-unsupported'],
     ['an unknown filter', { preprocessor: { resample: 9 } }, 'format/config-unsupported'],
     ['a mean for two colours', { preprocessor: { image_mean: [0.5, 0.5] } }, 'format/config-unsupported'],
+    ['no size to resize to', { preprocessor: { size: null } }, 'format/config-unsupported'],
+    ['a side that is no number', { preprocessor: { size: { width: 96, height: '96' } } }, 'format/config-unsupported'],
+    ['a side of a million', { preprocessor: { size: { shortest_edge: 1e6 } } }, 'format/config-unsupported'],
     ['a size of nothing', { preprocessor: { do_center_crop: true, crop_size: 0 } }, 'format/config-unsupported'],
   ])('refuses %s', async (_, changes, code) => {
     await expect(load(changes)).rejects.toMatchObject({ code });

@@ -1,10 +1,4 @@
-import {
-  InferenceError,
-  MAX_CLASSIFIER_BYTES,
-  ModelError,
-  readClassifierConfig,
-  type SafetyChecker,
-} from '@flux-srpo/core';
+import { InferenceError, ModelError, readClassifierConfig, type SafetyChecker } from '@flux-srpo/core';
 import { RawImage, softmax, type Tensor } from '@huggingface/transformers';
 import type { Bundle } from '../bundle/bundle.ts';
 import type { GeneratedImage } from '../generation/picture.ts';
@@ -24,9 +18,6 @@ const INPUT = 'pixel_values';
 const OUTPUT = 'logits';
 const GRAPH = 'safety_checker';
 
-/** Far above any config.json. */
-const MAX_CONFIG_BYTES = 1024 * 1024;
-
 export interface Classifier {
   /** Probability of each label. They sum to 1. */
   classify(image: GeneratedImage): Promise<ReadonlyMap<string, number>>;
@@ -40,7 +31,7 @@ export async function loadClassifier(stage: Stage, bundle: Bundle, checker: Safe
   const { labels } = readClassifierConfig(config, preprocessor, flagged);
   const processor = new PillowImageProcessor(preprocessor);
   const session = await stage.session(GRAPH, async () => {
-    const bytes = await readBounded(bundle, `${folder}/model.onnx`, MAX_CLASSIFIER_BYTES);
+    const bytes = await bundle.read(`${folder}/model.onnx`);
     requireHarmless(GRAPH, bytes, 'others');
     return bytes;
   });
@@ -80,7 +71,7 @@ function checkGraph({ inputs, outputs }: Session): void {
 }
 
 async function readJson(bundle: Bundle, path: string): Promise<Record<string, unknown>> {
-  const bytes = await readBounded(bundle, path, MAX_CONFIG_BYTES);
+  const bytes = await bundle.read(path);
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));
@@ -89,12 +80,6 @@ async function readJson(bundle: Bundle, path: string): Promise<Record<string, un
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw invalidFile(path, 'a JSON object');
-}
-
-async function readBounded(bundle: Bundle, path: string, limit: number): Promise<Uint8Array> {
-  const { size } = await bundle.source(path);
-  if (size > limit) throw invalidFile(path, `at most ${limit} bytes, got ${size}`);
-  return bundle.read(path);
 }
 
 function invalidFile(path: string, expected: string, cause?: unknown): ModelError {

@@ -25,6 +25,9 @@ export class PillowImageProcessor extends ImageProcessor {
     if (this.do_normalize && !(isTriple(this.image_mean) && isTriple(this.image_std))) {
       throw refusal('image_mean', 'with image_std three numbers each', this.image_mean);
     }
+    if (this.do_resize && !hasSides(this.size)) {
+      throw refusal('size', `sides of 1 to ${MAX_SIDE} pixels`, this.size);
+    }
     this.#doResize = this.do_resize;
     this.#crop = this.do_center_crop ? cropSize(this.crop_size) : undefined;
     // `resize` does both.
@@ -41,6 +44,14 @@ export class PillowImageProcessor extends ImageProcessor {
     if (this.#crop) fitted = centerCrop(fitted, this.#crop);
     return new RawImage(fitted.rgb, fitted.width, fitted.height, 3);
   }
+}
+
+/** Whether it says how large a picture becomes: by one side, or by both. */
+function hasSides(size: unknown): boolean {
+  if (typeof size === 'number') return isSide(size);
+  const { shortest_edge, longest_edge, width, height } = Object(size) as Record<string, unknown>;
+  const edges = [shortest_edge, longest_edge].filter((edge) => edge !== undefined);
+  return (edges.length > 0 ? edges : [width, height]).every(isSide);
 }
 
 function cropSize(value: unknown): ImageSize {
@@ -61,9 +72,12 @@ function centerCrop({ rgb, width: from, height }: GeneratedImage, size: ImageSiz
 }
 
 function checkSide(size: ImageSize, field: string): ImageSize {
-  const isSide = (pixels: number): boolean => Number.isInteger(pixels) && pixels >= 1 && pixels <= MAX_SIDE;
   if (isSide(size.width) && isSide(size.height)) return size;
   throw refusal(field, `sides of 1 to ${MAX_SIDE} pixels`, size);
+}
+
+function isSide(pixels: unknown): boolean {
+  return Number.isInteger(pixels) && (pixels as number) >= 1 && (pixels as number) <= MAX_SIDE;
 }
 
 function isTriple(value: unknown): boolean {

@@ -10,9 +10,10 @@ const { tokenizer, cases } = JSON.parse(
   cases: { prompt: string; normalized: string }[];
 };
 const MAP = tokenizer.normalizer.precompiled_charsmap;
+const charsmapOf = (base64: string) => new Charsmap(base64, 'a/tokenizer.json');
 
 describe('a charsmap', () => {
-  const charsmap = new Charsmap(MAP);
+  const charsmap = charsmapOf(MAP);
 
   it.each(cases)('makes of $prompt what the tokenizers library makes of it', ({ prompt, normalized }) => {
     expect(charsmap.normalize(prompt)).toBe(normalized);
@@ -29,20 +30,29 @@ describe('a charsmap', () => {
 
 describe('a broken charsmap', () => {
   const bytes = Buffer.from(MAP, 'base64');
+  const base64 = (...pieces: Buffer[]) => Buffer.concat(pieces).toString('base64');
 
   it.each([
-    ['empty', Buffer.alloc(0)],
-    ['shorter than it says', bytes.subarray(0, 100)],
-    ['of no whole units', Buffer.concat([Buffer.of(3, 0, 0, 0), bytes])],
-  ])('that is %s is refused', (_, broken) => {
-    expect(() => new Charsmap(broken.toString('base64'))).toThrow('a charsmap must begin with');
+    ['empty', '', 'begin with the bytes of its trie, got 0 of 0 bytes'],
+    ['shorter than it says', base64(bytes.subarray(0, 100)), 'begin with the bytes of its trie'],
+    ['of no whole units', base64(Buffer.of(3, 0, 0, 0), bytes), 'begin with the bytes of its trie, got 3 of'],
+    ['no base64', '\u2581', 'be base64, got other characters'],
+    // A prompt of 32,000 characters would become as many of them.
+    [
+      'with a text of a megabyte',
+      base64(bytes, Buffer.alloc(1e6, 'a')),
+      'have texts of at most 256 bytes, got 1000000',
+    ],
+  ])('that is %s is refused', (_, broken, message) => {
+    const refusal = { code: 'model/tokenizer-invalid', message: expect.stringContaining(message) };
+    expect(() => charsmapOf(broken)).toThrow(expect.objectContaining(refusal));
   });
 
   it('gives some text and ends, whatever its bytes are', () => {
     for (let at = 4; at < bytes.length; at += 7) {
       const broken = Buffer.from(bytes);
       broken.fill(at % 256, at, Math.min(at + 5, broken.length));
-      expect(typeof new Charsmap(broken.toString('base64')).normalize('e\u0301 ﬁ ａ')).toBe('string');
+      expect(typeof charsmapOf(base64(broken)).normalize('e\u0301 ﬁ ａ')).toBe('string');
     }
   });
 });

@@ -29,8 +29,8 @@ export async function encodeClip(
     );
   }
   const table = await phase.bundle.weights(PARTS.clipEmbedding.name);
-  const embedded = await readRows(table, 'token', ids, phase.signal);
-  const positions = await readRows(table, 'position', Array.from(ids.keys()), phase.signal);
+  const embedded = await readRows(table, 'token', width, ids, phase.signal);
+  const positions = await readRows(table, 'position', width, Array.from(ids.keys()), phase.signal);
   for (let i = 0; i < embedded.length; i++) embedded[i] += positions[i];
 
   const scope = new TensorScope();

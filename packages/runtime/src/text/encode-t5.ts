@@ -13,7 +13,7 @@ import { readRows } from './read-rows.ts';
 export async function encodeT5(phase: Phase, { config, ids, onLayer }: EncoderInputs<T5Config>): Promise<Float32Array> {
   const tokens = ids.length;
   const table = await phase.bundle.weights(PARTS.t5Embedding.name);
-  const embedded = await readRows(table, 'token', ids, phase.signal);
+  const embedded = await readRows(table, 'token', config.d_model, ids, phase.signal);
   const biasTable = widen(table.info('position_bias').dtype, await table.read('position_bias', phase.signal));
 
   const scope = new TensorScope();

@@ -1,19 +1,30 @@
-import { ModelError } from '@flux-srpo/core';
+import { FormatError, ModelError } from '@flux-srpo/core';
 import { type Safetensors, widen } from '@flux-srpo/formats';
 
 /**
  * Reads rows of an embedding table without loading the table.
+ * @param width of a row, which the table must have
  * @param ids row numbers, in order, repeats allowed
  * @returns [ids.length, width]
  */
 export async function readRows(
   file: Safetensors,
   tensor: string,
+  width: number,
   ids: readonly number[],
   signal?: AbortSignal,
 ): Promise<Float32Array> {
   const info = file.info(tensor);
-  const [rows = 0, width = 0] = info.shape;
+  const [rows = 0, ...others] = info.shape;
+  if (others.length !== 1 || others[0] !== width) {
+    throw new FormatError(
+      `the table ${tensor} must be [rows, ${width}], got [${info.shape}]; convert the model again`,
+      {
+        code: 'format/shape-mismatch',
+        details: { tensor, expected: width, got: info.shape },
+      },
+    );
+  }
   const rowBytes = info.bytes / rows;
   const out = new Float32Array(ids.length * width);
   const cache = new Map<number, Float32Array>();

@@ -1,6 +1,9 @@
-import { ModelError } from '@flux-srpo/core';
+import { MAX_PROMPT_CHARACTERS, ModelError, promptTooLong, strict } from '@flux-srpo/core';
+import type { PreTrainedTokenizer } from '@huggingface/transformers';
 import type { Bundle } from '../bundle/bundle.ts';
 import { Charsmap } from './charsmap.ts';
+import { tokenizerConfig, tokenizerJson } from './tokenizer-shapes.ts';
+import { encodeWords, type UnigramModel } from './unigram.ts';
 
 /** A prompt as one encoder sees it. */
 export interface PromptTokens {
@@ -10,8 +13,11 @@ export interface PromptTokens {
   dropped: number;
 }
 
-/** No more of a prompt is tokenized. Far beyond what 512 tokens can hold. */
-const MAX_PROMPT_CHARACTERS = 100_000;
+/**
+ * The longest prompt once it is normalized, in UTF-16 units: twice as long as it may be before.
+ * Only texts of nothing but ligatures and the like grow more.
+ */
+const MAX_NORMALIZED = 2 * MAX_PROMPT_CHARACTERS;
 
 type Encode = (text: string) => number[];
 
@@ -36,7 +42,7 @@ class PromptTokenizer {
    */
   tokenize(prompt: string, maxLength: number): PromptTokens {
     const { bos, eos, pad } = this.#special;
-    const body = this.#encode(prompt.toWellFormed().slice(0, MAX_PROMPT_CHARACTERS));
+    const body = this.#encode(prompt.toWellFormed());
     const room = maxLength - (bos === undefined ? 1 : 2);
     const ids = [...(bos === undefined ? [] : [bos]), ...body.slice(0, room), eos];
     while (ids.length < maxLength) ids.push(pad);
@@ -53,71 +59,82 @@ export interface Tokenizers {
 export async function loadTokenizers(bundle: Bundle): Promise<Tokenizers> {
   const { tokenizer, tokenizer_2 } = bundle.manifest.tokenizers;
   const [clip, t5] = await Promise.all([
-    loadTokenizer(bundle, tokenizer.folder, true),
-    loadTokenizer(bundle, tokenizer_2.folder, false),
+    loadTokenizer(bundle, tokenizer.folder, 'BPE'),
+    loadTokenizer(bundle, tokenizer_2.folder, 'Unigram'),
   ]);
   return { clip, t5 };
 }
 
-async function loadTokenizer(bundle: Bundle, folder: string, needsBos: boolean): Promise<PromptTokenizer> {
+async function loadTokenizer(bundle: Bundle, folder: string, kind: 'BPE' | 'Unigram'): Promise<PromptTokenizer> {
   const { PreTrainedTokenizer } = await import('@huggingface/transformers');
   const [json, config] = await Promise.all([
-    readJson(bundle, `${folder}/tokenizer.json`),
-    readJson(bundle, `${folder}/tokenizer_config.json`),
+    readJson(bundle, `${folder}/tokenizer.json`, tokenizerJson(kind)),
+    readJson(bundle, `${folder}/tokenizer_config.json`, tokenizerConfig),
   ]);
-  const foreign = (cause?: unknown): ModelError =>
-    new ModelError(
-      `${folder}/tokenizer.json must be a tokenizer of transformers, got something else; convert the model again`,
-      { code: 'model/tokenizer-invalid', details: { folder }, cause },
-    );
-  let tokenizer: InstanceType<typeof PreTrainedTokenizer>;
-  try {
-    tokenizer = new PreTrainedTokenizer(json, config);
-    useCharsmap(tokenizer._tokenizer.normalizer);
-  } catch (cause) {
-    throw foreign(cause);
-  }
+  const tokenizer = new PreTrainedTokenizer(json, config);
+  mend(tokenizer, `${folder}/tokenizer.json`);
   const special = (name: 'bos' | 'eos' | 'pad'): number => {
-    const id: unknown = tokenizer[`${name}_token_id`];
-    if (isId(id)) return id;
-    throw new ModelError(
-      `${folder}/tokenizer_config.json must name a ${name}_token that the vocabulary has, got none; convert the model again`,
-      { code: 'model/tokenizer-invalid', details: { folder, token: name } },
-    );
+    const id: number | undefined = tokenizer[`${name}_token_id`];
+    if (id !== undefined) return id;
+    const path = `${folder}/tokenizer_config.json`;
+    throw invalid(path, `${path} must name a ${name}_token that the vocabulary has, got none`);
   };
   const ids: SpecialIds = { eos: special('eos'), pad: special('pad') };
-  if (needsBos) ids.bos = special('bos');
-  const encode = (text: string): number[] => {
-    const encoded = tokenizer.encode(text, { add_special_tokens: false });
-    // A vocabulary may have holes, or ids that are none.
-    if (!encoded.every(isId)) throw foreign();
-    return encoded;
-  };
-  return new PromptTokenizer(encode, ids);
+  if (kind === 'BPE') ids.bos = special('bos');
+  return new PromptTokenizer((text) => tokenizer.encode(text, { add_special_tokens: false }), ids);
 }
 
-/** Whether it can be a row of a table. How many rows that has, its reader knows. */
-const isId = (id: unknown): id is number => Number.isSafeInteger(id) && (id as number) >= 0;
+/** What of a tokenizer of transformers.js is changed. Its types do not know all of it. */
+interface Inner {
+  normalizer: Normalizer | null;
+  model: { fuse_unk: boolean; encode(words: string[]): string[] };
+}
 
-/** Lets a normalizer, or the steps of one, use the charsmap that it has. */
-function useCharsmap(normalizer: unknown): void {
-  const steps = (normalizer as { normalizers?: unknown[] } | null)?.normalizers ?? [normalizer];
-  for (const step of steps as { charsmap?: unknown; normalize(text: string): string }[]) {
-    if (typeof step?.charsmap !== 'string') continue;
-    const charsmap = new Charsmap(step.charsmap);
+interface Normalizer {
+  normalizers?: Normalizer[];
+  charsmap?: unknown;
+  normalize(text: string): string;
+}
+
+/** Lets it use the charsmap that it has, search in linear time, and keep texts from growing. */
+function mend(tokenizer: PreTrainedTokenizer, path: string): void {
+  const { normalizer, model } = tokenizer._tokenizer as unknown as Inner;
+  if ('trie' in model) {
+    model.fuse_unk = false;
+    model.encode = (words) => encodeWords(words, model as unknown as UnigramModel);
+  }
+  if (normalizer === null) return;
+  for (const step of normalizer.normalizers ?? [normalizer]) {
+    if (typeof step.charsmap !== 'string') continue;
+    const charsmap = new Charsmap(step.charsmap, path);
     step.normalize = (text) => charsmap.normalize(text);
   }
+  const normalize = normalizer.normalize.bind(normalizer);
+  normalizer.normalize = (text) => {
+    const normalized = normalize(text);
+    if (normalized.length <= MAX_NORMALIZED) return normalized;
+    throw promptTooLong('prompt', MAX_NORMALIZED, normalized.length, ' once it is normalized');
+  };
 }
 
-async function readJson(bundle: Bundle, path: string): Promise<unknown> {
+async function readJson<T>(bundle: Bundle, path: string, read: strict.Read<T>): Promise<T> {
   const bytes = await bundle.read(path);
+  let json: unknown;
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    json = JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
-    throw new ModelError(`${path} must be JSON, got other bytes; convert the model again`, {
-      code: 'model/tokenizer-invalid',
-      details: { path },
-      cause,
-    });
+    throw invalid(path, `${path} must be JSON, got other bytes`, { cause });
   }
+  return strict.readAs(
+    () => read(json, ''),
+    ({ message, details }) => invalid(path, `${path}: ${message}`, { details }),
+  );
+}
+
+function invalid(path: string, problem: string, { details = {}, cause }: { details?: object; cause?: unknown } = {}) {
+  return new ModelError(`${problem}; convert the model again`, {
+    code: 'model/tokenizer-invalid',
+    details: { path, ...details },
+    cause,
+  });
 }
