@@ -1,19 +1,25 @@
 // How fast a bundle is fetched into the browser's storage, beside fetching the same bytes from the
-// same server and throwing them away, and how fast what is stored is checked.
+// same server and throwing them away, beside the least that storing takes (the same lanes collect,
+// hash and write, and nothing else), and how fast what is stored is checked.
 //
 //   npx tsx bench/fetching.ts [--bundle <folder>] [--rounds 5]
 //
-// One JSON line: MB/s, medians of rounds that take turns.
+// One JSON line: MB/s, and MB per CPU second of browser and server together, medians of rounds in
+// which the steps take turns; of bare and least, the medians of each round's ratios.
 
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { openBundle } from '@flux-srpo/runtime';
 import { folderBundle } from '@flux-srpo/runtime/node';
-import type { Input, Result } from './pages/fetching.page.ts';
+import type { Step } from './pages/fetching.page.ts';
 import { writeFewBlocks } from './support/few-blocks.ts';
+import { cpuOfTree } from './support/process-memory.ts';
 import { openProfile } from './support/profile.ts';
 import { serveBench } from './support/serve.ts';
+
+const STEPS: readonly Step[] = ['bare', 'least', 'kept', 'checked'];
 
 const { values } = parseArgs({ options: { bundle: { type: 'string' }, rounds: { type: 'string', default: '5' } } });
 const temporary = values.bundle === undefined ? await mkdtemp(join(tmpdir(), 'flux-srpo-fetching-')) : undefined;
@@ -22,26 +28,48 @@ try {
   if (temporary !== undefined) await writeFewBlocks(folder);
   const server = await serveBench(folderBundle(folder));
   const browser = await openProfile(server.url);
+  const { manifest } = await openBundle(folderBundle(folder));
+  const bytes = manifest.files.reduce((sum, { size }) => sum + size, 0);
+  const rates: Record<Step, number[]> = { bare: [], least: [], kept: [], checked: [] };
+  const byCpu: Record<Step, number[]> = { bare: [], least: [], kept: [], checked: [] };
   try {
-    const input: Input = { bundle: server.bundle, rounds: Number(values.rounds) };
-    const rates: Result = await browser.page.evaluate(measure, input);
-    const medians = Object.entries(rates).map(([name, all]) => [name, Math.round(median(all))]);
-    const line = { bench: 'fetching', version: browser.version, unit: 'MB/s', ...Object.fromEntries(medians) };
-    process.stdout.write(`${JSON.stringify(line)}\n`);
+    for (let round = 0; round < Number(values.rounds); round++) {
+      for (const step of STEPS) {
+        const before = cpuOfTree(process.pid);
+        rates[step].push(await browser.page.evaluate(measure, { step, bundle: server.bundle }));
+        byCpu[step].push(bytes / 1e6 / (cpuOfTree(process.pid) - before));
+      }
+    }
   } finally {
     await browser.close();
     await server.close();
   }
+  const ratio = (over: Step) => Number(median(rates.kept.map((rate, i) => rate / rates[over][i]!)).toFixed(2));
+  const line = {
+    bench: 'fetching',
+    version: browser.version,
+    unit: 'MB/s',
+    ...medians(rates),
+    perCpuSecond: medians(byCpu),
+    ofBare: ratio('bare'),
+    ofLeast: ratio('least'),
+    load: loadavg()[0],
+  };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
 } finally {
   if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
 }
 
 /** Runs in the page. */
-async function measure(input: Input): Promise<Result> {
+async function measure({ step, bundle }: { step: Step; bundle: string }): Promise<number> {
   const module = '/fetching.page.ts';
-  return (await import(module)).run(input);
+  return (await import(module)).run(step, bundle);
 }
 
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1]!;
+function medians(all: Record<Step, number[]>): Record<string, number> {
+  return Object.fromEntries(Object.entries(all).map(([step, values]) => [step, Math.round(median(values))]));
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }

@@ -1,57 +1,35 @@
-import { type Manifest, manifestChunks } from '@flux-srpo/core';
-import { createFluxSrpo } from 'flux-srpo';
+import { createFluxSrpo, type TransferProgress } from 'flux-srpo';
+import type { WorkerMessage } from '../support/chromium.ts';
+import type { Input, Kind } from './fetching.worker.ts';
 
-export interface Input {
-  bundle: string;
-  rounds: number;
-}
+/** `kept`: the library's fetch. `checked`: what it has stored is read and compared. */
+export type Step = Kind | 'kept' | 'checked';
 
-/** MB/s of each round. */
-export type Result = Record<'bare' | 'kept' | 'checked', number[]>;
-
-/** Requests at once: as many as the library makes. */
-const CONCURRENT = 4;
-
-export async function run({ bundle, rounds }: Input): Promise<Result> {
+/** Does one step. @returns MB/s, from when the worker has begun */
+export async function run(step: Step, bundle: string): Promise<number> {
+  if (step === 'bare' || step === 'least') return inWorker({ bundle, kind: step });
   const { storage } = createFluxSrpo({ model: bundle, backend: 'wasm' });
-  const manifest: Manifest = await (await fetch(`${bundle}manifest.json`)).json();
-  const bytes = manifest.files.reduce((sum, { size }) => sum + size, 0);
-  const result: Result = { bare: [], kept: [], checked: [] };
-  const time = async (name: keyof Result, act: () => Promise<unknown>): Promise<void> => {
-    const since = performance.now();
-    await act();
-    result[name].push(bytes / 1000 / (performance.now() - since));
-  };
-  await storage.remove(bundle);
-  for (let round = 0; round < rounds; round++) {
-    await time('bare', () => fetchAll(bundle, manifest));
-    await time('kept', () => storage.fetch(bundle));
-    await time('checked', () => storage.verify(bundle));
+  const told: { at: number; loaded: number }[] = [];
+  const onProgress = ({ loaded }: TransferProgress) => told.push({ at: performance.now(), loaded });
+  if (step === 'checked') {
+    await storage.verify(bundle, { onProgress });
     await storage.remove(bundle);
+  } else {
+    await storage.remove(bundle);
+    await storage.fetch(bundle, { onProgress });
   }
-  return result;
+  const [first, last] = [told[0]!, told.at(-1)!];
+  return (last.loaded - first.loaded) / 1000 / (last.at - first.at);
 }
 
-/** Fetches every chunk in a worker, and throws it away. */
-function fetchAll(bundle: string, manifest: Manifest): Promise<void> {
-  const chunks = [...manifestChunks(manifest)].map(({ path, offset, bytes }) => [
-    bundle + path,
-    `bytes=${offset}-${offset + bytes - 1}`,
-  ]);
-  const code = `
-    const chunks = ${JSON.stringify(chunks)};
-    const lane = async () => {
-      for (let next = chunks.shift(); next !== undefined; next = chunks.shift()) {
-        const [url, range] = next;
-        const response = await fetch(url, { headers: { range }, cache: 'no-store' });
-        const reader = response.body.getReader();
-        while (!(await reader.read()).done);
-      }
+function inWorker(input: Input): Promise<number> {
+  const worker = new Worker('/fetching.worker.ts?worker_file&type=module', { type: 'module' });
+  return new Promise<number>((resolve, reject) => {
+    worker.onmessage = ({ data }: MessageEvent<WorkerMessage<number>>) => {
+      if ('result' in data) resolve(data.result);
+      else reject(new Error('failure' in data ? data.failure : String(data.note)));
     };
-    Promise.all(Array.from({ length: ${CONCURRENT} }, lane)).then(() => postMessage('done'));`;
-  const worker = new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })));
-  return new Promise<void>((resolve, reject) => {
-    worker.onmessage = () => resolve();
     worker.onerror = ({ message }) => reject(new Error(message));
+    worker.postMessage(input);
   }).finally(() => worker.terminate());
 }

@@ -1,41 +1,45 @@
-import { modelParts } from '@flux-srpo/core';
-import { type BundleFiles, createWebGpuBackend, httpBundle, openBundle } from '@flux-srpo/runtime';
-import { blobBundle } from '../../test/support/blob-bundle.ts';
-import { type LoadRates, measureLoading } from '../support/loading.ts';
+import { createWasmBackend, createWebGpuBackend, httpBundle, keepAll, openBundle } from '@flux-srpo/runtime';
+import { openModel } from '../../packages/images/src/store/open-model.ts';
+import type { SyncFile } from '../../packages/images/src/store/opfs/opfs-files.ts';
+import { folderName, openModelsFolder } from '../../packages/images/src/store/opfs/opfs-models.ts';
+import { type LoadRates, measureLoading, type Place, plainReads } from '../support/loading.ts';
 import { answerOnce } from '../support/worker.ts';
 
 export interface Input {
   bundle: string;
+  provider: 'webgpu' | 'wasm';
+  from: 'http' | 'kept';
   rounds: number;
 }
 
-/** Rates by the place that the bytes come from. */
-export type Result = Record<'http' | 'opfs', LoadRates>;
-
-answerOnce<Input, Result>(async ({ bundle, rounds }) => {
-  const measure = async (files: BundleFiles) =>
-    measureLoading(files, await createWebGpuBackend({ selfTest: false }), rounds);
-  const http = await measure(httpBundle(bundle));
-  return { http, opfs: await measure(await copyToPrivateFiles(httpBundle(bundle))) };
+answerOnce<Input, LoadRates>(async ({ bundle, provider, from, rounds }, note) => {
+  const place = from === 'http' ? plainPlace(bundle) : await keptPlace(bundle);
+  const backend = provider === 'wasm' ? await createWasmBackend() : await createWebGpuBackend({ selfTest: false });
+  return measureLoading(place, backend, rounds, note);
 });
 
-/** Copies the measured files into the origin's private file system. */
-async function copyToPrivateFiles(files: BundleFiles): Promise<BundleFiles> {
-  const { manifest, close } = await openBundle(files);
-  await close();
-  const folder = await navigator.storage.getDirectory();
-  const copies = new Map<string, Blob>();
-  const blocks = new Set(modelParts(manifest.config).flatMap(({ name, use }) => (use === 'step' ? [name] : [])));
-  const unused = new Set(manifest.parts.flatMap(({ name, weights = '' }) => (blocks.has(name) ? [] : [weights])));
-  for (const path of ['manifest.json', ...manifest.files.map((file) => file.path)]) {
-    if (unused.has(path)) continue;
-    const source = await files.open(path);
-    const handle = await folder.getFileHandle(path.replace('/', '-'), { create: true });
-    const file = await handle.createWritable();
-    for (let at = 0; at < source.size; at += 2 ** 23)
-      await file.write(await source.read(at, Math.min(2 ** 23, source.size - at)));
-    await file.close();
-    copies.set(path, await handle.getFile());
-  }
-  return blobBundle(copies);
+function plainPlace(bundle: string): Place {
+  const files = httpBundle(bundle);
+  return { files, read: plainReads(files) };
+}
+
+/** Keeps the bundle as `load` does. A plain read opens a chunk's file, reads it and closes it. */
+async function keptPlace(url: string): Promise<Place> {
+  const { files, chunks: store } = await openModel({ model: url, keep: true });
+  const bundle = await openBundle(files, { store: store! });
+  await store!.begin(bundle.manifest, true);
+  await keepAll(bundle, store!, { signal: new AbortController().signal, onProgress: () => undefined });
+  await store!.end(bundle.manifest);
+  const folder = await (await openModelsFolder()).getDirectoryHandle(folderName(url));
+  return {
+    files,
+    store: store!,
+    async read({ sha256, bytes }, into) {
+      const file = (await folder.getFileHandle(sha256)) as SyncFile;
+      const access = await file.createSyncAccessHandle();
+      access.read(new Uint8Array(into, 0, bytes), { at: 0 });
+      access.close();
+      return new Uint8Array(into, 0, bytes);
+    },
+  };
 }

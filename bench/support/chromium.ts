@@ -86,8 +86,8 @@ async function run<Result>(
   }
 }
 
-/** Runs in the page. */
-function startWorker({ url, input }: { url: string; input: unknown }): Promise<unknown> {
+/** Runs in the page. Notes go to its function `note`. */
+export function startWorker({ url, input }: { url: string; input: unknown }): Promise<unknown> {
   const worker = new Worker(url, { type: 'module' });
   return new Promise((resolve, reject) => {
     worker.onerror = (event) => reject(new Error(event.message));

@@ -1,74 +1,122 @@
-import { modelParts } from '@flux-srpo/core';
-import type { ByteSource } from '@flux-srpo/formats';
-import { type Backend, type Bundle, type BundleFiles, loadPart, openBundle, type Stage } from '@flux-srpo/runtime';
-
-/** Bytes read at a time: what `loadPart` asks for, and the size of a bundle's chunk. */
-const PIECE_BYTES = 8 * 1024 * 1024;
-
-/** Rates in MB (10⁶ bytes) per second, counted in bytes on disk. */
-export interface LoadRates {
-  /** The same bytes, read and thrown away. */
-  raw: number;
-  /** Read and compared with the manifest's hashes. */
-  verified: number;
-  /** Read, compared, widened where the graph asks for it, and put on the device. */
-  loaded: number;
-  /** In Node: by CPU seconds of the whole process, which a busy machine does not change. */
-  byCpu?: { raw: number; verified: number; loaded: number };
-}
+import { type ManifestChunk, manifestChunks, modelParts } from '@flux-srpo/core';
+import type { Bytes } from '@flux-srpo/formats';
+import {
+  type Backend,
+  type Bundle,
+  type BundleFiles,
+  type ChunkStore,
+  loadPart,
+  openBundle,
+  type Stage,
+} from '@flux-srpo/runtime';
 
 /**
- * How fast blocks get from their files to the device, beside reading them and doing nothing. Every
- * round does all three one after another, so that a busy machine slows each of them; the best round
- * counts.
+ * `raw`: chunks of the blocks' files read and thrown away. `placed`: read and put on the device as
+ * they are. `hashed`: as many bytes of memory by SHA-256, and nothing else. `least`: read, hashed
+ * and placed, and nothing else. `loaded`: what the library does, the first time in a session, and
+ * `again` from the third time on.
  */
-export async function measureLoading(files: BundleFiles, backend: Backend, rounds: number): Promise<LoadRates> {
-  const bundle = await openBundle(files);
-  const stage = await backend.openStage('load');
-  const blocks = modelParts(bundle.manifest.config).filter(({ use }) => use === 'step');
-  const parts = blocks.map(({ name }) => bundle.part(name));
-  const listed = new Map(bundle.manifest.files.map(({ path, size }) => [path, size]));
-  const paths = parts.map(({ weights }) => weights as string);
-  const bytes = paths.reduce((sum, path) => sum + (listed.get(path) ?? 0), 0);
-  for (const { graph } of parts) await sessionOf(stage, bundle, graph as string);
+export const LOAD_STEPS = ['raw', 'placed', 'hashed', 'least', 'loaded', 'again'] as const;
+export type LoadStep = (typeof LOAD_STEPS)[number];
 
-  const best = { raw: 0, verified: 0, loaded: 0 };
-  const byCpu = { raw: 0, verified: 0, loaded: 0 };
-  const cpuUsage = globalThis.process?.cpuUsage;
-  const measure = async (kind: keyof typeof best, each: (path: string, i: number) => Promise<void>) => {
-    const started = performance.now();
-    const cpuStarted = cpuUsage?.();
-    for (const [i, path] of paths.entries()) await each(path, i);
-    best[kind] = Math.max(best[kind], bytes / 1000 / (performance.now() - started));
-    const { user, system } = cpuUsage?.(cpuStarted) ?? { user: 0, system: 0 };
-    byCpu[kind] = Math.max(byCpu[kind], bytes / (user + system));
+/** MB (10⁶ bytes on disk) a second of each round. */
+export type LoadRates = Record<LoadStep, number[]>;
+
+/** Where bytes come from. */
+export interface Place {
+  files: BundleFiles;
+  store?: ChunkStore;
+  /** Reads a chunk in the plainest way that the place has. */
+  read(chunk: ManifestChunk, into: ArrayBuffer): Promise<Bytes>;
+}
+
+/** Chunks in flight, each in memory of its own: `subtle` fills two cores so. */
+const LANES = 2;
+
+/**
+ * How fast blocks get from their files to the device. Every round does all steps one after another,
+ * so that a busy machine slows each of them.
+ *
+ * @param onStep is awaited before each step, and once at the end
+ */
+export async function measureLoading(
+  { files, store, read }: Place,
+  backend: Backend,
+  rounds: number,
+  onStep: (step: LoadStep | 'end') => void,
+): Promise<LoadRates> {
+  const { manifest } = await openBundle(files);
+  const stage = await backend.openStage('load');
+  const blocks = modelParts(manifest.config).filter(({ use }) => use === 'step');
+  const listed = new Map(manifest.parts.map((part) => [part.name, part]));
+  const paths = new Set(blocks.map(({ name }) => listed.get(name)!.weights));
+  const chunks = [...manifestChunks(manifest)].filter(({ path }) => paths.has(path));
+  const total = chunks.reduce((sum, { bytes }) => sum + bytes, 0);
+  const rates = Object.fromEntries(LOAD_STEPS.map((step) => [step, [] as number[]])) as LoadRates;
+  const measure = async (step: LoadStep, act: () => Promise<void>): Promise<void> => {
+    onStep(step);
+    const since = performance.now();
+    await act();
+    rates[step].push(total / 1000 / (performance.now() - since));
+  };
+  const inLanes = async (act: (chunk: ManifestChunk, memory: ArrayBuffer) => Promise<unknown>): Promise<void> => {
+    const next = chunks.values();
+    const lanes = Array.from({ length: LANES }, async () => {
+      const memory = new ArrayBuffer(manifest.chunk_bytes);
+      for (const chunk of next) await act(chunk, memory);
+    });
+    await Promise.all(lanes);
+  };
+  const place = async (bytes: Bytes): Promise<void> => {
+    (await stage.upload('uint8', [bytes.length], async (write) => write(0, bytes))).dispose();
+  };
+  const load = async (bundle: Bundle): Promise<void> => {
+    for (const { name } of blocks) {
+      const { inputs } = await sessionOf(stage, bundle, bundle.part(name).graph as string);
+      (await loadPart(stage, bundle, name, inputs)).dispose();
+    }
   };
   try {
     for (let round = 0; round < rounds; round++) {
-      await measure('raw', async (path) => {
-        const source = await files.open(path, listed.get(path));
-        await readAll(source);
-        await source.close?.();
-      });
-      await measure('verified', async (path) => readAll(await bundle.source(path)));
-      await measure('loaded', async (_path, i) => {
-        const { name, graph } = parts[i] as (typeof parts)[0];
-        const { inputs } = await sessionOf(stage, bundle, graph as string);
-        (await loadPart(stage, bundle, name, inputs)).dispose();
-      });
+      const bundle = await openBundle(files, { store });
+      for (const { name } of blocks) await sessionOf(stage, bundle, bundle.part(name).graph as string);
+      await measure('raw', () => inLanes(read));
+      await measure('placed', () => inLanes(async (chunk, memory) => place(await read(chunk, memory))));
+      await measure('hashed', () => inLanes(async ({ bytes }, memory) => digest(new Uint8Array(memory, 0, bytes))));
+      await measure('least', () =>
+        inLanes(async (chunk, memory) => {
+          const bytes = await read(chunk, memory);
+          await digest(bytes);
+          await place(bytes);
+        }),
+      );
+      await measure('loaded', () => load(bundle));
+      await load(bundle);
+      await measure('again', () => load(bundle));
+      await bundle.close();
     }
+    onStep('end');
   } finally {
     await stage.close();
     await backend.dispose();
-    await bundle.close();
   }
-  return cpuUsage === undefined ? best : { ...best, byCpu };
+  return rates;
+}
+
+/** Reads through the source of each file, which is opened once. */
+export function plainReads(files: BundleFiles): Place['read'] {
+  const sources = new Map<string, ReturnType<BundleFiles['open']>>();
+  return async ({ path, offset, bytes }, into) => {
+    const source = sources.get(path) ?? files.open(path);
+    sources.set(path, source);
+    return (await source).read(offset, bytes, undefined, into);
+  };
+}
+
+function digest(bytes: Bytes): Promise<ArrayBuffer> {
+  return crypto.subtle.digest('SHA-256', bytes);
 }
 
 function sessionOf(stage: Stage, bundle: Bundle, graph: string) {
   return stage.session(graph, () => bundle.graph(graph));
-}
-
-async function readAll(source: ByteSource): Promise<void> {
-  for (let at = 0; at < source.size; at += PIECE_BYTES) await source.read(at, Math.min(PIECE_BYTES, source.size - at));
 }

@@ -21,14 +21,25 @@ export function cpuSeconds(root: number): Map<string, number> {
   for (const pid of descendants(root)) {
     const role = roleOf(pid);
     for (const thread of list(`/proc/${pid}/task`)) {
-      // pid (name) state ppid … utime stime: fields 14 and 15, in ticks of 10 ms.
-      const [, name = '', fields = ''] = /\((.*)\) (.*)/.exec(read(`/proc/${pid}/task/${thread}/stat`)) ?? [];
-      const [user = 0, system = 0] = fields.split(' ').slice(11, 13).map(Number);
+      const { name, cpu } = statOf(`/proc/${pid}/task/${thread}`);
       const key = `${role}/${name}`;
-      seconds.set(key, (seconds.get(key) ?? 0) + (user + system) / 100);
+      seconds.set(key, (seconds.get(key) ?? 0) + cpu);
     }
   }
   return seconds;
+}
+
+/** CPU seconds so far of a process and all below it that still run, ended threads included. */
+export function cpuOfTree(root: number): number {
+  return [root, ...descendants(root)].reduce((sum, pid) => sum + statOf(`/proc/${pid}`).cpu, 0);
+}
+
+/** Name and CPU seconds of a process or thread. */
+function statOf(folder: string): { name: string; cpu: number } {
+  // pid (name) state ppid … utime stime: fields 14 and 15, in ticks of 10 ms.
+  const [, name = '', fields = ''] = /\((.*)\) (.*)/.exec(read(`${folder}/stat`)) ?? [];
+  const [user = 0, system = 0] = fields.split(' ').slice(11, 13).map(Number);
+  return { name, cpu: (user + system) / 100 };
 }
 
 function roleOf(pid: number): string {

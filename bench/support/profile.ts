@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type Page } from 'playwright';
 import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
+import { startWorker } from './chromium.ts';
 
 /**
  * A page of a Chromium that stores files on the disk: without a profile of its own it would keep
@@ -26,4 +27,21 @@ export async function openProfile(url: string): Promise<{ page: Page; version: s
       await rm(profile, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+/** Runs one worker of `bench/pages` in such a page and gives its result. */
+export async function runInProfile<Result>(
+  pageUrl: string,
+  worker: string,
+  input: unknown,
+  onNote: (note: unknown) => void,
+): Promise<Result> {
+  const { page, close } = await openProfile(pageUrl);
+  try {
+    await page.exposeFunction('note', onNote);
+    const url = `/${worker}?worker_file&type=module`;
+    return (await page.evaluate(startWorker, { url, input })) as Result;
+  } finally {
+    await close();
+  }
 }

@@ -70,12 +70,12 @@ export type {
   ModelStorage,
   StoredEntry,
   StoredModel,
+  TransferProgress,
   UnfinishedModel,
   UnreadableModel,
   Verification,
 } from './store/model-storage.ts';
 export type { ModelFolder } from './store/picked-folder.ts';
-export type { TransferProgress } from './store/transfer-progress.ts';
 export type { ImageRequest, RequestWarning, Transport } from './wire/request.ts';
 export type { CountedMemory, ImageResponse, ResponseImage } from './wire/response.ts';
 export type { LocalBackend, LocalModel } from './worker/protocol.ts';

@@ -72,6 +72,18 @@ const HANDLERS: Record<string, Handler> = {
     });
     response.write(BYTES.subarray(start, start + 10));
   },
+  // Together longer than the silence after which a read is given up.
+  slow: async (_, response, start, end) => {
+    response.writeHead(206, {
+      'content-range': `bytes ${start}-${end - 1}/${BYTES.length}`,
+      'content-length': end - start,
+    });
+    for (let at = start; at < end; at += 5) {
+      response.write(BYTES.subarray(at, Math.min(at + 5, end)));
+      await new Promise((resolve) => setTimeout(resolve, 40));
+    }
+    response.end();
+  },
   'compressed-whole': (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(BYTES)),
   locked: (_, response) => response.writeHead(401).end(),
   gated: (_, response) => response.writeHead(403).end(),
@@ -257,12 +269,21 @@ describe('httpSource', () => {
     });
   });
 
-  it.each(['silent', 'stops-in-the-middle'])('gives up on a server that is %s, and hangs up', async (path) => {
-    hungUp.length = 0;
-    const source = await sized(path, { stallMs: 200 });
-    await expect(source.read(0, 100)).rejects.toMatchObject({ code: 'network/timeout' });
-    await expect.poll(() => hungUp).toEqual([`/${path}`]);
-  });
+  it.each(['silent', 'stops-in-the-middle'])(
+    'gives up on a server that is %s, and hangs up',
+    async (path) => {
+      hungUp.length = 0;
+      const source = await sized(path, { stallMs: 200 });
+      await expect(source.read(0, 100)).rejects.toMatchObject({ code: 'network/timeout' });
+      await expect.poll(() => hungUp, { timeout: 20_000 }).toEqual([`/${path}`]);
+    },
+    30_000,
+  );
+
+  it('waits for a slow server as long as something comes', async () => {
+    const source = await sized('slow', { stallMs: 500 });
+    expect(await source.read(1000, 100)).toEqual(BYTES.slice(1000, 1100));
+  }, 30_000);
 
   it('keeps signed queries out of messages', async () => {
     const error: unknown = await httpSource(`${base}/missing?token=secret`).catch((reason: unknown) => reason);

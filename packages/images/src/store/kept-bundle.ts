@@ -1,6 +1,6 @@
 import { type FluxError, isFluxError } from '@flux-srpo/core';
-import { bytesSource, sha256Hex } from '@flux-srpo/formats';
-import type { BundleFiles } from '@flux-srpo/runtime';
+import { type Bytes, bytesSource, sha256Hex } from '@flux-srpo/formats';
+import { type BundleFiles, readManifest } from '@flux-srpo/runtime/bundle';
 import { KeptChunks } from './kept-chunks.ts';
 import { openModelsFolder } from './opfs/opfs-models.ts';
 
@@ -21,15 +21,13 @@ export async function openKeptBundle(
     if (isFluxError(error, 'storage/')) return { files, refusal: error };
     throw error;
   }
-  const manifest = async () => {
-    const known = sha256 === undefined ? undefined : await chunks.keptManifest();
-    if (known !== undefined && (await sha256Hex(known)) === sha256) return known;
+  const manifest = async (): Promise<Bytes> => {
+    const last = await chunks.keptManifest();
+    if (last !== undefined && (await sha256Hex(last)) === sha256) return last;
     try {
-      const source = await files.open('manifest.json');
-      return await source.read(0, source.size);
+      return (await readManifest(files)).bytes;
     } catch (error) {
-      const last = isFluxError(error, 'network/') ? await chunks.keptManifest() : undefined;
-      if (last === undefined) throw error;
+      if (last === undefined || !isFluxError(error, 'network/')) throw error;
       return last;
     }
   };

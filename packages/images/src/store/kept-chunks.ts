@@ -3,9 +3,9 @@ import { type Bytes, sha256Hex } from '@flux-srpo/formats';
 import type { ChunkStore } from '@flux-srpo/runtime';
 import { alone } from './alone.ts';
 import { isUsedByOthers } from './model-lock.ts';
-import { olderFiles, readOlder, removeOlder } from './older-caches.ts';
-import { entriesOf, findFolder, findHandle, readFile } from './opfs/opfs-files.ts';
-import { folderName, keptManifestName, storedManifest } from './opfs/opfs-models.ts';
+import { moveOlder, olderFiles, readOlder } from './older-caches.ts';
+import { entriesOf, findFolder, findHandle, readFile, sum } from './opfs/opfs-files.ts';
+import { folderName, storedManifest } from './opfs/opfs-models.ts';
 import { hasRoom, withStorageErrors, writeFile } from './opfs/opfs-write.ts';
 import { offeredRoom, tooLittleRoom } from './room.ts';
 import { forgetModel } from './stored-models.ts';
@@ -20,9 +20,8 @@ export class KeptChunks implements ChunkStore {
   #folder: FileSystemDirectoryHandle | undefined;
   #isFilling = false;
   #isWanted = false;
-  /** Chunks that an earlier version kept. */
-  #older: ReadonlySet<string> = new Set();
-  #refusal: StorageError | undefined;
+  /** Why the bundle is not kept. */
+  refusal: StorageError | undefined;
   /** The manifest to keep with the chunks. */
   manifest: Bytes | undefined;
 
@@ -30,11 +29,6 @@ export class KeptChunks implements ChunkStore {
   constructor(models: FileSystemDirectoryHandle, url: string) {
     this.#models = models;
     this.#url = url;
-  }
-
-  /** Why the bundle is not kept. */
-  get refusal(): StorageError | undefined {
-    return this.#refusal;
   }
 
   /** The manifest of the last time. */
@@ -54,14 +48,8 @@ export class KeptChunks implements ChunkStore {
     return file && (await readFile(file, 0, bytes, into).catch(() => undefined));
   }
 
-  /** Brings a chunk over that an earlier version kept. */
   async has(sha256: string): Promise<boolean> {
-    if ((await this.#file(sha256)) !== undefined) return true;
-    const older = this.#isFilling && this.#older.has(sha256) ? await readOlder(this.#url, sha256) : undefined;
-    if (older === undefined || (await sha256Hex(older)) !== sha256) return false;
-    await this.put(sha256, older);
-    await removeOlder(this.#url, sha256);
-    return true;
+    return (await this.#file(sha256)) !== undefined;
   }
 
   /** Runs `work` while no other tab fetches this chunk. */
@@ -72,7 +60,7 @@ export class KeptChunks implements ChunkStore {
 
   /** Once the bundle is here, a chunk that was found damaged is replaced where that is possible. */
   async put(sha256: string, bytes: Uint8Array): Promise<void> {
-    const folder = this.#refusal === undefined ? await this.#find() : undefined;
+    const folder = this.refusal === undefined ? await this.#find() : undefined;
     try {
       if (folder !== undefined) await writeFile(folder, sha256, bytes);
     } catch (error) {
@@ -84,17 +72,15 @@ export class KeptChunks implements ChunkStore {
 
   /** Bytes of the bundle that are not kept. */
   async missing(manifest: Manifest): Promise<number> {
-    const kept = await this.keys();
-    this.#older = new Set((await olderFiles(this.#url)).keys());
-    const sizes = new Map<string, number>();
-    for (const { sha256, bytes } of manifestChunks(manifest)) {
-      if (!kept.has(sha256) && !this.#older.has(sha256)) sizes.set(sha256, bytes);
-    }
-    return [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
+    const missing = new Map([...manifestChunks(manifest)].map(({ sha256, bytes }) => [sha256, bytes]));
+    for (const sha256 of await this.keys()) missing.delete(sha256);
+    for (const sha256 of (await olderFiles(this.#url)).keys()) missing.delete(sha256);
+    return sum(missing);
   }
 
   /**
-   * From here on chunks are kept, unless all that are missing do not fit.
+   * From here on chunks are kept, unless all that are missing do not fit. What an earlier version
+   * kept is moved.
    *
    * @param isWanted what is here stays after a refusal, for when there is room
    */
@@ -103,7 +89,8 @@ export class KeptChunks implements ChunkStore {
     const missing = await this.missing(manifest);
     try {
       if (missing > 0 && !(await hasRoom(this.#models, missing))) throw tooLittleRoom(missing, await offeredRoom());
-      await withStorageErrors(this.#url, () => this.#keepManifest());
+      const folder = await withStorageErrors(this.#url, () => this.#keepManifest());
+      await moveOlder(this.#url, (sha256, bytes) => writeFile(folder, sha256, bytes));
       this.#isFilling = true;
     } catch (error) {
       await this.#refuse(error, missing);
@@ -115,11 +102,16 @@ export class KeptChunks implements ChunkStore {
     if (!this.#isFilling) return;
     this.#isFilling = false;
     const kept = await this.keys();
-    if (manifest.files.every(({ chunks }) => chunks.every((sha256) => kept.has(sha256)))) {
-      await removeOlder(this.#url);
-      return this.#sweep(manifest, kept);
+    const own = new Set(manifest.files.flatMap(({ chunks }) => chunks));
+    if ([...own].some((sha256) => !kept.has(sha256))) {
+      this.refusal = this.#removed();
+      return;
     }
-    this.#refusal = this.#removed();
+    if (await isUsedByOthers(this.#url)) return;
+    // What an earlier version of the model had, and what a crash has left.
+    for (const name of kept) {
+      if (!own.has(name) && !name.endsWith('.json')) await this.#folder?.removeEntry(name).catch(() => undefined);
+    }
   }
 
   /** The model's folder, asked for until it is there. */
@@ -140,30 +132,23 @@ export class KeptChunks implements ChunkStore {
     );
   }
 
-  async #keepManifest(): Promise<void> {
-    if (this.manifest === undefined) return;
-    this.#folder = await this.#models.getDirectoryHandle(folderName(this.#url), { create: true });
-    const name = keptManifestName(await sha256Hex(this.manifest));
-    await writeFile(this.#folder, name, this.manifest);
+  /** @returns the model's folder, which is now there */
+  async #keepManifest(): Promise<FileSystemDirectoryHandle> {
+    const folder = await this.#models.getDirectoryHandle(folderName(this.#url), { create: true });
+    const name = `${await sha256Hex(this.manifest!)}.json`;
+    await writeFile(folder, name, this.manifest!);
+    this.#folder = folder;
     for (const other of await this.keys()) {
-      if (other.endsWith('.json') && other !== name) await this.#folder.removeEntry(other);
+      if (other.endsWith('.json') && other !== name) await folder.removeEntry(other);
     }
-  }
-
-  /** Removes what an earlier version of the model had, and what a crash has left. */
-  async #sweep(manifest: Manifest, kept: ReadonlySet<string>): Promise<void> {
-    if (await isUsedByOthers(this.#url)) return;
-    const own = new Set(manifest.files.flatMap(({ chunks }) => chunks));
-    for (const name of kept) {
-      if (!own.has(name) && !name.endsWith('.json')) await this.#folder?.removeEntry(name).catch(() => undefined);
-    }
+    return folder;
   }
 
   async #refuse(reason: unknown, needed: number): Promise<void> {
     this.#isFilling = false;
     if (!isFluxError(reason, 'storage/')) throw reason;
     const isFull = reason.code === 'storage/quota-exceeded';
-    this.#refusal = isFull ? tooLittleRoom(needed, await offeredRoom()) : (reason as StorageError);
+    this.refusal = isFull ? tooLittleRoom(needed, await offeredRoom()) : (reason as StorageError);
     if (this.#isWanted) return;
     await forgetModel(this.#url);
     this.#folder = undefined;

@@ -1,5 +1,6 @@
 import type { LocalBackend } from '../worker/protocol.ts';
-import type { ModelFetch, ModelStorage } from './model-storage.ts';
+import { startFetch } from './fetch/start-fetch.ts';
+import type { ModelStorage } from './model-storage.ts';
 
 /**
  * The storage, whose code is loaded when it is first used.
@@ -13,21 +14,11 @@ export function lazyModelStorage(backends: readonly LocalBackend[]): ModelStorag
     recipes: async () => (await import('./list-recipes.ts')).listRecipes(),
     import: async (...input) => (await imports()).startImport('import', backends, ...input),
     foresee: async (...input) => (await imports()).startImport('foresee', backends, ...input),
-    fetch: (...input) => deferred(async () => (await import('./fetch/start-fetch.ts')).startFetch(...input)),
+    fetch: startFetch,
     verify: async (id, options) => (await import('./run-task.ts')).runTask('verify', { id }, options),
     list: async () => (await models()).listModels(),
     remove: async (id) => (await models()).removeModel(id),
     estimate: async () => (await models()).estimateStorage(),
     persist: async () => (await models()).persistStorage(),
   };
-}
-
-/** A fetch whose code is still on its way. */
-function deferred(start: () => Promise<{ fetching: ModelFetch }>): ModelFetch {
-  const started = start();
-  const fetching = started.then(({ fetching }) => fetching);
-  return Object.assign(fetching, {
-    pause: () => void started.then(({ fetching }) => fetching.pause()),
-    resume: () => void started.then(({ fetching }) => fetching.resume()),
-  });
 }

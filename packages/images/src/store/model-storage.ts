@@ -1,9 +1,8 @@
-import type { WireError } from '@flux-srpo/core';
+import type { Progress, WireError } from '@flux-srpo/core';
 import type { ConversionForecast, PictureNeeds, RecipeEntry } from '@flux-srpo/export';
 import type { LocalBackend } from '../worker/protocol.ts';
 import type { ImportOptions, ImportSettings, ImportSources, RecipeSources } from './import/import-options.ts';
 import type { ModelSource } from './model-source.ts';
-import type { TransferProgress } from './transfer-progress.ts';
 
 /** What every entry of `storage.list()` has. */
 export interface StoredEntry {
@@ -77,6 +76,9 @@ export interface MachineForecast {
   /** Why nothing here can draw it. Empty where something can. */
   obstacles: string[];
 }
+
+/** How far a fetch or a check is: bytes of `total`, what was here already, rate and time left. */
+export type TransferProgress = Extract<Progress, { stage: 'load' }>;
 
 /** How to follow and end a fetch. */
 export interface FetchOptions {

@@ -1,4 +1,4 @@
-import type { Bytes } from '@flux-srpo/formats';
+import { type Bytes, sha256Hex } from '@flux-srpo/formats';
 
 /*
  * Earlier versions kept what they fetched in Cache storage: a cache for each address, with the
@@ -31,10 +31,18 @@ export async function readOlder(url: string, key: string): Promise<Bytes | undef
   return response && new Uint8Array(await response.arrayBuffer());
 }
 
-/** Removes an entry, or without a key all of the model. */
-export async function removeOlder(url: string, key?: string): Promise<void> {
-  if (key === undefined) await globalThis.caches?.delete(PREFIX + url).catch(() => undefined);
-  else await (await openOlder(url))?.delete(KEYS + key);
+/** Gives every undamaged chunk to `put`, and removes it here. In the end nothing is left. */
+export async function moveOlder(url: string, put: (sha256: string, bytes: Bytes) => Promise<void>): Promise<void> {
+  for (const key of (await olderFiles(url)).keys()) {
+    const bytes = await readOlder(url, key);
+    if (bytes !== undefined && (await sha256Hex(bytes)) === key) await put(key, bytes);
+    await (await openOlder(url))?.delete(KEYS + key);
+  }
+  await removeOlder(url);
+}
+
+export async function removeOlder(url: string): Promise<void> {
+  await globalThis.caches?.delete(PREFIX + url).catch(() => undefined);
 }
 
 /** Opening creates a cache, so only one that is there is opened. */

@@ -39,17 +39,13 @@ export async function openModel(
   { model: url, sha256, mirrors, folder, keep }: ModelAddress & Pick<LoadInput, 'keep'>,
   openFiles?: Home['openFiles'],
 ): Promise<OpenedModel> {
-  if (folder !== undefined) return { files: pickedBundle(url, folder), isImported: true, release() {} };
-  const files = openFiles?.(url);
-  if (files !== undefined) return { files, isImported: true, release() {} };
+  const here = folder === undefined ? openFiles?.(url) : pickedBundle(url, folder);
+  if (here !== undefined) return { files: here, isImported: true, release() {} };
   const id = opfsModelId(url);
-  if (id === undefined && keep === false) {
-    return { files: httpBundle(url, { mirrors }), isImported: false, release() {} };
-  }
   if (id === undefined) {
-    const kept = await openKeptBundle(url, httpBundle(url, { ...UNCACHED, mirrors }), sha256);
-    const release = kept.chunks === undefined ? () => undefined : await shareModel(url);
-    return { ...kept, isImported: false, release };
+    const files = httpBundle(url, { ...(keep !== false && UNCACHED), mirrors });
+    const kept = keep === false ? { files } : await openKeptBundle(url, files, sha256);
+    return { ...kept, isImported: false, release: kept.chunks ? await shareModel(url) : () => undefined };
   }
   const release = await shareModel(url);
   try {

@@ -1,6 +1,6 @@
-import { ModelError, StorageError } from '@flux-srpo/core';
+import { StorageError } from '@flux-srpo/core';
 import { blobSource } from '@flux-srpo/formats';
-import type { BundleFiles } from '@flux-srpo/runtime';
+import { type BundleFiles, fileMissing } from '@flux-srpo/runtime/bundle';
 import { findFile } from './opfs/opfs-files.ts';
 import { isHandle, type PickedFolder } from './picked-folder.ts';
 
@@ -12,10 +12,7 @@ export function pickedBundle(name: string, folder: PickedFolder): BundleFiles {
 async function pickedFile(name: string, folder: PickedFolder, path: string): Promise<File> {
   const file = isHandle(folder) ? await readAllowed(name, folder, path) : folder.get(path);
   if (file !== undefined) return file;
-  throw new ModelError(`${path} is missing in ${name}; choose the folder of the whole bundle`, {
-    code: 'model/file-missing',
-    details: { bundle: name, path },
-  });
+  throw fileMissing(name, path, { advice: 'choose the folder of the whole bundle' });
 }
 
 async function readAllowed(name: string, folder: AskedHandle, path: string): Promise<File | undefined> {

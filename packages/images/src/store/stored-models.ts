@@ -2,7 +2,7 @@ import { isFluxError, type Manifest, ModelError, manifestChunks, StorageError, t
 import { withModelAlone } from './model-lock.ts';
 import type { StoredModel } from './model-storage.ts';
 import { olderFiles, olderModels, removeOlder } from './older-caches.ts';
-import { entriesOf, filesOf, findFolder, type OpfsHandle, unlessMissing } from './opfs/opfs-files.ts';
+import { entriesOf, filesOf, findFolder, type OpfsHandle, sum, unlessMissing } from './opfs/opfs-files.ts';
 import {
   checkModelId,
   folderName,
@@ -10,23 +10,24 @@ import {
   isKeptUrl,
   JOURNAL,
   openModelsFolder,
-  opfsUrl,
+  parseStoredManifest,
   storedManifest,
+  urlOf,
 } from './opfs/opfs-models.ts';
 import { ROOM_CHECK, whenUnused } from './opfs/opfs-write.ts';
-import { parseStoredManifest } from './read-stored-manifest.ts';
 
 /** What the page sees of stored models. */
 
 /** Everything in the folder of models; what is no model is listed as unreadable. */
 export async function listModels(): Promise<StoredModel[]> {
   const models = await findModelsFolder();
-  const entries = models === undefined ? [] : await entriesOf(models);
-  const checks = entries.filter(([name]) => name.startsWith(ROOM_CHECK));
-  // Left by a check that was cut off. While a check runs, the browser refuses, and the check
-  // removes the file itself.
-  for (const [name] of checks) await models?.removeEntry(name).catch(() => undefined);
-  const found = new Map(entries.filter(([name]) => !name.startsWith(ROOM_CHECK)));
+  const found = new Map(models && (await entriesOf(models)));
+  for (const name of [...found.keys()].filter((each) => each.startsWith(ROOM_CHECK))) {
+    found.delete(name);
+    // Left by a check that was cut off. While a check runs, the browser refuses, and the check
+    // removes the file itself.
+    await models?.removeEntry(name).catch(() => undefined);
+  }
   const older = (await olderModels()).filter((url) => !found.has(folderName(url)));
   const listed = await Promise.all([
     ...[...found].map(([name, handle]) => describe(idOfFolder(name), handle)),
@@ -70,8 +71,7 @@ async function describe(id: string, handle: OpfsHandle): Promise<StoredModel> {
 }
 
 function entry(id: string, bytes: number) {
-  const isKept = isKeptUrl(id);
-  return { id, kind: isKept ? 'kept' : 'imported', url: isKept ? id : opfsUrl(id), bytes } as const;
+  return { id, kind: isKeptUrl(id) ? 'kept' : 'imported', url: urlOf(id), bytes } as const;
 }
 
 function unfinished(id: string, bytes: number): StoredModel {
@@ -84,13 +84,9 @@ function filesIn(manifest: Manifest, id: string): (readonly [path: string, bytes
   return [...manifestChunks(manifest)].map(({ sha256, bytes }) => [sha256, bytes]);
 }
 
-function sum(files: ReadonlyMap<string, number>): number {
-  return [...files.values()].reduce((total, bytes) => total + bytes, 0);
-}
-
 /** Removes an entry of the list, also one whose name no model can have. */
 export async function removeModel(id: string): Promise<void> {
-  await withModelAlone(isKeptUrl(id) ? id : opfsUrl(id), () => forgetModel(id));
+  await withModelAlone(urlOf(id), () => forgetModel(id));
 }
 
 /** The same for a kept model, even while it is loaded. Models of other kinds are not touched. */

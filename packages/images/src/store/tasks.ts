@@ -2,8 +2,7 @@ import type { WireError } from '@flux-srpo/core';
 import type { ConvertNotice, ConvertProgress } from '@flux-srpo/export';
 import type { ImportInput } from './import/import-messages.ts';
 import type { ModelAddress } from './model-source.ts';
-import type { CompleteModel, ImportForecast, Verification } from './model-storage.ts';
-import type { TransferProgress } from './transfer-progress.ts';
+import type { CompleteModel, ImportForecast, TransferProgress, Verification } from './model-storage.ts';
 
 /** What the page and the worker of the storage send to each other. */
 

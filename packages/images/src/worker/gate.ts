@@ -15,7 +15,7 @@ export class Gate {
   }
 
   /** Resolves when it is open, or when `signal` aborts: whoever passes must look at the signal. */
-  async pass(signal: AbortSignal | undefined): Promise<void> {
+  async pass(signal?: AbortSignal): Promise<void> {
     while (this.#opened !== undefined && signal?.aborted !== true) {
       await Promise.race([this.#opened, ...(signal ? [aborted(signal)] : [])]);
     }

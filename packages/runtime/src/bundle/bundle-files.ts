@@ -32,7 +32,7 @@ export function httpBundle(baseUrl: string | URL, { mirrors = [], ...options }: 
       const found = <T>(answer: Promise<T>): Promise<T> =>
         answer.catch((cause: unknown) => {
           const isMissing = isFluxError(cause, 'network/status') && [404, 410].includes(cause.details.status as number);
-          throw isMissing ? fileMissing(base.href, path, cause) : cause;
+          throw isMissing ? fileMissing(base.href, path, { cause }) : cause;
         });
       const urls = bases.map((each) => new URL(path, each));
       const source = await found(httpFile(urls, size, options));
@@ -56,8 +56,13 @@ function parseBase(baseUrl: string | URL): URL {
   return base;
 }
 
-export function fileMissing(name: string, path: string, cause?: unknown): ModelError {
-  return new ModelError(`${path} is missing in ${name}; upload or convert it again`, {
+/** @param advice what to do about it */
+export function fileMissing(
+  name: string,
+  path: string,
+  { advice = 'upload or convert it again', cause }: { advice?: string; cause?: unknown } = {},
+): ModelError {
+  return new ModelError(`${path} is missing in ${name}; ${advice}`, {
     code: 'model/file-missing',
     details: { bundle: name, path },
     cause,

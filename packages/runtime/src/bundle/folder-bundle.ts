@@ -12,7 +12,7 @@ export function folderBundle(folder: string): BundleFiles {
     async open(path) {
       const full = join(folder, path);
       const info = await stat(full).catch((cause: unknown) => {
-        throw fileMissing(name, path, cause);
+        throw fileMissing(name, path, { cause });
       });
       if (!info.isFile()) {
         throw new ModelError(`${path} in ${name} must be a file, got something else; convert the model again`, {

@@ -1,9 +1,9 @@
 import { isFluxError, MAX_MANIFEST_BYTES, ModelError } from '@flux-srpo/core';
-import type { ByteSource } from '@flux-srpo/formats';
+import type { ByteSource, Bytes } from '@flux-srpo/formats';
 import type { BundleFiles } from './bundle-files.ts';
 
 /** The text of `manifest.json` and its bytes, whose hash is the bundle's identity. */
-export async function readManifest(files: BundleFiles): Promise<{ bytes: Uint8Array; json: string }> {
+export async function readManifest(files: BundleFiles): Promise<{ bytes: Bytes; json: string }> {
   let source: ByteSource;
   try {
     source = await files.open('manifest.json');

@@ -1,11 +1,10 @@
 import { InputError } from '@flux-srpo/core';
 import { keepAll, openBundle } from '@flux-srpo/runtime/bundle';
 import type { ModelAddress } from '../model-source.ts';
-import type { CompleteModel } from '../model-storage.ts';
+import type { CompleteModel, TransferProgress } from '../model-storage.ts';
 import { openModel } from '../open-model.ts';
 import { opfsModelId } from '../opfs/opfs-models.ts';
 import { describeModel } from '../stored-models.ts';
-import type { TransferProgress } from '../transfer-progress.ts';
 
 /**
  * Fetches a bundle into this browser's storage. Only in a worker, which may be terminated at any
@@ -14,7 +13,7 @@ import type { TransferProgress } from '../transfer-progress.ts';
 export async function fetchModel(
   address: ModelAddress,
   onProgress: (progress: TransferProgress) => void,
-  whenResumed: () => Promise<void> | undefined,
+  whenResumed: () => Promise<void>,
 ): Promise<CompleteModel> {
   if (opfsModelId(address.model) !== undefined) {
     throw new InputError(`what is fetched must have a web address, got ${address.model}; import it instead`, {

@@ -1,13 +1,12 @@
 import { type ModelSource, readModelSource } from '../model-source.ts';
 import type { FetchOptions, ModelFetch } from '../model-storage.ts';
-import { runTask } from '../run-task.ts';
 import type { TaskMessage } from '../tasks.ts';
 
 /** Fetches a model in a worker of its own, which can be told to pause. */
 export function startFetch(
   source: string | URL | ModelSource,
   { signal, onProgress, workerUrl }: FetchOptions = {},
-): { fetching: ModelFetch } {
+): ModelFetch {
   let isPaused = false;
   let send: (message: TaskMessage) => void = () => undefined;
   const pause = (paused: boolean) => (): void => {
@@ -15,6 +14,7 @@ export function startFetch(
     send({ paused });
   };
   const fetching = async () => {
+    const { runTask } = await import('../run-task.ts');
     return runTask('fetch', readModelSource(source, 'url'), {
       signal,
       onProgress,
@@ -25,6 +25,5 @@ export function startFetch(
       },
     });
   };
-  // Wrapped: a promise that is returned through another one would lose its methods.
-  return { fetching: Object.assign(fetching(), { pause: pause(true), resume: pause(false) }) };
+  return Object.assign(fetching(), { pause: pause(true), resume: pause(false) });
 }

@@ -1,5 +1,6 @@
 import { toWireError } from '@flux-srpo/core';
 import { takeLock } from '../../client/web-lock.ts';
+import { Gate } from '../../worker/gate.ts';
 import type { TaskAnswer, TaskCall, TaskMessage, Tasks } from '../tasks.ts';
 import { foreseeImport, importModel } from './import-model.ts';
 
@@ -11,29 +12,18 @@ import { foreseeImport, importModel } from './import-model.ts';
 const post = (message: TaskAnswer<keyof Tasks>) => self.postMessage(message);
 const onProgress = (progress: Tasks[keyof Tasks]['progress']) => post({ type: 'progress', progress });
 
-/** What a paused fetch waits for. */
-let paused: Promise<void> | undefined;
-let resume = (): void => undefined;
-
-function setPaused(isPaused: boolean): void {
-  if (isPaused === (paused !== undefined)) return;
-  resume();
-  paused = !isPaused
-    ? undefined
-    : new Promise((resolve) => {
-        resume = resolve;
-      });
-}
+/** Shut while a fetch is paused. */
+const gate = new Gate();
 
 async function run({ task, input }: TaskCall): Promise<Tasks[keyof Tasks]['result']> {
   if (task === 'foresee') return foreseeImport(input);
   if (task === 'import') return importModel(input, post);
   if (task === 'verify') return (await import('../verify-model.ts')).verifyModel(input.id, onProgress);
-  return (await import('../fetch/fetch-model.ts')).fetchModel(input, onProgress, () => paused);
+  return (await import('../fetch/fetch-model.ts')).fetchModel(input, onProgress, () => gate.pass());
 }
 
 self.addEventListener('message', ({ data }: MessageEvent<TaskCall | TaskMessage>) => {
-  if ('paused' in data) return setPaused(data.paused);
+  if ('paused' in data) return gate.setShut(data.paused);
   const lock = `flux-srpo:task ${crypto.randomUUID()}`;
   takeLock(lock).then(
     () => post({ type: 'alive', lock }),

@@ -1,6 +1,5 @@
-import { ModelError } from '@flux-srpo/core';
 import { type ByteSource, checkRange, truncated } from '@flux-srpo/formats';
-import type { BundleFiles } from '@flux-srpo/runtime';
+import { type BundleFiles, fileMissing } from '@flux-srpo/runtime/bundle';
 import { findHandle, readFile } from './opfs-files.ts';
 import { openModelFolder, opfsUrl } from './opfs-models.ts';
 
@@ -12,12 +11,7 @@ export async function openOpfsBundle(id: string): Promise<BundleFiles> {
     name,
     async open(path) {
       const file = await findHandle(folder, path);
-      if (file === undefined) {
-        throw new ModelError(`${path} is missing in ${name}; remove the model and import it again`, {
-          code: 'model/file-missing',
-          details: { bundle: name, path },
-        });
-      }
+      if (file === undefined) throw fileMissing(name, path, { advice: 'remove the model and import it again' });
       const source: ByteSource = {
         name: path,
         size: (await file.getFile()).size,

@@ -92,7 +92,12 @@ export async function filesOf(folder: FileSystemDirectoryHandle, below = ''): Pr
 
 /** Bytes of all files in a folder and its folders. */
 export async function bytesOf(folder: FileSystemDirectoryHandle): Promise<number> {
-  return [...(await filesOf(folder)).values()].reduce((sum, bytes) => sum + bytes, 0);
+  return sum(await filesOf(folder));
+}
+
+/** Bytes of all files, which are given by path. */
+export function sum(files: ReadonlyMap<string, number>): number {
+  return [...files.values()].reduce((total, bytes) => total + bytes, 0);
 }
 
 /** The result; undefined where there is no such file or folder. Other failures are errors. */

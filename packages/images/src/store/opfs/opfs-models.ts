@@ -1,4 +1,11 @@
-import { InputError, MAX_MANIFEST_BYTES, ModelError, StorageError } from '@flux-srpo/core';
+import {
+  InputError,
+  MAX_MANIFEST_BYTES,
+  type Manifest,
+  ModelError,
+  parseManifest,
+  StorageError,
+} from '@flux-srpo/core';
 import { type Bytes, sha256Hex } from '@flux-srpo/formats';
 import { entriesOf, findFolder, findHandle, readFile } from './opfs-files.ts';
 
@@ -56,8 +63,9 @@ export function idOfFolder(name: string): string {
   }
 }
 
-export function keptManifestName(sha256: string): string {
-  return `${sha256}.json`;
+/** The address of an entry of the list, as a client takes it. */
+export function urlOf(id: string): string {
+  return isKeptUrl(id) ? id : opfsUrl(id);
 }
 
 /** The folder of all models. `storage/unavailable` without OPFS: HTTP, private windows. */
@@ -106,4 +114,13 @@ export async function storedManifest(folder: FileSystemDirectoryHandle, id: stri
     if (bytes !== undefined && (await sha256Hex(bytes)) === sha256) return bytes;
   }
   return undefined;
+}
+
+/** The manifest of these bytes, which were stored. */
+export function parseStoredManifest(bytes: Uint8Array | undefined): Manifest {
+  if (bytes !== undefined) return parseManifest(new TextDecoder().decode(bytes));
+  throw new ModelError('manifest.json is missing; fetch the model again, or remove what is stored of it', {
+    code: 'model/file-missing',
+    details: { path: 'manifest.json' },
+  });
 }
