@@ -39,6 +39,13 @@ function embeddedModel(): Plugin {
   };
 }
 
+/**
+ * What of the library every visit needs: the client of this machine, and what it loads when it is
+ * first used. In one file beside the page's own, where many small ones would wait for each other.
+ */
+const AT_ONCE =
+  /[\\/]images[\\/]src[\\/](index|client[\\/](local-client|image-stream)|probe[\\/](probe|page-adapter)|store[\\/]stored-models)\.ts$/;
+
 /** `npm start -- --isolate`: with these two, wasm may compute in several threads. */
 const headers: Record<string, string> =
   process.env.FLUX_ISOLATE === '1'
@@ -55,7 +62,10 @@ export default defineConfig({
   // The page is built from the library's sources, which import what the published library has
   // inside.
   worker: { format: 'es', plugins: () => [withoutSecondRuntime()] },
-  build: { target: 'es2022' },
+  build: {
+    target: 'es2022',
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'flux-srpo', test: AT_ONCE }] } } },
+  },
   optimizeDeps: {
     // onnxruntime-web finds its .wasm beside itself through import.meta.url, which pre-bundling
     // would move.

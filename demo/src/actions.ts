@@ -11,9 +11,8 @@ export interface Actions {
   /** Keeps the seed of the last picture, or a new one. */
   lockSeed(): void;
   draw(): void;
-  /** Ends the run, or the job with this id. */
+  /** Ends the opening of a model, the run, or the job with this id. */
   cancel(id?: number): void;
-  cancelOpening(): void;
   open(address: string): void;
   models: ModelActions;
   editServer(change: Partial<ServerSettings>): void;

@@ -1,106 +1,32 @@
-import type { FluxSrpo, LoadedModel, ModelFolder, ModelStorage, ProbeReport } from 'flux-srpo';
+import type { ModelStorage } from 'flux-srpo';
 import { randomSeed } from 'flux-srpo/wire';
 import type { Actions } from './actions.ts';
-import { EMBEDDED, modelOfAddress, showInAddress } from './address.ts';
+import { modelOfAddress } from './address.ts';
 import { ask } from './ask.ts';
+import { startClock } from './clock.ts';
 import { createModels } from './models/models.ts';
-import { keepBackend } from './offline.ts';
+import { createOpener } from './opener.ts';
 import { createGallery } from './pictures/gallery.ts';
 import { fileName } from './pictures/picture.ts';
 import { reportOf } from './report.ts';
 import { formOf } from './request.ts';
-import { advance, startProgress } from './run-progress.ts';
 import { createRunner } from './runner.ts';
 import { toHash } from './settings-hash.ts';
-import { localSource, type Source, serverSource } from './source.ts';
 import type { Store } from './store.ts';
 import { words } from './words.ts';
 
-interface Opened extends Source {
-  flux: FluxSrpo;
-  model: LoadedModel;
-}
-
+/** Puts the parts together: what opens models, what runs, what is kept. */
 export function createApp(store: Store, storage: ModelStorage) {
-  let opened: Opened | undefined;
   const gallery = createGallery(store);
-  const runner = createRunner(store, () => opened!, gallery.add);
-
-  /**
-   * Opens it, then draws with it in place of the present one. Rejects where it cannot be opened;
-   * then the present one stays.
-   */
-  async function openSource(source: Source): Promise<void> {
-    const { address, host } = source;
-    runner.stop();
-    if (store.state.stage.at === 'opening') store.state.stage.cancel.abort();
-    const before = opened;
-    const cancel = new AbortController();
-    const { signal } = cancel;
-    let progress = startProgress(words.opening, performance.now());
-    const show = (set: Store['set'] = store.set) => {
-      if (signal.aborted) return;
-      const kept = before === undefined ? {} : { before: before.model };
-      set({ stage: { at: 'opening', address, progress, cancel, ...kept } });
-    };
-    show();
-    const flux = source.create();
-    // Before a first model is there, the page says whether it can draw here. What was found of one
-    // that cannot be opened says nothing of the present one.
-    let probe: ProbeReport | undefined;
-    const hear = (found: ProbeReport) => {
-      probe = found;
-      if (before === undefined || opened?.flux === flux) store.set({ probe });
-    };
-    if (host === undefined) flux.probe({ signal }).then(hear, ignore);
-    const isLatest = () => store.state.stage.at === 'opening' && store.state.stage.cancel === cancel;
-    try {
-      const model = await flux.load({
-        signal,
-        onProgress: (event) => {
-          progress = advance(progress, event, performance.now());
-          show(store.setSoon);
-        },
-      });
-      signal.throwIfAborted();
-      opened = { ...source, flux, model };
-      store.set({
-        stage: { at: 'ready', model },
-        address,
-        host,
-        ...(probe && { probe }),
-        outcome: { text: '', notes: [] },
-      });
-      if (host === undefined) showInAddress(address);
-      void keepBackend(model.backend);
-      await before?.flux.dispose();
-    } catch (error) {
-      if (isLatest()) {
-        if (before !== undefined) store.set({ stage: { at: 'ready', model: before.model } });
-        else store.set({ stage: { at: 'failed', address, error } });
-      }
-      await flux.dispose();
-      throw error;
-    }
-  }
-
-  const open = (address: string, folder?: ModelFolder) => openSource(localSource(address, folder));
-  /** Gives the model back, so that it can be deleted. The page then says what happened. */
-  async function close(): Promise<void> {
-    runner.stop();
-    await opened?.flux.dispose();
-    opened = undefined;
-    store.set({
-      stage: { at: 'failed', address: EMBEDDED, error: new Error(words.models.cleared) },
-      address: undefined,
-    });
-  }
-  const models = createModels(store, storage, open, close);
+  const opener = createOpener(store, () => runner.stop());
+  const runner = createRunner(store, opener.current, gallery.add);
+  const models = createModels(store, storage, opener);
+  startClock(store, runner.tick);
 
   /** Prompts leave only for a server that the person has agreed to, this visit. */
   let agreed: string | undefined;
   async function mayDraw(): Promise<boolean> {
-    const host = opened?.host;
+    const { host } = store.state;
     if (host === undefined || host === agreed) return true;
     if (await ask(words.server.ask(host), words.server.no, words.server.yes)) agreed = host;
     return host === agreed;
@@ -109,47 +35,26 @@ export function createApp(store: Store, storage: ModelStorage) {
     if (await mayDraw()) runner.draw();
   }
 
-  let announced = 0;
-  const announce = (now: number): void => {
-    const { stage } = store.state;
-    if (stage.at === 'ready' || stage.at === 'failed' || now - announced < ANNOUNCE_MS) return;
-    announced = now;
-    store.set({ announcement: (stage.at === 'opening' ? stage : stage.jobs[0]).progress.text });
-  };
-
-  // Text changes each second, also while nothing arrives.
-  setInterval(() => {
-    const { stage } = store.state;
-    const now = performance.now();
-    if (stage.at === 'opening') store.set({ stage: { ...stage, progress: { ...stage.progress, now } } });
-    if (stage.at === 'running') runner.tick(now);
-    announce(now);
-  }, 1000);
-
   const say = (text: string) => store.set({ outcome: { ...store.state.outcome, text }, announcement: text });
 
   const actions: Actions = {
     edit: (change) => store.set({ form: { ...store.state.form, ...change } }),
     lockSeed() {
       const seed = store.state.shown[0]?.request.seed ?? randomSeed();
-      store.set({ form: { ...store.state.form, seed: String(seed) } });
+      actions.edit({ seed: String(seed) });
     },
     draw: () => void draw(),
     cancel(id) {
-      if (store.state.stage.at === 'opening') actions.cancelOpening();
+      if (store.state.stage.at === 'opening') opener.cancel();
       else runner.cancel(id);
     },
-    cancelOpening() {
-      const { stage } = store.state;
-      if (stage.at === 'opening') stage.cancel.abort(new DOMException(words.errors.openingCancelled, 'AbortError'));
-    },
     // What went wrong, the page shows.
-    open: (address) => void open(address).catch(ignore),
+    open: (address) => void opener.openLocal(address).catch(() => undefined),
     models: models.actions,
     editServer: (change) => store.set({ server: { ...store.state.server, ...change } }),
     useServer() {
       store.set({ serverError: undefined });
-      openSource(serverSource(store.state.server)).catch((serverError) => store.set({ serverError }));
+      opener.openServer(store.state.server).catch((serverError: unknown) => store.set({ serverError }));
     },
     useHere: () => actions.open(modelOfAddress()),
     toModels() {
@@ -170,10 +75,10 @@ export function createApp(store: Store, storage: ModelStorage) {
     share: (picture) => void gallery.share(picture, fileName(picture)),
     remove: gallery.remove,
     removeAll: () => void gallery.removeAll(),
-    keepNew: (isKept) => void gallery.keepNew(isKept),
+    keepNew: gallery.keepNew,
     restore: (file) => void gallery.restore(file),
     speak: (language) => store.set({ language }),
-    copyText: (text) => void navigator.clipboard.writeText(text).then(() => say(words.tools.copiedCode)),
+    copyText: (text) => void navigator.clipboard.writeText(text).then(() => say(words.tools.copied)),
     copyLink(withPrompt) {
       const url = new URL(location.href);
       const [picture] = store.state.shown;
@@ -183,15 +88,11 @@ export function createApp(store: Store, storage: ModelStorage) {
   };
 
   return {
-    open,
-    loadGallery: gallery.load,
-    loadModels: models.load,
     actions,
+    /** Opens the first model, and shows what earlier visits kept. */
+    async start(): Promise<void> {
+      const opening = opener.openLocal(modelOfAddress());
+      await Promise.all([gallery.load(), models.load(opening)]);
+    },
   };
 }
-
-/** Milliseconds between two announcements to screen readers. */
-const ANNOUNCE_MS = 5000;
-
-/** What goes wrong with it, loading says. */
-function ignore(): void {}

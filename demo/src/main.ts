@@ -1,5 +1,6 @@
 import { createFluxSrpo } from 'flux-srpo';
-import { html, render } from 'lit-html';
+import { html, render, type TemplateResult } from 'lit-html';
+import type { Actions } from './actions.ts';
 import { BACKEND, EMBEDDED, modelOfAddress } from './address.ts';
 import { createApp } from './app.ts';
 import { listenToDrops } from './drops.ts';
@@ -25,31 +26,41 @@ import { serverView } from './views/server.ts';
 
 /** The page: one state, one render, and what changes the state. */
 
-const places = {
-  header: element('header', HTMLDivElement),
-  maker: element('maker', HTMLElement),
-  gallery: element('gallery', HTMLElement),
-  models: element('model-rows', HTMLDivElement),
-  recipe: element('recipe-panel', HTMLDetailsElement),
-  own: element('import-panel', HTMLDetailsElement),
-  server: element('server-panel', HTMLDetailsElement),
-  diagnostics: element('diagnostics', HTMLDetailsElement),
-  footer: element('foot', HTMLDivElement),
-};
+/** What is shown where, from the top to the bottom. */
+const parts: readonly [HTMLElement, (state: State, actions: Actions) => TemplateResult][] = [
+  [element('header', HTMLDivElement), headerView],
+  [element('maker', HTMLElement), makerView],
+  [element('gallery', HTMLElement), galleryView],
+  [element('model-rows', HTMLDivElement), modelsView],
+  [element('recipe-panel', HTMLDetailsElement), recipeView],
+  [element('import-panel', HTMLDetailsElement), ownModelView],
+  [element('server-panel', HTMLDetailsElement), serverView],
+  [element('diagnostics', HTMLDetailsElement), diagnosticsView],
+  [element('foot', HTMLDivElement), footerView],
+];
+/** How many parts are there yet. */
+let built = 2;
+
+const nextTask = () => new Promise((resolve) => setTimeout(resolve));
+
+function makerView(state: State, actions: Actions): TemplateResult {
+  return html`${formView(state, actions)}${frameView(state, actions)}`;
+}
 
 function show(state: State): void {
   const { activeElement } = document;
-  render(headerView(state, app.actions), places.header);
-  render(html`${formView(state, app.actions)}${frameView(state, app.actions)}`, places.maker);
-  render(modelsView(state, app.actions), places.models);
-  render(recipeView(state, app.actions), places.recipe);
-  render(ownModelView(state, app.actions), places.own);
-  render(serverView(state, app.actions), places.server);
-  render(diagnosticsView(state, app.actions), places.diagnostics);
-  render(galleryView(state, app.actions), places.gallery);
-  render(footerView(state), places.footer);
+  for (const [place, view] of parts.slice(0, built)) render(view(state, app.actions), place);
   passFocus(activeElement);
   showInTab(state);
+}
+
+/** Makes the other parts, each in a task of its own, so that the page answers meanwhile. */
+async function build(): Promise<void> {
+  for (const [place, view] of parts.slice(built)) {
+    await nextTask();
+    render(view(store.state, app.actions), place);
+    built++;
+  }
 }
 
 /** What had the focus and cannot keep it gives it to the first of `data-then` that can have it. */
@@ -81,9 +92,13 @@ const store = createStore(
 const { storage } = createFluxSrpo({ model: EMBEDDED, backend: BACKEND });
 const app = createApp(store, storage);
 listenToKeys(app.actions);
-void keepForOffline();
 listenToDrops(app.actions);
 
-const opening = app.open(modelOfAddress());
-void app.loadGallery();
-await app.loadModels(opening);
+async function start(): Promise<void> {
+  // Reading the modules was a task of its own.
+  await nextTask();
+  void app.start();
+  await build();
+  await keepForOffline();
+}
+void start();

@@ -13,8 +13,12 @@ export const MAX_WAITING = 8;
 
 const NOTHING: Outcome = { text: '', notes: [] };
 
-/** Runs what was asked for, one after the other. @param current what draws
- * @param finish keeps what was made */
+/**
+ * Runs what was asked for, one after the other.
+ *
+ * @param current what draws
+ * @param finish keeps what was made
+ */
 export function createRunner(
   store: Store,
   current: () => Source & { flux: FluxSrpo; model: LoadedModel },

@@ -9,7 +9,9 @@ export const words = {
   title: 'FLUX.1 SRPO in this tab',
   opening: 'Opening the model…',
   first: {
-    here: (name: string) => `${name}. The model runs on this machine: neither prompt nor picture leaves the tab.`,
+    private: 'The model runs on this machine: neither prompt nor picture leaves the tab.',
+    model: (name: string) => `Drawn by ${name}.`,
+    get: 'Get SRPO itself',
     server: (host: string) => `Prompts go to ${host}, and its pictures come back.`,
     failed: 'No model is open.',
   },
@@ -40,7 +42,6 @@ export const words = {
     more: 'More',
     steps: 'Steps',
     guidance: 'Guidance',
-    guidanceNote: 'How strictly the picture follows the prompt.',
     acceleration: 'Speed',
     accelerations: {
       none: 'Exact: every step is computed',
@@ -75,7 +76,6 @@ export const words = {
   },
   run: {
     starting: 'Starting…',
-    waiting: (count: number) => `${count} waiting`,
     perStep: (seconds: number) => `${formatSeconds(seconds)} a step`,
     left: (seconds: number) => `about ${formatSeconds(seconds)} left`,
     elapsed: (seconds: number) => `${Math.floor(seconds)} s`,
@@ -100,7 +100,7 @@ export const words = {
     code: 'The same picture as code',
     language: 'Written for',
     copyCode: 'Copy',
-    copiedCode: 'Copied.',
+    copied: 'Copied.',
     link: 'Copy a link to these settings',
     linkWithPrompt: 'Copy a link with the prompt',
   },
@@ -431,7 +431,6 @@ export const words = {
     models: 'Choose another model',
     cpu: 'Use the processor instead',
     report: 'Copy a report',
-    copied: 'Copied',
     openingCancelled: 'Opening the model was cancelled.',
     licence: 'Read and accept the licence',
   },

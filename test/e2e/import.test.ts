@@ -117,7 +117,7 @@ describe('the import panel', () => {
     await page.keyboard.press('Enter');
     await page.waitForSelector('#generate:enabled');
     // What the files do not say is not made up.
-    expect(await page.textContent('#about')).toMatch(/^srpo\. /);
+    expect(await page.textContent('#model')).toMatch(/^Drawn by srpo\./);
     expect(await page.textContent('#licence')).toMatch(/^Weights: unknown\. The licences of the imported files/);
     await models().locator('[aria-current=true][data-model="opfs:srpo"]').waitFor();
     await page.waitForURL(/model=opfs%3Asrpo/);

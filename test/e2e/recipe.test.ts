@@ -55,7 +55,6 @@ afterAll(async () => {
 async function open(page: Page, query: string): Promise<void> {
   await page.goto(site + query);
   await page.waitForSelector('#generate:enabled');
-  await page.locator('#recipe-list input').first().waitFor({ state: 'attached' });
 }
 
 const button = (name: string): Locator => page.locator('#recipe-panel').getByRole('button', { name, exact: true });
@@ -82,6 +81,7 @@ async function pauseAtPart(part: number): Promise<void> {
 describe('a recipe in the page', () => {
   it('is shown with what it takes, before anything is asked of the hub', async () => {
     await page.getByText('Get SRPO', { exact: true }).click();
+    await page.locator('#recipe-list').getByRole('radio').first().waitFor();
     expect(await page.locator('#recipe-list').getByRole('radio').count()).toBe(7);
     expect(await page.getByRole('radio', { name: /SRPO \(4 bits\)/ }).isChecked()).toBe(true);
     const about = (await page.textContent('#recipe-about')) ?? '';
@@ -143,7 +143,7 @@ describe('a recipe in the page', () => {
 
   it('opens by itself, and draws what the command line draws of it', async () => {
     expect(page.url()).toContain('model=opfs%3Asrpo-q4');
-    expect(await page.textContent('#about')).toContain('FLUX.1 [dev] SRPO (4 bits)');
+    expect(await page.textContent('#model')).toContain('FLUX.1 [dev] SRPO (4 bits)');
     expect(await page.textContent('#licence')).toContain('tencent-hunyuan-community');
     await page.selectOption('#size', 'square');
     await fill(page, { prompt: PROMPT, steps: 1, seed: 1 });
@@ -204,7 +204,7 @@ describe('a recipe on a machine without WebGPU', () => {
     expect(
       await row.getByRole('button', { name: 'Use this model' }).evaluate((use) => use === document.activeElement),
     ).toBe(true);
-    expect(await page.textContent('#about')).toContain('tiny');
+    expect(await page.textContent('#model')).toContain('tiny');
     expect(await page.isEnabled('#generate')).toBe(true);
     expect(page.url()).not.toContain('model=');
 
@@ -218,7 +218,7 @@ describe('a recipe on a machine without WebGPU', () => {
     expect(await axeViolations(page)).toEqual([]);
     await page.getByRole('link', { name: 'Use the processor instead' }).click();
     await page.waitForSelector('#generate:enabled');
-    expect(await page.textContent('#about')).toContain('SRPO');
+    expect(await page.textContent('#model')).toContain('SRPO');
     await browser.close();
   });
 });

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { availableParallelism, loadavg, tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findChromium } from '../../scripts/lib/chromium.mjs';
@@ -14,6 +15,8 @@ import { emptyApp, install } from './support/install.ts';
 const LIGHTHOUSE = 'lighthouse@12.8.2';
 
 interface Report {
+  /** Of this machine's processor, higher is faster. */
+  environment: { benchmarkIndex: number };
   categories: Record<string, { score: number; auditRefs: { id: string; weight: number }[] }>;
   audits: Record<string, { score: number | null; numericValue?: number; title: string; displayValue?: string }>;
 }
@@ -66,22 +69,55 @@ function costs({ categories, audits }: Report): string[] {
   );
 }
 
+/** Share of this machine's processors that was taken meanwhile, 0 to 1. */
+async function takenWhile(ms: number): Promise<number> {
+  const spent = () => {
+    const all = cpus().map(({ times }) => times);
+    const idle = all.reduce((sum, times) => sum + times.idle, 0);
+    return { idle, total: all.reduce((sum, times) => sum + Object.values(times).reduce((a, b) => a + b), 0) };
+  };
+  const before = spent();
+  await sleep(ms);
+  const after = spent();
+  return 1 - (after.idle - before.idle) / (after.total - before.total);
+}
+
+/** Lighthouse's seconds are by the clock: other work on the machine is counted as the page's. */
+async function isQuiet(): Promise<boolean> {
+  return (await takenWhile(2000)) < 0.2;
+}
+
+/** Waits for a quiet machine, for some minutes at most. @returns whether it was, to the end */
+async function auditQuietly(how: readonly string[]): Promise<{ report: Report; wasQuiet: boolean }> {
+  for (let tries = 0; tries < 30 && !(await isQuiet()); tries++) await sleep(2000);
+  const wasQuiet = await isQuiet();
+  const report = await audit(...how);
+  return { report, wasQuiet: wasQuiet && (await isQuiet()) };
+}
+
+const RUNS = 3;
+
 describe('the built page in Lighthouse', () => {
   it.each([
     ['desktop', 95, ['--preset=desktop']],
     ['phone', 90, []],
   ])('on a %s', async (name, performance, how) => {
-    const report = await audit(...how);
-    const found = scores(report);
-    const shift = report.audits['cumulative-layout-shift']?.numericValue;
-    const blocking = report.audits['total-blocking-time']?.numericValue;
-    const interactive = report.audits.interactive?.numericValue;
-    console.log(name, found, { shift, blocking, interactive }, costs(report));
-    // Its seconds are by the clock, so that other work on the machine is counted as the page's.
-    // audit.test.ts of the page counts CPU time.
-    const isQuiet = loadavg()[0]! < availableParallelism() / 2;
-    if (isQuiet) expect(found.performance).toBeGreaterThanOrEqual(performance);
-    expect(found).toMatchObject({ accessibility: 100, 'best-practices': 100, seo: 100 });
-    expect(shift).toBeLessThan(0.02);
+    const runs = [];
+    for (let run = 0; run < RUNS; run++) runs.push(await auditQuietly(how));
+    for (const { report, wasQuiet } of runs) {
+      const value = (id: string) => report.audits[id]?.numericValue;
+      console.log(name, scores(report), {
+        wasQuiet,
+        cpu: report.environment.benchmarkIndex,
+        shift: value('cumulative-layout-shift'),
+        blocking: value('total-blocking-time'),
+        interactive: value('interactive'),
+        costs: costs(report),
+      });
+      expect(scores(report)).toMatchObject({ accessibility: 100, 'best-practices': 100, seo: 100 });
+      expect(value('cumulative-layout-shift')).toBeLessThan(0.02);
+    }
+    const found = runs.map(({ report }) => scores(report).performance!).sort((a, b) => a - b);
+    if (runs.every(({ wasQuiet }) => wasQuiet)) expect(found[RUNS >> 1]).toBeGreaterThanOrEqual(performance);
   });
 });

@@ -1,4 +1,4 @@
-import { isFluxError, type ModelStorage } from 'flux-srpo';
+import { isFluxError, type ModelStorage, type RecipeEntry } from 'flux-srpo';
 import { element } from '../elements.ts';
 import type { Store } from '../store.ts';
 import { performJob, UNCHECKED } from './import-job.ts';
@@ -11,11 +11,12 @@ import { addFiles } from './sort-files.ts';
 /** What the two forms can ask for. */
 export type ImportActions = Pick<
   ModelActions,
-  'proceed' | 'editRecipe' | 'editOwn' | 'addFiles' | 'setAnyway' | 'check' | 'start' | 'stop'
+  'showRecipes' | 'proceed' | 'editRecipe' | 'editOwn' | 'addFiles' | 'setAnyway' | 'check' | 'start' | 'stop'
 >;
 
-/** What follows an import. */
-interface After {
+/** What an import needs of the list of models, before it and after. */
+interface List {
+  listRecipes(): Promise<readonly RecipeEntry[]>;
   /** Lists what is stored again. */
   refresh(): Promise<void>;
   /** Draws with the model. @returns whether it could be opened */
@@ -25,7 +26,7 @@ interface After {
 }
 
 /** The two forms that bring models. */
-export function createImports(store: Store, storage: ModelStorage, models: After): ImportActions {
+export function createImports(store: Store, storage: ModelStorage, models: List): ImportActions {
   const state = () => store.state.models;
   const change = (change: Partial<Models>, set = store.set) => set({ models: { ...state(), ...change } });
   const setJob = (panel: Panel, job: Partial<Models['jobs'][Panel]>, set = store.set) =>
@@ -41,7 +42,7 @@ export function createImports(store: Store, storage: ModelStorage, models: After
       setSoon: (job: Partial<Models['jobs'][Panel]>) => setJob(panel, job, store.setSoon),
       read: async (isImport: boolean) =>
         panel === 'recipe'
-          ? readRecipe(state().recipe, state().recipes, isImport, options.job.anyway)
+          ? readRecipe(state().recipe, await models.listRecipes(), isImport, options.job.anyway)
           : readOwn(state().own),
     };
     const imported = await performJob(options, isImport).catch((error: unknown) => {
@@ -59,6 +60,12 @@ export function createImports(store: Store, storage: ModelStorage, models: After
   }
 
   const actions: ImportActions = {
+    showRecipes() {
+      const panel = element('recipe-panel', HTMLDetailsElement);
+      panel.open = true;
+      panel.scrollIntoView({ block: 'start' });
+      panel.querySelector('summary')?.focus({ preventScroll: true });
+    },
     proceed({ id }) {
       const setup = recall(id);
       const panel = setup?.recipe === undefined ? 'import' : 'recipe';

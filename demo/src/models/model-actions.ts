@@ -19,6 +19,8 @@ export interface ModelActions {
   forgetFolder(folder: Folder): void;
   /** Asks, then deletes everything that this page keeps in this browser. */
   clear(): void;
+  /** Opens the list of models that can be got by name. */
+  showRecipes(): void;
   /** Fills the form that goes on with it. */
   proceed(model: UnfinishedModel): void;
   editRecipe(change: Partial<RecipeForm>): void;

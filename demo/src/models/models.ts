@@ -1,6 +1,8 @@
-import { formatBytes, type ModelStorage, type StoredModel } from 'flux-srpo';
+import { formatBytes, type ModelStorage, type RecipeEntry, type StoredModel } from 'flux-srpo';
 import { EMBEDDED } from '../address.ts';
 import { ask } from '../ask.ts';
+import { element } from '../elements.ts';
+import type { createOpener } from '../opener.ts';
 import { addressOf } from '../state.ts';
 import type { Store } from '../store.ts';
 import { words } from '../words.ts';
@@ -11,17 +13,11 @@ import type { ModelActions } from './model-actions.ts';
 import { type Models, takenRoom } from './models-state.ts';
 import { forget } from './remembered.ts';
 
-/**
- * The models of this browser, and what can be done with them.
- *
- * @param open draws with another model; rejects where it cannot be opened, and the present one
- *   stays
- */
+/** The models of this browser, and what can be done with them. */
 export function createModels(
   store: Store,
   storage: ModelStorage,
-  open: (url: string, folder?: Folder['source']) => Promise<void>,
-  close: () => Promise<void>,
+  opener: Pick<ReturnType<typeof createOpener>, 'openLocal' | 'close'>,
 ) {
   const change = (change: Partial<Models>, set = store.set) => set({ models: { ...store.state.models, ...change } });
   const models = () => store.state.models;
@@ -41,7 +37,7 @@ export function createModels(
     const folder = models().folders.find((each) => each.url === url);
     try {
       if (folder !== undefined) await allowReading(folder);
-      await open(url, folder?.source);
+      await opener.openLocal(url, folder?.source);
       await refresh();
       return true;
     } catch (error) {
@@ -81,11 +77,20 @@ export function createModels(
     await use(folder.url);
   }
 
+  let listing: Promise<readonly RecipeEntry[]> | undefined;
+  /** Made when somebody first looks at it: it plans a picture of each, which takes a moment. */
+  async function listRecipes(): Promise<readonly RecipeEntry[]> {
+    listing ??= storage.recipes();
+    const recipes = await listing;
+    change({ recipes });
+    return recipes;
+  }
+
   async function clear(): Promise<void> {
     const question = words.models.askClear(takenRoom(models().stored), store.state.gallery.pictures.length);
     if (!(await ask(question, words.models.keepIt, words.models.clearIt))) return;
     try {
-      await close();
+      await opener.close();
       for (const { id } of await storage.list()) await storage.remove(id);
       await clearRest();
       change({ folders: [], text: words.models.cleared });
@@ -97,7 +102,7 @@ export function createModels(
     }
   }
 
-  const imports = createImports(store, storage, { refresh, use, offerToUse });
+  const imports = createImports(store, storage, { listRecipes, refresh, use, offerToUse });
   const actions: ModelActions = {
     use: (url) => void use(url),
     verify: (model, title) => void verify(model, title),
@@ -115,7 +120,7 @@ export function createModels(
       if (!(await ask(question, words.models.keepIt, words.models.removeIt))) return;
       try {
         // A model that is loaded cannot be removed.
-        if (addressOf(store.state) === url) await open(EMBEDDED);
+        if (addressOf(store.state) === url) await opener.openLocal(EMBEDDED);
         await storage.remove(id);
         forget(id);
         await refresh();
@@ -134,9 +139,10 @@ export function createModels(
     async load(opening: Promise<void>): Promise<void> {
       // That it failed, the page says above.
       const opened = opening.then(refresh, () => undefined);
-      const recipes = storage.recipes().then((recipes) => change({ recipes }));
+      const list = () => listRecipes().catch((error: unknown) => change({ error }));
+      element('recipe-panel', HTMLDetailsElement).addEventListener('toggle', list, { once: true });
       const folders = keptFolders().then((folders) => change({ folders }));
-      await Promise.all([opened, recipes, folders, refresh()]);
+      await Promise.all([opened, folders, refresh()]);
     },
   };
 }

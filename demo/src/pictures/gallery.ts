@@ -50,7 +50,7 @@ export function createGallery(store: Store) {
       await attempt(forgetAll(pictures));
       say(words.gallery.removedAll);
     },
-    async keepNew(isKept: boolean): Promise<void> {
+    keepNew(isKept: boolean): void {
       setKeeping(isKept);
       set({ isKept });
     },

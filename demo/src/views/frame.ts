@@ -29,7 +29,7 @@ export function frameView(state: State, actions: Actions): TemplateResult {
     ></progress>
     <p id="stage" class="quiet">${progress === undefined ? outcome.text : progressText(progress)}</p>
     <p id="announcer" class="unseen" aria-live="polite">${announcement}</p>
-    ${stage.at === 'opening' ? html`<button id="cancel-opening" type="button" class="small" @click=${actions.cancelOpening}>${words.form.cancel}</button>` : nothing}
+    ${stage.at === 'opening' ? html`<button id="cancel-opening" type="button" class="small" @click=${() => actions.cancel()}>${words.form.cancel}</button>` : nothing}
     <div id="warnings" class="quiet notes" role="status" aria-label=${words.run.notes} ?hidden=${outcome.notes.length === 0}>
       ${outcome.notes.map((note) => html`<p>${note}</p>`)}
     </div>
@@ -64,11 +64,11 @@ function progressText(progress: RunProgress): string {
 function ratioOf({ stage, form, shown }: State): string {
   const job = stage.at === 'running' ? stage.jobs[0] : undefined;
   const model = modelOf(stage);
-  const { width, height } = job?.size ?? shown[0] ?? (model === undefined ? SQUARE : pixelsOf(form, model));
+  const { width, height } = job?.size ?? shown[0] ?? (model === undefined ? NO_SIZE : pixelsOf(form, model));
   return width > 0 && height > 0 ? `${width} / ${height}` : '1 / 1';
 }
 
-const SQUARE = { width: 4, height: 3 };
+const NO_SIZE = { width: 4, height: 3 };
 
 function contentView({ stage, shown }: State, actions: Actions): TemplateResult {
   const [job] = stage.at === 'running' ? stage.jobs : [];
@@ -135,5 +135,5 @@ function queueView([, ...waiting]: readonly Job[], actions: Actions): TemplateRe
       )}
     </ol>`;
   return html`${waiting.length > 0 ? list : nothing}
-  ${ask ? html`<button type="button" class="small quiet-button" @click=${actions.askToTell}>${words.run.tell}</button>` : nothing}`;
+  ${ask ? html`<button type="button" class="small" @click=${actions.askToTell}>${words.run.tell}</button>` : nothing}`;
 }

@@ -7,14 +7,27 @@ import { openingErrorView } from './error.ts';
 /** What draws, what leaves the tab, and what this machine can do. */
 export function headerView(state: State, actions: Actions): TemplateResult {
   return html`<p id="about">${aboutOf(state)}</p>
+    <p id="model">${modelView(state, actions)}</p>
     <p id="verdict" class="quiet">${verdictOf(state)}</p>
     ${state.stage.at === 'failed' ? openingErrorView(state.stage, actions) : nothing}`;
 }
 
 function aboutOf({ stage, host }: State): string {
-  if (stage.at === 'opening') return words.opening;
   if (stage.at === 'failed') return words.first.failed;
-  return host === undefined ? words.first.here(stage.model.name) : words.first.server(host);
+  return host === undefined ? words.first.private : words.first.server(host);
+}
+
+/** What draws; where that is not the model that the page is named after, the way to it. */
+function modelView({ stage, host }: State, actions: Actions) {
+  const name = modelOf(stage)?.name;
+  if (name === undefined) return nothing;
+  const show = (event: Event) => {
+    // The address keeps its settings.
+    event.preventDefault();
+    actions.models.showRecipes();
+  };
+  const offer = html`<a href="#recipe-panel" @click=${show}>${words.first.get}</a>`;
+  return html`${words.first.model(name)} ${host !== undefined || name.includes('SRPO') ? nothing : offer}`;
 }
 
 function verdictOf({ probe, gallery, stage }: State): string {

@@ -43,10 +43,15 @@ export interface RecipePlan {
 
 /** Every recipe that comes with the package. The needs are those of FLUX.1 [dev]'s shape. */
 export function listRecipes(): RecipeEntry[] {
-  return shippedRecipes().map((recipe) => ({
-    ...recipe,
-    needs: pictureNeeds(FLUX1_DEV, recipe.dtype, pictureSize(recipe)),
-  }));
+  // Recipes differ in their sources more than in their shape, and a plan builds every graph.
+  const plans = new Map<string, PictureNeeds>();
+  return shippedRecipes().map((recipe) => {
+    const size = pictureSize(recipe);
+    const shape = `${recipe.dtype} ${size.width}x${size.height}`;
+    const needs = plans.get(shape) ?? pictureNeeds(FLUX1_DEV, recipe.dtype, size);
+    plans.set(shape, needs);
+    return { ...recipe, needs };
+  });
 }
 
 /** What a machine offers. Nothing is refused for what is left out. */
