@@ -5,6 +5,7 @@ import { explore } from './explore.ts';
 import type { Job } from './explorer.ts';
 import { INPUT_HEADER_BYTES } from './last-input.ts';
 import { TARGETS } from './targets/index.ts';
+import { PLANTED } from './targets/planted.ts';
 
 const file = openSync(process.argv[2]!, 'w');
 let inputs = 0;
@@ -20,5 +21,5 @@ function note(bytes: Uint8Array): void {
 process.on('message', async ({ target, seed, inputs = Number.POSITIVE_INFINITY, seconds = 1e9 }: Job) => {
   const end = performance.now() + 1000 * seconds;
   const isEnough = (count: number) => count >= inputs || performance.now() >= end;
-  process.send!(await explore(TARGETS[target]!, seed, isEnough, note));
+  process.send!(await explore((TARGETS[target] ?? PLANTED[target])!, seed, isEnough, note));
 });

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,10 +14,12 @@ export interface Job {
   seconds?: number;
 }
 
-/** Far more than an input takes on a busy machine. */
-const HANG_MS = 60_000;
-/** Megabytes. Targets need some 200. */
-const HEAP_MB = 1024;
+export interface Limits {
+  /** How long an input may run. Default: far more than one takes on a busy machine. */
+  hangMs?: number;
+  /** How much memory objects may take, in MB. Default: five times what targets need. */
+  heapMb?: number;
+}
 
 /**
  * Explores in a process of its own, which may hang, run out of memory or crash: then the input that
@@ -26,34 +28,50 @@ const HEAP_MB = 1024;
 export class Explorer {
   readonly #folder = mkdtempSync(join(tmpdir(), 'flux-srpo-fuzz-'));
   readonly #noted = join(this.#folder, 'input');
+  readonly #hangMs: number;
+  readonly #heapMb: number;
   #child: ChildProcess | undefined;
+
+  constructor({ hangMs = 60_000, heapMb = 1024 }: Limits = {}) {
+    this.#hangMs = hangMs;
+    this.#heapMb = heapMb;
+    writeFileSync(this.#noted, '');
+  }
 
   async explore(job: Job): Promise<Exploration> {
     this.#child ??= fork(fileURLToPath(new URL('child.ts', import.meta.url)), [this.#noted], {
-      execArgv: ['--import', 'tsx', `--max-old-space-size=${HEAP_MB}`],
+      execArgv: ['--import', 'tsx', `--max-old-space-size=${this.#heapMb}`],
       serialization: 'advanced',
+      silent: true,
     });
     const child = this.#child;
+    let said = '';
+    child.stderr!.on('data', (piece) => {
+      said = (said + piece).slice(-4000);
+    });
     return new Promise((resolve) => {
       let seen = -1;
       let isHung = false;
       const watch = setInterval(() => {
         const { count } = lastInput(this.#noted);
-        isHung = count === seen;
+        isHung = count > 0 && count === seen;
         seen = count;
         if (isHung) child.kill('SIGKILL');
-      }, HANG_MS);
+      }, this.#hangMs);
       const end = (exploration: Exploration) => {
         clearInterval(watch);
         child.removeAllListeners();
+        child.stderr!.removeAllListeners();
         resolve(exploration);
       };
       child.once('message', (found) => end(found as Exploration));
       child.once('exit', (code, signal) => {
         this.#child = undefined;
         const { count, bytes } = lastInput(this.#noted);
-        const error = isHung ? `no end within ${HANG_MS} ms` : `the process ended with ${signal ?? `code ${code}`}`;
-        end({ inputs: count, kept: 0, blocks: 0, slowest: HANG_MS, finding: { error, bytes } });
+        const error = isHung
+          ? `no end within ${this.#hangMs} ms`
+          : `the process ended with ${signal ?? `code ${code}`}: ${said}`;
+        end({ inputs: count, kept: 0, blocks: 0, slowest: 0, finding: { error, bytes } });
       });
       child.send(job);
     });

@@ -1,6 +1,6 @@
 import { sha256Hex } from '@flux-srpo/formats';
 import { describe, expect, it } from 'vitest';
-import { requireHarmless } from '../../packages/runtime/src/parts/harmless-graph.ts';
+import { requireHarmless } from '../../packages/runtime/src/bundle/harmless-graph.ts';
 import { checkedGraphs } from '../support/graphs.ts';
 import { readNodeFixture } from '../support/node-fixtures.ts';
 

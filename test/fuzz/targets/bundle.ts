@@ -1,5 +1,5 @@
 import { parseManifest } from '@flux-srpo/core';
-import { requireHarmless } from '../../../packages/runtime/src/parts/harmless-graph.ts';
+import { requireHarmless } from '../../../packages/runtime/src/bundle/harmless-graph.ts';
 import { loadTokenizers } from '../../../packages/runtime/src/text/tokenizers.ts';
 import { CLIP, PUBLISHED_T5, T5, tokenizerBundle } from '../../support/small-tokenizers.ts';
 import { type FuzzTarget, isRead, jsonBytes, MANIFEST, parseJson, read, require } from './target.ts';

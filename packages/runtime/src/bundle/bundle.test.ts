@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { sha256Hex } from '@flux-srpo/formats';
+import { encodeGraph } from '@flux-srpo/formats/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { blobBundle } from '../../../../test/support/blob-bundle.ts';
 import { memoryBundle } from '../../../../test/support/memory-bundle.ts';
@@ -11,7 +12,9 @@ import { openBundle } from './bundle.ts';
 import { type BundleFiles, httpBundle } from './bundle-files.ts';
 import { folderBundle } from './folder-bundle.ts';
 
-const graph = Uint8Array.from({ length: 10_000 }, (_, i) => (i * 31) & 255);
+const graph = new Uint8Array(
+  await readFile(new URL('../../../../models/tiny/bundle/graphs/double_block.onnx', import.meta.url)),
+);
 const values = Float32Array.from({ length: 3000 }, (_, i) => i);
 const files = await memoryBundle({
   graphs: { block: graph },
@@ -104,10 +107,22 @@ describe('a bundle', () => {
     expect(() => bundle.part('none')).toThrow('part "none" must be in the manifest');
   });
 
+  it.each(['f32', 'f16'] as const)('gives nobody a graph in %s that does more than compute', async (precision) => {
+    const loop = encodeGraph({
+      name: 'loop',
+      nodes: [{ op: 'Loop', inputs: ['x'], outputs: ['y'] }],
+      inputs: [{ name: 'x', dtype: 'float32', dims: [1] }],
+      outputs: [{ name: 'y', dtype: 'float32', dims: [1] }],
+    });
+    const hostile = await memoryBundle({ graphs: { loop }, parts: { a: { graph: 'loop' } } });
+    const bundle = await openBundle(blobBundle(hostile));
+    await expect(bundle.graph('loop', precision)).rejects.toThrow('operators that this library knows, got Loop');
+  });
+
   it('refuses a file that was changed, cut short or made longer', async () => {
     const path = 'graphs/block.onnx';
     const damaged = graph.slice();
-    damaged[9999]! ^= 128;
+    damaged[graph.length - 1]! ^= 128;
     for (const content of [damaged, graph.slice(0, -1), new Uint8Array([...graph, 0]), new Uint8Array()]) {
       const bundle = await openBundle(blobBundle(without(path, new Blob([content]))));
       await expect(bundle.graph('block')).rejects.toMatchObject({ code: 'model/hash-mismatch', details: { path } });

@@ -10,6 +10,7 @@ import { readSafetensors, type Safetensors, sha256Hex } from '@flux-srpo/formats
 import type { BundleFiles } from './bundle-files.ts';
 import { ChunkCache, type ChunkStore } from './chunk-cache.ts';
 import { ChunkChecks } from './chunk-checks.ts';
+import { requireHarmless } from './harmless-graph.ts';
 import { readManifest } from './read-manifest.ts';
 import { type KeepableSource, type VerifiedSource, verifiedSource } from './verified-source.ts';
 
@@ -27,7 +28,7 @@ export interface Bundle {
   read(path: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
   /** A listed file, in ranges. Closed with the bundle. */
   source(path: string): Promise<VerifiedSource>;
-  /** The bytes of a graph: its variant of that precision, where it has one. */
+  /** The bytes of a graph, a harmless one: its variant of that precision, where it has one. */
   graph(name: string, precision?: Precision): Promise<Uint8Array<ArrayBuffer>>;
   part(name: string): BundlePart;
   /** The tensors of a part. */
@@ -95,7 +96,9 @@ export async function openBundle(
     async graph(name, precision = 'f32') {
       const path = (precision === 'f16' ? manifest.graphs_f16?.[name] : undefined) ?? manifest.graphs[name];
       if (path === undefined) throw notListed(`graph "${name}"`);
-      return bundle.read(path);
+      const bytes = await bundle.read(path);
+      requireHarmless(name, bytes);
+      return bytes;
     },
     part(name) {
       const part = parts.get(name);

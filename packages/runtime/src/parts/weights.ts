@@ -124,16 +124,15 @@ function pieceBytes(offset: number, chunkBytes: number): number {
 }
 
 function assertNames(part: string, inputs: readonly SessionInput[], file: Safetensors | undefined): void {
-  const present = file === undefined ? [] : [...file.tensors.keys()];
   const expected = new Set(inputs.map(({ name }) => name));
-  const missing = [...expected].find((name) => !present.includes(name));
+  const missing = [...expected].find((name) => !file?.tensors.has(name));
   if (missing !== undefined) {
     throw new FormatError(`part "${part}" must have a tensor "${missing}", got none; convert the model again`, {
       code: 'format/tensor-missing',
       details: { part, tensor: missing },
     });
   }
-  const unexpected = present.find((name) => !expected.has(name));
+  const unexpected = [...(file?.tensors.keys() ?? [])].find((name) => !expected.has(name));
   if (unexpected !== undefined) {
     throw new FormatError(
       `part "${part}" has a tensor "${unexpected}" that its graph does not take; convert the model again`,

@@ -1,9 +1,9 @@
 import { InferenceError, ModelError, readClassifierConfig, type SafetyChecker } from '@flux-srpo/core';
 import { RawImage, softmax, type Tensor } from '@huggingface/transformers';
 import type { Bundle } from '../bundle/bundle.ts';
+import { requireHarmless } from '../bundle/harmless-graph.ts';
 import type { GeneratedImage } from '../generation/picture.ts';
 import type { Session, Stage } from '../ort/backend.ts';
-import { requireHarmless } from '../parts/harmless-graph.ts';
 import { PillowImageProcessor } from './image-processor.ts';
 
 /**
