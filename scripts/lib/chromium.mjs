@@ -18,6 +18,19 @@ export const CHROMIUM_ARGS = [
   '--disable-sync',
 ];
 
+/** A start takes a second; on a machine that much else keeps busy, minutes. */
+const LAUNCH_MS = 5 * 60_000;
+
+/**
+ * Options of Playwright that start this Chromium.
+ *
+ * @param {string[]} [args]
+ */
+export function chromiumOptions(args = CHROMIUM_ARGS) {
+  const executablePath = findChromium();
+  return { args, timeout: LAUNCH_MS, ...(executablePath === undefined ? {} : { executablePath }) };
+}
+
 const NAMES = [
   'chromium',
   'chromium-browser',

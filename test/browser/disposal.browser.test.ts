@@ -91,7 +91,7 @@ describe.each(LOCAL_BACKENDS)('on %s', (backend, options) => {
         const { model } = await flux.load({ signal });
         const { data } = await flux.images.generate({ model, ...SMALLEST }, { signal });
         expect([urls.left.size, fixture.workers.running.size]).toEqual([1, 1]);
-        expect(await commands.countWorkers()).toBe(startedWith + 1);
+        await expect.poll(() => commands.countWorkers()).toBe(startedWith + 1);
         expect(listeners.left()).toContain('Worker message');
         await fetch(data[0]!.url!);
         const draw = async (prompt: string) => {

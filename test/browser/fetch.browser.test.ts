@@ -3,13 +3,25 @@ import { sha256Hex } from '@flux-srpo/formats';
 import { createFluxSrpo, isFluxError, type TransferProgress } from 'flux-srpo';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { cdp, commands } from 'vitest/browser';
-import { readStored, rejection, SMALLEST, storedFolder, storedNames, workerUrl, writeStored } from './support/page.ts';
+import {
+  heldWorker,
+  later,
+  readStored,
+  rejection,
+  SMALLEST,
+  storedFolder,
+  storedNames,
+  TAKE_OVER_MS,
+  untilStill,
+  untilWaiting,
+  workerUrl,
+  writeStored,
+} from './support/page.ts';
 
 declare module 'vitest/browser' {
   interface BrowserCommands {
     serveCounted(pipeline: string): Promise<string>;
     takeCounts(): Promise<{ asked: string[]; sent: number }>;
-    delayAnswers(milliseconds: number): Promise<void>;
   }
 }
 
@@ -21,6 +33,11 @@ declare module 'vitest/browser' {
 let url: string;
 let manifest: Manifest;
 let sha256: string;
+
+/** Chunks that a worker has on their way at once. */
+const LANES = 4;
+/** Files that a worker may open before it stands still, a third of the model's. */
+const SOME = 15;
 
 /** Clients that fetch at once. */
 const TABS = import.meta.env.VITE_TEST_FULL === '1' ? 8 : 2;
@@ -58,7 +75,6 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await clear();
-  await commands.delayAnswers(0);
   await commands.takeCounts();
 });
 afterAll(clear);
@@ -87,25 +103,28 @@ describe('a fetch', () => {
   });
 
   it('of several tabs takes each byte once, and goes on in the others when one is closed', async () => {
-    await commands.delayAnswers(20);
     const closing = new AbortController();
+    const { workerUrl } = heldWorker(SOME);
     let [closed, tookOver] = [0, 0];
-    const stop = ({ fraction }: TransferProgress) => {
-      if (fraction < 0.3 || closed > 0) return;
-      closed = performance.now();
-      closing.abort();
-    };
     const onProgress = (): void => {
       if (closed > 0 && tookOver === 0) tookOver = performance.now();
     };
-    const first = rejection(storage.fetch(url, { signal: closing.signal, onProgress: stop }));
+    const first = rejection(storage.fetch(url, { signal: closing.signal, workerUrl }));
+    onTestFinished(() => closing.abort());
+    // Each lane has named the file that it may not open.
+    const unfinished = async () => (await storedNames(url)).filter((name) => name.includes(' ')).length;
+    await expect.poll(unfinished).toBe(LANES);
     const others = Array.from({ length: TABS - 1 }, () => storage.fetch(url, { onProgress }));
+    // For what the first one holds.
+    await untilWaiting(TABS - 1, `flux-srpo:${url} `);
+    closed = performance.now();
+    closing.abort();
     await first;
     for (const model of await Promise.all(others)) expect(model.state).toBe('complete');
-    expect(tookOver - closed).toBeLessThan(5_000);
+    expect(tookOver - closed).toBeLessThan(TAKE_OVER_MS);
     const asked = await askedFiles();
     // What the closed one had on its way is asked for again: a chunk a lane.
-    expect(asked.length - new Set(asked).size).toBeLessThanOrEqual(4);
+    expect(asked.length - new Set(asked).size).toBeLessThanOrEqual(LANES);
     await clear();
     await commands.takeCounts();
     await Promise.all(Array.from({ length: TABS }, () => storage.fetch(url)));
@@ -128,9 +147,9 @@ describe('a fetch', () => {
     );
     onTestFinished(() => hanging.abort());
     // The manifest's write is the first, and three are told of late.
-    await expect.poll(() => told, { timeout: 30_000 }).toBeGreaterThan(4);
+    await expect.poll(() => told).toBeGreaterThan(4);
     const model = await storage.fetch(url, { onProgress });
-    expect(largest).toBeLessThan(15_000);
+    expect(largest).toBeLessThan(10_000 + TAKE_OVER_MS);
     hanging.abort();
     await hung;
     expect([model.state, (await storage.verify(url)).damaged]).toEqual(['complete', []]);
@@ -165,22 +184,25 @@ describe('a fetch', () => {
   });
 
   it('pauses and goes on', async () => {
-    await commands.delayAnswers(20);
+    const held = heldWorker(SOME);
     let loaded = 0;
-    let isPausing = true;
     const fetching = storage.fetch(url, {
+      workerUrl: held.workerUrl,
       onProgress(progress) {
         loaded = progress.loaded;
-        if (isPausing) fetching.pause();
       },
     });
-    await expect.poll(() => loaded, { timeout: 20_000 }).toBeGreaterThan(0);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await expect.poll(() => loaded).toBeGreaterThan(0);
+    fetching.pause();
+    // The worker, which stands still, hears of it first.
+    await later(500);
+    held.allow(Number.POSITIVE_INFINITY);
+    await untilStill(() => loaded);
     const paused = loaded;
     await commands.takeCounts();
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await later(500);
     expect([loaded, (await commands.takeCounts()).asked]).toEqual([paused, []]);
-    isPausing = false;
+    expect(await storage.list()).toMatchObject([{ state: 'unfinished' }]);
     fetching.resume();
     expect((await fetching).state).toBe('complete');
   });
@@ -200,13 +222,16 @@ describe('a fetch', () => {
 
 describe('a storage', () => {
   it('that is full in the middle keeps what is here for when there is room', async () => {
-    await commands.delayAnswers(20);
-    let limit: Promise<void> | undefined;
-    const onProgress = ({ fraction }: TransferProgress): void => {
-      if (fraction > 0.3) limit ??= storage.estimate().then(({ usage }) => setQuota(usage));
+    const held = heldWorker(SOME);
+    let loaded = 0;
+    const onProgress = (progress: TransferProgress): void => {
+      loaded = progress.loaded;
     };
-    const error = await rejection(storage.fetch(url, { onProgress }));
-    await limit;
+    const fetching = rejection(storage.fetch(url, { workerUrl: held.workerUrl, onProgress }));
+    await expect.poll(() => loaded).toBeGreaterThan(0);
+    await setQuota((await storage.estimate()).usage);
+    held.allow(Number.POSITIVE_INFINITY);
+    const error = await fetching;
     await setQuota();
     expect(error).toMatchObject({ code: 'storage/quota-exceeded' });
     expect(await storage.list()).toMatchObject([{ id: url, state: 'unfinished' }]);
@@ -215,7 +240,7 @@ describe('a storage', () => {
     const after = await askedFiles();
     expect(after.length).toBeGreaterThan(0);
     // What four lanes had on their way, and began before the first of them said so.
-    expect(after.filter((path) => before.includes(path)).length).toBeLessThanOrEqual(8);
+    expect(after.filter((path) => before.includes(path)).length).toBeLessThanOrEqual(2 * LANES);
     expect((await storage.verify(url)).damaged).toEqual([]);
   });
 

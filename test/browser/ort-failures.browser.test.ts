@@ -124,10 +124,12 @@ describe('jspi', () => {
     const devices = catchDevices();
     const stage = await backend.openStage('test');
     await runTwice(stage);
-    const running = runTwice(stage);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    devices[0]!.destroy();
-    expect(await codeOf(running)).toBe('device/lost');
+    const { submit } = GPUQueue.prototype;
+    vi.spyOn(GPUQueue.prototype, 'submit').mockImplementationOnce(function (this: GPUQueue, work) {
+      submit.call(this, work);
+      devices[0]!.destroy();
+    });
+    expect(await codeOf(runTwice(stage))).toBe('device/lost');
     await backend.dispose();
     expect(backend.ledger.snapshot()).toMatchObject(NOTHING);
   });

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { commands } from 'vitest/browser';
 import { randomNumbers } from '../support/random-numbers.ts';
 import { orderGpu } from './support/gpu-control.ts';
-import { GPU_WORKER, rejection, SMALL, SMALLEST } from './support/page.ts';
+import { GPU_WORKER, later, rejection, SMALL, SMALLEST, untilStill } from './support/page.ts';
 import { watchedFixture } from './support/watched-fixture.ts';
 
 // Oracle: the same request undisturbed, to the byte.
@@ -38,16 +38,18 @@ beforeAll(async () => {
   expected = await base64(flux, REQUEST);
 });
 
-const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** A page of its own, which ends when its frame is removed. It draws with `resume: true`. */
+/**
+ * A page of its own, which ends when its frame is removed. It draws with `resume: true`, and stands
+ * still after its first step, so that it is not done before the test gets to it.
+ */
 function drawingPage(): HTMLIFrameElement {
   const frame = document.createElement('iframe');
   // Vitest wraps every dynamic import in a function of its own page.
   frame.srcdoc = `<script>__vitest_browser_runner__ = parent.__vitest_browser_runner__</script><script type="module">
     import { createFluxSrpo } from '${location.origin}/packages/images/src/index.ts';
     const flux = createFluxSrpo({ model: '${location.origin}${fixture.url}', backend: 'wasm' });
-    flux.images.generate(${JSON.stringify(REQUEST)}, { resume: true });
+    const onProgress = ({ stage, step }) => stage === 'denoise' && step === 1 && flux.pause();
+    flux.images.generate(${JSON.stringify(REQUEST)}, { resume: true, onProgress });
   </script>`;
   document.body.append(frame);
   return frame;
@@ -57,24 +59,15 @@ describe('a picture that was begun with resume', () => {
   it('goes on in another page after its own has gone, and is stored no longer', async () => {
     await using flux = createFluxSrpo({ model: fixture.url, backend: 'wasm' });
     const frame = drawingPage();
-    const [running] = await vi.waitFor(
-      async () => {
-        const pending = await flux.images.pending();
-        expect(pending[0]?.steps).toBeGreaterThan(2);
-        return pending;
-      },
-      { timeout: 60_000, interval: 5 },
-    );
+    await expect.poll(async () => (await flux.images.pending())[0]?.steps).toBeGreaterThan(0);
+    const [running] = await flux.images.pending();
     expect(running).toMatchObject({ isRunning: true, request: { prompt: REQUEST.prompt, seed: REQUEST.seed } });
     // Two pages must not draw one picture.
     const { id } = running!;
     expect(await rejection(flux.images.resume(id))).toMatchObject({ code: 'input/conflict' });
     frame.remove();
-    const kept = await vi.waitFor(async () => {
-      const [picture] = await flux.images.pending();
-      expect(picture!.isRunning).toBe(false);
-      return picture!;
-    });
+    await expect.poll(async () => (await flux.images.pending())[0]!.isRunning).toBe(false);
+    const kept = (await flux.images.pending())[0]!;
     const steps = new Set<number>();
     const onProgress: Listener = (event) => void (event.stage === 'denoise' && steps.add(event.step));
     const { data, seed } = await flux.images.resume(id, { onProgress });
@@ -87,7 +80,9 @@ describe('a picture that was begun with resume', () => {
   it('is refused by another model, and stays for its own; an abort removes it', async () => {
     const flux = createFluxSrpo({ model: fixture.url, backend: 'wasm' });
     let draws = 0;
-    const drawn = flux.images.generate(REQUEST, {
+    // So long that it is not done before the page has heard of a step.
+    const long = { ...REQUEST, num_inference_steps: 1000 };
+    const drawn = flux.images.generate(long, {
       resume: true,
       onProgress: (event) => {
         if (event.stage === 'denoise' && event.step === 4 && draws++ === 0) void flux.dispose();
@@ -96,11 +91,8 @@ describe('a picture that was begun with resume', () => {
     expect(await rejection(drawn)).toMatchObject({ name: 'AbortError' });
     const other = await commands.serveFixtureBundle('b-2x64');
     await using wrong = createFluxSrpo({ model: other, backend: 'wasm' });
-    const [picture] = await vi.waitFor(async () => {
-      const pending = await wrong.images.pending();
-      expect(pending[0]).toMatchObject({ isRunning: false });
-      return pending;
-    });
+    await expect.poll(async () => (await wrong.images.pending())[0]).toMatchObject({ isRunning: false });
+    const [picture] = await wrong.images.pending();
     expect(await rejection(wrong.images.resume(picture!.id))).toMatchObject({ code: 'input/conflict' });
     expect(await wrong.images.pending()).toEqual([picture]);
 
@@ -135,9 +127,8 @@ describe('pause', () => {
       }
       events.push(event);
     });
-    await vi.waitFor(() => expect(flux.isPaused).toBe(true), { timeout: 60_000 });
-    // What had begun ends.
-    await later(500);
+    await expect.poll(() => flux.isPaused).toBe(true);
+    await untilStill(() => events.length);
     const before = events.length;
     await later(1.3 * stallTimeoutMs);
     expect(events).toHaveLength(before);
@@ -202,15 +193,15 @@ describe('the GPU', () => {
         }
         events.push(event);
       });
-      await vi.waitFor(() => expect(events.at(-1)?.stage).toBe('wait'), { timeout: 60_000 });
+      await expect.poll(() => events.at(-1)?.stage).toBe('wait');
       await later(500);
       expect(events.at(-1)?.stage).toBe('wait');
     });
-    await vi.waitFor(() => expect(flux.isPaused).toBe(true), { timeout: 300_000 });
-    expect(await isFree()).toBe(true);
+    await expect.poll(() => flux.isPaused, { timeout: 300_000 }).toBe(true);
+    await expect.poll(isFree).toBe(true);
     flux.resume();
     expect(await drawing).toBe(undisturbed);
-    expect(await isFree()).toBe(true);
+    await expect.poll(isFree).toBe(true);
     expect(events.filter(({ stage }) => stage === 'wait')).toHaveLength(1);
 
     // Whoever waits can be aborted, and leaves nothing in the queue.
@@ -221,7 +212,7 @@ describe('the GPU', () => {
       given.abort();
       expect(await waiting).toMatchObject({ name: 'AbortError' });
     });
-    expect(await isFree()).toBe(true);
+    await expect.poll(isFree).toBe(true);
   });
 
   it(`that is lost at a random step is replaced ${LOSSES} times out of ${LOSSES}: same pixels, at most one step lost`, {

@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isFluxError } from '@flux-srpo/core';
 import { inspectBundle } from '@flux-srpo/export';
@@ -15,7 +14,8 @@ import { readPipelineFixture } from '../support/fixture.ts';
 import { readNodeFixture } from '../support/node-fixtures.ts';
 import { synthesizeFolder } from '../support/synthesize.ts';
 import { writeFiles } from '../support/write-files.ts';
-import { outcomeOf } from './support/outcome.ts';
+import { type Outcome, outcomeOf } from './support/outcome.ts';
+import { COUNTED, countedAt, countTo, endAfter, spreadShares } from './support/written-bytes.ts';
 
 /**
  * Conversions are killed and run again, as a user would. Oracle: the bundle of an undisturbed
@@ -28,15 +28,14 @@ const KILLS = process.env.TEST_FULL ? 20 : 4;
 let work: string;
 let source: string;
 let expected: Map<string, string>;
-/** Milliseconds from a conversion's first file to its end. */
-let duration: number;
+/** Bytes that a conversion writes, those of its journal too. */
+let total: number;
 
 const at = (...path: string[]) => join(work, ...path);
-const convert = (out: string) => [BIN, 'convert', source, '--out', at(out), '--dtype', 'q8', '--json'];
-
-async function begun(out: string): Promise<void> {
-  while (!existsSync(at(`${out}.partial`, 'bundle'))) await sleep(2);
-}
+const convert = (out: string, env: Record<string, string> = {}): Promise<Outcome> => {
+  const args = [...COUNTED, BIN, 'convert', source, '--out', at(out), '--dtype', 'q8', '--json'];
+  return outcomeOf(spawn(process.execPath, args, { env: { ...process.env, ...env } }));
+};
 
 /** Path → SHA-256 of every file. */
 async function filesOf(folder: string): Promise<Map<string, string>> {
@@ -65,36 +64,22 @@ beforeAll(async () => {
   source = at('pipeline');
   const fixture = await readPipelineFixture(readNodeFixture, 'a-3x32');
   await writeFiles(source, await synthesizeFolder(readNodeFixture, fixture));
-  const child = spawn(process.execPath, convert('undisturbed'));
-  const ended = outcomeOf(child);
-  await begun('undisturbed');
-  const started = performance.now();
-  expect(await ended).toMatchObject({ code: 0, stderr: ASSUMED });
-  duration = performance.now() - started;
+  expect(await convert('undisturbed', countTo(at('bytes')))).toMatchObject({ code: 0, stderr: ASSUMED });
+  total = await countedAt(at('bytes'));
   expected = await filesOf(at('undisturbed'));
 });
 
 afterAll(() => rm(work, { recursive: true, force: true }));
 
-/**
- * Steps of the golden ratio: spread over the conversion for any count, and the same in every run.
- */
-const moments = Array.from({ length: KILLS }, (_, i) => Number((((i + 1) * 0.618034) % 1).toFixed(3)));
-
 describe('a conversion that is killed', () => {
   const found: number[] = [];
 
-  it.each(moments)('after %f of its time: goes on to the same bytes when it is run again', async (moment) => {
-    const out = `killed-${moment}`;
-    const child = spawn(process.execPath, convert(out));
-    const killed = outcomeOf(child);
-    await begun(out);
-    await sleep(moment * duration);
-    child.kill('SIGKILL');
-    await killed;
+  it.each(spreadShares(KILLS))('at %f of its bytes: goes on to the same ones when it is run again', async (share) => {
+    const out = `killed-${share}`;
+    expect((await convert(out, endAfter(share * total, 'SIGKILL'))).code).toBe(null);
     await assertSound(at(out));
     await assertSound(at(`${out}.partial`, 'bundle'));
-    const { code, stdout } = await outcomeOf(spawn(process.execPath, convert(out)));
+    const { code, stdout } = await convert(out);
     expect(code).toBe(0);
     found.push(JSON.parse(stdout).found);
     expect(await filesOf(at(out))).toEqual(expected);
@@ -108,19 +93,13 @@ describe('a conversion that is killed', () => {
 
 describe('a conversion that is stopped with Ctrl-C', () => {
   it('says where its work is, exits 130, and the next one takes it up', async () => {
-    const child = spawn(process.execPath, convert('stopped'));
-    const stopped = outcomeOf(child);
-    const journal = at('stopped.partial', 'journal');
-    // The first line is not about a part; two lines are.
-    while (!existsSync(journal) || (await readFile(journal, 'utf8')).split('\n').length < 4) await sleep(2);
-    child.kill('SIGINT');
-    const { code, stderr } = await stopped;
+    const { code, stderr } = await convert('stopped', endAfter(total / 2, 'SIGINT'));
     expect(code).toBe(130);
     expect(stderr).toMatch(
       /^assumed: .*\nwhat is done is kept in .*stopped\.partial; run the same command to go on from there\nstopped\n$/,
     );
     expect(existsSync(at('stopped'))).toBe(false);
-    const second = await outcomeOf(spawn(process.execPath, convert('stopped')));
+    const second = await convert('stopped');
     expect(second.stderr).toMatch(/^assumed: .*\ngoing on with the interrupted conversion/);
     expect(JSON.parse(second.stdout).found).toBeGreaterThanOrEqual(2);
     expect(await filesOf(at('stopped'))).toEqual(expected);

@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { sha256Hex } from '@flux-srpo/formats';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -13,6 +12,7 @@ import { readNodeFixture } from '../support/node-fixtures.ts';
 import { putSmallFlux } from '../support/small-flux.ts';
 import { synthesizeFile } from '../support/synthesize.ts';
 import { type Outcome, outcomeOf } from './support/outcome.ts';
+import { COUNTED, countedAt, countTo, endAfter, spreadShares } from './support/written-bytes.ts';
 
 /**
  * From an empty folder to a picture by a recipe, on a stand-in of the hub that has the files which
@@ -45,11 +45,11 @@ beforeEach(() => {
   hub.gated.clear();
 });
 
-function start(...args: string[]) {
-  const env = { ...process.env, HF_ENDPOINT: hub.endpoint, HF_HOME: at('no cache'), HF_TOKEN: CANARY };
-  return spawn(process.execPath, [BIN, ...args], { env });
+function runWith(more: Record<string, string>, ...args: string[]): Promise<Outcome> {
+  const env = { ...process.env, HF_ENDPOINT: hub.endpoint, HF_HOME: at('no cache'), HF_TOKEN: CANARY, ...more };
+  return outcomeOf(spawn(process.execPath, [...COUNTED, BIN, ...args], { env }));
 }
-const run = (...args: string[]): Promise<Outcome> => outcomeOf(start(...args));
+const run = (...args: string[]): Promise<Outcome> => runWith({}, ...args);
 const convert = (out: string, recipe = 'srpo-q4') => [
   'convert',
   '--recipe',
@@ -58,10 +58,6 @@ const convert = (out: string, recipe = 'srpo-q4') => [
   '--out',
   at(out),
 ];
-
-async function begun(out: string): Promise<void> {
-  while (!existsSync(at(`${out}.partial`, 'bundle'))) await sleep(2);
-}
 
 /** Path → SHA-256 of every file. */
 async function filesOf(folder: string): Promise<Map<string, string>> {
@@ -80,17 +76,14 @@ async function own(name: string, change: (recipe: typeof RECIPE) => unknown): Pr
 
 describe('a recipe', () => {
   let expected: Map<string, string>;
-  /** Milliseconds from a conversion's first file to its end. */
-  let duration: number;
+  /** Bytes that a conversion writes, those of its journal too. */
+  let total: number;
   const continued: boolean[] = [];
 
   it('makes a bundle in one command, and the bundle a picture; the token reaches the hub alone', async () => {
     hub.gated.set('befox/SRPO-GGUF', CANARY);
-    const converting = run(...convert('whole'));
-    await begun('whole');
-    const started = performance.now();
-    const converted = await converting;
-    duration = performance.now() - started;
+    const converted = await runWith(countTo(at('bytes')), ...convert('whole'));
+    total = await countedAt(at('bytes'));
     expect(converted).toMatchObject({ code: 0, stdout: expect.stringContaining('parts') });
     expect(converted.stderr).toMatch(
       /^FLUX\.1 \[dev\] SRPO \(4 bits\): .*\n {2}licence .*huggingface\.co\/tencent\/SRPO/,
@@ -119,19 +112,14 @@ describe('a recipe', () => {
     expect((await readFile(at('house.png'))).subarray(1, 4).toString()).toBe('PNG');
   });
 
-  const moments = Array.from({ length: KILLS }, (_, i) => ((i + 1) * 0.618034) % 1);
-  it.each(moments)(
-    'that is killed after %f of its time goes on to the same bytes, while addresses expire',
-    async (moment) => {
+  it.each(spreadShares(KILLS))(
+    'that is killed at %f of its bytes goes on to the same ones, while addresses expire',
+    async (share) => {
       hub.signedFor = 4;
       hub.limited = 1;
-      const out = `killed-${moment.toFixed(3)}`;
-      const child = start(...convert(out));
-      const killed = outcomeOf(child);
-      await begun(out);
-      await sleep(moment * duration);
-      child.kill('SIGKILL');
-      await killed;
+      const out = `killed-${share}`;
+      const killed = await runWith(endAfter(share * total, 'SIGKILL'), ...convert(out));
+      expect(killed.code).toBe(null);
       const second = await run(...convert(out));
       expect(second).toMatchObject({ code: 0 });
       continued.push(second.stderr.includes('going on with the interrupted conversion'));

@@ -1,14 +1,13 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ASSUMED } from '../support/assumed.ts';
 import { writeLargePipeline } from '../support/large-pipeline.ts';
-import { outcomeOf } from './support/outcome.ts';
+import { type Outcome, outcomeOf } from './support/outcome.ts';
+import { COUNTED, endAfter } from './support/written-bytes.ts';
 
 /**
  * `convert --threads` on matrices large enough for threads. Oracle: the bundle that one thread
@@ -26,30 +25,31 @@ beforeAll(async () => {
 });
 afterAll(() => rm(work, { recursive: true, force: true }));
 
-function start(out: string, threads: string) {
+function convert(out: string, threads: string, env: Record<string, string> = {}): Promise<Outcome> {
   const args = [BIN, 'convert', join(work, 'pipeline'), '--out', join(work, out), '--dtype', 'q4m', '--json'];
-  const child = spawn(process.execPath, [...args, '--threads', threads], { stdio: ['ignore', 'ignore', 'pipe'] });
-  return { child, ended: outcomeOf(child) };
+  return outcomeOf(
+    spawn(process.execPath, [...COUNTED, ...args, '--threads', threads], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...env },
+    }),
+  );
 }
 
 describe('convert --threads', () => {
   it('writes the same bundle with one and with two, and ends', async () => {
-    expect(await start('one', '1').ended).toEqual({ code: 0, stdout: '', stderr: ASSUMED });
-    expect(await start('two', '2').ended).toEqual({ code: 0, stdout: '', stderr: ASSUMED });
+    expect(await convert('one', '1')).toEqual({ code: 0, stdout: '', stderr: ASSUMED });
+    expect(await convert('two', '2')).toEqual({ code: 0, stdout: '', stderr: ASSUMED });
     // The manifest lists the hash of every file.
     const manifest = (out: string) => readFile(join(work, out, 'manifest.json'), 'utf8');
     expect(await manifest('two')).toBe(await manifest('one'));
   });
 
   it('ends when it is stopped, with the status of that', async () => {
-    const { child, ended } = start('stopped', '2');
-    while (!existsSync(join(work, 'stopped.partial', 'bundle'))) await sleep(2);
-    child.kill('SIGINT');
-    expect(await ended).toMatchObject({ code: 130 });
+    expect(await convert('stopped', '2', endAfter(1e6, 'SIGINT'))).toMatchObject({ code: 130 });
   });
 
   it.each(['0', '257', 'two'])('refuses %s', async (threads) => {
-    const { code, stderr } = await start('refused', threads).ended;
+    const { code, stderr } = await convert('refused', threads);
     expect(code).toBe(2);
     expect(stderr).toMatch(/^error: input\/(out-of-range|type): --threads must be /);
   });
@@ -60,7 +60,7 @@ describe('convert --threads', () => {
     const { size } = await stat(transformer);
     await file.write(new Uint8Array(1024).fill(0xff), 0, 1024, size - 1024);
     await file.close();
-    const { code, stderr } = await start('damaged', '2').ended;
+    const { code, stderr } = await convert('damaged', '2');
     expect(code).toBe(2);
     expect(stderr).toMatch(/^assumed: .*\nerror: format\/value-invalid: /);
   });

@@ -17,7 +17,7 @@ beforeAll(async () => {
   globalThis.AI_SDK_LOG_WARNINGS = false;
   local = await openEngine(await tinyBundle());
   model = fluxSrpoImageModel(local.engine);
-}, 60_000);
+});
 
 afterAll(() => local?.[Symbol.asyncDispose]());
 
@@ -38,7 +38,7 @@ async function requested(options: object): Promise<Record<string, unknown>> {
   return { ...request, warnings };
 }
 
-describe('the AI SDK model', { timeout: 30_000 }, () => {
+describe('the AI SDK model', () => {
   it('hands over every word that the AI SDK has, and the endpoint’s own', async () => {
     const options = { size: '48x32', seed: 7, n: 2, providerOptions: { fluxSrpo: { ...fluxSrpo, guidance_scale: 3 } } };
     expect(await requested(options)).toEqual({

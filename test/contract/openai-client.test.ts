@@ -35,11 +35,11 @@ function failing(error: unknown, afterPartials: boolean): ImageEngine {
 beforeAll(async () => {
   local = await openEngine(await tinyBundle(), 1);
   openai = client(local.engine);
-}, 60_000);
+});
 
 afterAll(() => local?.[Symbol.asyncDispose]());
 
-describe('the openai package on createLocalFetch', { timeout: 30_000 }, () => {
+describe('the openai package on createLocalFetch', () => {
   it('lists and retrieves the model', async () => {
     const { data, object } = await openai.models.list();
     expect(schemaErrors('ModelList', { data, object })).toEqual([]);
@@ -123,7 +123,7 @@ describe('the openai package on createLocalFetch', { timeout: 30_000 }, () => {
   });
 });
 
-describe('the openai package, streaming on createLocalFetch', { timeout: 30_000 }, () => {
+describe('the openai package, streaming on createLocalFetch', () => {
   it('sends evenly spread rough pictures, then the picture', async () => {
     const events: OpenAI.ImageGenStreamEvent[] = [];
     for await (const event of await openai.images.generate(streamed({ num_inference_steps: 8, partial_images: 3 }))) {

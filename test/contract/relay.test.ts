@@ -97,9 +97,9 @@ describe('the relay of the docs', () => {
     const endless = JSON.stringify({ ...REQUEST, num_inference_steps: 1000, size: '256x256' });
     const answer = post(endless, { signal: page.signal });
     const running = async () => (await (await fetch(`${server.url}/health`)).json()).queue.running;
-    await expect.poll(running, { timeout: 30_000 }).toBe(1);
+    await expect.poll(running).toBe(1);
     page.abort();
     await expect(answer).rejects.toThrow();
-    await expect.poll(running, { timeout: 30_000 }).toBe(0);
+    await expect.poll(running).toBe(0);
   });
 });

@@ -29,14 +29,14 @@ beforeAll(async () => {
   openai = new OpenAI({ fetch, baseURL: 'http://local/v1', apiKey: 'none', maxRetries: 0 });
   const { data } = await local.engine.images.generate(REQUEST);
   expected = data.map(({ b64_json }) => hash(b64_json!));
-}, 60_000);
+});
 
 afterAll(async () => {
   await server?.stop();
   await local?.[Symbol.asyncDispose]();
 });
 
-describe('the same request and seed give the same PNG bytes', { timeout: 30_000 }, () => {
+describe('the same request and seed give the same PNG bytes', () => {
   it('through the function call, two different pictures of one batch', async () => {
     const response = await local.engine.images.generate(REQUEST);
     expect(schemaErrors('ImageRequest', REQUEST)).toEqual([]);

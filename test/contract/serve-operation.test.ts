@@ -36,7 +36,7 @@ beforeAll(async () => {
     bundle: await openInMemory(await tinyBundle()),
     backend: await createNodeBackend(),
   });
-}, 60_000);
+});
 afterAll(() => pipeline?.dispose());
 
 interface Open extends Listening, AsyncDisposable {
@@ -73,9 +73,9 @@ function post({ url }: Listening, body: object | string, init: RequestInit = {})
 
 const code = async (response: Response) => [response.status, (await response.json()).error.code];
 const running = ({ engine }: Open, count: number) =>
-  expect.poll(() => engine.queue.running + engine.queue.waiting, { timeout: 10_000, interval: 5 }).toBe(count);
+  expect.poll(() => engine.queue.running + engine.queue.waiting, { interval: 5 }).toBe(count);
 
-describe('serve for its operator', { timeout: 60_000 }, () => {
+describe('serve for its operator', () => {
   it('says in the text format of Prometheus what it did', async () => {
     await using server = await open();
     await (await post(server, { ...REQUEST, output_format: 'url' })).json();
@@ -129,7 +129,7 @@ describe('serve for its operator', { timeout: 60_000 }, () => {
   });
 
   it('lets what runs finish when it stops, and hands back what waits', async () => {
-    await using server = await open({}, { graceMs: 10_000 });
+    await using server = await open({}, { graceMs: 60_000 });
     const first = post(server, { ...REQUEST, num_inference_steps: 100 });
     await running(server, 1);
     const second = post(server, REQUEST);
@@ -194,7 +194,7 @@ async function dial({ url }: Listening): Promise<{ socket: Socket; received: Pro
   return { socket, received };
 }
 
-describe('serve among clients that behave badly', { timeout: 60_000 }, () => {
+describe('serve among clients that behave badly', () => {
   const quick = { headersMs: 300, requestMs: 600 };
 
   it.each([
@@ -214,7 +214,8 @@ describe('serve among clients that behave badly', { timeout: 60_000 }, () => {
     } finally {
       clearInterval(drip);
     }
-    expect((await fetch(`${server.url}/health`)).status).toBe(200);
+    // On a busy machine a good client too may be too slow once.
+    await expect.poll(async () => (await fetch(`${server.url}/health`)).status).toBe(200);
   });
 
   it('answers requests that come at once over one connection, in their order', async () => {

@@ -37,7 +37,7 @@ beforeAll(async () => {
   images = new MemoryPictures({ lifetimeMs: 1000, now: () => now });
   engine = createNodeEngine({ pipeline, publish: (png) => images.add(png), maxWaiting: 2 });
   server = await listen(createApp({ engine, images, hosts: ['127.0.0.1'] }), '127.0.0.1', 0);
-}, 60_000);
+});
 
 afterAll(async () => {
   await server?.close();
@@ -45,7 +45,7 @@ afterAll(async () => {
 });
 
 /** What a test started has ended before the next begins. */
-afterEach(() => expect.poll(() => engine.queue.running, { timeout: 10_000 }).toBe(0));
+afterEach(() => expect.poll(() => engine.queue.running).toBe(0));
 
 function post(body: object, init: RequestInit = {}, url = server.url): Promise<Response> {
   return fetch(`${url}/v1/images/generations`, {
@@ -58,7 +58,7 @@ function post(body: object, init: RequestInit = {}, url = server.url): Promise<R
 
 const code = async (response: Response) => [response.status, (await response.json()).error.code];
 
-describe('serve', { timeout: 30_000 }, () => {
+describe('serve', () => {
   it('says what it serves, and how it is', async () => {
     const models = await (await fetch(`${server.url}/v1/models`)).json();
     expect(schemaErrors('ModelList', models)).toEqual([]);

@@ -3,7 +3,7 @@ import type { Browser, BrowserContext, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { axeViolations } from './support/axe.ts';
 import { layoutFaults } from './support/layout.ts';
-import { done, draw, fill, launch, ready } from './support/maker.ts';
+import { done, draw, fill, launch, PATIENCE_MS, ready } from './support/maker.ts';
 import { shownPicture } from './support/shown-picture.ts';
 
 /** What the built page must be besides right: light, still, quick, and usable in every way. */
@@ -17,7 +17,7 @@ beforeAll(async () => {
   browser = await launch();
   context = await browser.newContext({ viewport: { width: 1000, height: 900 }, serviceWorkers: 'block' });
   page = await context.newPage();
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(PATIENCE_MS);
 });
 afterAll(() => browser?.close());
 

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { withoutSecondRuntime } from '../../packages/images/vite.plugins.ts';
 import { startServer } from '../support/server.ts';
 import { axeViolations } from './support/axe.ts';
-import { draw, launch, openMore, ready } from './support/maker.ts';
+import { draw, launch, openMore, PATIENCE_MS, ready } from './support/maker.ts';
 import { shownPicture } from './support/shown-picture.ts';
 
 /** Each code that the page gives for a picture is run as it was given, and draws that picture. */
@@ -36,8 +36,8 @@ beforeAll(async () => {
   browser = await launch(['--disable-gpu', '--no-sandbox']);
   const permissions = ['clipboard-read', 'clipboard-write'];
   context = await browser.newContext({ viewport: { width: 1000, height: 900 }, permissions, serviceWorkers: 'block' });
+  context.setDefaultTimeout(PATIENCE_MS);
   page = await context.newPage();
-  page.setDefaultTimeout(60_000);
   await page.goto(site);
   await ready(page);
   await openMore(page);

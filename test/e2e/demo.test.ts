@@ -5,7 +5,7 @@ import { checkPicture } from '../../models/tiny/scenes/check.ts';
 import type { Scene } from '../../models/tiny/scenes/grammar.ts';
 import { compare } from '../../models/tiny/scenes/score.ts';
 import { axeViolations } from './support/axe.ts';
-import { done, draw, fill, launch, ready } from './support/maker.ts';
+import { done, draw, fill, launch, PATIENCE_MS, ready } from './support/maker.ts';
 import { shownPicture } from './support/shown-picture.ts';
 
 const site = inject('site');
@@ -23,7 +23,7 @@ afterAll(async () => {
 async function openPage(query: string, width = 1000): Promise<Page> {
   // What the service worker keeps of the page is away.test.ts's.
   const page = await browser.newPage({ viewport: { width, height: 800 }, serviceWorkers: 'block' });
-  page.setDefaultTimeout(5 * 60_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   await page.goto(site + query);
   await ready(page);
   return page;
@@ -158,11 +158,12 @@ describe('the served page', () => {
 
   it('draws where the browser has no room for the model, and says that it is not kept', async () => {
     const context = await browser.newContext();
+    context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
     const session = await context.newCDPSession(page);
     await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(site).origin, quotaSize: 3e6 });
     await page.goto(`${site}?backend=wasm`);
-    await page.waitForSelector('#generate:enabled, #error:not([hidden])', { timeout: 5 * 60_000 });
+    await page.waitForSelector('#generate:enabled, #error:not([hidden])');
     expect(await page.textContent('#backend')).toMatch(
       /which is slow\. The next visit fetches it again: .* need [\d.]+ MB more/,
     );

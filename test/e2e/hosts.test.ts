@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { codeBlocks } from '../support/docs.ts';
 import { serveFolder } from '../support/serve-folder.ts';
-import { draw, launch, ready } from './support/maker.ts';
+import { draw, launch, PATIENCE_MS, ready } from './support/maker.ts';
 import { nginxIsMissing, startNginx } from './support/nginx.ts';
 
 /** The built page on the hosts of docs/deploy.md, as that page says. */
@@ -44,7 +44,7 @@ interface Visit {
 async function visit(url: string, query = '?backend=wasm'): Promise<Visit> {
   const context = await browser.newContext({ viewport: { width: 1000, height: 900 } });
   const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   const refused: string[] = [];
   const headers = new Map<string, Record<string, string>>();
   page.on('console', (message) => {
@@ -68,7 +68,7 @@ async function drawOffline(page: Page): Promise<void> {
       const keys = name === undefined ? [] : await (await caches.open(name)).keys();
       return keys.some(({ url }) => url.endsWith('.wasm'));
     });
-  await expect.poll(isKept, { timeout: 60_000 }).toBe(true);
+  await expect.poll(isKept).toBe(true);
   await page.context().setOffline(true);
   await page.reload();
   await ready(page);
@@ -106,8 +106,8 @@ describe('the built page', () => {
     const missing = nginxIsMissing();
     skip(missing !== undefined, missing);
     const server = (await nginx('server')).replace('/srv/flux/', `${folder}/`);
-    const host = await startNginx(await nginx('http'), server);
-    const { page, refused, headers } = await visit(`${host.url}flux/`);
+    const url = await startNginx(await nginx('http'), server);
+    const { page, refused, headers } = await visit(`${url}flux/`);
     expect(refused).toEqual([]);
     expect(header(headers, /\.wasm$/, 'content-encoding')).toEqual(['gzip']);
     expect(header(headers, /\.wasm$/, 'content-type')).toEqual(['application/wasm']);
@@ -117,10 +117,9 @@ describe('the built page', () => {
     );
     expect(header(headers, /^\?backend/, 'cache-control')).toEqual(['no-cache']);
     expect(new Set(header(headers, /./, 'content-security-policy'))).toEqual(new Set([policy.trim()]));
-    expect((await fetch(`${host.url}flux/none.js`)).status).toBe(404);
+    expect((await fetch(`${url}flux/none.js`)).status).toBe(404);
     await drawOffline(page);
     await page.context().close();
-    await host.close();
   });
 
   it('draws on a host that compresses all text, as GitHub Pages does, and without a network afterwards', async () => {
@@ -150,8 +149,9 @@ describe('the built page', () => {
     }
     const server = await serveFolder(pages);
     const page = await browser.newPage({ serviceWorkers: 'block' });
+    page.setDefaultTimeout(PATIENCE_MS);
     await page.goto(server.url);
-    await page.waitForSelector('#error:not([hidden])', { timeout: 60_000 });
+    await page.waitForSelector('#error:not([hidden])');
     expect(await page.textContent('#error')).toMatch(/asyncify\S*\.wasm must be there, got status 404/);
     await page.close();
     const drawn = await visit(server.url);

@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { done, launch, ready } from './support/maker.ts';
+import { done, launch, PATIENCE_MS, ready } from './support/maker.ts';
 
 /** Everything that the page does, by somebody who has a keyboard and no pointer. */
 
@@ -10,7 +10,7 @@ let page: Page;
 beforeAll(async () => {
   browser = await launch();
   page = await browser.newPage({ viewport: { width: 1000, height: 900 }, serviceWorkers: 'block' });
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   await page.goto(`${inject('site')}?backend=wasm`);
   await ready(page);
 });
@@ -66,7 +66,7 @@ describe('the page by keyboard alone', () => {
     await done(page);
     await tabTo('#tools button', 'Vary');
     await press('Enter');
-    await expect.poll(thumbs, { timeout: 60_000 }).toBe(2);
+    await expect.poll(thumbs).toBe(2);
     await type('#steps', '1000');
     await press('Control+Enter');
     await page.waitForSelector('#cancel:not([hidden])');
@@ -94,7 +94,7 @@ describe('the page by keyboard alone', () => {
     await press('ArrowDown');
     await tabTo('#tools button', 'Delete');
     await press('Enter');
-    await expect.poll(thumbs, { timeout: 60_000 }).toBe(1);
+    await expect.poll(thumbs).toBe(1);
     await tabTo('#gallery button', 'Delete all');
     await press('Enter');
     await page.waitForSelector('#ask-dialog[open]');
@@ -105,7 +105,7 @@ describe('the page by keyboard alone', () => {
     await press('Enter');
     await tabTo('#ask-yes');
     await press('Enter');
-    await expect.poll(thumbs, { timeout: 60_000 }).toBe(0);
+    await expect.poll(thumbs).toBe(0);
     await tabTo('#keep-pictures');
     await press('Space');
     expect(await page.isChecked('#keep-pictures')).toBe(false);

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { axeViolations } from './support/axe.ts';
-import { draw, launch, ready } from './support/maker.ts';
+import { draw, launch, PATIENCE_MS, ready } from './support/maker.ts';
 import { shownPicture } from './support/shown-picture.ts';
 
 /** What the page keeps of models: checked, read from the disk in place, cleared. */
@@ -21,7 +21,7 @@ beforeAll(async () => {
   browser = await launch();
   context = await browser.newContext({ viewport: { width: 1000, height: 900 } });
   page = await context.newPage();
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   await page.goto(`${site}?backend=wasm`);
   await ready(page);
   await draw(page, WISH);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { checkPicture } from '../../models/tiny/scenes/check.ts';
 import { pngText } from '../support/png-text.ts';
 import { axeViolations } from './support/axe.ts';
-import { done, draw, fill, launch, openMore, ready } from './support/maker.ts';
+import { done, draw, fill, launch, openMore, PATIENCE_MS, ready } from './support/maker.ts';
 import { shownPicture } from './support/shown-picture.ts';
 
 /** What people do with the page, in one visit and the next. */
@@ -20,8 +20,8 @@ beforeAll(async () => {
     viewport: { width: 1000, height: 900 },
     permissions: ['clipboard-read', 'clipboard-write', 'notifications'],
   });
+  context.setDefaultTimeout(PATIENCE_MS);
   page = await context.newPage();
-  page.setDefaultTimeout(60_000);
   await page.goto(`${inject('site')}?backend=wasm`);
   await ready(page);
 });
@@ -214,6 +214,31 @@ describe('the page', () => {
       .first()
       .waitFor();
     expect(await page.inputValue('#seed')).toBe('77');
+  });
+
+  it('shares the file of a picture and its prompt, where the browser can', async () => {
+    const shared = await page.evaluateHandle(() => {
+      const seen: { name: string; type: string; text: string; base64: string }[] = [];
+      Object.assign(navigator, {
+        canShare: ({ files }: ShareData) => files?.length === 1,
+        async share({ files, text = '' }: ShareData) {
+          const [file] = files!;
+          const bytes = new Uint8Array(await file!.arrayBuffer());
+          const base64 = btoa([...bytes].map((byte) => String.fromCharCode(byte)).join(''));
+          seen.push({ name: file!.name, type: file!.type, text, base64 });
+          // As where the person closes the sheet.
+          throw new DOMException('closed', 'AbortError');
+        },
+      });
+      return seen;
+    });
+    await draw(page, { prompt: 'a red house', steps: 1, seed: 4 });
+    await button('Share').click();
+    await expect.poll(() => shared.evaluate((seen) => seen.length)).toBe(1);
+    const { base64, ...said } = (await shared.jsonValue())[0]!;
+    expect(said).toEqual({ name: 'flux-srpo-4.png', type: 'image/png', text: 'a red house' });
+    expect(Buffer.from(base64, 'base64').equals(await download())).toBe(true);
+    await page.evaluate(() => Object.assign(navigator, { canShare: undefined, share: undefined }));
   });
 
   it('reads what A1111 and ComfyUI wrote, and says what does not apply', async () => {

@@ -10,7 +10,7 @@ import { type StandInHub, startHub } from '../support/hub.ts';
 import { readNodeFixture } from '../support/node-fixtures.ts';
 import { putSmallFlux } from '../support/small-flux.ts';
 import { axeViolations } from './support/axe.ts';
-import { done, fill, launch } from './support/maker.ts';
+import { done, fill, launch, PATIENCE_MS } from './support/maker.ts';
 import { shownPicture } from './support/shown-picture.ts';
 
 /**
@@ -40,7 +40,7 @@ beforeAll(async () => {
   hub.files.delete(q4!);
   browser = await launch();
   page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   page.on('console', (message) => said.push(message.text()));
   page.on('request', (request) => said.push(request.url() + (request.postData() ?? '')));
   work = await mkdtemp(join(tmpdir(), 'flux-srpo-e2e-recipe-'));
@@ -76,6 +76,28 @@ async function pauseAtPart(part: number): Promise<void> {
     });
     observer.observe(text, { characterData: true, childList: true, subtree: true });
   }, part);
+}
+
+/**
+ * From here on the second half of a file does not come, so that an import cannot be done before it
+ * is paused.
+ *
+ * @returns lets it come
+ */
+function holdBack(path: string): () => void {
+  const file = hub.files.get(path)!;
+  let goOn = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  hub.files.set(path, {
+    ...file,
+    async read(start, end) {
+      if (end > file.size / 2) await held;
+      return file.read(start, end);
+    },
+  });
+  return goOn;
 }
 
 describe('a recipe in the page', () => {
@@ -118,8 +140,10 @@ describe('a recipe in the page', () => {
     await page.getByLabel('I have read this licence and accept it.').check();
     hub.signedFor = 4;
     await pauseAtPart(5);
+    const goOn = holdBack('Comfy-Org/Lumina_Image_2.0_Repackaged/split_files/vae/ae.safetensors');
     await button('Get it').click();
     await page.waitForFunction(() => document.getElementById('recipe-stage')!.textContent!.startsWith('Paused.'));
+    goOn();
     expect(await button('Go on').isEnabled()).toBe(true);
     expect(await axeViolations(page)).toEqual([]);
     await open(page, `?backend=wasm&hub=${hub.endpoint}`);
@@ -186,7 +210,7 @@ describe('a recipe on a machine without WebGPU', () => {
     hub.gated.clear();
     const browser = await launch(['--disable-gpu', '--no-sandbox']);
     const page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
-    page.setDefaultTimeout(60_000);
+    page.setDefaultTimeout(PATIENCE_MS);
     await open(page, `?hub=${hub.endpoint}`);
     await page.getByText('Get SRPO', { exact: true }).click();
     await page.check('#recipe-accept');

@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type StaticServer, serveFolder } from '../support/serve-folder.ts';
 import { startServer } from '../support/server.ts';
-import { draw, launch, ready } from './support/maker.ts';
+import { draw, launch, PATIENCE_MS, ready } from './support/maker.ts';
 
 /** What docs/embed.md tells servers to send where wasm is to compute in threads. */
 const ISOLATION = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
@@ -22,7 +22,7 @@ afterAll(async () => {
 
 async function openPage(query: string): Promise<Page> {
   const page = await browser.newPage({ serviceWorkers: 'block' });
-  page.setDefaultTimeout(5 * 60_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   await page.goto(site.url + query);
   await ready(page);
   return page;

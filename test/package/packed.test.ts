@@ -5,7 +5,7 @@ import type { createFluxSrpo, FluxSrpo, ImageRequestNonStreaming } from 'flux-sr
 import { type Browser, chromium } from 'playwright';
 import { build, createServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
+import { chromiumOptions } from '../../scripts/lib/chromium.mjs';
 import { installPacked } from '../support/packed.ts';
 import { writePlainSite } from '../support/plain-site.ts';
 import { serveFolder } from '../support/serve-folder.ts';
@@ -67,17 +67,16 @@ interface Page {
 
 let folder: string;
 let app: string;
+/** For a picture on a busy machine. */
+const PATIENCE_MS = 5 * 60_000;
+
 let browser: Browser;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'flux-srpo-packed-'));
   app = join(folder, 'app');
   await installPacked(app);
   await writeBundle('a-3x32', join(folder, 'model'));
-  const executablePath = findChromium();
-  browser = await chromium.launch({
-    args: CHROMIUM_ARGS,
-    ...(executablePath === undefined ? {} : { executablePath }),
-  });
+  browser = await chromium.launch(chromiumOptions());
 });
 afterAll(async () => {
   await browser?.close();
@@ -87,6 +86,7 @@ afterAll(async () => {
 /** Opens a page; gives its final title and the hosts that it sent requests to. */
 async function visit(url: string): Promise<{ title: string; hosts: string[] }> {
   const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
   const hosts = new Set<string>();
   page.on('request', (request) => hosts.add(new URL(request.url()).host));
   await page.goto(url);
@@ -137,6 +137,7 @@ describe('the packed library', () => {
   it('keeps the prompt in the tab: nothing that is sent carries it, and a loaded model needs no network', async () => {
     const server = await serveFolder(join(folder, 'vite'));
     const context = await browser.newContext({ serviceWorkers: 'block' });
+    context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
     const sent: string[] = [];
     context.on('request', (request) => {

@@ -3,13 +3,11 @@ import { caption } from '../../models/tiny/scenes/captions.ts';
 import { checkPicture } from '../../models/tiny/scenes/check.ts';
 import { compare } from '../../models/tiny/scenes/score.ts';
 import { allScenes } from '../../models/tiny/scenes/worlds.ts';
-import { CHROMIUM_ARGS, findChromium } from '../../scripts/lib/chromium.mjs';
+import { CHROMIUM_ARGS, chromiumOptions } from '../../scripts/lib/chromium.mjs';
 
 /** Chromium without WebGPU: wasm is quick enough for a hundred pixels a side. */
 export function launchChromium(): Promise<Browser> {
-  const executablePath = findChromium();
-  const args = CHROMIUM_ARGS.filter((flag) => !/webgpu/.test(flag));
-  return chromium.launch({ args, ...(executablePath === undefined ? {} : { executablePath }) });
+  return chromium.launch(chromiumOptions(CHROMIUM_ARGS.filter((flag) => !/webgpu/.test(flag))));
 }
 
 /** What the prompt of README's first example asks for. */

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright';
 import type { BrowserCommand } from 'vitest/node';
-import { type FaultServer, sendRange, startFaultServer } from '../../support/fault-server.ts';
+import { type FaultServer, startFaultServer } from '../../support/fault-server.ts';
 
 /** What a browser test can ask Node to do. */
 
@@ -56,14 +56,6 @@ export const takeCounts: BrowserCommand<[]> = async () => {
   const { asked, sent } = counting!;
   Object.assign(counting!, { asked: [], sent: 0 });
   return { asked, sent };
-};
-
-/** How many milliseconds the counting server waits before each answer. */
-export const delayAnswers: BrowserCommand<[milliseconds: number]> = async (_context, milliseconds) => {
-  counting!.fault = (exchange) => {
-    setTimeout(() => sendRange(exchange), milliseconds);
-    return true;
-  };
 };
 
 /** How many dedicated workers run in the tested page, as the browser counts them. */

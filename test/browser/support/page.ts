@@ -1,3 +1,6 @@
+/// <reference types="vite/client" />
+import { expect } from 'vitest';
+
 /** For tests that run in a page. */
 
 /**
@@ -27,6 +30,66 @@ export const REAL_WORKER = `${location.origin}/packages/images/src/worker.ts?wor
 
 /** URL of the same worker for the software GPU: gpu-worker.ts says what it changes. */
 export const GPU_WORKER = `${location.origin}/test/browser/support/gpu-worker.ts?worker_file&type=module`;
+
+/** The storage's own worker, which opens no more files than it may, and waits for leave. */
+export interface HeldWorker {
+  workerUrl: string;
+  /** Lets it open so many files more. */
+  allow(files: number): void;
+}
+
+/** @param files that it may open from the start */
+export function heldWorker(files: number): HeldWorker {
+  const name = `held worker ${crypto.randomUUID()}`;
+  const hold = `
+    const { createSyncAccessHandle } = FileSystemFileHandle.prototype;
+    const waiting = [];
+    let left = ${files};
+    new BroadcastChannel("${name}").onmessage = ({ data }) => {
+      left += data;
+      for (const goOn of waiting.splice(0)) goOn();
+    };
+    FileSystemFileHandle.prototype.createSyncAccessHandle = async function (...options) {
+      while (left <= 0) await new Promise((goOn) => waiting.push(goOn));
+      left--;
+      return createSyncAccessHandle.apply(this, options);
+    };`;
+  return {
+    workerUrl: workerUrl(`
+      import 'data:text/javascript,${encodeURIComponent(hold)}';
+      import '${location.origin}/packages/images/src/store/import/import-worker.ts?worker_file&type=module';
+    `),
+    allow(more) {
+      const channel = new BroadcastChannel(name);
+      channel.postMessage(more);
+      channel.close();
+    },
+  };
+}
+
+/**
+ * Another tab takes over within 5 seconds of a close. A busy machine alone may need longer, so the
+ * run that is made to measure demands it.
+ */
+export const TAKE_OVER_MS = import.meta.env.VITE_TEST_FULL === '1' ? 5_000 : 60_000;
+
+export const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Resolves once a value has not changed for half a second: what had begun has ended. */
+export async function untilStill(read: () => unknown): Promise<void> {
+  let before: unknown;
+  do {
+    before = read();
+    await later(500);
+  } while (read() !== before);
+}
+
+/** Resolves once so many requests for locks wait whose names begin like this. */
+export async function untilWaiting(count: number, prefix: string): Promise<void> {
+  const isMeant = ({ name }: LockInfo) => name?.startsWith(prefix);
+  const waiting = async () => (await navigator.locks.query()).pending?.filter(isMeant).length;
+  await expect.poll(waiting).toBeGreaterThanOrEqual(count);
+}
 
 /** Both local backends, as options of `createFluxSrpo`. */
 export const LOCAL_BACKENDS = [

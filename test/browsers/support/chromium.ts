@@ -2,18 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright';
-import { CHROMIUM_ARGS, findChromium } from '../../../scripts/lib/chromium.mjs';
+import { chromiumOptions } from '../../../scripts/lib/chromium.mjs';
 import { settled, unsettle } from '../../support/in-page.ts';
-import type { BrowserOptions, DrivenBrowser } from './browser.ts';
+import { type BrowserOptions, type DrivenBrowser, SCRIPT_MS } from './browser.ts';
 
 export async function openChromium({ room }: BrowserOptions = {}): Promise<DrivenBrowser> {
-  const executablePath = findChromium();
   // With a profile of its own: a private window's HTTP cache takes no file of 14 MB.
   const profile = await mkdtemp(join(tmpdir(), 'flux-srpo-chromium-'));
-  const context = await chromium.launchPersistentContext(profile, {
-    args: CHROMIUM_ARGS,
-    ...(executablePath === undefined ? {} : { executablePath }),
-  });
+  const context = await chromium.launchPersistentContext(profile, chromiumOptions());
+  context.setDefaultTimeout(SCRIPT_MS);
   const page = await context.newPage();
   const session = await context.newCDPSession(page);
   return {

@@ -6,7 +6,7 @@ import { type DrivenBrowser, SCRIPT_MS } from './browser.ts';
 import { openDisplay } from './display.ts';
 import { stop } from './stop.ts';
 
-const START_MS = 10_000;
+const START_MS = 60_000;
 
 /**
  * Opens WebKitGTK's MiniBrowser, driven through WebDriver. Its window is a private one.

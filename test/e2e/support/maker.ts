@@ -1,17 +1,19 @@
 import { type Browser, chromium, type Page } from 'playwright';
 import { expect } from 'vitest';
-import { CHROMIUM_ARGS, findChromium } from '../../../scripts/lib/chromium.mjs';
+import { chromiumOptions } from '../../../scripts/lib/chromium.mjs';
 
-export function launch(args: string[] = CHROMIUM_ARGS): Promise<Browser> {
-  const executablePath = findChromium();
-  return chromium.launch({ args, ...(executablePath === undefined ? {} : { executablePath }) });
+/** A page does most things in a second; what draws on a busy machine takes minutes. */
+export const PATIENCE_MS = 5 * 60_000;
+
+export function launch(args?: string[]): Promise<Browser> {
+  return chromium.launch(chromiumOptions(args));
 }
 
 /**
  * Waits until a prompt can be drawn. A busy software GPU can need minutes for its first kernels.
  */
 export async function ready(page: Page): Promise<void> {
-  await page.waitForSelector('#generate:enabled, #error:not([hidden])', { timeout: 5 * 60_000 });
+  await page.waitForSelector('#generate:enabled, #error:not([hidden])', { timeout: PATIENCE_MS });
   expect(await page.textContent('#error')).toBe('');
 }
 

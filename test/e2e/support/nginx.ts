@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
 import { freePort } from '../../support/free-port.ts';
 
 /** Why nginx cannot be run here; nothing where it can. */
@@ -12,12 +13,13 @@ export function nginxIsMissing(): string | undefined {
 }
 
 /**
- * Runs nginx with these directives.
+ * Runs nginx with these directives until the test has finished.
  *
  * @param http what stands in `http`
  * @param server what stands in its one `server`
+ * @returns its address
  */
-export async function startNginx(http: string, server: string): Promise<{ url: string; close(): Promise<void> }> {
+export async function startNginx(http: string, server: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'flux-srpo-nginx-'));
   const port = await freePort();
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
@@ -36,18 +38,14 @@ ${server}
   child.stderr?.on('data', (data) => {
     said += data;
   });
+  onTestFinished(async () => {
+    if (child.exitCode === null && child.kill()) await once(child, 'exit');
+    await rm(folder, { recursive: true, force: true });
+  });
   const url = `http://127.0.0.1:${port}/`;
-  for (let tries = 0; (await fetch(url).catch(() => undefined)) === undefined; tries++) {
-    if (child.exitCode !== null || tries > 100) throw new Error(`nginx must answer, said: ${said}`);
+  while ((await fetch(url).catch(() => undefined)) === undefined) {
+    if (child.exitCode !== null) throw new Error(`nginx must answer, said: ${said}`);
     await sleep(50);
   }
-  return {
-    url,
-    async close() {
-      const ended = once(child, 'exit');
-      child.kill();
-      await ended;
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
+  return url;
 }

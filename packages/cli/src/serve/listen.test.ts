@@ -62,7 +62,7 @@ function receive(socket: Socket): Promise<{ text: string; ending: string }> {
   });
 }
 
-describe('a connection whose body the server does not want', { timeout: 20_000 }, () => {
+describe('a connection whose body the server does not want', () => {
   it.each([
     ['of a known length that nobody reads', '/unread', 64 * MIB],
     ['of a known length, read to its limit', '/read', 64 * MIB],
@@ -178,21 +178,23 @@ describe('a request that never reaches the app', () => {
 
 describe('a server that stops', () => {
   it('does not wait for connections that no request has come over', async () => {
-    const stopping = await listen(new Hono(), '127.0.0.1', 0);
+    // Longer than the test may take: what runs would be waited for.
+    const stopping = await listen(new Hono(), '127.0.0.1', 0, { graceMs: 600_000 });
     const socket = connect(Number(new URL(stopping.url).port), '127.0.0.1');
     const received = receive(socket);
     await new Promise((resolve) => socket.once('connect', resolve));
-    const start = performance.now();
     await stopping.close();
-    // Ten seconds otherwise, for what runs.
-    expect(performance.now() - start).toBeLessThan(3000);
     await received;
   });
 });
 
 it('lets go of a client that does not take its answer', async () => {
   const app = new Hono().get('/', (c) => c.body(new Uint8Array(64 * MIB)));
-  const impatient = await listen(app, '127.0.0.1', 0, { readerMs: 300 });
+  let onLeft = (): void => undefined;
+  const left = new Promise<void>((resolve) => {
+    onLeft = resolve;
+  });
+  const impatient = await listen(app, '127.0.0.1', 0, { readerMs: 300, onExchange: () => onLeft() });
   const socket = connect(Number(new URL(impatient.url).port), '127.0.0.1');
   let bytes = 0;
   socket.on('data', (data) => {
@@ -202,7 +204,7 @@ it('lets go of a client that does not take its answer', async () => {
   socket.on('error', () => undefined);
   socket.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
   await once(socket, 'data');
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await left;
   const closed = once(socket, 'close');
   socket.removeAllListeners('data').on('data', (data) => {
     bytes += data.length;
