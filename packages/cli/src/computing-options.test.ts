@@ -14,15 +14,19 @@ describe('the options of what computes', () => {
 
   it('take the CPU for the accuracy level that it alone has, and refuse that level on a GPU', () => {
     expect(readComputing({ ...DEFAULTS, 'accuracy-level': '4' })).toMatchObject({ device: 'cpu', accuracyLevel: 4 });
-    expect(() => readComputing({ ...DEFAULTS, device: 'webgpu', 'accuracy-level': '4' })).toThrow(
-      /--accuracy-level 4 needs --device cpu, got webgpu/,
+    expect(readComputing({ ...DEFAULTS, 'accuracy-level': '4-wide' })).toMatchObject({
+      device: 'cpu',
+      accuracyLevel: '4-wide',
+    });
+    expect(() => readComputing({ ...DEFAULTS, device: 'webgpu', 'accuracy-level': '4-wide' })).toThrow(
+      /--accuracy-level 4-wide needs --device cpu, got webgpu/,
     );
   });
 
   it.each([
     ['device', 'cuda', /--device must be one of auto, cpu, webgpu,.*got "cuda"/],
     ['precision', 'f8', /--precision must be one of auto, f32, f16,.*got "f8"/],
-    ['accuracy-level', '3', /--accuracy-level must be one of 0, 4,.*got "3"/],
+    ['accuracy-level', '3', /--accuracy-level must be one of 0, 4, 4-wide,.*got "3"/],
   ])('name what %s can be', (name, value, message) => {
     expect(() => readComputing({ ...DEFAULTS, [name]: value })).toThrow(message);
   });

@@ -1,4 +1,5 @@
 import { InputError, type Precision, strict } from '@flux-srpo/core';
+import type { AccuracyLevel } from '@flux-srpo/runtime/node';
 import { bytesOption } from './options.ts';
 
 /** Options of the commands that compute. */
@@ -15,12 +16,12 @@ export interface Computing {
   /** Bytes to stay within. Absent: no bound was given. */
   budget?: number;
   /** Of the CPU. */
-  accuracyLevel: 0 | 4;
+  accuracyLevel: AccuracyLevel;
 }
 
 const readDevice = strict.oneOf('auto', 'cpu', 'webgpu');
 const readPrecision = strict.oneOf('auto', 'f32', 'f16');
-const readAccuracyLevel = strict.oneOf('0', '4');
+const readAccuracyLevel = strict.oneOf('0', '4', '4-wide');
 
 export function readComputing(values: {
   device: string;
@@ -29,18 +30,18 @@ export function readComputing(values: {
   'accuracy-level': string;
 }): Computing {
   const device = readDevice(values.device, '--device');
-  const accuracyLevel = readAccuracyLevel(values['accuracy-level'], '--accuracy-level') === '4' ? 4 : 0;
-  if (device === 'webgpu' && accuracyLevel === 4) {
-    throw new InputError('--accuracy-level 4 needs --device cpu, got webgpu; leave one of them out', {
+  const level = readAccuracyLevel(values['accuracy-level'], '--accuracy-level');
+  if (device === 'webgpu' && level !== '0') {
+    throw new InputError(`--accuracy-level ${level} needs --device cpu, got webgpu; leave one of them out`, {
       code: 'input/conflict',
       details: { field: '--accuracy-level' },
     });
   }
   return {
     // Whoever asks for what the CPU alone has asks for the CPU.
-    device: accuracyLevel === 4 ? 'cpu' : device,
+    device: level === '0' ? device : 'cpu',
     precision: readPrecision(values.precision, '--precision'),
     ...(values.budget !== undefined && { budget: bytesOption(values.budget, 'budget') }),
-    accuracyLevel,
+    accuracyLevel: level === '4-wide' ? level : level === '4' ? 4 : 0,
   };
 }

@@ -12,3 +12,4 @@ export {
 export { type FixedInput, fixInputs } from './fix-inputs.ts';
 export { CONTRIB_DOMAIN, decodeModel, encodeModel } from './model.ts';
 export type { GraphProto } from './onnx_pb.ts';
+export { type WideLayer, withWideBlocks } from './wide-blocks.ts';

@@ -1,6 +1,6 @@
 import { clearField } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { decodeModel, encodeGraph, encodeModel, fixInputs, withAccuracyLevel } from './index.ts';
+import { decodeModel, encodeGraph, encodeModel, fixInputs, withAccuracyLevel, withWideBlocks } from './index.ts';
 import { createModel } from './model.ts';
 import { AttributeProto_AttributeType, NodeProtoSchema, TensorProto_DataType } from './onnx_pb.ts';
 
@@ -100,6 +100,17 @@ describe('encodeGraph', () => {
     const twice = decodeModel(withAccuracyLevel(withAccuracyLevel(fixed, 1), 4));
     const levels = twice.graph.node[0]!.attribute.filter(({ name }) => name === 'accuracy_level');
     expect(levels).toMatchObject([{ type: AttributeProto_AttributeType.INT, i: 4n }]);
+  });
+
+  it('turns the 4-bit products that are wanted into 8 bits in larger blocks', () => {
+    const numbers = ({ model }: { model: Uint8Array }) =>
+      Object.fromEntries(decodeModel(model).graph.node[0]!.attribute.map(({ name, i }) => [name, i]));
+    const all = withWideBlocks(encodeGraph(graph), 128, () => true);
+    expect(all.layers).toEqual([{ weight: 'w', scales: 's', N: 32, K: 64 }]);
+    expect(numbers(all)).toMatchObject({ bits: 8n, block_size: 128n, K: 64n });
+    // A second time there is none of 4 bits.
+    expect(withWideBlocks(all.model, 256, () => true)).toEqual({ model: all.model, layers: [] });
+    expect(withWideBlocks(encodeGraph(graph), 128, () => false).layers).toEqual([]);
   });
 
   it('has fixed inputs as initializers, and only the others are fed', () => {
