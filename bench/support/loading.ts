@@ -37,7 +37,7 @@ const LANES = 2;
  * How fast blocks get from their files to the device. Every round does all steps one after another,
  * so that a busy machine slows each of them.
  *
- * @param onStep is awaited before each step, and once at the end
+ * @param onStep is called before each step, and with `end` after it
  */
 export async function measureLoading(
   { files, store, read }: Place,
@@ -58,6 +58,7 @@ export async function measureLoading(
     const since = performance.now();
     await act();
     rates[step].push(total / 1000 / (performance.now() - since));
+    onStep('end');
   };
   const inLanes = async (act: (chunk: ManifestChunk, memory: ArrayBuffer) => Promise<unknown>): Promise<void> => {
     const next = chunks.values();
@@ -95,7 +96,6 @@ export async function measureLoading(
       await measure('again', () => load(bundle));
       await bundle.close();
     }
-    onStep('end');
   } finally {
     await stage.close();
     await backend.dispose();
