@@ -1,6 +1,6 @@
 /// <reference types="vite/client" />
 import { createFluxSrpo, type FluxSrpo, type Progress } from 'flux-srpo';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { commands } from 'vitest/browser';
 import { randomNumbers } from '../support/random-numbers.ts';
 import { orderGpu } from './support/gpu-control.ts';
@@ -55,6 +55,29 @@ function drawingPage(): HTMLIFrameElement {
   return frame;
 }
 
+/** The database of pictures, which must be there. */
+function openPictures(): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open('flux-srpo-pictures');
+    opening.onsuccess = () => resolve(opening.result);
+    opening.onerror = () => reject(opening.error);
+  });
+}
+
+/** Lets nobody else write into the database from now on, until the result is called. */
+function holdPictures(database: IDBDatabase): () => void {
+  let isHeld = true;
+  const store = database.transaction('pictures', 'readwrite').objectStore('pictures');
+  // A transaction ends when nothing is asked of it any more.
+  const ask = (): void => {
+    if (isHeld) store.count().onsuccess = ask;
+  };
+  ask();
+  return () => {
+    isHeld = false;
+  };
+}
+
 describe('a picture that was begun with resume', () => {
   it('goes on in another page after its own has gone, and is stored no longer', async () => {
     await using flux = createFluxSrpo({ model: fixture.url, backend: 'wasm' });
@@ -103,6 +126,30 @@ describe('a picture that was begun with resume', () => {
       name: 'AbortError',
     });
     expect(await right.images.pending()).toEqual([]);
+  });
+
+  it('tells what follows a step once that step is stored, in order', async () => {
+    await using flux = createFluxSrpo({ model: fixture.url, backend: 'wasm' });
+    // This makes the database.
+    expect(await flux.images.pending()).toEqual([]);
+    const database = await openPictures();
+    onTestFinished(() => database.close());
+    const told: number[] = [];
+    let release: (() => void) | undefined;
+    const onProgress: Listener = (event) => {
+      if (event.stage !== 'denoise') return;
+      told.push(event.step);
+      if (event.step === 3) release ??= holdPictures(database);
+    };
+    const drawing = flux.images.generate(REQUEST, { resume: true, onProgress });
+    await vi.waitFor(() => expect(release).toBeDefined(), { timeout: 60_000 });
+    // The worker goes on meanwhile.
+    await later(2_000);
+    expect(told.at(-1)).toBe(3);
+    release!();
+    expect((await drawing).data[0]!.b64_json).toBe(expected);
+    expect(new Set(told)).toEqual(new Set(Array.from({ length: STEPS }, (_, i) => i)));
+    expect(told).toEqual(told.toSorted((a, b) => a - b));
   });
 
   it('is stored because it asked: nothing is of another', async () => {

@@ -1,9 +1,18 @@
 import type { Manifest } from '@flux-srpo/core';
 import { sha256Hex } from '@flux-srpo/formats';
-import { createFluxSrpo, type ImportOptions, type ImportSources, isFluxError } from 'flux-srpo';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type ConvertProgress, createFluxSrpo, type ImportOptions, type ImportSources, isFluxError } from 'flux-srpo';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { cdp, commands } from 'vitest/browser';
-import { type HeldWorker, heldWorker, rejection, SMALL, TAKE_OVER_MS, untilWaiting } from './support/page.ts';
+import {
+  type HeldWorker,
+  heldWorker,
+  rejection,
+  SMALL,
+  storedFolder,
+  TAKE_OVER_MS,
+  untilWaiting,
+  workerUrl,
+} from './support/page.ts';
 import type { ServedConversion } from './support/storage-commands.ts';
 
 declare module 'vitest/browser' {
@@ -31,36 +40,72 @@ const { storage } = flux;
 const importAs = (id: string, sources: ImportSources, options: ImportOptions = {}) =>
   storage.import(sources, { id, dtype: DTYPE, ...options });
 
+/** A worker opens for a part: its own, and the journal. */
+const FILES_A_PART = 2;
+
 /** A worker that stands still after so many parts with weights, until it is let go on. */
 function heldAfter(parts: number): HeldWorker {
   const others = manifest.files.filter(({ path }) => !path.startsWith('weights/'));
-  // Before the first part come the journal, the small files, and the check for room.
-  return heldWorker(1 + others.length + 1 + parts);
+  // Before the first part come the small files, the journal, and the check for room.
+  return heldWorker(others.length + 1 + 1 + FILES_A_PART * parts);
 }
 
 async function clear(): Promise<void> {
   for (const { id } of await storage.list()) await storage.remove(id);
 }
 
-/** Asserts that a stored model has exactly the files that the command line wrote. */
-async function expectSameBytes(id: string): Promise<void> {
-  const root = await navigator.storage.getDirectory();
-  const folder = await (await root.getDirectoryHandle('flux-srpo')).getDirectoryHandle(id);
-  const stored = new Map<string, string>();
+/** Path → file of everything that is stored of a model. */
+async function storedFiles(id: string): Promise<Map<string, FileSystemFileHandle>> {
+  const files = new Map<string, FileSystemFileHandle>();
   const walk = async (directory: FileSystemDirectoryHandle, below: string): Promise<void> => {
     for await (const [name, handle] of directory.entries()) {
       if (handle.kind === 'directory') await walk(handle as FileSystemDirectoryHandle, `${below}${name}/`);
-      else {
-        const file = await (handle as FileSystemFileHandle).getFile();
-        stored.set(below + name, await sha256Hex(new Uint8Array(await file.arrayBuffer())));
-      }
+      else files.set(below + name, handle as FileSystemFileHandle);
     }
   };
-  await walk(folder, '');
+  await walk(await storedFolder(id), '');
+  return files;
+}
+
+/** Asserts that a stored model has exactly the files that the command line wrote. */
+async function expectSameBytes(id: string): Promise<void> {
+  const stored = new Map<string, string>();
+  for (const [path, handle] of await storedFiles(id)) {
+    const file = await handle.getFile();
+    stored.set(path, await sha256Hex(new Uint8Array(await file.arrayBuffer())));
+  }
   const expected = new Map(manifest.files.map(({ path, sha256 }) => [path, sha256]));
   expected.set('manifest.json', manifestHash);
   expect(Object.fromEntries(stored)).toEqual(Object.fromEntries(expected));
 }
+
+/** The real worker, which hangs in a write after nine parts until `alarm` is revoked. */
+const hangingWorker = (alarm: string) =>
+  workerUrl(`
+    import "data:text/javascript,${encodeURIComponent(`
+      const { postMessage } = self;
+      let [isDue, hasHung] = [false, false];
+      self.postMessage = (message) => {
+        isDue ||= message.progress?.parts.done >= 9;
+        postMessage(message);
+      };
+      function hang() {
+        for (;;) {
+          const request = new XMLHttpRequest();
+          request.open('GET', '${alarm}', false);
+          try { request.send(); } catch { return; }
+        }
+      }
+      const { write } = FileSystemSyncAccessHandle.prototype;
+      FileSystemSyncAccessHandle.prototype.write = function (...chunk) {
+        if (isDue && !hasHung) {
+          hasHung = true;
+          hang();
+        }
+        return write.apply(this, chunk);
+      };`)}";
+    import '${location.origin}/packages/images/src/store/import/import-worker.ts?worker_file&type=module';
+  `);
 
 beforeAll(async () => {
   served = await commands.convertFixtureWithCli('a-3x32', DTYPE);
@@ -180,7 +225,7 @@ describe('an import', () => {
     );
     const other = rejection(importAs('twice', { folder: files }, { dtype: 'q4' }));
     await untilWaiting(2, 'flux-srpo import twice');
-    held.allow(9);
+    held.allow(6 * FILES_A_PART);
     await expect.poll(() => Math.min(done, followed)).toBeGreaterThanOrEqual(9);
     expect(isFluxError(await other, 'input/conflict')).toBe(true);
     closed = performance.now();
@@ -190,6 +235,39 @@ describe('an import', () => {
     expect(notices).toContain('continued');
     expect(tookOver - closed).toBeLessThan(TAKE_OVER_MS);
     await expectSameBytes('twice');
+  });
+
+  it('goes on within 15 s in another tab where the one that imports hangs, which is told so when it wakes', async () => {
+    let [told, tookOver] = [0, 0];
+    const alarm = URL.createObjectURL(new Blob(['still']));
+    onTestFinished(() => URL.revokeObjectURL(alarm));
+    const onTold = ({ parts }: ConvertProgress): void => {
+      told = parts.done;
+    };
+    const hanging = { workerUrl: hangingWorker(alarm), onProgress: onTold };
+    const hung = rejection(importAs('hung', { folder: files }, hanging));
+    await expect.poll(() => told).toBeGreaterThanOrEqual(9);
+    const notices: string[] = [];
+    const onProgress = (): void => {
+      if (tookOver === 0) tookOver = performance.now();
+    };
+    const onNotice = ({ type }: { type: string }) => notices.push(type);
+    const asked = performance.now();
+    const model = await importAs('hung', { folder: files }, { onProgress, onNotice });
+    expect([model.state, notices.includes('continued')]).toEqual(['complete', true]);
+    expect(tookOver - asked).toBeLessThan(10_000 + TAKE_OVER_MS);
+    // It hangs in a write, and the browser lets nobody else touch that file.
+    expect([...(await storedFiles('hung')).keys()].filter((path) => path.includes(' '))).toHaveLength(1);
+    URL.revokeObjectURL(alarm);
+    expect(isFluxError(await hung, 'input/conflict')).toBe(true);
+    // The browser closes its file a little later.
+    await vi.waitFor(
+      async () => {
+        expect(await storage.list()).toEqual([model]);
+        await expectSameBytes('hung');
+      },
+      { timeout: 30_000 },
+    );
   });
 
   it('that another tab finishes is finished in both', async () => {

@@ -118,6 +118,31 @@ describe.each(BROWSERS)('%s', (name) => {
     return 'yes';
   });
 
+  tries('private', async () => {
+    if (name === 'WebKitGTK') return { skipped: 'its window is a private one' };
+    const window = await open({ isPrivate: true });
+    try {
+      await window.goto(site.url);
+      await window.run('await ready');
+      const told = (await window.run(`
+        const flux = create({});
+        const { isKept } = await flux.load();
+        const { code: keep } = await failure(create({ keep: true }).load());
+        const { code: resume } = await failure(flux.images.generate(REQUEST, { resume: true }));
+        return { isKept, keep, resume, stored: (await stored()).length, drawn: await draw(flux) };`)) as {
+        isKept: boolean;
+      };
+      const refused = 'storage/unavailable';
+      // A picture goes on in either: IndexedDB is there.
+      const { isKept } = told;
+      const same = { isKept, drawn: drawnByChromium };
+      expect(told).toEqual(isKept ? { ...same, stored: 1 } : { ...same, stored: 0, keep: refused });
+      return isKept ? 'yes' : { refused };
+    } finally {
+      await window.close();
+    }
+  });
+
   tries('offline', async () => {
     if (!hasFiles) return { skipped: 'it keeps nothing' };
     await run('window.flux = create({}); await flux.load()');

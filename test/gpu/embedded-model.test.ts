@@ -11,12 +11,9 @@ import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { NOTHING } from '../support/linear-graph.ts';
 import { psnr } from '../support/psnr.ts';
-import { lanes, missing } from './support/adapter.ts';
+import { missing, repeated } from './support/adapter.ts';
 
 const REQUEST: GenerateRequest = { prompt: 'a red cat on the left in the snow, at night', seed: 5 };
-
-/** A picture takes half a minute on a busy machine: `npm test` draws with one size of subgroups. */
-const isLong = lanes !== undefined && lanes !== 8 && process.env.TEST_FULL !== '1';
 
 /** As test/browser/memory.browser.test.ts allows at full width. */
 const PLAN_TOLERANCE = 0.05;
@@ -33,7 +30,8 @@ async function generateOn(backend: Backend): Promise<GenerateResult> {
 describe('the embedded model on this GPU', () => {
   beforeEach(({ skip }) => {
     skip(missing !== undefined, missing);
-    skip(isLong, 'npm test draws with 8 lanes; npm run test:full with 4 and 16 too');
+    // A picture takes half a minute on a busy machine.
+    skip(repeated !== undefined, repeated);
   });
 
   // Oracle: onnxruntime-node. Seen on Mesa 26's lavapipe with 4, 8 and 16 lanes (2026-11-28): the

@@ -7,7 +7,7 @@ import { createFluxSrpo } from 'flux-srpo/node';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { SMALL, tinyBundle } from '../support/engine.ts';
 import { writeFiles } from '../support/write-files.ts';
-import { adapter, lanes, missing } from './support/adapter.ts';
+import { adapter, missing, repeated } from './support/adapter.ts';
 import { withEngine } from './support/small-engine.ts';
 import { cacheWithVerdict } from './support/verdict.ts';
 
@@ -21,9 +21,6 @@ const LEVELS = 1;
 
 const REQUEST = { ...SMALL, seed: 7, response_format: 'b64_json' } as const;
 
-/** Nothing here depends on the size of subgroups. */
-const isRepeated = lanes !== undefined && lanes !== 8;
-
 let folder: string;
 let onCpu: Uint8Array;
 
@@ -31,7 +28,7 @@ const pixelsOf = ({ data }: { data: { b64_json?: string }[] }): Uint8Array =>
   decode(Buffer.from(data[0]!.b64_json!, 'base64')).data as Uint8Array;
 
 beforeAll(async () => {
-  if (missing !== undefined || isRepeated) return;
+  if (missing !== undefined || repeated !== undefined) return;
   const files = await tinyBundle();
   folder = await mkdtemp(join(tmpdir(), 'flux-srpo-library-'));
   await writeFiles(folder, files);
@@ -42,10 +39,10 @@ beforeAll(async () => {
 });
 beforeEach(({ skip }) => {
   skip(missing !== undefined, missing);
-  skip(isRepeated, 'seen with 8 lanes');
+  skip(repeated !== undefined, repeated);
 });
 afterAll(async () => {
-  if (missing !== undefined || isRepeated) return;
+  if (missing !== undefined || repeated !== undefined) return;
   await rm(process.env.XDG_CACHE_HOME!, { recursive: true });
   await rm(folder, { recursive: true });
   vi.unstubAllEnvs();

@@ -11,6 +11,7 @@ export const CASES = {
   wasm: 'draws on wasm, the same file as Chromium',
   webgpu: 'draws on WebGPU what it draws on wasm',
   keep: 'keeps the model that it loads',
+  private: 'keeps it in a private window too, and draws there',
   offline: 'draws without a server, in a new worker too',
   once: 'fetches a model once for two clients that load it at once',
   clear: 'does not say that it keeps what was cleared while it loaded',

@@ -4,6 +4,8 @@ export const SCRIPT_MS = 5 * 60_000;
 export interface BrowserOptions {
   /** Bytes that a site may keep. Default: the browser's own quota. */
   room?: number;
+  /** Whether the window is a private one. */
+  isPrivate?: boolean;
 }
 
 /** A browser with one page open, whichever way it is driven. */

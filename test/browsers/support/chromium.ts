@@ -6,15 +6,18 @@ import { chromiumOptions } from '../../../scripts/lib/chromium.mjs';
 import { settled, unsettle } from '../../support/in-page.ts';
 import { type BrowserOptions, type DrivenBrowser, SCRIPT_MS } from './browser.ts';
 
-export async function openChromium({ room }: BrowserOptions = {}): Promise<DrivenBrowser> {
+export async function openChromium({ room, isPrivate = false }: BrowserOptions = {}): Promise<DrivenBrowser> {
   // With a profile of its own: a private window's HTTP cache takes no file of 14 MB.
   const profile = await mkdtemp(join(tmpdir(), 'flux-srpo-chromium-'));
-  const context = await chromium.launchPersistentContext(profile, chromiumOptions());
+  const context = isPrivate
+    ? await (await chromium.launch(chromiumOptions())).newContext()
+    : await chromium.launchPersistentContext(profile, chromiumOptions());
+  const browser = context.browser()!;
   context.setDefaultTimeout(SCRIPT_MS);
   const page = await context.newPage();
   const session = await context.newCDPSession(page);
   return {
-    version: context.browser()!.version(),
+    version: browser.version(),
     async goto(url) {
       const { origin } = new URL(url);
       if (room !== undefined) await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: room });
@@ -23,6 +26,7 @@ export async function openChromium({ room }: BrowserOptions = {}): Promise<Drive
     run: async (body) => unsettle(await page.evaluate<string>(settled(body))),
     async close() {
       await context.close();
+      await browser.close();
       await rm(profile, { recursive: true, force: true, maxRetries: 5 });
     },
   };

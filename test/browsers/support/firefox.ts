@@ -28,10 +28,15 @@ const PREFS = {
  *
  * @see https://www.w3.org/TR/2025/WD-webdriver-bidi-20250911/
  */
-export async function openFirefox(path: string, { room }: BrowserOptions = {}): Promise<DrivenBrowser> {
+export async function openFirefox(
+  path: string,
+  { room, isPrivate = false }: BrowserOptions = {},
+): Promise<DrivenBrowser> {
   const profile = await mkdtemp(join(tmpdir(), 'flux-srpo-firefox-'));
   const quota = room === undefined ? {} : { 'dom.quotaManager.temporaryStorage.fixedLimit': Math.floor(room / 1024) };
-  const lines = Object.entries({ ...PREFS, ...quota }).map(
+  // Every window is a private one then.
+  const privacy = { 'browser.privatebrowsing.autostart': isPrivate };
+  const lines = Object.entries({ ...PREFS, ...quota, ...privacy }).map(
     ([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});`,
   );
   await writeFile(join(profile, 'user.js'), lines.join('\n'));

@@ -10,7 +10,13 @@ import { installDawn } from '@flux-srpo/runtime/node';
 export const { missing, adapter } = await findAdapter();
 
 /** The lanes of the software adapter that the scripts set up. Undefined on another adapter. */
-export const lanes = process.env.SOFTWARE_GPU_LANES === undefined ? undefined : Number(process.env.SOFTWARE_GPU_LANES);
+const lanes = process.env.SOFTWARE_GPU_LANES === undefined ? undefined : Number(process.env.SOFTWARE_GPU_LANES);
+
+/** Why a test that hardly depends on the number of lanes is not run again with this one. */
+export const repeated =
+  lanes === undefined || lanes === 8 || process.env.TEST_FULL === '1'
+    ? undefined
+    : 'npm test runs it with 8 lanes; npm run test:full with 4 and 16 too';
 
 async function findAdapter(): Promise<{ missing?: string; adapter?: AdapterReport }> {
   try {

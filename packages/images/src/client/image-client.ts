@@ -53,7 +53,8 @@ export interface GenerateOptions extends LoadOptions {
   /**
    * Keeps the request, prompt included, and the last finished step in this browser (IndexedDB)
    * until the picture is done or aborted: `images.pending()` and `images.resume(id)` go on after a
-   * reload or a crash of the tab. Only for pictures that are drawn here. @default false
+   * reload or a crash of the tab. A step is stored before anything after it is told. Only for
+   * pictures that are drawn here. @default false
    */
   resume?: boolean | undefined;
 }

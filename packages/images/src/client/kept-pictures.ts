@@ -4,6 +4,7 @@ import { createStore, delMany, get, getMany, keys, set, setMany } from 'idb-keyv
 import type { ImageRequest } from '../wire/request.ts';
 import { unixSeconds } from '../wire/response.ts';
 import type { CheckpointNews } from '../worker/protocol.ts';
+import type { Call } from './image-client.ts';
 import { heldLocks, takeLock } from './web-lock.ts';
 
 /** A picture that was begun with `resume: true` and is not finished. */
@@ -119,6 +120,22 @@ export class KeptPicture {
     const [shared, last] = await getMany<unknown>([prepared, step], database);
     const from = shared && last ? { ...(shared as Prepared), ...(last as Omit<Checkpoint, 'prompt'>) } : undefined;
     return new KeptPicture(picture, from, release);
+  }
+
+  /** The same call, which is told what follows a step once that step is stored. */
+  afterSaving(call: Call): Call {
+    const later =
+      <T>(listener: (event: T) => void) =>
+      (event: T): void => {
+        const tell = () => listener(event);
+        this.#writing.then(tell, tell);
+      };
+    const { onProgress, onPartialImage } = call;
+    return {
+      ...call,
+      onProgress: onProgress && later(onProgress),
+      onPartialImage: onPartialImage && later(onPartialImage),
+    };
   }
 
   /** Writes go one after another. One that fails ends the keeping, not the picture. */

@@ -87,8 +87,9 @@ export class LocalClient implements ImageClient {
   async #draw(body: ImageRequest, call: Call, picture?: KeptPicture): Promise<ImageResponse> {
     const { request, transport, warnings } = this.check(body);
     const prepare = (model: LocalModel) => toEngineRequest(request, model);
+    const heard = withEvents(request, call);
     const [output, model] = await this.#ifSupported(() =>
-      this.#engine.generate(prepare, withEvents(request, call), new KeptSteps(picture)),
+      this.#engine.generate(prepare, picture?.afterSaving(heard) ?? heard, new KeptSteps(picture)),
     );
     const wantsPartials = call.onPartialImage !== undefined || call.onEvent !== undefined;
     return localResponse(output, {

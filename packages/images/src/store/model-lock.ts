@@ -8,8 +8,13 @@ import { InputError, StorageError } from '@flux-srpo/core';
 /** Longest wait for a lock. A worker that was stopped a moment ago may still have it. */
 const LOCK_WAIT_MS = 3_000;
 
-/** Runs `work` while nobody else uses the model; `input/conflict` where somebody does. */
-export function withModelAlone<T>(url: string, work: () => Promise<T>): Promise<T> {
+/**
+ * Runs `work` while nobody else uses the model; `input/conflict` where somebody does.
+ *
+ * @param steal takes the lock from whoever has it, whose own call rejects with an `AbortError`
+ */
+export async function withModelAlone<T>(url: string, work: () => Promise<T>, steal = false): Promise<T> {
+  if (steal) return await navigator.locks.request(lockName(url), { steal }, work);
   return withLock(url, 'exclusive', work);
 }
 

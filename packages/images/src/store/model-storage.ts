@@ -131,9 +131,10 @@ export interface ModelStorage {
   /**
    * Converts a checkpoint, or what a recipe names, into a stored model, in a worker. Memory stays
    * bounded whatever the size. Where another tab runs the same import, this one tells how far that
-   * is, and goes on when that tab is closed. Rejects with `storage/quota-exceeded` where it does
-   * not fit, with `input/conflict` where there is a model of that id or another tab imports
-   * another. Of a recipe, rejects with `input/licence` until its licence is accepted, and with
+   * is, and goes on when that tab is closed, or hangs for ten seconds. Rejects with
+   * `storage/quota-exceeded` where it does not fit, with `input/conflict` where there is a model of
+   * that id, another tab imports another, or another tab went on because this one hung. Of a
+   * recipe, rejects with `input/licence` until its licence is accepted, and with
    * `device/limit-too-small` where this machine could not draw.
    */
   import(sources: ImportSources | RecipeSources, options?: ImportOptions): Promise<CompleteModel>;

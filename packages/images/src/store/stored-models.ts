@@ -7,6 +7,7 @@ import {
   checkModelId,
   folderName,
   idOfFolder,
+  isComplete,
   isKeptUrl,
   JOURNAL,
   openModelsFolder,
@@ -14,7 +15,7 @@ import {
   storedManifest,
   urlOf,
 } from './opfs/opfs-models.ts';
-import { ROOM_CHECK, whenUnused } from './opfs/opfs-write.ts';
+import { ROOM_CHECK, removeStrays, whenUnused } from './opfs/opfs-write.ts';
 
 /** What the page sees of stored models. */
 
@@ -51,6 +52,7 @@ async function describe(id: string, handle: OpfsHandle): Promise<StoredModel> {
         code: 'model/manifest-invalid',
       });
     }
+    if (!isKeptUrl(id) && (await isComplete(handle))) await removeStrays(handle);
     const files = await filesOf(handle);
     bytes = sum(files);
     if (!isKeptUrl(id)) checkModelId(id);

@@ -6,7 +6,7 @@ import {
   convertPipeline,
   measureRate,
 } from '@flux-srpo/export';
-import { alone } from '../alone.ts';
+import { type Alone, alone } from '../alone.ts';
 import { withModelAlone } from '../model-lock.ts';
 import type { CompleteModel, ImportForecast } from '../model-storage.ts';
 import { bytesOf, findFolder } from '../opfs/opfs-files.ts';
@@ -28,7 +28,7 @@ interface ImportNews {
 /**
  * Converts a checkpoint into a stored model. Only in a dedicated worker, which may be terminated at
  * any moment. Where another tab runs the same import, this one tells how far that is, and goes on
- * when that tab is closed.
+ * when that tab is closed, or is silent for too long.
  */
 export async function importModel(
   input: ImportInput,
@@ -45,11 +45,10 @@ export async function importModel(
     hasFollowed = true;
     post({ type: 'progress', progress: news.progress });
   };
-  const convert = async (tell: (news: ImportNews) => void): Promise<CompleteModel> => {
-    const done = hasFollowed ? await describeModel(id) : undefined;
-    if (done?.state === 'complete') return done;
-    const models = await openModelsFolder();
-    await findUnfinished(models, id);
+  const convert = async (
+    models: FileSystemDirectoryHandle,
+    tell: (news: ImportNews) => void,
+  ): Promise<CompleteModel> => {
     const { manifest, bytes } = await convertPipeline(source, await opfsSink(models, id), {
       dtype,
       info,
@@ -63,7 +62,21 @@ export async function importModel(
     });
     return { id, kind: 'imported', url, state: 'complete', bytes, model: manifest.model, name: manifest.name };
   };
-  return await alone(`flux-srpo import ${id}`, (tell) => withModelAlone(url, () => convert(tell)), follow);
+  const work: Alone<CompleteModel, ImportNews> = async (tell, isTakeOver) => {
+    const done = hasFollowed ? await describeModel(id) : undefined;
+    if (done?.state === 'complete') return done;
+    const models = await openModelsFolder();
+    await findUnfinished(models, id);
+    return withModelAlone(url, () => convert(models, tell), isTakeOver);
+  };
+  try {
+    return await alone(`flux-srpo import ${id}`, work, follow);
+  } catch (error) {
+    if ((error as DOMException).name !== 'AbortError') throw error;
+    // The other tab may have finished. Nothing more must be written here.
+    self.close();
+    throw conflict(id, `another tab took the import of ${url} over while this one hung; the same call follows it`);
+  }
 }
 
 /** Equal for two imports of the same files with the same settings. */

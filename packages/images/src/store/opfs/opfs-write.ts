@@ -1,6 +1,7 @@
 import { formatBytes, isFluxError, retry, StorageError } from '@flux-srpo/core';
+import type { ByteSink } from '@flux-srpo/formats';
 import { alone } from '../alone.ts';
-import type { SyncAccess, SyncFile } from './opfs-files.ts';
+import { entriesOf, type SyncAccess, type SyncFile } from './opfs-files.ts';
 
 /** Writing in the origin private file system, synchronously: only dedicated workers can. */
 
@@ -17,7 +18,26 @@ export function whenUnused<T>(act: () => Promise<T>): Promise<T> {
   });
 }
 
-export async function openForWriting(
+/** Removes a file or folder, unless it is used elsewhere. */
+export async function removeUnused(
+  folder: FileSystemDirectoryHandle,
+  name: string,
+  options?: FileSystemRemoveOptions,
+): Promise<void> {
+  await folder.removeEntry(name, options).catch((error: DOMException) => {
+    if (!IN_USE.includes(error.name)) throw error;
+  });
+}
+
+/** Removes files that were never closed, which tabs that died have left, and those that hung. */
+export async function removeStrays(folder: FileSystemDirectoryHandle): Promise<void> {
+  for (const [name, handle] of await entriesOf(folder)) {
+    if (handle.kind === 'directory') await removeStrays(handle);
+    else if (name.includes(' ')) await removeUnused(folder, name);
+  }
+}
+
+async function openForWriting(
   folder: FileSystemDirectoryHandle,
   name: string,
 ): Promise<{ file: SyncFile; access: SyncAccess }> {
@@ -26,32 +46,64 @@ export async function openForWriting(
 }
 
 /** Writes all of `bytes`. Some browsers do not throw, but take fewer or answer nonsense. */
-export function writeAll(access: SyncAccess, bytes: Uint8Array, at: number, path: string): void {
+function writeAll(access: SyncAccess, bytes: Uint8Array, at: number, path: string): void {
   const taken = access.write(bytes, { at });
   if (taken !== bytes.length) throw storageFull(path, { expected: bytes.length, got: taken });
 }
 
 /**
- * Writes a file whole or not at all, in place of one that is there: under a name of its own first,
- * so that no other tab is in the way, not even one that was frozen while it wrote the same. It is
- * not flushed: what a power cut takes is found by its hash.
+ * A file that is whole or not there: it is written under a name of its own, and takes the place of
+ * an older one when it is closed. So no other tab is in the way, not even one that was frozen while
+ * it wrote the same.
+ *
+ * @param path of one or two segments; the folder that it names is made
  */
-export function writeFile(folder: FileSystemDirectoryHandle, name: string, bytes: Uint8Array): Promise<void> {
-  return withStorageErrors(name, async () => {
-    const temporary = `${name} ${crypto.randomUUID()}`;
-    const { file, access } = await openForWriting(folder, temporary);
-    try {
-      try {
-        writeAll(access, bytes, 0, name);
-      } finally {
-        access.close();
-      }
-      await file.move(name);
-    } catch (error) {
-      await folder.removeEntry(temporary).catch(() => undefined);
-      throw error;
-    }
+export async function createFile(
+  folder: FileSystemDirectoryHandle,
+  path: string,
+  { flush }: { flush: boolean },
+): Promise<ByteSink> {
+  const guard = <T>(act: () => Promise<T>) => withStorageErrors(path, act);
+  const [name, directory] = path.split('/').reverse() as [string, string?];
+  const temporary = `${name} ${crypto.randomUUID()}`;
+  const [parent, { file, access }] = await guard(async () => {
+    const made = directory === undefined ? folder : await folder.getDirectoryHandle(directory, { create: true });
+    return [made, await openForWriting(made, temporary)] as const;
   });
+  let at = 0;
+  let isWhole = true;
+  return {
+    write: (bytes) =>
+      guard(async () => {
+        isWhole = false;
+        writeAll(access, bytes, at, path);
+        isWhole = true;
+        at += bytes.length;
+      }),
+    close: () =>
+      guard(async () => {
+        let hasName = false;
+        try {
+          if (flush) access.flush();
+          access.close();
+          if (isWhole) await file.move(name);
+          hasName = isWhole;
+        } finally {
+          access.close();
+          if (!hasName) await parent.removeEntry(temporary).catch(() => undefined);
+        }
+      }),
+  };
+}
+
+/** Writes a small file at once. It is not flushed: what a power cut takes is found by its hash. */
+export async function writeFile(folder: FileSystemDirectoryHandle, path: string, bytes: Uint8Array): Promise<void> {
+  const file = await createFile(folder, path, { flush: false });
+  try {
+    await file.write(bytes);
+  } finally {
+    await file.close();
+  }
 }
 
 /** How names of files begin that `hasRoom` makes. No model has one: no id has a blank. */
