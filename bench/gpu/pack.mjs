@@ -15,7 +15,7 @@ import { createRequire } from 'node:module';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { ROOT } from '../../scripts/lib/process.mjs';
-import { bundleBench } from './bundle.mjs';
+import { checkNode, installDependencies } from '../../scripts/lib/setup.mjs';
 
 /**
  * `node bench/gpu/pack.mjs [folder]`: writes `flux-srpo-gpu-bench.tar`, which runs on any x64 Linux
@@ -37,6 +37,10 @@ const runtime = createRequire(join(ROOT, 'packages/runtime/package.json'));
 
 if (process.platform !== 'linux' || process.arch !== 'x64')
   throw new Error(`packing needs Linux on x64, this is ${process.platform} on ${process.arch}`);
+checkNode();
+installDependencies();
+// It imports what may have been missing until here.
+const { bundleBench } = await import('./bundle.mjs');
 const stage = mkdtempSync(join(tmpdir(), 'flux-srpo-pack-'));
 try {
   const top = join(stage, NAME);
