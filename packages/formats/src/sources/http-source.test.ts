@@ -28,6 +28,7 @@ const HANDLERS: Record<string, Handler> = {
   },
   'ignores-range': (_, response) => response.writeHead(200, { 'content-length': BYTES.length }).end(BYTES),
   'ignores-range-chunked': (_, response) => response.writeHead(200).end(BYTES),
+  'large-chunked': (_, response) => response.writeHead(200).end(Buffer.alloc(17 * 2 ** 20)),
   'other-size': (_, response) => response.writeHead(200, { 'content-length': 4000 }).end(BYTES.subarray(0, 4000)),
   'short-body': (_, response, start, end) => {
     response.writeHead(206, { 'content-range': `bytes ${start}-${end - 1}/${BYTES.length}` });
@@ -134,7 +135,8 @@ describe('httpSource', () => {
     expect(seen).toEqual([]);
   });
 
-  it.each(['honest', 'no-content-range', 'ignores-range'])('finds the size on a server that is %s', async (path) => {
+  const SIZED = ['honest', 'no-content-range', 'ignores-range', 'ignores-range-chunked'];
+  it.each(SIZED)('finds the size on a server that is %s', async (path) => {
     expect((await httpSource(`${base}/${path}`)).size).toBe(5000);
   });
 
@@ -260,7 +262,7 @@ describe('httpSource', () => {
     ['gated', '403 Forbidden; it gives this file to others only; on a hub, accept the terms of the model first'],
     ['missing', '404 Not Found; check the address'],
     ['broken', '503 Service Unavailable; try again later'],
-    ['ignores-range-chunked', 'must tell the size of the file, got none; download the file first'],
+    ['large-chunked', 'must tell the size of the file, got none; download the file first'],
     ['compressed-whole', 'content-encoding "gzip" makes meaningless; download the file first'],
   ])('says what to do where the server is %s', async (path, words) => {
     await expect(httpSource(`${base}/${path}`)).rejects.toMatchObject({

@@ -14,7 +14,7 @@ import { badAnswer, badStatus, noRange, noSize, shortBody } from './http-errors.
 import { guardNetwork } from './network-guard.ts';
 import { hostOf, withoutSecrets } from './shown-url.ts';
 
-/** Most bytes that are read and skipped where a server ignores `Range`. */
+/** Most bytes that are read and skipped, or counted, where a server ignores `Range`. */
 const MAX_SKIPPED_BYTES = 16 * 1024 * 1024;
 
 export interface HttpSourceOptions {
@@ -59,10 +59,13 @@ export class RangeRequest {
 
   async askSize(): Promise<number> {
     const response = await this.#fetch({ headers: { range: 'bytes=0-0' } });
-    await response.body?.cancel();
-    const size = await this.#sizeBy(response);
-    this.#opened = { ...validatorsOf(response), size };
-    return size;
+    try {
+      const size = await this.#sizeBy(response);
+      this.#opened = { ...validatorsOf(response), size };
+      return size;
+    } finally {
+      await response.body?.cancel().catch(() => undefined);
+    }
   }
 
   /** The file's size: from `Content-Range`, or where cross-origin rules hide it, from `HEAD`. */
@@ -77,9 +80,22 @@ export class RangeRequest {
     } else {
       if (response.status !== 200) throw badStatus(this.#name, response);
       refusePage(this.#name, response);
-      size = plainLength(response);
+      size = plainLength(response) ?? (await this.#count(response));
     }
     if (size === undefined) throw noSize(this.#name, response);
+    return size;
+  }
+
+  /** The size of a small file, from a server that sends all of it and does not say how much. */
+  async #count(response: Response): Promise<number> {
+    const tooLarge = () => noSize(this.#name, response);
+    // Compressed, it has the length of another text, and the reads that follow would be refused.
+    if (response.headers.get('content-encoding') !== null) throw tooLarge();
+    const guard = <T>(read: () => Promise<T>) => this.#guard(read, undefined);
+    let size = 0;
+    for await (const piece of boundedPieces(response, { maxBytes: MAX_SKIPPED_BYTES, tooLarge, guard })) {
+      size += piece.length;
+    }
     return size;
   }
 
