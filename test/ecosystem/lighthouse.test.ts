@@ -87,10 +87,10 @@ async function isQuiet(): Promise<boolean> {
   return (await takenWhile(2000)) < 0.2;
 }
 
-/** Waits for a quiet machine, for some minutes at most. @returns whether it was, to the end */
+/** Audits when the machine is quiet, or a minute later. `wasQuiet`: it was, before and after. */
 async function auditQuietly(how: readonly string[]): Promise<{ report: Report; wasQuiet: boolean }> {
-  for (let tries = 0; tries < 30 && !(await isQuiet()); tries++) await sleep(2000);
-  const wasQuiet = await isQuiet();
+  let wasQuiet = await isQuiet();
+  for (let tries = 0; tries < 30 && !wasQuiet; tries++) wasQuiet = await isQuiet();
   const report = await audit(...how);
   return { report, wasQuiet: wasQuiet && (await isQuiet()) };
 }
