@@ -10,7 +10,7 @@ import { buildPage } from '../support/build-page.ts';
 import { freePort } from '../support/free-port.ts';
 import { emptyApp, install } from './support/install.ts';
 
-/** The built page as Cloudflare Pages serves a folder: its own server and runtime, without an account. */
+/** The built page behind Cloudflare Pages' own server and runtime, here and without an account. */
 
 const WRANGLER = 'wrangler@4.86.0';
 /** Of the runtime's behaviour. A version of it knows no later one. */
@@ -72,9 +72,9 @@ describe('the built page on Cloudflare Pages', () => {
       ['models/tiny/manifest.json', 200, 'public, max-age=3600, no-transform'],
       ['none.js', 404, 'no-store'],
     ] as const) {
-      const { headers, ...answer } = await fetch(url + path);
-      expect([path, answer.status, headers.get('cache-control')]).toEqual([path, status, caching]);
-      expect(headers.get('content-security-policy')).toBe(policy);
+      const answer = await fetch(url + path);
+      expect([path, answer.status, answer.headers.get('cache-control')]).toEqual([path, status, caching]);
+      expect(answer.headers.get('content-security-policy')).toBe(policy);
     }
   });
 
