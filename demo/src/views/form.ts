@@ -18,6 +18,8 @@ const EXAMPLES = 6;
 export function formView({ stage, form }: State, actions: Actions): TemplateResult {
   const model = modelOf(stage);
   const waiting = stage.at === 'running' ? stage.jobs.length - 1 : 0;
+  const prompt = promptOf(form, model);
+  const examples = (model?.examples ?? []).filter((example) => example !== prompt).slice(0, EXAMPLES);
   const isOpen = stage.at === 'ready' || stage.at === 'running';
   const submit = (event: Event) => {
     event.preventDefault();
@@ -30,10 +32,10 @@ export function formView({ stage, form }: State, actions: Actions): TemplateResu
       rows="3"
       required
       aria-describedby="keys"
-      .value=${live(promptOf(form, model))}
+      .value=${live(prompt)}
       @input=${onPrompt(actions)}
     ></textarea>
-    <fieldset id="examples" aria-label=${words.form.examples}>${(model?.examples ?? []).slice(0, EXAMPLES).map((example) => exampleView(example, actions))}</fieldset>
+    <fieldset id="examples" aria-label=${words.form.examples}>${examples.map((example) => exampleView(example, actions))}</fieldset>
     <div class="row act">
       <button id="generate" type="submit" class="primary" ?disabled=${!isOpen || waiting >= MAX_WAITING}>
         ${makeLabel(form, stage.at === 'running', waiting)}
