@@ -33,7 +33,8 @@ const PHASES = ['encode', 'prepare', 'denoise', 'decode', 'total'] as const;
 
 function timingsView(timings: Timings): TemplateResult {
   const longest = Math.max(...timings.steps);
-  const width = 100 / timings.steps.length;
+  // A few steps are a few bars, not walls.
+  const width = Math.min(100 / timings.steps.length, 10);
   const bars = timings.steps.map((ms, i) => {
     const height = (ms / longest) * 30;
     return svg`<rect x=${i * width} y=${30 - height} width=${width * 0.8} height=${height} />`;

@@ -7,7 +7,7 @@ import { openingErrorView } from './error.ts';
 /** What draws, what leaves the tab, and what this machine can do. */
 export function headerView(state: State, actions: Actions): TemplateResult {
   return html`<p id="about">${aboutOf(state)}</p>
-    <p id="model">${modelView(state, actions)}</p>
+    <p id="model" ?hidden=${state.stage.at === 'failed'}>${modelView(state, actions)}</p>
     <p id="verdict" class="quiet">${verdictOf(state)}</p>
     ${state.stage.at === 'failed' ? openingErrorView(state.stage, actions) : nothing}`;
 }
@@ -20,7 +20,7 @@ function aboutOf({ stage, host }: State): string {
 /** What draws; where that is not the model that the page is named after, the way to it. */
 function modelView({ stage, host }: State, actions: Actions) {
   const name = modelOf(stage)?.name;
-  if (name === undefined) return nothing;
+  if (name === undefined) return words.opening;
   const show = (event: Event) => {
     // The address keeps its settings.
     event.preventDefault();
