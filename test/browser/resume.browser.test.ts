@@ -143,10 +143,13 @@ describe('a picture that was begun with resume', () => {
     };
     const drawing = flux.images.generate(REQUEST, { resume: true, onProgress });
     await vi.waitFor(() => expect(release).toBeDefined(), { timeout: 60_000 });
-    // The worker goes on meanwhile.
-    await later(2_000);
-    expect(told.at(-1)).toBe(3);
-    release!();
+    try {
+      // The worker goes on meanwhile.
+      await later(2_000);
+      expect(told.at(-1)).toBe(3);
+    } finally {
+      release!();
+    }
     expect((await drawing).data[0]!.b64_json).toBe(expected);
     expect(new Set(told)).toEqual(new Set(Array.from({ length: STEPS }, (_, i) => i)));
     expect(told).toEqual(told.toSorted((a, b) => a - b));
