@@ -21,7 +21,7 @@ let server: RunningServer;
 beforeAll(async () => {
   const files = await tinyBundle();
   [local, server] = await Promise.all([openEngine(files), startServer(files)]);
-}, 60_000);
+});
 
 afterAll(async () => {
   await server?.stop();

@@ -37,7 +37,7 @@ beforeAll(async () => {
   site = await servePublishedSite(new Map(below('bundle', await readFolder(EMBEDDED))));
   models = site.models;
   browser = await KilledBrowser.open(site.url, '', ({ stage }) => told.push(stage));
-}, 300_000);
+});
 afterEach(async () => {
   models.fault = () => false;
   await browser.run('await removeAll()');

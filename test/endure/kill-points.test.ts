@@ -86,19 +86,24 @@ const WORKS: Work[] = [
     begin: () => draw(true),
     async goOn(how, isOver) {
       if (how === 'worker terminate' || isOver) return;
-      const { step } = told;
+      const { step, stage } = told;
       const [picture, ...others] = await browser.run<{ id: string; steps: number }[]>(
         `return await create(${model()}).images.pending()`,
       );
       expect(others).toEqual([]);
+      if (picture === undefined) {
+        // It was done, and killed before it could say so.
+        expect(stage).toBe('decode');
+        return;
+      }
       // A step is told once it is stored.
-      expect(picture!.steps).toBeGreaterThanOrEqual(step);
+      expect(picture.steps).toBeGreaterThanOrEqual(step);
       const resumed = await browser.run<{ hash: string; steps: number[] }>(
-        `return await drawn(create(${model()}), (images, onProgress) => images.resume('${picture!.id}', { onProgress }))`,
+        `return await drawn(create(${model()}), (images, onProgress) => images.resume('${picture.id}', { onProgress }))`,
       );
       expect(resumed).toEqual({
         hash: undisturbed.picture,
-        steps: Array.from({ length: STEPS - picture!.steps }, (_, i) => picture!.steps + i),
+        steps: Array.from({ length: STEPS - picture.steps }, (_, i) => picture.steps + i),
       });
       expect(await browser.run(`return await create(${model()}).images.pending()`)).toEqual([]);
     },
@@ -138,7 +143,7 @@ beforeAll(async () => {
   const [manifest] = await browser.run<string[]>('return await manifests(await navigator.storage.getDirectory())');
   const { hash } = await browser.run<{ hash: string }>(`return await ${draw(false)}`);
   undisturbed = { manifest: manifest!, picture: hash, sent };
-}, 300_000);
+});
 
 afterAll(async () => {
   await browser?.close();
@@ -166,14 +171,15 @@ describe(`killed ${KILL_COUNT} times at random, everything goes on`, () => {
     await browser.run(`begin(${work.begin()})`);
     await reached;
     await sleep(delayMs);
-    const isOver = told.share > 1;
     await browser.kill(how);
-    if (how === 'worker terminate' && !isOver) {
-      const outcome = await browser.run('return await outcome');
-      if (work.name !== 'drawing') expect(outcome).toMatchObject({ code: 'device/worker-failed' });
-      else expect(outcome).toMatchObject({ value: { hash: undisturbed.picture } });
+    if (how === 'worker terminate') {
+      const outcome = await browser.run<object>('return await outcome');
+      if (work.name === 'drawing') expect(outcome).toMatchObject({ value: { hash: undisturbed.picture } });
+      else if (!('value' in outcome)) expect(outcome).toMatchObject({ code: 'device/worker-failed' });
     }
-    await expectSound();
+    const stored = await expectSound();
+    // The kill may have come too late to find anything to end.
+    const isOver = work.name === 'drawing' ? told.share > 1 : stored.some(({ state }) => state === 'complete');
     await work.goOn(how, isOver);
   });
 });

@@ -2,12 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, type CDPSession, chromium, type Page } from 'playwright';
-import { CHROMIUM_ARGS, findChromium } from '../../../scripts/lib/chromium.mjs';
+import { chromiumOptions } from '../../../scripts/lib/chromium.mjs';
 import { settled, unsettle } from '../../support/in-page.ts';
 
 /** Everything that ends the work of a page without asking it. */
 export const KILLS = ['page close', 'renderer crash', 'worker terminate', 'browser SIGKILL'] as const;
 export type Kill = (typeof KILLS)[number];
+
+/** What a browser does in a second, a busy machine does in this time. */
+const PATIENCE_MS = 5 * 60_000;
 
 /** What the page says of its work. */
 export interface Told {
@@ -80,11 +83,8 @@ export class KilledBrowser {
   }
 
   async #launch(): Promise<void> {
-    const executablePath = findChromium();
-    this.#context = await chromium.launchPersistentContext(this.#profile, {
-      args: CHROMIUM_ARGS,
-      ...(executablePath === undefined ? {} : { executablePath }),
-    });
+    this.#context = await chromium.launchPersistentContext(this.#profile, chromiumOptions());
+    this.#context.setDefaultTimeout(PATIENCE_MS);
     await this.#context.exposeFunction('tell', this.#onTell);
     await this.#context.addInitScript(this.#script);
   }
