@@ -63,10 +63,11 @@ const sigmas = Array.from(fluxSigmas(Number(values.steps), tokenCount(size), man
 const contenders: Record<string, (out: string) => Promise<Run>> = {
   ours: (out) => ours(out, '0'),
   'ours, level 4': (out) => ours(out, '4'),
+  'ours, level 4-wide': (out) => ours(out, '4-wide'),
   peer,
 };
 
-const runs: Record<string, Run[]> = { ours: [], 'ours, level 4': [], peer: [] };
+const runs = Object.fromEntries(Object.keys(contenders).map((who): [string, Run[]] => [who, []]));
 for (let round = 0; round < Number(values.rounds); round++) {
   for (const [who, draw] of Object.entries(contenders)) {
     const run = await draw(pictureOf(who));
@@ -75,7 +76,7 @@ for (let round = 0; round < Number(values.rounds); round++) {
   }
 }
 const best = (who: string, of: (run: Run) => number): number => Math.min(...runs[who]!.map(of));
-for (const who of ['ours', 'ours, level 4']) {
+for (const who of Object.keys(contenders).filter((each) => each !== 'peer')) {
   const ratio = (of: (run: Run) => number): number => Math.round((1000 * best(who, of)) / best('peer', of)) / 1000;
   line({
     ratioOf: who,
