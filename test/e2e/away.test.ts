@@ -97,24 +97,25 @@ describe('the page', () => {
       } else if (path.endsWith('/sw.js')) {
         const script = await (await fetch(new URL(path, site))).text();
         response.setHeader('content-type', 'text/javascript').end(script.replace('VERSION = "', `$&${version}`));
-      } else return false;
+      } else if (path === '/beside') response.setHeader('content-type', 'text/html').end('another page');
+      else return false;
       return true;
     });
     const { port } = host.address() as AddressInfo;
-    const url = `http://127.0.0.1:${port}${new URL(site).pathname}`;
-    const visit = async () => {
+    const { pathname: scope } = new URL(site);
+    const visit = async (path = scope) => {
       const visitor = await context.newPage();
-      await visitor.goto(url);
+      await visitor.goto(`http://127.0.0.1:${port}${path}`);
       return visitor;
     };
     const kept = (visitor: Page) =>
-      visitor.evaluate(async () => {
-        const { active, waiting } = (await navigator.serviceWorker.getRegistration()) ?? {};
+      visitor.evaluate(async (scope) => {
+        const { active, waiting } = (await navigator.serviceWorker.getRegistration(scope)) ?? {};
         const names = (await caches.keys()).filter((name) => name.startsWith('flux-srpo-page '));
         const counts = await Promise.all(names.map(async (name) => (await (await caches.open(name)).keys()).length));
         const versions = names.map((name) => name.replace('flux-srpo-page ', '').slice(0, 3));
         return { isActive: active?.state === 'activated', isWaiting: waiting !== null, versions, counts };
-      });
+      }, scope);
     const first = await visit();
     // A worker is registered while it is installed, and no longer once that has failed.
     const isRegistered = () =>
@@ -131,11 +132,15 @@ describe('the page', () => {
     await first.reload();
     await expect.poll(async () => (await kept(first)).isWaiting).toBe(true);
     expect((await kept(first)).versions.toSorted()).toEqual([...old.versions, 'new'].toSorted());
+    // Seen from beside the page: a visit while the old one still closes would keep its version.
+    const beside = await visit('/beside');
     await first.close();
-    const next = await visit();
     const taken = { isActive: true, isWaiting: false, versions: ['new'], counts: old.counts };
-    await expect.poll(() => kept(next)).toEqual(taken);
+    await expect.poll(() => kept(beside)).toEqual(taken);
+    const next = await visit();
+    expect(await kept(next)).toEqual(taken);
     await next.close();
+    await beside.close();
     host.close();
   });
 
