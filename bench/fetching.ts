@@ -15,6 +15,7 @@ import { openBundle } from '@flux-srpo/runtime';
 import { folderBundle } from '@flux-srpo/runtime/node';
 import type { Step } from './pages/fetching.page.ts';
 import { writeFewBlocks } from './support/few-blocks.ts';
+import { median } from './support/median.ts';
 import { cpuOfTree } from './support/process-memory.ts';
 import { openProfile } from './support/profile.ts';
 import { serveBench } from './support/serve.ts';
@@ -68,8 +69,4 @@ async function measure({ step, bundle }: { step: Step; bundle: string }): Promis
 
 function medians(all: Record<Step, number[]>): Record<string, number> {
   return Object.fromEntries(Object.entries(all).map(([step, values]) => [step, Math.round(median(values))]));
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }

@@ -24,6 +24,7 @@ import { installDawn } from '@flux-srpo/runtime/node';
 import { generateOnce, modeOf, plannedByDevice } from './support/generation.ts';
 import { PROFILED_STEPS, profileKernels } from './support/kernel-profile.ts';
 import { timeMatMul } from './support/matmul.ts';
+import { median } from './support/median.ts';
 import { modelFiles } from './support/model-files.ts';
 import { profileLines } from './support/profile-lines.ts';
 import { stepFlops } from './support/step-flops.ts';
@@ -107,10 +108,6 @@ async function generate(size: string): Promise<void> {
   const bounds = { teraflops: Number(values.teraflops), gigabytes: Number(values.gigabytes) };
   const about = { size: generation.size, textTokens, precision, machine: bounds };
   for (const each of await profileLines(bundle, await profile.times(), about)) line({ size, ...each });
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 function note(text: string): void {

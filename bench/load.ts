@@ -19,6 +19,7 @@ import { createNodeBackend, folderBundle } from '@flux-srpo/runtime/node';
 import type { Input } from './pages/load.worker.ts';
 import { writeFewBlocks } from './support/few-blocks.ts';
 import { LOAD_STEPS, type LoadRates, type LoadStep, measureLoading, plainReads } from './support/loading.ts';
+import { median } from './support/median.ts';
 import { cpuOfTree } from './support/process-memory.ts';
 import { runInProfile } from './support/profile.ts';
 import { serveBench } from './support/serve.ts';
@@ -92,8 +93,4 @@ function print(what: object, rates: LoadRates, cpu: Partial<Record<LoadStep, num
   const line = { bench: 'load', ...what, unit: 'MB/s', ...each((step) => median(rates[step]), 0), ...ratios };
   const cpuSeconds = each((step) => median(cpu[step]!), 2);
   process.stdout.write(`${JSON.stringify({ ...line, cpuSeconds, load: loadavg()[0] })}\n`);
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }

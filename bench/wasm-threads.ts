@@ -16,6 +16,7 @@ import type { Line } from './gpu/questions.ts';
 import type { Input } from './pages/wasm-threads.worker.ts';
 import { runWorker } from './support/chromium.ts';
 import { writeFewBlocks } from './support/few-blocks.ts';
+import { median } from './support/median.ts';
 import { serveBench } from './support/serve.ts';
 
 const { values } = parseArgs({
@@ -63,6 +64,5 @@ try {
 }
 
 function summary(ms: readonly number[]): { median: number; fastest: number } {
-  const sorted = ms.toSorted((a, b) => a - b);
-  return { median: sorted[Math.floor(sorted.length / 2)]!, fastest: sorted[0]! };
+  return { median: median(ms), fastest: Math.min(...ms) };
 }

@@ -3,6 +3,7 @@ import { type Backend, type Bundle, createPipeline, createWebGpuBackend, openBun
 import { folderBundle } from '@flux-srpo/runtime/node';
 import { PROMPT, SEED } from '../support/generation.ts';
 import { PROFILED_STEPS, profileKernels } from '../support/kernel-profile.ts';
+import { median } from '../support/median.ts';
 import { profileLines } from '../support/profile-lines.ts';
 import { stepFlops } from '../support/step-flops.ts';
 import type { ModelQuestion, Tell } from './questions.ts';
@@ -115,8 +116,4 @@ async function streamingBudget(
     if (plan.phases.denoise.mode === 'streamed' && plan.refusals.length === 0) return (bytes * hundredths) / 100;
   }
   throw new Error('no budget makes the weights stream');
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startServer } from '../support/server.ts';
 import { axeViolations } from './support/axe.ts';
 import { done, draw, fill, launch, PATIENCE_MS, ready } from './support/maker.ts';
+import { openOffline } from './support/open-offline.ts';
 import { shownPicture } from './support/shown-picture.ts';
 
 /** The page and the network: slow, none, and a server that draws. */
@@ -67,16 +68,7 @@ describe('the page', () => {
     page = await context.newPage();
     await page.goto(`${site}?backend=wasm`);
     await ready(page);
-    const isKept = () =>
-      page.evaluate(async () => {
-        const name = (await caches.keys()).find((each) => each.startsWith('flux-srpo-page '));
-        const keys = name === undefined ? [] : await (await caches.open(name)).keys();
-        return keys.some(({ url }) => url.endsWith('.wasm'));
-      });
-    await expect.poll(isKept).toBe(true);
-    await context.setOffline(true);
-    await page.reload();
-    await ready(page);
+    await openOffline(page);
     await draw(page, { prompt: 'a red house', steps: 2, seed: 1 });
     expect(await page.isVisible('#picture')).toBe(true);
     await context.setOffline(false);

@@ -7,6 +7,7 @@ import { codeBlocks } from '../support/docs.ts';
 import { serveFolder } from '../support/serve-folder.ts';
 import { draw, launch, PATIENCE_MS, ready } from './support/maker.ts';
 import { nginxIsMissing, startNginx } from './support/nginx.ts';
+import { openOffline } from './support/open-offline.ts';
 
 /** The built page on the hosts of docs/deploy.md, as that page says. */
 
@@ -60,21 +61,6 @@ async function visit(url: string, query = '?backend=wasm'): Promise<Visit> {
   return { page, refused, headers };
 }
 
-/** Waits until the page's files are kept, then opens it again without a network, and draws. */
-async function drawOffline(page: Page): Promise<void> {
-  const isKept = () =>
-    page.evaluate(async () => {
-      const name = (await caches.keys()).find((each) => each.startsWith('flux-srpo-page '));
-      const keys = name === undefined ? [] : await (await caches.open(name)).keys();
-      return keys.some(({ url }) => url.endsWith('.wasm'));
-    });
-  await expect.poll(isKept).toBe(true);
-  await page.context().setOffline(true);
-  await page.reload();
-  await ready(page);
-  await draw(page, { prompt: 'a red house', steps: 1, seed: 1 });
-}
-
 const header = (headers: Visit['headers'], path: RegExp, name: string) =>
   [...headers].filter(([each]) => path.test(each)).map(([, all]) => all[name]);
 
@@ -118,7 +104,8 @@ describe('the built page', () => {
     expect(header(headers, /^\?backend/, 'cache-control')).toEqual(['no-cache']);
     expect(new Set(header(headers, /./, 'content-security-policy'))).toEqual(new Set([policy.trim()]));
     expect((await fetch(`${url}flux/none.js`)).status).toBe(404);
-    await drawOffline(page);
+    await openOffline(page);
+    await draw(page, { prompt: 'a red house', steps: 1, seed: 1 });
     await page.context().close();
   });
 
@@ -128,7 +115,8 @@ describe('the built page', () => {
     const headers = { 'cache-control': 'max-age=600', 'access-control-allow-origin': '*' };
     const server = await serveFolder(root, headers, { gzip: /\.(html|js|css|json|svg|wasm|webmanifest)$|\/$/ });
     const { page } = await visit(`${server.url}repo/`);
-    await drawOffline(page);
+    await openOffline(page);
+    await draw(page, { prompt: 'a red house', steps: 1, seed: 1 });
     await page.context().close();
     await server.close();
   });
