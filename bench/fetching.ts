@@ -5,7 +5,7 @@
 //   npx tsx bench/fetching.ts [--bundle <folder>] [--rounds 5]
 //
 // One JSON line: MB/s, and MB per CPU second of browser and server together, medians of rounds in
-// which the steps take turns; of bare and least, the medians of each round's ratios.
+// which the steps take turns; of the others, the medians of each round's ratios.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ import { cpuOfTree } from './support/process-memory.ts';
 import { openProfile } from './support/profile.ts';
 import { serveBench } from './support/serve.ts';
 
-const STEPS: readonly Step[] = ['bare', 'least', 'kept', 'checked'];
+const STEPS: readonly Step[] = ['plain', 'bare', 'least', 'kept', 'checked'];
 
 const { values } = parseArgs({ options: { bundle: { type: 'string' }, rounds: { type: 'string', default: '5' } } });
 const temporary = values.bundle === undefined ? await mkdtemp(join(tmpdir(), 'flux-srpo-fetching-')) : undefined;
@@ -31,8 +31,8 @@ try {
   const browser = await openProfile(server.url);
   const { manifest } = await openBundle(folderBundle(folder));
   const bytes = manifest.files.reduce((sum, { size }) => sum + size, 0);
-  const rates: Record<Step, number[]> = { bare: [], least: [], kept: [], checked: [] };
-  const byCpu: Record<Step, number[]> = { bare: [], least: [], kept: [], checked: [] };
+  const rates: Record<Step, number[]> = { plain: [], bare: [], least: [], kept: [], checked: [] };
+  const byCpu: Record<Step, number[]> = { plain: [], bare: [], least: [], kept: [], checked: [] };
   try {
     for (let round = 0; round < Number(values.rounds); round++) {
       for (const step of STEPS) {
@@ -52,6 +52,7 @@ try {
     unit: 'MB/s',
     ...medians(rates),
     perCpuSecond: medians(byCpu),
+    ofPlain: ratio('plain'),
     ofBare: ratio('bare'),
     ofLeast: ratio('least'),
     load: loadavg()[0],

@@ -7,7 +7,7 @@ export type Step = Kind | 'kept' | 'checked';
 
 /** Does one step. @returns MB/s, from when the worker has begun */
 export async function run(step: Step, bundle: string): Promise<number> {
-  if (step === 'bare' || step === 'least') return inWorker({ bundle, kind: step });
+  if (step !== 'kept' && step !== 'checked') return inWorker({ bundle, kind: step });
   const { storage } = createFluxSrpo({ model: bundle, backend: 'wasm' });
   const told: { at: number; loaded: number }[] = [];
   const onProgress = ({ loaded }: TransferProgress) => told.push({ at: performance.now(), loaded });

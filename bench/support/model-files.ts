@@ -50,19 +50,3 @@ export function counted(files: BundleFiles): { files: BundleFiles; sent: () => n
   };
   return { files: { name: files.name, open }, sent: () => bytes };
 }
-
-/** Reads a file or a range of it, as a server answers requests. */
-export async function readFileRange(
-  files: BundleFiles,
-  path: string,
-  range: { start: number; end: number } | undefined,
-): Promise<{ bytes: Uint8Array<ArrayBuffer>; size: number }> {
-  const source = await files.open(path);
-  try {
-    const { start, end } = range ?? { start: 0, end: source.size };
-    const last = Math.min(end, source.size);
-    return { bytes: await source.read(start, last - start), size: source.size };
-  } finally {
-    await source.close?.();
-  }
-}

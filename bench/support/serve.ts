@@ -1,13 +1,15 @@
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { isFluxError } from '@flux-srpo/core';
 import type { BundleFiles } from '@flux-srpo/runtime';
 import { createServer } from 'vite';
-import { readFileRange } from './model-files.ts';
 
 const PAGES = fileURLToPath(new URL('../pages', import.meta.url));
 const LIBRARY_WORKER = fileURLToPath(import.meta.resolve('flux-srpo/worker'));
 const BUNDLE_PATH = '/bundle/';
+/** What is read and sent at once: a chunk of a bundle. */
+const PIECE_BYTES = 8 * 1024 * 1024;
 
 export interface BenchServer {
   /** URL of the empty page. */
@@ -73,22 +75,27 @@ async function answer(
   response: ServerResponse,
 ): Promise<number> {
   const match = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '');
-  const range = match === null ? undefined : { start: Number(match[1]), end: Number(match[2]) + 1 };
-  const found = await readFileRange(files, path, range).catch((error: unknown) => {
+  const source = await files.open(path).catch((error: unknown) => {
     if (isFluxError(error, 'model/file-missing')) return undefined;
     throw error;
   });
-  if (found === undefined) {
+  if (source === undefined) {
     response.writeHead(404).end();
     return 0;
   }
-  const { bytes, size } = found;
-  const length = { 'content-length': bytes.length, 'cache-control': 'no-store' };
-  if (range === undefined) response.writeHead(200, length);
-  else {
-    const last = range.start + bytes.length - 1;
-    response.writeHead(206, { ...length, 'content-range': `bytes ${range.start}-${last}/${size}` });
+  try {
+    const [start, end] =
+      match === null ? [0, source.size] : [Number(match[1]), Math.min(Number(match[2]) + 1, source.size)];
+    const length = { 'content-length': end - start, 'cache-control': 'no-store' };
+    if (match === null) response.writeHead(200, length);
+    else response.writeHead(206, { ...length, 'content-range': `bytes ${start}-${end - 1}/${source.size}` });
+    for (let at = start; at < end && !response.destroyed; at += PIECE_BYTES) {
+      const hasRoom = response.write(await source.read(at, Math.min(PIECE_BYTES, end - at)));
+      if (!hasRoom) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    }
+    response.end();
+    return end - start;
+  } finally {
+    await source.close?.();
   }
-  response.end(bytes);
-  return bytes.length;
 }

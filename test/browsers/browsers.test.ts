@@ -37,6 +37,9 @@ const isThorough = isWriting || process.env.TEST_FULL === '1';
 const ROOM = 500 * 1024;
 
 let site: Site;
+/** What halves may change of a byte: their error is 3e-3 of a picture's range (SPEED.md), so 1 is usual. */
+const HALVES = 3;
+
 /** Oracle of the pictures. */
 let drawnByChromium: string;
 beforeAll(async () => {
@@ -83,6 +86,9 @@ describe.each(BROWSERS)('%s', (name) => {
       else skip(name === 'webgpu', `no adapter was found, and load() said ${finding.refused}`);
     });
 
+  const pipelineUrls = () =>
+    JSON.stringify(Object.fromEntries(site.pipeline.map((path) => [path, `./pipeline/${path}`])));
+
   tries('wasm', async () => {
     expect(await run('return await draw(create({}))')).toBe(drawnByChromium);
     return 'yes';
@@ -101,6 +107,17 @@ describe.each(BROWSERS)('%s', (name) => {
     }
     // A GPU adds in another order, so a byte may be rounded the other way.
     expect(largestDifference(told as string, drawnByChromium)).toBeLessThanOrEqual(1);
+    if (!hasFiles) return 'yes';
+    // The same with nothing asked: weights as a conversion makes them, halves where the adapter has them.
+    const [onGpu, onCpu] = (await run(`
+      const model = 'opfs:own';
+      const [onGpu, onCpu] = [create({ model, backend: 'webgpu' }), create({ model })];
+      await onCpu.storage.import({ folder: ${pipelineUrls()} }, { id: 'own' });
+      const drawn = [await draw(onGpu), await draw(onCpu)];
+      await Promise.all([onGpu.unload(), onCpu.unload()]);
+      await onCpu.storage.remove('own');
+      return drawn;`)) as [string, string];
+    expect(largestDifference(onGpu, onCpu)).toBeLessThanOrEqual(HALVES);
     return 'yes';
   });
 
@@ -280,9 +297,8 @@ describe.each(BROWSERS)('%s', (name) => {
 
   tries('import', async () => {
     const told = await run(`
-      const urls = Object.fromEntries(${JSON.stringify(site.pipeline)}.map((path) => [path, './pipeline/' + path]));
       const flux = create({ model: 'opfs:mine' });
-      const told = await failure(flux.storage.import({ folder: urls }, { id: 'mine', dtype: 'f32' }));
+      const told = await failure(flux.storage.import({ folder: ${pipelineUrls()} }, { id: 'mine', dtype: 'f32' }));
       return told === 'none' ? await draw(flux) : told.code;`);
     const refused = 'storage/unavailable';
     expect(told).toBe(hasFiles ? drawnByChromium : refused);

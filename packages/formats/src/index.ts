@@ -17,5 +17,5 @@ export { createSha256, sha256Hex } from './sha256.ts';
 export { type ByteSink, bytesSink } from './sources/byte-sink.ts';
 export { type ByteSource, type Bytes, blobSource, bytesSource, checkRange, truncated } from './sources/byte-source.ts';
 export { changed, type FileState } from './sources/changed.ts';
-export { type HttpSource, httpSource } from './sources/http-source.ts';
+export { type HttpSource, httpSource, intoBytes } from './sources/http-source.ts';
 export { openRetrying, pauseAfter } from './sources/open-retrying.ts';

@@ -2,7 +2,7 @@ export { type Bundle, openBundle } from './bundle/bundle.ts';
 export { type BundleFiles, httpBundle } from './bundle/bundle-files.ts';
 export type { ChunkStore } from './bundle/chunk-cache.ts';
 export { halfGraphsOf } from './bundle/half-graphs-of.ts';
-export { keepAll } from './bundle/keep-all.ts';
+export { type KeepOptions, keepAll } from './bundle/keep-all.ts';
 export { createPipeline, type Pipeline } from './create-pipeline.ts';
 export { encodePicture, pictureSettings } from './encode-picture.ts';
 export type { Checkpoint } from './generation/checkpoint.ts';

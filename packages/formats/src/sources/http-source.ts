@@ -1,14 +1,10 @@
 import { type ByteSource, type Bytes, checkRange } from './byte-source.ts';
-import { type HttpSourceOptions, RangeRequest } from './range-request.ts';
+import { type HttpSourceOptions, type OnPiece, RangeRequest } from './range-request.ts';
 import { shortName, withoutSecrets } from './shown-url.ts';
 
 export interface HttpSource extends ByteSource {
-  /**
-   * Reads as many bytes as `out` has, from `offset`.
-   *
-   * @param onFilled hears how many are there, also of a read that breaks off later
-   */
-  fill(out: Bytes, offset: number, signal?: AbortSignal, onFilled?: (bytes: number) => void): Promise<void>;
+  /** Reads a range in one request, and shows it as it comes. What breaks off has been shown. */
+  pull(offset: number, length: number, onPiece: OnPiece, signal?: AbortSignal): Promise<void>;
   /**
    * All bytes in order, in one request, where the server has answered a range with the whole file.
    * Undefined where it has not.
@@ -35,16 +31,25 @@ export async function httpSource(url: string | URL, options: HttpSourceOptions =
       // Before memory is taken for a length that may be wrong.
       checkRange(source, offset, length);
       const out = new Uint8Array(length);
-      await source.fill(out, offset, signal);
+      await source.pull(offset, length, intoBytes(out), signal);
       return out;
     },
-    async fill(out, offset, signal, onFilled = () => undefined) {
+    async pull(offset, length, onPiece, signal) {
       signal?.throwIfAborted();
       options.signal?.throwIfAborted();
-      checkRange(source, offset, out.length);
-      if (out.length > 0) await request.fill(out, { offset, size, signal, onFilled });
+      checkRange(source, offset, length);
+      if (length > 0) await request.pull({ offset, length, size, signal, onPiece });
     },
     whole: (signal) => (request.ignoresRanges ? request.whole(size, signal) : undefined),
   };
   return source;
+}
+
+/** Puts one piece behind the other. */
+export function intoBytes(out: Bytes): (piece: Uint8Array) => void {
+  let filled = 0;
+  return (piece) => {
+    out.set(piece, filled);
+    filled += piece.length;
+  };
 }

@@ -7,7 +7,6 @@ import {
   validatorsOf,
   versionOf,
 } from './answer-headers.ts';
-import type { Bytes } from './byte-source.ts';
 import { changed } from './changed.ts';
 import { checkContentRange, refusePage } from './check-answer.ts';
 import { badAnswer, badStatus, noRange, noSize, shortBody } from './http-errors.ts';
@@ -28,13 +27,17 @@ export interface HttpSourceOptions {
   stallMs?: number;
 }
 
-/** A read on its way. */
-interface Filling {
+/** Is given bytes of a range in order, as they come, and awaited. A piece holds until then. */
+export type OnPiece = (piece: Uint8Array) => void | Promise<void>;
+
+/** A range that is asked for. */
+interface Pull {
   offset: number;
+  length: number;
   /** Bytes of the file. */
   size: number;
   signal: AbortSignal | undefined;
-  onFilled: (bytes: number) => void;
+  onPiece: OnPiece;
 }
 
 /** Asks for ranges of one file, and checks that every answer is of that file. */
@@ -99,9 +102,9 @@ export class RangeRequest {
     return size;
   }
 
-  async fill(out: Bytes, filling: Filling): Promise<void> {
-    const { offset, size, signal } = filling;
-    const end = offset + out.length;
+  async pull(range: Pull): Promise<void> {
+    const { offset, length, size, signal } = range;
+    const end = offset + length;
     const response = await this.#fetch({ headers: { range: `bytes=${offset}-${end - 1}` } }, signal);
     try {
       if (![200, 206, 416].includes(response.status)) throw badStatus(this.#name, response);
@@ -109,16 +112,16 @@ export class RangeRequest {
       this.#checkState(response);
       if (response.status === 206) {
         checkContentRange(this.#name, response, { offset, end, size });
-        return await this.#body(response, out, { skip: 0, mustEnd: true }, filling);
+        return await this.#body(response, range, { skip: 0, mustEnd: true });
       }
-      if (response.status === 416) throw noRange(this.#name, size, offset, out.length);
+      if (response.status === 416) throw noRange(this.#name, size, offset, length);
       this.#checkWhole(response, size);
       this.ignoresRanges = true;
       if (offset > MAX_SKIPPED_BYTES) {
         const problem = 'must answer range requests with 206, got 200; serve it from a host that supports ranges';
         throw badAnswer(this.#name, problem, { status: 200 });
       }
-      return await this.#body(response, out, { skip: offset, mustEnd: end === size }, filling);
+      return await this.#body(response, range, { skip: offset, mustEnd: end === size });
     } catch (error) {
       // Frees the connection: nobody reads the body any more.
       await response.body?.cancel().catch(() => undefined);
@@ -155,26 +158,24 @@ export class RangeRequest {
     throw badAnswer(this.#name, `must have ${size} bytes, got ${whole}`);
   }
 
-  /** Fills `out` after the first `skip` bytes. With `mustEnd`, one byte more is an error. */
+  /** Shows the body after the first `skip` bytes. With `mustEnd`, one byte more is an error. */
   async #body(
     response: Response,
-    out: Bytes,
+    { length, signal, onPiece }: Pull,
     { skip, mustEnd }: { skip: number; mustEnd: boolean },
-    { signal, onFilled }: Filling,
   ): Promise<void> {
-    const wanted = skip + out.length;
+    const wanted = skip + length;
     let seen = 0;
     const pieces = boundedPieces(response, {
       maxBytes: mustEnd ? wanted : Number.POSITIVE_INFINITY,
-      tooLarge: () => badAnswer(this.#name, `must answer with ${out.length} bytes, got more`),
+      tooLarge: () => badAnswer(this.#name, `must answer with ${length} bytes, got more`),
       guard: (read) => this.#guard(read, signal),
     });
     for await (const piece of pieces) {
       const from = Math.max(skip - seen, 0);
       const part = piece.subarray(from, Math.max(wanted - seen, 0));
-      if (part.length > 0) out.set(part, seen + from - skip);
       seen += piece.length;
-      onFilled(Math.max(Math.min(seen, wanted) - skip, 0));
+      if (part.length > 0) await onPiece(part);
       if (seen >= wanted && !mustEnd) break;
     }
     if (seen < wanted) throw shortBody(this.#name, wanted, seen);

@@ -1,7 +1,11 @@
-/** Holds runs back while it is shut. */
+/** Holds runs and fetches back while it is shut. */
 export class Gate {
   #opened: Promise<void> | undefined;
   #open = (): void => undefined;
+
+  get isShut(): boolean {
+    return this.#opened !== undefined;
+  }
 
   setShut(isShut: boolean): void {
     if (isShut) {

@@ -36,7 +36,11 @@ export function httpBundle(baseUrl: string | URL, { mirrors = [], ...options }: 
         });
       const urls = bases.map((each) => new URL(path, each));
       const source = await found(httpFile(urls, size, options));
-      return { ...source, read: (offset, length, signal) => found(source.read(offset, length, signal)) };
+      return {
+        ...source,
+        read: (...range) => found(source.read(...range)),
+        pull: (...range) => found(source.pull(...range)),
+      };
     },
   };
 }

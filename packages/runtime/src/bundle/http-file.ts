@@ -1,5 +1,5 @@
 import { isFluxError, retry } from '@flux-srpo/core';
-import { checkRange, type HttpSource, httpSource, pauseAfter } from '@flux-srpo/formats';
+import { checkRange, type HttpSource, httpSource, intoBytes, pauseAfter } from '@flux-srpo/formats';
 import type { BundleSource } from './bundle-source.ts';
 
 export interface HttpFileOptions {
@@ -25,7 +25,7 @@ export async function httpFile(
   urls: readonly URL[],
   size: number | undefined,
   { cache, stallMs, delays = RETRY_DELAYS }: HttpFileOptions,
-): Promise<BundleSource> {
+): Promise<BundleSource & Pick<HttpSource, 'pull'>> {
   let caching = cache;
   const fetcher: typeof fetch = (url, init) => fetch(url, caching === undefined ? init : { ...init, cache: caching });
   const options = { fetch: fetcher, ...(stallMs === undefined ? {} : { stallMs }) };
@@ -47,27 +47,42 @@ export async function httpFile(
     }
   };
   const first = await ask(async (source) => source);
-  return {
-    ...first,
-    async read(offset, length, signal, into) {
-      checkRange(first, offset, length);
-      const out = new Uint8Array(into ?? new ArrayBuffer(length), 0, length);
-      let [filled, before, failures] = [0, 0, 0];
-      const fill = (source: HttpSource): Promise<void> => {
-        const from = filled;
-        return source.fill(out.subarray(from), offset + from, signal, (bytes) => {
-          filled = from + bytes;
-        });
-      };
-      await retry(() => ask(fill, signal), {
-        // A line that breaks often and brings something each time is not given up.
-        pauseAfter(error) {
-          failures = filled > before ? 1 : failures + 1;
-          before = filled;
-          return pauseAfter(error, jittered(delays[failures - 1]));
+  const pull: HttpSource['pull'] = async (offset, length, onPiece, signal) => {
+    let [pulled, before, failures] = [0, 0, 0];
+    const goOn = (source: HttpSource): Promise<void> =>
+      source.pull(
+        offset + pulled,
+        length - pulled,
+        async (piece) => {
+          pulled += piece.length;
+          try {
+            await onPiece(piece);
+          } catch (cause) {
+            throw new Refused(cause);
+          }
         },
         signal,
-      });
+      );
+    await retry(() => ask(goOn, signal), {
+      // A line that breaks often and brings something each time is not given up.
+      pauseAfter(error) {
+        failures = pulled > before ? 1 : failures + 1;
+        before = pulled;
+        return pauseAfter(error, jittered(delays[failures - 1]));
+      },
+      signal,
+    }).catch((error: unknown) => {
+      throw error instanceof Refused ? error.cause : error;
+    });
+  };
+  return {
+    ...first,
+    pull,
+    async read(offset, length, signal, into) {
+      // Before memory is taken for a length that may be wrong.
+      checkRange(first, offset, length);
+      const out = new Uint8Array(into ?? new ArrayBuffer(length), 0, length);
+      await pull(offset, length, intoBytes(out), signal);
       return out;
     },
     whole: (signal) => sources[at % urls.length]?.whole(signal),
@@ -77,6 +92,13 @@ export async function httpFile(
       caching ??= 'reload';
     },
   };
+}
+
+/** What was pulled was refused: no other address is asked for it. */
+class Refused extends Error {
+  constructor(cause: unknown) {
+    super('refused', { cause });
+  }
 }
 
 /** Half of it to all of it, so that clients that were cut off together come back apart. */

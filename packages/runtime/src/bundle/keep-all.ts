@@ -4,9 +4,9 @@ import type { KeepableBundle } from './bundle.ts';
 import type { ChunkStore } from './chunk-cache.ts';
 import { RETRY_DELAYS } from './http-file.ts';
 import { RateMeter } from './rate-meter.ts';
-import type { KeepableSource } from './verified-source.ts';
+import { firstOfGroup, type KeepableSource } from './verified-source.ts';
 
-/** Chunks that are fetched at once: enough to fill a line whose round trip is long. */
+/** Requests at once: enough to fill a line whose round trip is long. */
 const CONCURRENT = 4;
 
 export interface KeepOptions {
@@ -15,8 +15,8 @@ export interface KeepOptions {
    * Hears of every chunk that was fetched, and once at the end; `loaded` counts what is here.
    */
   onProgress: (progress: Progress) => void;
-  /** Awaited before each chunk. What is being fetched meanwhile is fetched to its end. */
-  whenResumed?: (() => Promise<void> | undefined) | undefined;
+  /** Where it is shut, what is on its way is fetched to the end of its chunk, and no more. */
+  gate?: { readonly isShut: boolean; pass(): Promise<void> } | undefined;
 }
 
 /**
@@ -29,7 +29,7 @@ export interface KeepOptions {
 export async function keepAll(
   { manifest, source }: KeepableBundle,
   store: ChunkStore,
-  { signal, onProgress, whenResumed }: KeepOptions,
+  { signal, onProgress, gate }: KeepOptions,
 ): Promise<void> {
   const kept = await store.keys();
   const total = manifest.files.reduce((sum, { size }) => sum + size, 0);
@@ -63,26 +63,33 @@ export async function keepAll(
   const failing = new AbortController();
   const either = AbortSignal.any([signal, failing.signal]);
   /**
-   * @param memory of a chunk's size, which a lane uses again: clean memory takes time
-   * @returns the file of the chunk that was fetched, undefined where none is left
+   * @param most chunks at once
+   * @param into memory of a chunk's size, which a lane uses again: clean memory takes time
+   * @returns the file whose chunks were fetched, undefined where none is left
    */
-  const fetchNext = async (memory?: ArrayBuffer): Promise<KeepableSource | undefined> => {
-    await whenResumed?.();
+  const fetchNext = async (most: number, into?: ArrayBuffer): Promise<KeepableSource | undefined> => {
+    await gate?.pass();
     either.throwIfAborted();
-    const next = store.refusal === undefined ? missing.shift() : undefined;
-    if (next === undefined) return undefined;
-    const file = await source(next.path);
-    await file.keep(next.index, either, memory);
-    count(next);
+    const run = store.refusal === undefined ? takeRun(missing, most) : [];
+    if (run[0] === undefined) return undefined;
+    const [{ path, index }, { length }] = [run[0], run];
+    const file = await source(path);
+    const onChunk = (): boolean => {
+      count(run.shift()!);
+      return store.refusal === undefined && gate?.isShut !== true && !either.aborted;
+    };
+    await file.keep(index, index + length, { onChunk, signal: either, into });
+    missing.unshift(...run);
     return file;
   };
   /** The rest of a file in one request, where its server has ignored a range. */
-  const fetchWhole = (file: KeepableSource): Promise<boolean> => {
-    const onChunk = (index: number): void => {
+  const fetchWhole = (file: KeepableSource, into?: ArrayBuffer): Promise<boolean> => {
+    const onChunk = (index: number): boolean => {
       const at = missing.findIndex((chunk) => chunk.path === file.name && chunk.index === index);
       if (at >= 0) count(missing.splice(at, 1)[0]!);
+      return true;
     };
-    return retry(() => file.keepWhole(onChunk, either), {
+    return retry(() => file.keepWhole({ onChunk, signal: either, into }), {
       pauseAfter: (error, tries) => pauseAfter(error, RETRY_DELAYS[tries - 1]),
       signal,
     });
@@ -91,13 +98,14 @@ export async function keepAll(
   // The first chunk of several, alone, shows whether the server has ranges. Without, one file comes
   // after the other, each at once.
   missing.sort((a, b) => Number(b.path === divided) - Number(a.path === divided));
-  const first = await fetchNext();
+  const first = await fetchNext(1);
   const isWhole = first !== undefined && missing[0]?.path === first.name && (await fetchWhole(first));
   const lanes = Array.from({ length: isWhole ? 1 : CONCURRENT }, async () => {
     const memory = new ArrayBuffer(manifest.chunk_bytes);
+    const most = isWhole ? 1 : Number.POSITIVE_INFINITY;
     try {
-      for (let file = await fetchNext(memory); file !== undefined; file = await fetchNext(memory)) {
-        if (isWhole && missing[0]?.path === file.name) await fetchWhole(file);
+      for (let file = await fetchNext(most, memory); file !== undefined; file = await fetchNext(most, memory)) {
+        if (isWhole && missing[0]?.path === file.name) await fetchWhole(file, memory);
       }
     } catch (error) {
       failing.abort(error);
@@ -107,6 +115,17 @@ export async function keepAll(
   await Promise.allSettled(lanes);
   await Promise.all(lanes);
   if (store.refusal === undefined) tell('manifest.json');
+}
+
+/** Takes chunks off the front that follow each other in one group, and so can be one request. */
+function takeRun(missing: ManifestChunk[], most: number): ManifestChunk[] {
+  let count = Math.min(missing.length, 1);
+  for (; count > 0 && count < most; count++) {
+    const [last, next] = [missing[count - 1]!, missing[count]];
+    const isNext = next?.path === last.path && next.index === last.index + 1;
+    if (!isNext || next.index === firstOfGroup(next.index)) break;
+  }
+  return missing.splice(0, count);
 }
 
 function formatSeconds(seconds: number): string {

@@ -19,17 +19,38 @@ export interface VerifiedSource extends ByteSource {
   lend(offset: number, length: number, use: (bytes: Bytes) => void, signal?: AbortSignal): Promise<void>;
 }
 
+/**
+ * Chunks that are fetched in one request, and by one tab at a time. A request takes as much time of
+ * the processor as fetching 3 MB does (SPEED.md), and a round trip.
+ */
+const CHUNKS_AT_ONCE = 4;
+
+/** The first chunk of the group to which a chunk belongs. */
+export const firstOfGroup = (index: number): number => index - (index % CHUNKS_AT_ONCE);
+
 /** A file whose chunks can be brought into the bundle's store before anyone reads them. */
 export interface KeepableSource extends VerifiedSource {
-  /** Brings a chunk into the store, where it is not there. */
-  keep(index: number, signal?: AbortSignal, into?: ArrayBuffer): Promise<void>;
+  /**
+   * Brings chunks of one group into the store, where they are not there. Those that follow each
+   * other take one request.
+   *
+   * @param end index behind the last chunk
+   */
+  keep(from: number, end: number, how: Keeping): Promise<void>;
   /**
    * Brings all chunks into the store in one request, where the server has ignored ranges.
    *
-   * @param onChunk hears of each
    * @returns whether it did
    */
-  keepWhole(onChunk: (index: number) => void, signal?: AbortSignal): Promise<boolean>;
+  keepWhole(how: Keeping): Promise<boolean>;
+}
+
+export interface Keeping {
+  /** Hears of each chunk that is there now. Where it says false, no more are fetched. */
+  onChunk: (index: number) => boolean;
+  signal?: AbortSignal | undefined;
+  /** Memory of a chunk's size that may be used. */
+  into?: ArrayBuffer | undefined;
 }
 
 /** What the files of one bundle share. */
@@ -61,12 +82,13 @@ export function verifiedSource(raw: BundleSource, file: BundleFile, reading: Chu
       return bytes !== undefined && (await checks.hash(bytes, expected)) === expected ? bytes : undefined;
     };
     // Another tab may fetch it now. Then it is there when that one is done.
-    return (await kept()) ?? store.alone(expected, async () => (await kept()) ?? fetchChunk(index, into));
+    return (await kept()) ?? store.alone(lockOf(index), async () => (await kept()) ?? fetchChunk(index, into));
   }
 
-  async function fetchChunk(index: number, into?: ArrayBuffer, signal?: AbortSignal): Promise<Bytes> {
+  /** @param tries that have brought wrong bytes */
+  async function fetchChunk(index: number, into?: ArrayBuffer, signal?: AbortSignal, tries = 0): Promise<Bytes> {
     const offset = index * chunkBytes;
-    for (let tries = 0; ; tries++) {
+    for (; ; tries++) {
       const bytes = await raw.read(offset, lengthOf(index), signal, into);
       const got = await checks.hash(bytes, file.chunks[index]!);
       if (got === file.chunks[index]) {
@@ -78,6 +100,61 @@ export function verifiedSource(raw: BundleSource, file: BundleFile, reading: Chu
     }
   }
 
+  /**
+   * Fetches chunks that the store lacks, in one request.
+   *
+   * @returns index of the first that was not fetched, and whether more are wanted
+   */
+  async function fetchRun(from: number, end: number, { onChunk, signal, into }: Keeping): Promise<[number, boolean]> {
+    let [index, isWanted] = [from, true];
+    if (raw.pull === undefined || end === from + 1) {
+      await fetchChunk(index, into, signal);
+      return [index + 1, onChunk(index)];
+    }
+    const enough = new Error('enough');
+    const take = chunkByChunk(from, into, async (chunk) => {
+      const got = await checks.hash(chunk, file.chunks[index]!);
+      if (got !== file.chunks[index]) throw enough;
+      await store?.put(got, chunk);
+      isWanted = onChunk(index++);
+      if (!isWanted && index < end) throw enough;
+    });
+    const offset = from * chunkBytes;
+    const length = Math.min(end * chunkBytes, file.size) - offset;
+    await raw.pull(offset, length, take, signal).catch((error: unknown) => {
+      if (error !== enough) throw error;
+    });
+    if (!isWanted || index === end) return [index, isWanted];
+    // Its bytes were wrong. Others may have the right ones, and only it is fetched again.
+    raw.distrust?.();
+    await fetchChunk(index, into, signal, 1);
+    return [index + 1, onChunk(index)];
+  }
+
+  /**
+   * @param from the chunk that the first piece begins with
+   * @param use is shown each chunk that is whole, and awaited
+   * @returns what takes the pieces
+   */
+  function chunkByChunk(from: number, into: ArrayBuffer | undefined, use: (chunk: Bytes) => Promise<void>) {
+    const memory = into ?? new ArrayBuffer(lengthOf(from));
+    let [index, filled] = [from, 0];
+    return async (piece: Uint8Array): Promise<void> => {
+      for (let at = 0; at < piece.length; ) {
+        const chunk = new Uint8Array(memory, 0, lengthOf(index));
+        const part = piece.subarray(at, at + chunk.length - filled);
+        chunk.set(part, filled);
+        at += part.length;
+        filled += part.length;
+        if (filled < chunk.length) break;
+        await use(chunk);
+        [index, filled] = [index + 1, 0];
+      }
+    };
+  }
+
+  /** What names a chunk's group for those who fetch it. */
+  const lockOf = (index: number): string => file.chunks[firstOfGroup(index)]!;
   const lengthOf = (index: number): number => Math.min(chunkBytes, file.size - index * chunkBytes);
 
   function changedChunk(index: number, got: string): ModelError {
@@ -134,32 +211,29 @@ export function verifiedSource(raw: BundleSource, file: BundleFile, reading: Chu
       if (isWithin) await eachPiece(offset, length, use, signal);
       else use(await source.read(offset, length, signal));
     },
-    async keep(index, signal, into) {
-      const sha256 = file.chunks[index]!;
-      await store?.alone(sha256, async () => {
-        signal?.throwIfAborted();
-        if (!(await store.has(sha256))) await fetchChunk(index, into, signal);
+    async keep(from, end, how) {
+      await store?.alone(lockOf(from), async () => {
+        const isHere = (index: number): Promise<boolean> => store.has(file.chunks[index]!);
+        for (let [index, isWanted] = [from, true]; index < end && isWanted; ) {
+          how.signal?.throwIfAborted();
+          let until = index;
+          while (until < end && !(await isHere(until))) until++;
+          if (until > index) [index, isWanted] = await fetchRun(index, until, how);
+          else isWanted = how.onChunk(index++);
+        }
       });
     },
-    async keepWhole(onChunk, signal) {
+    async keepWhole({ onChunk, signal, into }) {
       const pieces = raw.whole?.(signal);
       if (store === undefined || pieces === undefined) return false;
-      let [index, filled] = [0, 0];
-      let chunk = new Uint8Array(lengthOf(0));
-      for await (let piece of pieces) {
-        while (piece.length > 0) {
-          const part = piece.subarray(0, chunk.length - filled);
-          chunk.set(part, filled);
-          filled += part.length;
-          piece = piece.subarray(part.length);
-          if (filled < chunk.length) break;
-          const got = await checks.hash(chunk, file.chunks[index]!);
-          if (got !== file.chunks[index]) throw changedChunk(index, got);
-          if (!(await store.has(got))) await store.put(got, chunk);
-          onChunk(index++);
-          [chunk, filled] = [new Uint8Array(index < file.chunks.length ? lengthOf(index) : 0), 0];
-        }
-      }
+      let index = 0;
+      const take = chunkByChunk(0, into, async (chunk) => {
+        const got = await checks.hash(chunk, file.chunks[index]!);
+        if (got !== file.chunks[index]) throw changedChunk(index, got);
+        if (!(await store.has(got))) await store.put(got, chunk);
+        onChunk(index++);
+      });
+      for await (const piece of pieces) await take(piece);
       return true;
     },
     ...(raw.close === undefined ? {} : { close: raw.close.bind(raw) }),

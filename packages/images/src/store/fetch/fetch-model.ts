@@ -1,5 +1,5 @@
 import { InputError } from '@flux-srpo/core';
-import { keepAll, openBundle } from '@flux-srpo/runtime/bundle';
+import { type KeepOptions, keepAll, openBundle } from '@flux-srpo/runtime/bundle';
 import type { ModelAddress } from '../model-source.ts';
 import type { CompleteModel, TransferProgress } from '../model-storage.ts';
 import { openModel } from '../open-model.ts';
@@ -13,7 +13,7 @@ import { describeModel } from '../stored-models.ts';
 export async function fetchModel(
   address: ModelAddress,
   onProgress: (progress: TransferProgress) => void,
-  whenResumed: () => Promise<void>,
+  gate: KeepOptions['gate'],
 ): Promise<CompleteModel> {
   if (opfsModelId(address.model) !== undefined) {
     throw new InputError(`what is fetched must have a web address, got ${address.model}; import it instead`, {
@@ -34,7 +34,7 @@ export async function fetchModel(
       // Whoever stops it ends this worker.
       signal: new AbortController().signal,
       onProgress: (progress) => onProgress(progress as TransferProgress),
-      whenResumed,
+      gate,
     });
     await chunks.end(bundle.manifest);
     assertKept();

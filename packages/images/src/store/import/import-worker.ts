@@ -19,7 +19,7 @@ async function run({ task, input }: TaskCall): Promise<Tasks[keyof Tasks]['resul
   if (task === 'foresee') return foreseeImport(input);
   if (task === 'import') return importModel(input, post);
   if (task === 'verify') return (await import('../verify-model.ts')).verifyModel(input.id, onProgress);
-  return (await import('../fetch/fetch-model.ts')).fetchModel(input, onProgress, () => gate.pass());
+  return (await import('../fetch/fetch-model.ts')).fetchModel(input, onProgress, gate);
 }
 
 self.addEventListener('message', ({ data }: MessageEvent<TaskCall | TaskMessage>) => {
