@@ -58,7 +58,14 @@ export async function measureLoading(
     const since = performance.now();
     await act();
     rates[step].push(total / 1000 / (performance.now() - since));
+    await freeDestroyed();
     onStep('end');
+  };
+  /** A device frees destroyed buffers when it is next given work. */
+  const freeDestroyed = async (): Promise<void> => {
+    const tensor = await stage.upload('float32', [4], async (write) => write(0, new Uint8Array(16)));
+    await stage.read(tensor);
+    tensor.dispose();
   };
   const inLanes = async (act: (chunk: ManifestChunk, memory: ArrayBuffer) => Promise<unknown>): Promise<void> => {
     const next = chunks.values();

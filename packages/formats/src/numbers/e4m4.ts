@@ -8,8 +8,8 @@
  */
 
 /** The float32 values of codes, exact. */
-export function e4m4ToF32(codes: Uint8Array): Float32Array<ArrayBuffer> {
-  const out = new Float32Array(codes.length);
+export function e4m4ToF32(codes: Uint8Array, into?: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  const out = into?.subarray(0, codes.length) ?? new Float32Array(codes.length);
   for (let i = 0; i < out.length; i++) out[i] = E4M4_VALUES[codes[i]!]!;
   return out;
 }

@@ -52,10 +52,13 @@ export function f16Table(): Float32Array {
   return f16Values;
 }
 
-/** Float16 bits to float32, exact. */
-export function f16ToF32(bits: Uint16Array): Float32Array<ArrayBuffer> {
+/**
+ * Float16 bits to float32, exact.
+ * @param into memory of as many floats or more that may be used instead of a new array
+ */
+export function f16ToF32(bits: Uint16Array, into?: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   const table = f16Table();
-  const out = new Float32Array(bits.length);
+  const out = into?.subarray(0, bits.length) ?? new Float32Array(bits.length);
   for (let i = 0; i < out.length; i++) out[i] = table[bits[i]!]!;
   return out;
 }

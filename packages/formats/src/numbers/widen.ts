@@ -9,16 +9,17 @@ export const WIDENABLE = ['F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2'] as const s
 /**
  * Float32 values of a little-endian tensor of one of these dtypes, exact. Others are refused:
  * whether to round is the caller's choice.
- * @returns a view of `bytes` for aligned F32, else a new array
+ * @param into memory of as many floats or more that F16 may be widened into
+ * @returns a view of `bytes` for aligned F32, else a new array or a view of `into`
  */
-export function widen(dtype: Dtype, bytes: Uint8Array): Float32Array {
+export function widen(dtype: Dtype, bytes: Uint8Array, into?: Float32Array<ArrayBuffer>): Float32Array {
   switch (dtype) {
     case 'F32': {
       const aligned = align(bytes, 4);
       return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
     }
     case 'F16':
-      return f16ToF32(halves(bytes));
+      return f16ToF32(halves(bytes), into);
     case 'BF16':
       return bf16ToF32(halves(bytes));
     case 'F8_E4M3':
