@@ -112,6 +112,19 @@ describe('fetching a bundle', () => {
     expect(loaded.at(-1)).toBe(total);
   });
 
+  it('collects chunks in memory that each of the four uses again', async () => {
+    const { store } = memoryStore();
+    const used = new Set<ArrayBufferLike>();
+    const put: ChunkStore['put'] = (sha256, bytes) => {
+      used.add(bytes.buffer);
+      return store.put(sha256, bytes);
+    };
+    await fetchAll({ ...store, put });
+    await expectAll(store);
+    // The very first chunk comes before the four.
+    expect(used.size).toBeLessThanOrEqual(1 + 4);
+  });
+
   it('through 50 cuts reads less than 5 % again: a range that breaks off goes on behind its last byte', async () => {
     const { store } = memoryStore();
     let requests = 0;
