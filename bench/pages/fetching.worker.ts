@@ -61,7 +61,7 @@ async function* request(bundle: string, { path, offset, bytes }: Range): AsyncGe
   for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
 }
 
-/** Gives the bytes in chunks of the memory's size, which is used again, and the last as it comes. */
+/** Gives the bytes in chunks of the memory's size, which is used again. The last may be shorter. */
 async function* collect(
   pieces: AsyncIterable<Uint8Array>,
   memory: Uint8Array<ArrayBuffer>,
