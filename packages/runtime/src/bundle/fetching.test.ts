@@ -173,7 +173,11 @@ describe('fetching a bundle', () => {
     expect(server.sent).toBeLessThan(total + (4 * 4 + 1) * CHUNK_BYTES + files.get('manifest.json')!.length * 2);
   });
 
-  it('stands still while it is paused, with what was on its way kept', async () => {
+  it.each<[string, Fault]>([
+    ['with ranges', () => false],
+    ['that ignores ranges', (exchange) => sendRange({ ...exchange, range: undefined }) === undefined],
+  ])('from a host %s stands still while it is paused, with what was on its way kept', async (_, fault) => {
+    server.fault = fault;
     const { store, chunks } = memoryStore();
     let resume = (): void => undefined;
     const opened = new Promise<void>((resolve) => {

@@ -84,9 +84,10 @@ export async function keepAll(
   };
   /** The rest of a file in one request, where its server has ignored a range. */
   const fetchWhole = (file: KeepableSource, into?: ArrayBuffer): Promise<boolean> => {
-    const onChunk = (index: number): boolean => {
+    const onChunk = async (index: number): Promise<boolean> => {
       const at = missing.findIndex((chunk) => chunk.path === file.name && chunk.index === index);
       if (at >= 0) count(missing.splice(at, 1)[0]!);
+      await gate?.pass();
       return true;
     };
     return retry(() => file.keepWhole({ onChunk, signal: either, into }), {

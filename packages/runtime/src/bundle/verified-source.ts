@@ -46,8 +46,8 @@ export interface KeepableSource extends VerifiedSource {
 }
 
 export interface Keeping {
-  /** Hears of each chunk that is there now. Where it says false, no more are fetched. */
-  onChunk: (index: number) => boolean;
+  /** Hears of each chunk that is there now. Awaited; where it says false, no more are fetched. */
+  onChunk: (index: number) => boolean | Promise<boolean>;
   signal?: AbortSignal | undefined;
   /** Memory of a chunk's size that may be used. */
   into?: ArrayBuffer | undefined;
@@ -109,14 +109,14 @@ export function verifiedSource(raw: BundleSource, file: BundleFile, reading: Chu
     let [index, isWanted] = [from, true];
     if (raw.pull === undefined || end === from + 1) {
       await fetchChunk(index, into, signal);
-      return [index + 1, onChunk(index)];
+      return [index + 1, await onChunk(index)];
     }
     const enough = new Error('enough');
     const take = chunkByChunk(from, into, async (chunk) => {
       const got = await checks.hash(chunk, file.chunks[index]!);
       if (got !== file.chunks[index]) throw enough;
       await store?.put(got, chunk);
-      isWanted = onChunk(index++);
+      isWanted = await onChunk(index++);
       if (!isWanted && index < end) throw enough;
     });
     const offset = from * chunkBytes;
@@ -128,7 +128,7 @@ export function verifiedSource(raw: BundleSource, file: BundleFile, reading: Chu
     // Its bytes were wrong. Others may have the right ones, and only it is fetched again.
     raw.distrust?.();
     await fetchChunk(index, into, signal, 1);
-    return [index + 1, onChunk(index)];
+    return [index + 1, await onChunk(index)];
   }
 
   /**
@@ -219,7 +219,7 @@ export function verifiedSource(raw: BundleSource, file: BundleFile, reading: Chu
           let until = index;
           while (until < end && !(await isHere(until))) until++;
           if (until > index) [index, isWanted] = await fetchRun(index, until, how);
-          else isWanted = how.onChunk(index++);
+          else isWanted = await how.onChunk(index++);
         }
       });
     },
@@ -231,7 +231,7 @@ export function verifiedSource(raw: BundleSource, file: BundleFile, reading: Chu
         const got = await checks.hash(chunk, file.chunks[index]!);
         if (got !== file.chunks[index]) throw changedChunk(index, got);
         if (!(await store.has(got))) await store.put(got, chunk);
-        onChunk(index++);
+        await onChunk(index++);
       });
       for await (const piece of pieces) await take(piece);
       return true;
