@@ -20,8 +20,8 @@ const KILL_COUNT = process.env.TEST_FULL ? 300 : 4;
 const SEED = Number(process.env.KILL_SEED ?? 1);
 /** Four chunks of 8 MiB are on their way at once, and what a conversion holds is less. */
 const MOST_AGAIN = 32 * 2 ** 20;
-/** Of the padding, in chunks of the bundle. */
-const CHUNKS = 6;
+/** Of the padding, in chunks of the bundle: four requests of several at once. */
+const CHUNKS = 18;
 const IMPORTED_BYTES = 16 * 2 ** 20;
 const BYTES_PER_SECOND = 80 * 2 ** 20;
 const STEPS = 12;
