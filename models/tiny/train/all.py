@@ -39,6 +39,9 @@ def main(args):
     warm = ["--warm", args.warm] if args.warm else []
     # A stage's last file, without which it runs.
     training = ["--device", args.device, "--share", str(args.share)]
+    # Compiling takes minutes, a rehearsal seconds.
+    if args.share < 0.05:
+        training.append("--eager")
     stages = {
         "vae.py": (work / "latents.pt", [*training, *warm]),
         "pretrain.py": (None, training),

@@ -174,13 +174,14 @@ def add_arguments(parser, steps, minutes):
     parser.add_argument("--steps", type=int, help=f"default on the CPU: {steps}")
     parser.add_argument("--minutes", type=float, help=f"instead of --steps; default on a GPU: {minutes}")
     parser.add_argument("--share", type=float, default=1, help="of the default steps or minutes: 0.001 is a rehearsal")
-    parser.add_argument("--eager", action="store_true", help="do not compile, as on the CPU")
+    parser.add_argument("--eager", action="store_true", help="do not compile: a rehearsal, or no C++ compiler")
     parser.add_argument("--seed", type=int, default=0)
     parser.set_defaults(default_steps=steps, default_minutes=minutes)
 
 
 def compiled(module, args):
-    return torch.compile(module) if args.device == "cuda" and not args.eager else module
+    # On the CPU each shape of pictures has a graph of its own, which is faster.
+    return module if args.eager else torch.compile(module, dynamic=None if args.device == "cuda" else False)
 
 
 def schedule(args, state):

@@ -10,6 +10,7 @@ import torch
 
 import data
 from batches import Batches, weighted
+from optimiser import muon_and_adamw
 
 
 def pretrain(args):
@@ -19,11 +20,7 @@ def pretrain(args):
     data.seed_all(args.seed)
     model = batches.model()
     print({"t5": data.count(model.t5), "clip": data.count(model.clip), "flux": data.count(model.flux)}, flush=True)
-    text_params = [*model.t5.parameters(), *model.clip.parameters()]
-    optimiser = torch.optim.AdamW(
-        [{"params": list(model.flux.parameters()), "peak": args.lr}, {"params": text_params, "peak": args.lr * 0.5}],
-        lr=args.lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True,
-    )
+    optimiser = muon_and_adamw(model, args.lr, text_lr=args.lr * 0.5)
     ema = data.Ema(model, 0.998)
     path = work / "pretrain.pt"
     state = data.restore(path, device)
