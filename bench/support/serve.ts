@@ -1,7 +1,9 @@
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { isFluxError } from '@flux-srpo/core';
+import type { ByteSource } from '@flux-srpo/formats';
 import type { BundleFiles } from '@flux-srpo/runtime';
 import { createServer } from 'vite';
 
@@ -84,18 +86,19 @@ async function answer(
     return 0;
   }
   try {
-    const [start, end] =
-      match === null ? [0, source.size] : [Number(match[1]), Math.min(Number(match[2]) + 1, source.size)];
+    const start = Number(match?.[1] ?? 0);
+    const end = match === null ? source.size : Math.min(Number(match[2]) + 1, source.size);
     const length = { 'content-length': end - start, 'cache-control': 'no-store' };
     if (match === null) response.writeHead(200, length);
     else response.writeHead(206, { ...length, 'content-range': `bytes ${start}-${end - 1}/${source.size}` });
-    for (let at = start; at < end && !response.destroyed; at += PIECE_BYTES) {
-      const hasRoom = response.write(await source.read(at, Math.min(PIECE_BYTES, end - at)));
-      if (!hasRoom) await Promise.race([once(response, 'drain'), once(response, 'close')]);
-    }
-    response.end();
+    // Whoever stops a fetch leaves in the middle.
+    await pipeline(Readable.from(pieces(source, start, end)), response).catch(() => undefined);
     return end - start;
   } finally {
     await source.close?.();
   }
+}
+
+async function* pieces(source: ByteSource, start: number, end: number): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let at = start; at < end; at += PIECE_BYTES) yield await source.read(at, Math.min(PIECE_BYTES, end - at));
 }

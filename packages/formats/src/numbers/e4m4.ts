@@ -7,7 +7,10 @@
  * to 15 are subnormal and not used.
  */
 
-/** The float32 values of codes, exact. */
+/**
+ * The float32 values of codes, exact.
+ * @param into memory of as many floats or more that may be used instead of a new array
+ */
 export function e4m4ToF32(codes: Uint8Array, into?: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   const out = into?.subarray(0, codes.length) ?? new Float32Array(codes.length);
   for (let i = 0; i < out.length; i++) out[i] = E4M4_VALUES[codes[i]!]!;

@@ -10,6 +10,12 @@ import type { ChunkChecks } from './chunk-checks.ts';
  */
 const CHUNKS_AHEAD = 2;
 
+/**
+ * Chunks that are fetched in one request, and by one tab at a time. A request takes as much time of
+ * the processor as fetching 3 MB does (SPEED.md), and a round trip.
+ */
+const CHUNKS_AT_ONCE = 4;
+
 /** A file of a bundle, every byte of which is checked before anyone sees it. */
 export interface VerifiedSource extends ByteSource {
   /**
@@ -18,12 +24,6 @@ export interface VerifiedSource extends ByteSource {
    */
   lend(offset: number, length: number, use: (bytes: Bytes) => void, signal?: AbortSignal): Promise<void>;
 }
-
-/**
- * Chunks that are fetched in one request, and by one tab at a time. A request takes as much time of
- * the processor as fetching 3 MB does (SPEED.md), and a round trip.
- */
-const CHUNKS_AT_ONCE = 4;
 
 /** The first chunk of the group to which a chunk belongs. */
 export const firstOfGroup = (index: number): number => index - (index % CHUNKS_AT_ONCE);
@@ -38,7 +38,8 @@ export interface KeepableSource extends VerifiedSource {
    */
   keep(from: number, end: number, how: Keeping): Promise<void>;
   /**
-   * Brings all chunks into the store in one request, where the server has ignored ranges.
+   * Brings all chunks into the store in one request, where the server has ignored ranges. It goes
+   * to the file's end, whatever `onChunk` says.
    *
    * @returns whether it did
    */
