@@ -1,4 +1,4 @@
-"""All stages, one after the other: pictures, autoencoder, transformer, distillation, pipeline.
+"""All stages, one after the other: pictures, autoencoder, text encoders, transformer, distillation, pipeline.
 
 python all.py --work FOLDER --out PIPELINE [--device cuda] [--warm ../bundle] [--share 0.001]
 
@@ -44,6 +44,7 @@ def main(args):
         training.append("--eager")
     stages = {
         "vae.py": (work / "latents.pt", [*training, *warm]),
+        "encoders.py": (None, training),
         "pretrain.py": (None, training),
         "distil.py": (work / "student.pt", training),
         "export.py": (None, ["--out", args.out]),

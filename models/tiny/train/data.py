@@ -27,6 +27,7 @@ class Pictures:
             lines += [json.loads(line) for line in open(f"{stem}.jsonl", encoding="utf8")]
         self.pixels = (parts[0] if len(parts) == 1 else torch.cat(parts)).to(device)
         self.captions = [line["captions"] for line in lines]
+        self.scenes = [line["scene"] for line in lines]
         # [pictures, 2, 4]; of one thing twice the same.
         self.boxes = torch.tensor([[line["boxes"][0], line["boxes"][-1]] for line in lines], dtype=torch.float32, device=device)
 

@@ -1,4 +1,4 @@
-"""Stage 3: the student sees the guidance number and answers in one pass with what two passes of the teacher give.
+"""Stage 4: the student sees the guidance number and answers in one pass with what two passes of the teacher give.
 
 python distil.py --data FOLDER --work FOLDER [--device cuda]
 """
@@ -114,7 +114,7 @@ def calibrate(student, ema, ask, args):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    data.add_arguments(parser, steps=9000, minutes=1.5)
+    data.add_arguments(parser, steps=2500, minutes=1.5)
     parser.add_argument("--batch", type=int, help="default: 32, on a GPU 512")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--gain", type=float, default=0.87)

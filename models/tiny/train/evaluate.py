@@ -1,6 +1,6 @@
 """Pictures for the test prompts, scored by ../scenes/check-cli.ts.
 
-python evaluate.py --pipeline FOLDER --data FOLDER --out FOLDER [--count 84] [--controls] [--sheet FILE.png]
+python evaluate.py --pipeline FOLDER --data FOLDER --out FOLDER [--count 84] [--controls]
 """
 
 import argparse
@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import FluxPipeline
-from PIL import Image, ImageDraw
 
 import data
 import text
@@ -66,28 +65,6 @@ def decoded(vae, pictures):
     return out
 
 
-def sheet(path, records, pictures, results):
-    """Contact sheet, six across, pixels doubled, with what was asked and what was not read back."""
-    scale, columns, cell = 2, 6, (400, 428)
-    image = Image.new("RGB", (columns * cell[0], -(-len(records) // columns) * cell[1]), (24, 24, 28))
-    draw = ImageDraw.Draw(image)
-    for i, (record, picture, result) in enumerate(zip(records, pictures, results)):
-        x, y = (i % columns) * cell[0], (i // columns) * cell[1]
-        # Six bits per channel are plenty for the eye and halve the file.
-        tile = Image.fromarray((picture & 0xFC) | (picture >> 6)).resize((picture.shape[1] * scale, picture.shape[0] * scale), Image.NEAREST)
-        image.paste(tile, (x + (cell[0] - tile.width) // 2, y + (388 - tile.height) // 2 + 2))
-        wrong = " ".join(name for name, right in result["right"].items() if not right)
-        words, lines = record["prompt"].split(" "), [""]
-        for word in words:
-            if len(lines[-1]) + len(word) > 62:
-                lines.append("")
-            lines[-1] += word + " "
-        for row, line in enumerate(lines[:2]):
-            draw.text((x + 6, y + 390 + 11 * row), line, fill=(235, 235, 235))
-        draw.text((x + 6, y + 413), f"not read: {wrong}" if wrong else "all read back", fill=(255, 120, 100) if wrong else (120, 220, 130))
-    image.save(path, optimize=True)
-
-
 def main(args):
     out = Path(args.out)
     pipeline = FluxPipeline.from_pretrained(args.pipeline)
@@ -106,8 +83,6 @@ def main(args):
         result = check(out, f"{name}-model", records, pictures, "--each")
         show(f"{name}, model g {args.guidance} cfg {args.true_cfg} x{args.steps}", result)
         json.dump(result, open(out / f"{name}-result.json", "w"), indent=1)
-        if args.sheet and name == "held-out":
-            sheet(args.sheet, records[:24], pictures[:24], result["each"][:24])
 
 
 if __name__ == "__main__":
@@ -122,5 +97,4 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=1000)
     parser.add_argument("--controls", action="store_true")
     parser.add_argument("--no-model", action="store_true")
-    parser.add_argument("--sheet")
     main(parser.parse_args())

@@ -9,6 +9,7 @@ import text
 HEADS, HEAD_WIDTH = 6, 32
 DOUBLE_BLOCKS, SINGLE_BLOCKS = 2, 4
 TEXT_WIDTH = 96
+TRANSFORMER_WIDTH = HEADS * HEAD_WIDTH
 
 
 class Model(torch.nn.Module):
@@ -20,7 +21,7 @@ class Model(torch.nn.Module):
         # blocks of 32.
         self.t5 = T5EncoderModel(
             T5Config(
-                vocab_size=t5_vocab, d_model=TEXT_WIDTH, d_kv=32, num_heads=3, d_ff=256, num_layers=2, dropout_rate=0.0,
+                vocab_size=t5_vocab, d_model=TEXT_WIDTH, d_kv=32, num_heads=3, d_ff=256, num_layers=4, dropout_rate=0.0,
                 feed_forward_proj="gated-gelu", relative_attention_num_buckets=32, relative_attention_max_distance=128,
                 pad_token_id=0, eos_token_id=1, tie_word_embeddings=False,
             )
@@ -28,7 +29,7 @@ class Model(torch.nn.Module):
         eos = clip_vocab - 1
         self.clip = CLIPTextModel(
             CLIPTextConfig(
-                vocab_size=clip_vocab, hidden_size=TEXT_WIDTH, intermediate_size=256, num_hidden_layers=1, num_attention_heads=3,
+                vocab_size=clip_vocab, hidden_size=TEXT_WIDTH, intermediate_size=256, num_hidden_layers=3, num_attention_heads=3,
                 max_position_embeddings=text.CLIP_LENGTH, bos_token_id=eos - 1, eos_token_id=eos, pad_token_id=eos,
                 projection_dim=TEXT_WIDTH,
             )
@@ -38,6 +39,9 @@ class Model(torch.nn.Module):
             attention_head_dim=HEAD_WIDTH, num_attention_heads=HEADS, joint_attention_dim=TEXT_WIDTH,
             pooled_projection_dim=TEXT_WIDTH, guidance_embeds=True, axes_dims_rope=(4, 14, 14),
         )
+        # What picture tokens are after the double blocks, of the last pass: see reading.py.
+        self.seen = None
+        self.flux.transformer_blocks[-1].register_forward_hook(self.keep_seen)
         torch.nn.init.normal_(self.t5.shared.weight, std=1.0)
         torch.nn.init.normal_(next(m for n, m in self.clip.named_modules() if n.endswith("token_embedding")).weight, std=0.3)
         # Blocks begin as identities and the output as zero.
@@ -45,6 +49,9 @@ class Model(torch.nn.Module):
             if isinstance(module, torch.nn.Linear) and (name.endswith(("norm.linear", "norm1.linear", "norm1_context.linear", "norm_out.linear")) or name == "proj_out"):
                 torch.nn.init.zeros_(module.weight)
                 torch.nn.init.zeros_(module.bias)
+
+    def keep_seen(self, block, inputs, outputs):
+        _words, self.seen = outputs
 
     def encode(self, t5_ids, clip_ids):
         return self.t5(input_ids=t5_ids).last_hidden_state, self.clip(input_ids=clip_ids).pooler_output
@@ -56,8 +63,10 @@ class Model(torch.nn.Module):
         )[0]
 
     def forward(self, x, t, guidance, t5_ids, clip_ids, image_ids, text_ids):
+        """Velocity, and what the training reads from: picture tokens after the double blocks, words, pooled vector."""
         words, pooled = self.encode(t5_ids, clip_ids)
-        return self.velocity(x, t, guidance, words, pooled, image_ids, text_ids)
+        velocity = self.velocity(x, t, guidance, words, pooled, image_ids, text_ids)
+        return velocity, self.seen, words, pooled
 
 
 def pack(latents):

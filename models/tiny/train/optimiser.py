@@ -3,9 +3,9 @@
 import torch
 
 
-def muon_and_adamw(model, lr, text_lr):
+def muon_and_adamw(model, lr, text_lr, extra):
     """
-    Both take `set_rates`'s groups. Muon steps by the nearest orthogonal matrix of the momentum (Jordan et al. 2024),
+    Both take `set_rates`'s groups. AdamW takes `extra` too. Muon steps by the nearest orthogonal matrix of the momentum (Jordan et al. 2024),
     here scaled to AdamW's usual size (Moonlight, arXiv:2502.16982), so both have the same rate.
     """
     matrices = [p for name, p in model.named_parameters() if is_matrix(name, p)]
@@ -13,6 +13,7 @@ def muon_and_adamw(model, lr, text_lr):
         {"params": [p for name, p in part.named_parameters() if not is_matrix(name, p)], "peak": peak}
         for part, peak in ((model.flux, lr), (model.t5, text_lr), (model.clip, text_lr))
     ]
+    rest.append({"params": list(extra), "peak": lr})
     return Both(
         torch.optim.Muon([{"params": matrices, "peak": lr}], lr=lr, momentum=0.95, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True),

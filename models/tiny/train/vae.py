@@ -159,7 +159,7 @@ def encode(vae, sets, work, device):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    data.add_arguments(parser, steps=10000, minutes=2.5)
+    data.add_arguments(parser, steps=5000, minutes=2.5)
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--edges", type=float, default=0.5)
     parser.add_argument("--kl", type=float, default=5e-4)
