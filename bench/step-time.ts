@@ -1,7 +1,7 @@
 // A denoising step of the embedded model on onnxruntime-node, wasm and WebGPU in headless Chromium,
 // and diffusers: on the same processor, in one run, taking turns.
 //
-//   npx tsx bench/step-time.ts [--bundle models/tiny/bundle]… [--size 112x80]… [--steps 12]
+//   npx tsx bench/step-time.ts [--bundle models/tiny/bundle]… [--size 192x144]… [--steps 12]
 //                              [--rounds 3] [--threads 1] [--only "chromium wasm"]
 //                              [--python <python>
 //                              --pipeline <diffusers folder that the bundle was made from>]
@@ -26,7 +26,7 @@ import { type StepRequest, stepTimes } from './support/step-times.ts';
 const { values } = parseArgs({
   options: {
     bundle: { type: 'string', multiple: true, default: ['models/tiny/bundle'] },
-    size: { type: 'string', multiple: true, default: ['112x80'] },
+    size: { type: 'string', multiple: true, default: ['192x144'] },
     steps: { type: 'string', default: '12' },
     rounds: { type: 'string', default: '3' },
     threads: { type: 'string', default: '1' },

@@ -15,7 +15,7 @@ const SCREENS = fileURLToPath(new URL('../.cache/screens', import.meta.url));
 const WIDTHS = [360, 768, 1440];
 
 const WIDTH = 900;
-const PROMPT = 'a red house on the left in a meadow, on a sunny day';
+const PROMPT = 'a red cat left of a small yellow house in the snow, at night';
 const SEED = 1;
 
 /**

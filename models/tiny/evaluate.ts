@@ -1,7 +1,7 @@
 // Measures how well pictures made by this library's own engine match their prompts.
 //
 //   npx tsx models/tiny/evaluate.ts --bundle models/tiny/bundle [--count 96]
-//       [--world one|whole] [--set held-out|seen] [--steps 28] [--guidance 4.5]
+//       [--set held-out|seen] [--steps 28] [--guidance 4.5]
 //
 // Prints one JSON object: shares per attribute, their mean, and the same with the prompts shuffled
 // as a control.
@@ -14,22 +14,18 @@ import type { Scene } from './scenes/grammar.ts';
 import { testPrompts } from './scenes/prompts.ts';
 import { random, shuffle } from './scenes/random.ts';
 import { summarise } from './scenes/score.ts';
-import { WORLDS, type World } from './scenes/worlds.ts';
 
 const { values } = parseArgs({
   options: {
     bundle: { type: 'string', default: 'models/tiny/bundle' },
     count: { type: 'string', default: '96' },
-    world: { type: 'string', default: 'one' },
     set: { type: 'string', default: 'held-out' },
     steps: { type: 'string', default: '28' },
     guidance: { type: 'string', default: '4.5' },
   },
 });
 
-const world = (WORLDS as Record<string, World>)[values.world];
-if (!world) throw new Error(`expected --world ${Object.keys(WORLDS).join(' or ')}, got ${values.world}`);
-const prompts = testPrompts(Number(values.count), values.set === 'held-out', 1, world);
+const prompts = testPrompts(Number(values.count), values.set === 'held-out');
 const pipeline = await createPipeline({
   bundle: await openBundle(folderBundle(values.bundle)),
   backend: await createNodeBackend(),
@@ -45,7 +41,7 @@ for (const [index, { prompt, scene, size }] of prompts.entries()) {
     seed: index,
   });
   const { rgb, width, height } = images[0] as (typeof images)[0];
-  pairs.push({ read: checkPicture(rgb, width, height, world), asked: scene });
+  pairs.push({ read: checkPicture(rgb, width, height), asked: scene });
 }
 await pipeline.dispose();
 
@@ -57,5 +53,5 @@ const others = shuffle(
 const shuffled = pairs.map(({ read }, i) => ({ read, asked: others[i] as Scene }));
 const seconds = (performance.now() - started) / 1000;
 process.stdout.write(
-  `${JSON.stringify({ ...values, seconds, scores: summarise(pairs, world), shuffled: summarise(shuffled, world) })}\n`,
+  `${JSON.stringify({ ...values, seconds, scores: summarise(pairs), shuffled: summarise(shuffled) })}\n`,
 );

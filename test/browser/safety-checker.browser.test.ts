@@ -11,7 +11,7 @@ import { synthesizeFolder } from '../support/synthesize.ts';
 import { readFixture } from './support/browser-fixtures.ts';
 
 const FILES = ['config.json', 'preprocessor_config.json', 'model.onnx', 'safety_checker.json'];
-const SIZE = { width: 96, height: 96 };
+const SIZE = { width: 160, height: 160 };
 
 /** The classifier that ships with the embedded model. It flags ducks, as a harmless stand-in. */
 async function classifier(): Promise<SourceFolder> {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { caption } from '../../models/tiny/scenes/captions.ts';
 import { checkPicture } from '../../models/tiny/scenes/check.ts';
 import type { Scene } from '../../models/tiny/scenes/grammar.ts';
-import { compare } from '../../models/tiny/scenes/score.ts';
+import { AS_ASKED, compare } from '../../models/tiny/scenes/score.ts';
 import { axeViolations } from './support/axe.ts';
 import { done, draw, fill, launch, PATIENCE_MS, ready } from './support/maker.ts';
 import { shownPicture } from './support/shown-picture.ts';
@@ -65,7 +65,7 @@ describe.each([
     if (backend === 'webgpu')
       expect(compute).toMatch(/swiftshader.*\d+ kernels gave right answers, without subgroups/s);
     console.log(`${backend}: ${compute}; ${await page.textContent('#stage')}; read ${JSON.stringify(reading)}`);
-    expect(compare(reading, scene)).toEqual({ kind: true, colour: true, position: true, time: true, ground: true });
+    expect(compare(reading, scene)).toEqual(AS_ASKED);
     expect(await page.getAttribute('#picture', 'alt')).toBe(caption(scene));
     expect(await page.getAttribute('#download', 'download')).toBe('flux-srpo-1.png');
     expect(foreign).toEqual([]);

@@ -51,13 +51,13 @@ async function drop(name: string, bytes: Uint8Array): Promise<void> {
 
 describe('the page', () => {
   it('says before the first picture what this machine can do, and has nothing against it', async () => {
-    await expect.poll(() => page.textContent('#verdict')).toMatch(/processor.* of memory for 112 × 80\.$/);
-    expect(await page.inputValue('#prompt')).toBe('a red cat on the left in the snow, at night');
+    await expect.poll(() => page.textContent('#verdict')).toMatch(/processor.* of memory for 192 × 144\.$/);
+    expect(await page.inputValue('#prompt')).toBe('a red cat left of a small yellow house in the snow, at night');
     // Each size once, by what it is.
     expect(await page.locator('#size option').allTextContents()).toEqual([
-      'Square 1:1 · 96 × 96',
-      'Portrait 5:7 · 80 × 112',
-      'Landscape 7:5 · 112 × 80',
+      'Square 1:1 · 160 × 160',
+      'Portrait 3:4 · 144 × 192',
+      'Landscape 4:3 · 192 × 144',
       'Another size…',
     ]);
     expect(await axeViolations(page)).toEqual([]);

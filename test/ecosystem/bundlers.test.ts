@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path';
 import type { Browser } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AS_ASKED, firstPicture, launchChromium, pressDraw } from '../support/first-picture.ts';
+import { AS_ASKED } from '../../models/tiny/scenes/score.ts';
+import { firstPicture, launchChromium, pressDraw } from '../support/first-picture.ts';
 import { buildProject, EXAMPLES, PROJECTS, serveProject, writeProject } from '../support/project.ts';
 import { emptyApp, installFromRegistry } from './support/install.ts';
 import { installRuntime, NODE_FOR_TOOLS } from './support/runtimes.ts';

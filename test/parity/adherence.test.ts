@@ -14,10 +14,11 @@ import { requantizedBundle } from './support/requantized-bundle.ts';
 
 const BUNDLE = 'models/tiny/bundle';
 
-/** Two prompts of each kind; `npm run test:full` asks fourteen of each. */
-const COUNT = process.env.TEST_FULL ? 98 : 14;
+/** Two prompts of each kind, one of them with two things; `npm run test:full` asks 24 of each. */
+const FULL = Boolean(process.env.TEST_FULL);
+const COUNT = FULL ? 264 : 22;
 
-const MAX_BUNDLE_BYTES = 20e6;
+const MAX_BUNDLE_BYTES = 16e6;
 
 let pipeline: Pipeline;
 beforeAll(async () => {
@@ -60,10 +61,14 @@ function committedPictures(): Promise<Drawn[]> {
 
 it('draws what held-out prompts ask for', async () => {
   const pairs = await committedPictures();
-  const { attributes, mean } = summarise(pairs);
-  console.log(`${COUNT} held-out prompts: mean ${mean.toFixed(3)}, ${JSON.stringify(attributes)}`);
-  expect(mean).toBeGreaterThanOrEqual(0.9);
-  expect(attributes.kind).toBeGreaterThanOrEqual(0.85);
+  const { attributes, mean, both } = summarise(pairs);
+  console.log(
+    `${COUNT} held-out prompts: mean ${mean.toFixed(3)}, both of two ${both.toFixed(3)}, ${JSON.stringify(attributes)}`,
+  );
+  // What models/tiny/README.md says. Of 22 pictures, two may differ from it on another machine.
+  expect(mean).toBeGreaterThanOrEqual(FULL ? 0.97 : 0.93);
+  expect(attributes.kind).toBeGreaterThanOrEqual(FULL ? 0.95 : 0.9);
+  expect(both).toBeGreaterThanOrEqual(FULL ? 0.85 : 0.72);
   // The control: the same pictures against other prompts. A checker that agrees with everything
   // fails here.
   const others = pairs.map(({ read }, i) => ({

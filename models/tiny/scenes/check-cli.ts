@@ -1,7 +1,6 @@
 // Scores pictures against their prompts.
 //
 //   npx --yes tsx models/tiny/scenes/check-cli.ts --prompts P.json --pictures P.bin
-//     [--world one]  of the embedded bundle; without it the whole grammar
 //     [--each]       also print the reading of every picture
 //     [--shuffle]    control: compare with the prompt of another picture
 //     [--blur SIGMA] control: blur the pictures first
@@ -17,7 +16,6 @@ import type { Scene } from './grammar.ts';
 import type { Prompt } from './prompts.ts';
 import { random, shuffle } from './random.ts';
 import { compare, summarise } from './score.ts';
-import { WORLDS, type World } from './worlds.ts';
 
 function blur(rgb: Uint8Array, width: number, height: number, sigma: number): Uint8Array {
   const radius = Math.ceil(sigma * 2.5);
@@ -49,15 +47,12 @@ const { values } = parseArgs({
   options: {
     prompts: { type: 'string' },
     pictures: { type: 'string' },
-    world: { type: 'string', default: 'whole' },
     each: { type: 'boolean', default: false },
     shuffle: { type: 'boolean', default: false },
     blur: { type: 'string', default: '0' },
   },
 });
-const world = (WORLDS as Record<string, World>)[values.world];
-if (!values.prompts || !values.pictures || !world)
-  throw new Error(`expected --prompts P.json --pictures P.bin [--world ${Object.keys(WORLDS).join(' or ')}]`);
+if (!values.prompts || !values.pictures) throw new Error('expected --prompts P.json --pictures P.bin');
 const prompts = JSON.parse(readFileSync(values.prompts, 'utf8')) as Prompt[];
 const bytes = new Uint8Array(readFileSync(values.pictures));
 const sigma = Number(values.blur);
@@ -71,13 +66,13 @@ const pairs = prompts.map(({ size }, i) => {
   let rgb: Uint8Array = bytes.subarray(at, at + length);
   at += length;
   if (sigma > 0) rgb = blur(rgb, size.width, size.height, sigma);
-  return { read: checkPicture(rgb, size.width, size.height, world), asked: asked[i] as Scene };
+  return { read: checkPicture(rgb, size.width, size.height), asked: asked[i] as Scene };
 });
 if (at !== bytes.length) throw new Error(`the pictures have ${bytes.length} bytes, the prompts ask for ${at}`);
 
 const each = pairs.map(({ read, asked }, i) => ({
   prompt: prompts[i]?.prompt,
   read,
-  right: compare(read, asked, world),
+  right: compare(read, asked),
 }));
-console.log(JSON.stringify({ ...summarise(pairs, world), ...(values.each && { each }) }, null, 1));
+console.log(JSON.stringify({ ...summarise(pairs), ...(values.each && { each }) }, null, 1));

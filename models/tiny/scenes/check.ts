@@ -15,8 +15,8 @@ import { areaDistance, type Bytes, withoutAlpha } from './check/distances.ts';
 import { FIT_LIMIT, type Found, findThings } from './check/find-things.ts';
 import { drawScene } from './draw.ts';
 import type { Colour, Ground, Kind, Position, Scale, Scene, Time, Weather } from './grammar.ts';
-import { GROUNDS, TIMES } from './grammar.ts';
-import { EMBEDDED, type Size, type World } from './worlds.ts';
+import { GROUNDS, TIMES, WEATHERS } from './grammar.ts';
+import type { Size } from './sizes.ts';
 
 export interface ReadThing {
   kind: Kind | 'none';
@@ -64,22 +64,22 @@ const NOTHING: Reading = {
 };
 
 /**
- * Accepts RGB or RGBA bytes (told apart by length), of any size; meant for the world's own sizes.
+ * Accepts RGB or RGBA bytes (told apart by length), of any size; meant for those of `SIZES`.
  */
-export function checkPicture(pixels: Bytes, width: number, height: number, world: World = EMBEDDED): Reading {
+export function checkPicture(pixels: Bytes, width: number, height: number): Reading {
   const rgb = pixels.length === width * height * 4 ? withoutAlpha(pixels) : pixels;
   if (rgb.length !== width * height * 3)
     throw new Error(`expected ${width}x${height} RGB or RGBA bytes, got ${pixels.length}`);
   const size: Size = { width, height };
 
   // 1. The sky (upper part) says the time of day and the weather, the lowest part the ground.
-  const air = readAir(rgb, size, world);
+  const air = readAir(rgb, size);
   if (!air) return NOTHING;
   const ground = readGround(rgb, size, air);
   if (!ground) return { ...NOTHING, ...air };
 
   // 2. The things.
-  const found = findThings(rgb, size, { ...air, sun: 'middle' }, ground, world);
+  const found = findThings(rgb, size, { ...air, sun: 'middle' }, ground);
   const [first, second] = found;
   if (!first) return { ...NOTHING, ...air, ground };
   const reading: Reading = {
@@ -104,13 +104,13 @@ function readThing({ template: { thing }, fit, rival }: Found): ReadThing {
   return { ...thing, kind: rival < RIVAL_LIMIT ? thing.kind : 'none' };
 }
 
-function readAir(rgb: Bytes, size: Size, world: World): { time: Time; weather: Weather } | undefined {
+function readAir(rgb: Bytes, size: Size): { time: Time; weather: Weather } | undefined {
   const sky = [0, Math.floor(size.height * 0.5)] as const;
-  const suns: readonly Sun[] = world.pairs > 0 ? ['left', 'middle', 'right'] : ['left', 'right'];
+  const suns: readonly Sun[] = ['left', 'middle', 'right'];
   let least = SKY_LIMIT;
   let air: { time: Time; weather: Weather } | undefined;
   for (const time of TIMES)
-    for (const weather of world.weathers)
+    for (const weather of WEATHERS)
       for (const sun of suns) {
         const distance = areaDistance(rgb, background(size, { time, weather, sun }, 'snow'), size.width, sky);
         if (distance >= least) continue;

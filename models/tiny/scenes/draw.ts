@@ -16,7 +16,7 @@ import { THINGS } from './draw/things.ts';
 import { variationFrom } from './draw/variation.ts';
 import { drawFalling } from './draw/weather.ts';
 import type { Scene, Time } from './grammar.ts';
-import type { Size } from './worlds.ts';
+import type { Size } from './sizes.ts';
 
 /** left, top, right, bottom in pixels */
 export type Box = [number, number, number, number];

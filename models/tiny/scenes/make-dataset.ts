@@ -1,7 +1,7 @@
 // Writes a training set: one file of raw RGB bytes per size, and a line of JSON per picture.
 //
 //   npx tsx models/tiny/scenes/make-dataset.ts --out FOLDER
-//     [--world whole|one] [--count 32000] [--seed 1]
+//     [--count 32000] [--seed 1]
 //
 // Only scenes that are not held out are written, except to held-out.* (for the autoencoder's
 // validation and the checker's controls). Several runs with different seeds make a larger set: the
@@ -14,10 +14,11 @@ import { parseArgs } from 'node:util';
 import { caption, variedCaption } from './captions.ts';
 import { drawScene } from './draw.ts';
 import type { Scene } from './grammar.ts';
-import { isHeldOut } from './grammar.ts';
+import { isHeldOut, KINDS } from './grammar.ts';
 import { testPrompts } from './prompts.ts';
 import { random } from './random.ts';
-import { randomScene, WORLDS, type World } from './worlds.ts';
+import { randomScene } from './random-scene.ts';
+import { SIZES } from './sizes.ts';
 
 const CAPTIONS_PER_PICTURE = 6;
 const TEST_PROMPTS = 168;
@@ -25,15 +26,12 @@ const TEST_PROMPTS = 168;
 const { values } = parseArgs({
   options: {
     out: { type: 'string' },
-    world: { type: 'string', default: 'whole' },
     count: { type: 'string', default: '32000' },
     seed: { type: 'string', default: '1' },
   },
 });
 const { out } = values;
-const world = (WORLDS as Record<string, World>)[values.world];
-if (out === undefined || world === undefined)
-  throw new Error(`expected --out FOLDER and --world ${Object.keys(WORLDS).join(' or ')}`);
+if (out === undefined) throw new Error('expected --out FOLDER');
 const count = Number(values.count);
 const seed = Number(values.seed);
 const next = random(seed);
@@ -41,13 +39,13 @@ mkdirSync(out, { recursive: true });
 
 function trainingScene(index: number): Scene {
   for (;;) {
-    const scene = randomScene(world as World, next, world?.kinds[index % world.kinds.length]);
+    const scene = randomScene(next, KINDS[index % KINDS.length]);
     if (!isHeldOut(scene)) return scene;
   }
 }
 
 const started = Date.now();
-for (const [index, size] of world.sizes.entries()) {
+for (const [index, size] of SIZES.entries()) {
   // Half of the pictures are square, a quarter each landscape and portrait.
   const share = Math.round(count * (index === 0 ? 0.5 : 0.25));
   const name = join(out, `train-${size.width}x${size.height}`);
@@ -66,10 +64,10 @@ for (const [index, size] of world.sizes.entries()) {
 }
 
 for (const heldOut of [false, true]) {
-  const prompts = testPrompts(TEST_PROMPTS, heldOut, 1, world);
+  const prompts = testPrompts(TEST_PROMPTS, heldOut);
   const name = join(out, heldOut ? 'held-out' : 'seen');
   writeFileSync(`${name}.json`, JSON.stringify(prompts));
   const pictures = prompts.map(({ scene, size }, i) => drawScene(scene, size, { seed: 900000 + i }).rgb);
   writeFileSync(`${name}.bin`, Buffer.concat(pictures));
 }
-console.log(`${count} pictures of ${values.world} in ${(Date.now() - started) / 1000} s`);
+console.log(`${count} pictures in ${(Date.now() - started) / 1000} s`);

@@ -1,9 +1,8 @@
 import { caption } from './captions.ts';
-import type { Scene } from './grammar.ts';
-import { isHeldOut } from './grammar.ts';
+import { isHeldOut, KINDS, type Scene } from './grammar.ts';
 import { random } from './random.ts';
-import type { Size, World } from './worlds.ts';
-import { allScenes, EMBEDDED, ONE_THING, randomScene } from './worlds.ts';
+import { randomScene } from './random-scene.ts';
+import { SIZES, type Size } from './sizes.ts';
 
 export interface Prompt {
   prompt: string;
@@ -13,41 +12,21 @@ export interface Prompt {
 }
 
 /**
- * The prompts of the adherence test: `count` scenes, held out or not, shuffled by `seed`, over the
- * three sizes in turn. The kinds are dealt evenly (a plain shuffle would ask for few boats), and in
- * a world with pairs every second scene is one.
+ * The prompts of the adherence test: `count` scenes, held out or not, drawn by `seed`, over the
+ * sizes in turn. Every second one has two things, and each kind comes as often, alone and first of
+ * two (the number of kinds is odd).
  */
-export function testPrompts(count: number, heldOut: boolean, seed = 1, world: World = EMBEDDED): Prompt[] {
+export function testPrompts(count: number, heldOut: boolean, seed = 1, sizes: readonly Size[] = SIZES): Prompt[] {
   const next = random(seed * 7919 + (heldOut ? 1 : 0));
-  const scene = world === ONE_THING ? dealt(heldOut, next) : sampled(world, heldOut, next);
   return Array.from({ length: count }, (_, i) => {
-    const asked = scene(i);
-    return { prompt: caption(asked), scene: asked, size: world.sizes[i % 3] as Size, heldOut };
+    const scene = sceneOf(i, heldOut, next);
+    return { prompt: caption(scene), scene, size: sizes[i % sizes.length]!, heldOut };
   });
 }
 
-/** From the list of all scenes, none twice before all of its kind were asked. */
-function dealt(heldOut: boolean, next: () => number): (index: number) => Scene {
-  const piles = ONE_THING.kinds
-    .map((kind) =>
-      allScenes()
-        .filter((scene) => scene.kind === kind && isHeldOut(scene) === heldOut)
-        .map((scene) => ({ scene, order: next() }))
-        .sort((a, b) => a.order - b.order),
-    )
-    .filter((pile) => pile.length > 0);
-  return (i) => {
-    const pile = piles[i % piles.length] as { scene: Scene }[];
-    return (pile[Math.floor(i / piles.length) % pile.length] as { scene: Scene }).scene;
-  };
-}
-
-/** Each kind comes as often, alone and first of two (the number of kinds is odd). */
-function sampled(world: World, heldOut: boolean, next: () => number): (index: number) => Scene {
-  return (i) => {
-    for (;;) {
-      const scene = randomScene(world, next, world.kinds[i % world.kinds.length], i % 2 === 1);
-      if (isHeldOut(scene) === heldOut) return scene;
-    }
-  };
+function sceneOf(index: number, heldOut: boolean, next: () => number): Scene {
+  for (;;) {
+    const scene = randomScene(next, KINDS[index % KINDS.length], index % 2 === 1);
+    if (isHeldOut(scene) === heldOut) return scene;
+  }
 }

@@ -1,6 +1,9 @@
 import type { Reading, ReadThing } from './check.ts';
 import { type Position, type Scene, thingsOf } from './grammar.ts';
-import { type Attribute, EMBEDDED, type World } from './worlds.ts';
+
+/** What can be asked about a scene. */
+export const ATTRIBUTES = ['kind', 'colour', 'position', 'time', 'ground', 'scale', 'weather'] as const;
+export type Attribute = (typeof ATTRIBUTES)[number];
 
 /** Per thing that was asked for: what of it was read at its place. */
 function compareThings(read: Reading, asked: Scene): Record<keyof ReadThing, boolean>[] {
@@ -18,12 +21,12 @@ function compareThings(read: Reading, asked: Scene): Record<keyof ReadThing, boo
  * Which attributes were read as asked. Of two things both must be; their place is right where as
  * many things were read, each with its kind or its colour on the side that was asked.
  */
-export function compare(read: Reading, asked: Scene, world: World = EMBEDDED): Partial<Record<Attribute, boolean>> {
+export function compare(read: Reading, asked: Scene): Record<Attribute, boolean> {
   const things = compareThings(read, asked);
   const placed = asked.beside
     ? things.every(({ kind, colour }) => kind || colour)
     : !read.beside && read.position === asked.position;
-  const right: Record<Attribute, boolean> = {
+  return {
     kind: things.every(({ kind }) => kind),
     colour: things.every(({ colour }) => colour),
     position: placed,
@@ -32,8 +35,10 @@ export function compare(read: Reading, asked: Scene, world: World = EMBEDDED): P
     scale: things.every(({ scale }) => scale),
     weather: read.weather === (asked.weather ?? 'clear'),
   };
-  return Object.fromEntries(world.attributes.map((attribute) => [attribute, right[attribute]]));
 }
+
+/** What `compare` gives where the whole prompt is in the picture. */
+export const AS_ASKED = Object.fromEntries(ATTRIBUTES.map((attribute) => [attribute, true]));
 
 export interface Summary {
   count: number;
@@ -42,7 +47,7 @@ export interface Summary {
    * of things.
    */
   attributes: Record<Attribute, number>;
-  /** Mean of the shares of the world's attributes. */
+  /** Mean of the attributes' shares. */
   mean: number;
   /** Share of pictures with everything right. */
   all: number;
@@ -52,12 +57,12 @@ export interface Summary {
   edges: number;
 }
 
-export function summarise(pairs: readonly { read: Reading; asked: Scene }[], world: World = EMBEDDED): Summary {
+export function summarise(pairs: readonly { read: Reading; asked: Scene }[]): Summary {
   const share = (values: readonly boolean[]): number => values.filter(Boolean).length / Math.max(1, values.length);
   const things = pairs.flatMap(({ read, asked }) => compareThings(read, asked));
-  const scenes = pairs.map(({ read, asked }) => compare(read, asked, world));
+  const scenes = pairs.map(({ read, asked }) => compare(read, asked));
   const attributes = Object.fromEntries(
-    world.attributes.map((attribute) => {
+    ATTRIBUTES.map((attribute) => {
       const of = attribute === 'kind' || attribute === 'colour' || attribute === 'scale' ? things : scenes;
       return [attribute, share(of.map((each: Partial<Record<Attribute, boolean>>) => each[attribute] === true))];
     }),
@@ -68,7 +73,7 @@ export function summarise(pairs: readonly { read: Reading; asked: Scene }[], wor
   return {
     count: pairs.length,
     attributes,
-    mean: average(world.attributes.map((attribute) => attributes[attribute])),
+    mean: average(ATTRIBUTES.map((attribute) => attributes[attribute])),
     all: share(scenes.map((right) => Object.values(right).every(Boolean))),
     both: share(two.map(({ read, asked }) => compareThings(read, asked).every(({ kind, colour }) => kind && colour))),
     mess: average(pairs.map(({ read }) => read.mess)),

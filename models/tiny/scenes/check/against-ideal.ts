@@ -1,5 +1,5 @@
 import type { Box, Picture } from '../draw.ts';
-import type { Size } from '../worlds.ts';
+import type { Size } from '../sizes.ts';
 import type { Bytes } from './distances.ts';
 
 /** A step of this height, summed over the channels, is an edge. */

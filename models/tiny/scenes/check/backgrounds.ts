@@ -1,6 +1,6 @@
 import { drawScene } from '../draw.ts';
 import type { Ground, Position, Scene, Time, Weather } from '../grammar.ts';
-import type { Size } from '../worlds.ts';
+import type { Size } from '../sizes.ts';
 
 /** Where the sun stands follows from the things: opposite one, between two. */
 export type Sun = 'left' | 'middle' | 'right';

@@ -1,4 +1,4 @@
-import type { Size } from '../worlds.ts';
+import type { Size } from '../sizes.ts';
 import type { Template } from './templates.ts';
 
 export type Bytes = Uint8Array | Uint8ClampedArray;

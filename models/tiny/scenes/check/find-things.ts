@@ -1,5 +1,5 @@
 import type { Ground, Kind } from '../grammar.ts';
-import type { Size, World } from '../worlds.ts';
+import type { Size } from '../sizes.ts';
 import { type Air, background, type Sun } from './backgrounds.ts';
 import { type Bytes, pixelDistances, templateDistance } from './distances.ts';
 import { resized, type Template, type Templates, templatesFor } from './templates.ts';
@@ -20,19 +20,17 @@ export interface Found {
 }
 
 /** One thing or two, the first on the left. Empty where nothing explains the pixels at all. */
-export function findThings(rgb: Bytes, size: Size, air: Air, ground: Ground, world: World): Found[] {
-  const templates = templatesFor(size, air.time, world);
+export function findThings(rgb: Bytes, size: Size, air: Air, ground: Ground): Found[] {
+  const templates = templatesFor(size, air.time);
   const empty = (sun: Sun): Float32Array => pixelDistances(rgb, background(size, { ...air, sun }, ground));
   const sides = { left: empty('left'), right: empty('right') };
   const alone = best(rgb, size, templates.alone, ({ position }) => (position === 'right' ? sides.left : sides.right));
-  if (world.pairs > 0) {
-    const between = empty('middle');
-    const pair = (['left', 'right'] as const).map((side: keyof Templates) =>
-      best(rgb, size, templates[side], () => between),
-    );
-    const [left, right] = pair;
-    if (left && right && left.gain + right.gain > (alone?.gain ?? 0)) return [left, right];
-  }
+  const between = empty('middle');
+  const pair = (['left', 'right'] as const).map((side: keyof Templates) =>
+    best(rgb, size, templates[side], () => between),
+  );
+  const [left, right] = pair;
+  if (left && right && left.gain + right.gain > (alone?.gain ?? 0)) return [left, right];
   return alone ? [alone] : [];
 }
 

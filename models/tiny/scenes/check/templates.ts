@@ -1,8 +1,8 @@
 import { SIZE_SPREAD } from '../draw/variation.ts';
 import { drawFirst } from '../draw.ts';
 import type { Position, Scene, Thing, Time } from '../grammar.ts';
-import { COLOURS, POSITIONS } from '../grammar.ts';
-import type { Size, World } from '../worlds.ts';
+import { COLOURS, KINDS, POSITIONS, SCALES } from '../grammar.ts';
+import type { Size } from '../sizes.ts';
 
 /** A thing at a place, as it looks without variation. */
 export interface Template {
@@ -27,18 +27,17 @@ const MOST_POINTS = 400;
 
 const kept = new Map<string, Templates>();
 
-export function templatesFor(size: Size, time: Time, world: World): Templates {
-  const key = `${size.width}x${size.height} ${time} ${world.kinds.length}`;
+export function templatesFor(size: Size, time: Time): Templates {
+  const key = `${size.width}x${size.height} ${time}`;
   let templates = kept.get(key);
   if (!templates) {
     templates = { alone: [], left: [], right: [] };
-    for (const kind of world.kinds)
+    for (const kind of KINDS)
       for (const colour of COLOURS)
-        for (const scale of world.scales) {
+        for (const scale of SCALES) {
           const thing = { kind, colour, scale };
           for (const position of POSITIONS)
             templates.alone.push(template({ ...thing, position, time, ground: 'meadow' }, size));
-          if (world.pairs === 0) continue;
           for (const position of ['left', 'right'] as const)
             templates[position].push(template({ ...thing, position, beside: thing, time, ground: 'meadow' }, size));
         }

@@ -1,6 +1,6 @@
 import type { Colour, Kind, Scale, Scene } from '../grammar.ts';
 import { thingsOf } from '../grammar.ts';
-import type { Size } from '../worlds.ts';
+import type { Size } from '../sizes.ts';
 import type { Variation } from './variation.ts';
 
 /** Where a thing stands. All in pixels. */
