@@ -152,6 +152,16 @@ describe('convert', () => {
     expect((await run('inspect', at('apart'))).stdout).toContain('vae/ae.safetensors (F32)');
   });
 
+  it.each(['stdout', 'stderr'] as const)('goes on where nobody reads its %s any more', async (stream) => {
+    const out = at(`without-${stream}`);
+    const child = spawn(process.execPath, [BIN, 'convert', source, '--out', out, '--dtype', 'q8'], { cwd: work });
+    child[stream].destroy();
+    const { code, stdout } = await outcomeOf(child);
+    expect(code).toBe(0);
+    if (stream === 'stderr') expect(stdout).toContain(' parts, ');
+    expect(await run('inspect', out, '--verify')).toMatchObject({ code: 0 });
+  });
+
   it('takes a network from a folder of its own', async () => {
     const { code, stderr, stdout } = await run(
       'convert',
