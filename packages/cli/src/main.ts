@@ -48,7 +48,7 @@ async function main([name, ...args]: string[]): Promise<void> {
   await command(args, interruptSignal());
 }
 
-/** A reader who has gone (`| head -1`, a closed terminal) is no reason to end a conversion of hours. */
+// A reader who has gone (`| head -1`, a closed terminal) is no reason to end a conversion of hours.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
