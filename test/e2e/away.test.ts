@@ -149,8 +149,8 @@ describe('the page', () => {
     await page.getByText(`Prompts go to ${new URL(url).host}`).waitFor();
     await fill(page, { prompt: 'a red house', steps: 2, seed: 1 });
     await page.selectOption('#size', 'custom');
-    await page.fill('#width', '112');
-    await page.fill('#height', '80');
+    await page.fill('#width', '192');
+    await page.fill('#height', '144');
     await page.click('#generate');
     await page.getByRole('button', { name: 'Do not send' }).click();
     expect(sent.filter((body) => body.includes('house'))).toEqual([]);

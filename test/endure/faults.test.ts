@@ -12,7 +12,7 @@ import { EMBEDDED, readFolder } from './support/served-models.ts';
 
 const IS_FULL = Boolean(process.env.TEST_FULL);
 /** A budget with which the decoder's weights are read only once the steps are done. */
-const BUDGET = 11e6;
+const BUDGET = 30e6;
 const REQUEST = `{ prompt: 'a cat', seed: 3, num_inference_steps: 6, output_format: 'b64_json' }`;
 
 let site: PublishedSite;
