@@ -34,10 +34,10 @@ describe('the embedded model on this GPU', () => {
     skip(repeated !== undefined, repeated);
   });
 
-  // Oracle: onnxruntime-node. Seen on Mesa 26's lavapipe with 4, 8 and 16 lanes (2026-11-28): the
-  // same bytes or one in some thousands in float32; 65 to 66 dB in halves.
+  // Oracle: onnxruntime-node. Seen on Mesa 26's lavapipe with 8 and 16 lanes (2026-11-28): in float32
+  // 80.4 to 80.5 dB, one byte in 1700 rounded the other way (75 dB: one in 500); in halves 64 dB.
   it.each<[Precision, number]>([
-    ['f32', 80],
+    ['f32', 75],
     ['f16', 60],
   ])('draws the picture of the CPU in %s, at least %i dB from it, in the memory planned', async (precision, least) => {
     const onCpu = await generateOn(await createNodeBackend());
