@@ -34,8 +34,9 @@ describe('the embedded model on this GPU', () => {
     skip(repeated !== undefined, repeated);
   });
 
-  // Oracle: onnxruntime-node. Seen on Mesa 26's lavapipe with 8 and 16 lanes (2026-11-28): in float32
-  // 80.4 to 80.5 dB, one byte in 1700 rounded the other way (75 dB: one in 500); in halves 64 dB.
+  // Oracle: onnxruntime-node. Seen on Mesa 26's lavapipe with 8 and 16 lanes (2026-11-28): 80.4 to
+  // 80.5 dB in float32, one byte in 1700 rounded the other way (75 dB: one in 500); 64 dB in
+  // halves.
   it.each<[Precision, number]>([
     ['f32', 75],
     ['f16', 60],
