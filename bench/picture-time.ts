@@ -12,7 +12,7 @@ import { folderBundle } from '@flux-srpo/runtime/node';
 import { testPrompts } from '../models/tiny/scenes/prompts.ts';
 import type { PictureInput, PictureTimes } from './pages/picture-time.worker.ts';
 import { runWorker } from './support/chromium.ts';
-import { median } from './support/median.ts';
+import { medianAndFastest } from './support/median.ts';
 import { serveBench } from './support/serve.ts';
 
 const { values } = parseArgs({
@@ -31,8 +31,12 @@ const input: PictureInput = {
 const { first, none, high } = (await runWorker<PictureTimes>(server.url, 'picture-time.worker.ts', input)).result;
 await server.close();
 
-const round2 = (value: number): number => Math.round(100 * value) / 100;
-const summary = (times: number[]) => ({ median: round2(median(times)), fastest: round2(Math.min(...times)) });
-process.stdout.write(
-  `${JSON.stringify({ ...values, first: round2(first), none: summary(none), high: summary(high), cpu: cpus()[0]?.model, load: loadavg()[0] })}\n`,
-);
+const line = {
+  ...values,
+  first,
+  none: medianAndFastest(none),
+  high: medianAndFastest(high),
+  cpu: cpus()[0]?.model,
+  load: loadavg()[0],
+};
+process.stdout.write(`${JSON.stringify(line)}\n`);

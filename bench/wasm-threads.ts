@@ -16,7 +16,7 @@ import type { Line } from './gpu/questions.ts';
 import type { Input } from './pages/wasm-threads.worker.ts';
 import { runWorker } from './support/chromium.ts';
 import { writeFewBlocks } from './support/few-blocks.ts';
-import { median } from './support/median.ts';
+import { medianAndFastest } from './support/median.ts';
 import { serveBench } from './support/serve.ts';
 
 const { values } = parseArgs({
@@ -52,7 +52,7 @@ try {
     }
   }
   for (const kind of KINDS) {
-    const [one, two] = THREADS.map((threads) => summary(times.get(`${kind} ${threads}`)!));
+    const [one, two] = THREADS.map((threads) => medianAndFastest(times.get(`${kind} ${threads}`)!));
     const times2 = { median: one!.median / two!.median, fastest: one!.fastest / two!.fastest };
     const line = { bench: 'wasm-threads', kind, size, textTokens, one, two, faster: times2 };
     const more = { cpu: cpus()[0]?.model, load: { least: Math.min(...load), most: Math.max(...load) } };
@@ -61,8 +61,4 @@ try {
   await server.close();
 } finally {
   await rm(folder, { recursive: true });
-}
-
-function summary(ms: readonly number[]): { median: number; fastest: number } {
-  return { median: median(ms), fastest: Math.min(...ms) };
 }

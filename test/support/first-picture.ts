@@ -1,4 +1,5 @@
 import { type Browser, chromium, type Page } from 'playwright';
+import { caption } from '../../models/tiny/scenes/captions.ts';
 import { checkPicture } from '../../models/tiny/scenes/check.ts';
 import type { Scene } from '../../models/tiny/scenes/grammar.ts';
 import { compare } from '../../models/tiny/scenes/score.ts';
@@ -9,9 +10,10 @@ export function launchChromium(): Promise<Browser> {
   return chromium.launch(chromiumOptions(CHROMIUM_ARGS.filter((flag) => !/webgpu/.test(flag))));
 }
 
-/** What the prompt of README's first example asks for. */
-export const PROMPT = 'a red house on the left in a meadow, on a sunny day';
 const SCENE: Scene = { kind: 'house', colour: 'red', position: 'left', ground: 'meadow', time: 'day' };
+
+/** README's first example: "a red house on the left in a meadow, on a sunny day". */
+export const PROMPT = caption(SCENE);
 
 /** Presses the button of a site of examples/, whose form asks for `PROMPT` from the start. */
 export const pressDraw = (page: Page) => page.click('text=Draw');

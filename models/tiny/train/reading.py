@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+# As in ../scenes/grammar.ts.
 KINDS = "house tree balloon boat cat mushroom duck car rabbit flower rocket".split()
 COLOURS = "red orange yellow green blue pink".split()
 SCALES = "small usual large".split()
@@ -53,10 +54,13 @@ def labels_of(pictures, overlap):
     around = torch.zeros(count, len(AROUND), dtype=torch.long)
     for i, scene in enumerate(pictures.scenes):
         around[i] = torch.tensor(numbers(scene, AROUND))
-        pair = [scene, *([scene["beside"]] if "beside" in scene else [])]
-        for j, thing in enumerate(pair):
-            place = PLACES.index(scene["position"])
-            places[i, place if j == 0 else 2 - place] = things[i, j] = torch.tensor(numbers(thing, THING))
+        # Of one thing twice the same, as its boxes are.
+        things[i, 0] = torch.tensor(numbers(scene, THING))
+        things[i, 1] = torch.tensor(numbers(scene.get("beside", scene), THING))
+        place = PLACES.index(scene["position"])
+        places[i, place] = things[i, 0]
+        if "beside" in scene:
+            places[i, 2 - place] = things[i, 1]
     share, which = overlap.cpu().max(1)
     which[share < 0.5] = 2
     tokens = torch.gather(things, 1, which[:, :, None].expand(-1, -1, len(THING)))
@@ -71,7 +75,7 @@ def cross_entropy(logits, labels, sizes, weights):
 
 
 def accuracy(logits, labels, sizes):
-    """Share of vectors of which every attribute is right, [...]."""
+    """1 for each vector of which every attribute is right, else 0: [...]."""
     parts = zip(logits.split(sizes, dim=-1), labels.unbind(-1))
     return torch.stack([part.argmax(-1) == label for part, label in parts]).all(0).float()
 
@@ -81,8 +85,8 @@ class TextReader(torch.nn.Module):
 
     def __init__(self, width):
         super().__init__()
-        self.width = len(PLACES) * sum(THING_SIZES) + sum(AROUND_SIZES)
-        self.pooled = torch.nn.Linear(width, self.width)
+        self.parts = [len(PLACES) * sum(THING_SIZES), sum(AROUND_SIZES)]
+        self.pooled = torch.nn.Linear(width, sum(self.parts))
         self.queries = torch.nn.Parameter(torch.randn(len(PLACES) + 1, width))
         self.attention = torch.nn.MultiheadAttention(width, 3, batch_first=True)
         self.place, self.around = torch.nn.Linear(width, sum(THING_SIZES)), torch.nn.Linear(width, sum(AROUND_SIZES))
@@ -90,7 +94,7 @@ class TextReader(torch.nn.Module):
     def forward(self, words, pooled):
         """Both answers: [2, B, 3 places, THING] and [2, B, AROUND]."""
         slots = self.attention(self.queries.expand(len(words), -1, -1), words, words, need_weights=False)[0]
-        things, around = self.pooled(pooled).split([len(PLACES) * sum(THING_SIZES), sum(AROUND_SIZES)], dim=-1)
+        things, around = self.pooled(pooled).split(self.parts, dim=-1)
         things = things.view(-1, len(PLACES), sum(THING_SIZES))
         return torch.stack([self.place(slots[:, :-1]), things]), torch.stack([self.around(slots[:, -1]), around])
 
